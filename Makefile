@@ -1,0 +1,86 @@
+# make                  the module for the installed nginx (Debian: nginx-dev)
+# make NGINX_SRC=DIR    the module for the nginx whose source tree is DIR
+# make run              a sandbox: nginx, the module and a fake ilert
+# make run KEY_FILE=F   the same with the real ilert, and the key in F
+# make test             t/*.t; with NGINX_SRC on an nginx built from it
+# make asan             t/*.t under the address and undefined sanitizers
+# make fuzz             FUZZ_TIME seconds of the parser and the mapper
+# make bench            t/bench/run
+# make install          into DESTDIR and MODULESDIR
+# make clean
+#
+# V=1 shows each command, TESTS="t/event.t t/captures.t" runs some tests only.
+# All output goes below build/.
+
+NGINX_SRC =
+KEY_FILE =
+CC = cc
+CFLAGS = -g -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2
+LDFLAGS = -Wl,-z,relro -Wl,-z,now
+JOBS := $(shell nproc 2>/dev/null || echo 1)
+V =
+
+TESTS = -r t/
+PROVE = prove -It/lib -j$(JOBS)
+FUZZ_TIME = 600
+
+export NGINX_SRC CC CFLAGS LDFLAGS JOBS V FUZZ_TIME MAKE
+export PATH := $(PATH):/usr/sbin:/sbin
+
+ifneq ($(words $(CURDIR)), 1)
+$(error nginx cannot be built in a directory with spaces: $(CURDIR))
+endif
+
+MODULE = build/ngx_http_ilert_module.so
+MODULESDIR = $(shell nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+
+ifdef NGINX_SRC
+BUILD = build-src
+ASAN = asan-src
+export TEST_NGINX_BINARY ?= $(CURDIR)/build/source/objs/nginx
+else
+BUILD = build
+ASAN = asan
+endif
+
+export ILERT_MODULE = $(CURDIR)/$(MODULE)
+
+
+.PHONY: module run test asan fuzz bench install clean
+
+module:
+	@t/build module
+
+run:
+	@t/setup $(BUILD) run $(if $(KEY_FILE),ilert)
+	@t/build $(if $(NGINX_SRC),nginx,module)
+	@t/sandbox $(if $(KEY_FILE),"$(KEY_FILE)")
+
+test:
+	@t/setup $(BUILD) test
+	@t/build $(if $(NGINX_SRC),nginx,module)
+	$(PROVE) $(TESTS)
+
+asan:
+	@t/setup $(ASAN) test
+	@t/build asan
+	TEST_NGINX_BINARY=$(CURDIR)/build/asan/objs/nginx ILERT_MODULE= \
+		$(PROVE) $(TESTS)
+
+fuzz:
+	@t/setup $(ASAN) fuzz
+	@t/build fuzz
+	@t/fuzz/run
+
+bench:
+	@t/setup $(BUILD) run bench
+	@t/build $(if $(NGINX_SRC),nginx,module)
+	@t/bench/run
+
+install: module
+	$(if $(MODULESDIR),,$(error which MODULESDIR?))
+	mkdir -p $(DESTDIR)$(MODULESDIR)
+	install -m 644 $(MODULE) $(DESTDIR)$(MODULESDIR)/
+
+clean:
+	rm -rf build

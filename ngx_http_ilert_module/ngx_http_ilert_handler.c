@@ -1,0 +1,464 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_handler.h"
+#include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_text.h"
+
+
+/* the longest: {"status":"rejected","error":""} */
+
+#define NGX_HTTP_ILERT_ANSWER_SIZE     64
+
+#define NGX_HTTP_UNPROCESSABLE_ENTITY  422
+
+
+static void ngx_http_ilert_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_process(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_read_body(ngx_http_request_t *r,
+    ngx_str_t *body);
+static ngx_int_t ngx_http_ilert_read_buf(ngx_buf_t *b, u_char *p,
+    ngx_log_t *log);
+static ngx_int_t ngx_http_ilert_choose_source(ngx_http_request_t *r,
+    ngx_http_ilert_source_t **source, ngx_str_t *name);
+static void ngx_http_ilert_done(ngx_http_ilert_outcome_t *outcome, void *data);
+static ngx_int_t ngx_http_ilert_reject(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *error);
+static ngx_int_t ngx_http_ilert_answer(ngx_http_request_t *r,
+    ngx_uint_t status, const char *word, const char *name, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_method_not_allowed(ngx_http_request_t *r);
+
+
+ngx_int_t
+ngx_http_ilert_handler(ngx_http_request_t *r)
+{
+    ngx_int_t              rc;
+    ngx_http_ilert_ctx_t  *ctx;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "ilert kapacitor handler");
+
+    r->connection->log->action = "reading kapacitor webhook";
+    r->keepalive = 0;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_ilert_module);
+
+    if (r->method != NGX_HTTP_POST) {
+        return ngx_http_ilert_method_not_allowed(r);
+    }
+
+    r->request_body_in_single_buf = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_ilert_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_ilert_body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t              rc;
+    ngx_http_ilert_ctx_t  *ctx;
+
+    r->connection->log->action = "processing kapacitor webhook";
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
+
+    rc = ngx_http_ilert_process(r, ctx);
+
+    if (rc == NGX_AGAIN) {
+
+        /*
+         * the event is in the request's pool: even if the client goes, the
+         * request stays until the event is done with
+         */
+
+        r->connection->log->action = "waiting for ilert";
+        r->main->blocked++;
+        return;
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* NGX_AGAIN: submitted, anything else finalizes the request */
+
+static ngx_int_t
+ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   body, error;
+    ngx_http_ilert_event_t     *ev;
+    ngx_http_ilert_source_t    *source;
+    ngx_http_ilert_webhook_t   *wh;
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    if (ngx_http_ilert_read_body(r, &body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    wh = ngx_palloc(r->pool, sizeof(ngx_http_ilert_webhook_t));
+    ev = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_event_t));
+
+    if (wh == NULL || ev == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_ilert_kapacitor_parse(wh, &body, &error, r->pool);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_ilert_reject(r, NGX_HTTP_BAD_REQUEST, &error);
+    }
+
+    if (rc != NGX_OK || ngx_http_ilert_queue_id(&ev->id, r->pool) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->webhook = wh;
+    ctx->event = ev;
+
+    if (wh->test) {
+        ngx_str_set(&ctx->result, "TEST");
+        return ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "test", "event",
+                                     &ev->id);
+    }
+
+    rc = ngx_http_ilert_event_init(ev, wh, &error, r->pool);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_ilert_reject(r, NGX_HTTP_BAD_REQUEST, &error);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_ilert_choose_source(r, &source, &error);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_ilert_reject(r, NGX_HTTP_UNPROCESSABLE_ENTITY, &error);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (source == NULL) {
+        ngx_str_set(&ctx->result, "IGNORED");
+        return ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "ignored", "event",
+                                     &ev->id);
+    }
+
+    ev->source = source;
+
+    if (source->native) {
+        ev->body = body;
+
+    } else {
+        ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+        if (ngx_http_ilert_event_map(ev, wh, ilcf->event_max_size, r->pool)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ngx_http_ilert_queue_submit(ev, ngx_http_ilert_done, r, r->pool)
+        != NGX_OK)
+    {
+        ngx_str_set(&error, "no memory");
+        ngx_str_set(&ctx->result, "UNAVAILABLE");
+        return ngx_http_ilert_reject(r, NGX_HTTP_BAD_GATEWAY, &error);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* the whole body in one piece; copied only if it is in several, or a file */
+
+static ngx_int_t
+ngx_http_ilert_read_body(ngx_http_request_t *r, ngx_str_t *body)
+{
+    u_char       *p;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    ngx_str_null(body);
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    cl = r->request_body->bufs;
+    b = cl->buf;
+
+    if (cl->next == NULL && !b->in_file) {
+        body->data = b->pos;
+        body->len = b->last - b->pos;
+        return NGX_OK;
+    }
+
+    for ( /* void */ ; cl; cl = cl->next) {
+        body->len += ngx_buf_size(cl->buf);
+    }
+
+    p = ngx_pnalloc(r->pool, body->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->data = p;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        if (ngx_http_ilert_read_buf(cl->buf, p, r->connection->log)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        p += ngx_buf_size(cl->buf);
+    }
+
+    return NGX_OK;
+}
+
+
+/* a file has just been written by nginx itself: it is read from memory */
+
+static ngx_int_t
+ngx_http_ilert_read_buf(ngx_buf_t *b, u_char *p, ngx_log_t *log)
+{
+    size_t   size;
+    ssize_t  n;
+
+    size = ngx_buf_size(b);
+
+    if (ngx_buf_in_memory(b)) {
+        ngx_memcpy(p, b->pos, size);
+        return NGX_OK;
+    }
+
+    n = ngx_read_file(b->file, p, size, b->file_pos);
+
+    if (n != (ssize_t) size) {
+
+        if (n != NGX_ERROR) {
+            ngx_log_error(NGX_LOG_CRIT, log, 0,
+                          ngx_read_file_n " read only %z of %uz from \"%s\"",
+                          n, size, b->file->name.data);
+        }
+
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Sets the source, or NULL for "off".  NGX_DECLINED with "error" set if
+ * there is none of the name.
+ */
+
+static ngx_int_t
+ngx_http_ilert_choose_source(ngx_http_request_t *r,
+    ngx_http_ilert_source_t **source, ngx_str_t *error)
+{
+    u_char                      *p;
+    size_t                       len;
+    ngx_str_t                    name;
+    ngx_http_ilert_loc_conf_t   *ilcf;
+    ngx_http_ilert_main_conf_t  *imcf;
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    *source = ilcf->source;
+
+    if (*source || ilcf->off) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, ilcf->kapacitor, &name) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (name.len == 3 && ngx_strncmp(name.data, "off", 3) == 0) {
+        return NGX_OK;
+    }
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    *source = ngx_http_ilert_find_source(imcf, &name);
+
+    if (*source) {
+        return NGX_OK;
+    }
+
+    if (name.len == 0) {
+        ngx_str_set(error, "ilert_kapacitor: no source, the value is empty");
+        return NGX_DECLINED;
+    }
+
+    /* the name may come from the webhook */
+
+    len = ngx_http_ilert_text_cut(&name, 64);
+
+    p = ngx_pnalloc(r->pool, len + 64);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    error->data = p;
+    error->len = ngx_sprintf(p, "ilert_kapacitor: no source \"%*s\"",
+                             len, name.data)
+                 - p;
+
+    return NGX_DECLINED;
+}
+
+
+/* the event has been done with: the request goes on */
+
+static void
+ngx_http_ilert_done(ngx_http_ilert_outcome_t *outcome, void *data)
+{
+    ngx_http_request_t  *r = data;
+
+    ngx_int_t              rc;
+    ngx_connection_t      *c;
+    ngx_http_ilert_ctx_t  *ctx;
+
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->main->blocked--;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
+    ctx->result = outcome->result;
+
+    if (outcome->status == NGX_HTTP_ACCEPTED) {
+        rc = ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "accepted", "event",
+                                   &ctx->event->id);
+
+    } else {
+        rc = ngx_http_ilert_answer(r, outcome->status, "rejected", "error",
+                                   &outcome->error);
+    }
+
+    ngx_http_finalize_request(r, rc);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_reject(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *error)
+{
+    size_t                 i;
+    ngx_http_ilert_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
+
+    /* names that are quoted come from outside: it stays one line */
+
+    for (i = 0; i < error->len; i++) {
+        if (error->data[i] < ' ') {
+            error->data[i] = ' ';
+        }
+    }
+
+    if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        ngx_str_set(&ctx->result, "REJECTED");
+
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "kapacitor webhook rejected: %V", error);
+    }
+
+    return ngx_http_ilert_answer(r, status, "rejected", "error", error);
+}
+
+
+/* {"status":"WORD","NAME":"VALUE"} */
+
+static ngx_int_t
+ngx_http_ilert_answer(ngx_http_request_t *r, ngx_uint_t status,
+    const char *word, const char *name, ngx_str_t *value)
+{
+    u_char                        *p;
+    size_t                         size;
+    ngx_http_complex_value_t       cv;
+    ngx_http_ilert_json_writer_t   w;
+
+    static ngx_str_t               type = ngx_string("application/json");
+
+    size = NGX_HTTP_ILERT_ANSWER_SIZE + value->len
+           + ngx_escape_json(NULL, value->data, value->len);
+
+    p = ngx_pnalloc(r->pool, size);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    w.pos = ngx_sprintf(p, "{\"status\":\"%s\",\"%s\":", word, name);
+    w.last = p + size;
+
+    ngx_http_ilert_json_string(&w, value);
+    ngx_http_ilert_json_literal(&w, "}\n");
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    cv.value.data = p;
+    cv.value.len = w.pos - p;
+
+    r->keepalive = 0;
+
+    return ngx_http_send_response(r, status, &type, &cv);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_method_not_allowed(ngx_http_request_t *r)
+{
+    ngx_str_t         error;
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "Allow");
+    ngx_str_set(&h->value, "POST");
+
+    ngx_str_set(&error, "method: expected POST");
+
+    return ngx_http_ilert_reject(r, NGX_HTTP_NOT_ALLOWED, &error);
+}

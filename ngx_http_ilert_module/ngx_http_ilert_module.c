@@ -1,0 +1,1019 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_handler.h"
+#include "ngx_http_ilert_text.h"
+#include "ngx_http_ilert_variables.h"
+
+
+/* no key is longer, nor a file of one */
+
+#define NGX_HTTP_ILERT_KEY_FILE_SIZE  4096
+
+/* a URL ends in this and a key */
+
+#define NGX_HTTP_ILERT_NATIVE_PATH    "v1/events/kapacitor/"
+
+
+static void *ngx_http_ilert_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_ilert_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+static char *ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy,
+    void *conf);
+static char *ngx_http_ilert_integration_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_ilert_integration_key_file(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_ilert_webhook_url(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_ilert_webhook_url_file(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_ilert_source_set_key(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_http_ilert_source_t *source, ngx_str_t *value);
+static char *ngx_http_ilert_source_set_url(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_http_ilert_source_t *source, ngx_str_t *value);
+static ngx_uint_t ngx_http_ilert_source_is_key(ngx_str_t *key);
+static ngx_int_t ngx_http_ilert_source_read_file(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_str_t *value);
+
+static char *ngx_http_ilert_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_http_ilert_add_location(ngx_conf_t *cf,
+    ngx_http_ilert_loc_conf_t *ilcf);
+static char *ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_ilert_event_max_size(ngx_conf_t *cf, void *post,
+    void *data);
+
+static ngx_int_t ngx_http_ilert_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_ilert_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_ilert_check_endpoint(ngx_conf_t *cf,
+    ngx_http_ilert_endpoint_t *endpoint);
+static ngx_int_t ngx_http_ilert_resolve_source(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
+static ngx_int_t ngx_http_ilert_resolve_location(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
+static ngx_http_ilert_endpoint_t *ngx_http_ilert_find_endpoint(
+    ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name);
+
+
+static ngx_conf_post_t  ngx_http_ilert_event_max_size_post = {
+    ngx_http_ilert_event_max_size
+};
+
+
+static ngx_command_t  ngx_http_ilert_commands[] = {
+
+    { ngx_string("ilert_source"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_ilert_source_block,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ilert_kapacitor"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_kapacitor,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ilert_endpoint"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_ilert_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ilert_max_body_size"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ilert_loc_conf_t, max_body_size),
+      NULL },
+
+    { ngx_string("ilert_event_max_size"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ilert_loc_conf_t, event_max_size),
+      &ngx_http_ilert_event_max_size_post },
+
+      ngx_null_command
+};
+
+
+/* of ilert_source { }; each takes one argument */
+
+static ngx_command_t  ngx_http_ilert_source_commands[] = {
+
+    { ngx_string("integration_key"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_integration_key,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("integration_key_file"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_integration_key_file,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("webhook_url"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_webhook_url,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("webhook_url_file"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_webhook_url_file,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("endpoint"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_ilert_source_t, endpoint_name),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_ilert_module_ctx = {
+    ngx_http_ilert_preconfiguration,       /* preconfiguration */
+    ngx_http_ilert_postconfiguration,      /* postconfiguration */
+
+    ngx_http_ilert_create_main_conf,       /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_ilert_create_loc_conf,        /* create location configuration */
+    ngx_http_ilert_merge_loc_conf          /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_ilert_module = {
+    NGX_MODULE_V1,
+    &ngx_http_ilert_module_ctx,            /* module context */
+    ngx_http_ilert_commands,               /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_ilert_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_ilert_main_conf_t  *imcf;
+
+    imcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_main_conf_t));
+    if (imcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&imcf->sources, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&imcf->endpoints, cf->pool, 1, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&imcf->locations, cf->pool, 4, sizeof(void *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return imcf;
+}
+
+
+static void *
+ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    ilcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_loc_conf_t));
+    if (ilcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     ilcf->kapacitor = NULL;
+     *     ilcf->source = NULL;
+     *     ilcf->off = 0;
+     *     ilcf->endpoint = NULL;
+     */
+
+    ilcf->max_body_size = NGX_CONF_UNSET;
+    ilcf->event_max_size = NGX_CONF_UNSET_SIZE;
+
+    return ilcf;
+}
+
+
+static char *
+ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_ilert_loc_conf_t *prev = parent;
+    ngx_http_ilert_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    ngx_conf_merge_off_value(conf->max_body_size, prev->max_body_size,
+                             16 * 1024 * 1024);
+    ngx_conf_merge_size_value(conf->event_max_size, prev->event_max_size,
+                              65536);
+
+    /* "if" and "limit_except" in the location are still the location */
+
+    if (clcf->noname && clcf->handler == NULL && prev->kapacitor) {
+        conf->kapacitor = prev->kapacitor;
+        conf->file_name = prev->file_name;
+        conf->line = prev->line;
+        clcf->handler = ngx_http_ilert_handler;
+
+        if (ngx_http_ilert_add_location(cf, conf) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (conf->kapacitor) {
+        clcf->client_max_body_size = conf->max_body_size;
+    }
+
+    /* what is sent there is ours: it is not too large, and not logged */
+
+    if (conf->endpoint) {
+        clcf->client_max_body_size = 0;
+        clcf->log_subrequest = 0;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_main_conf_t *imcf = conf;
+
+    char                      *rv;
+    ngx_str_t                 *value;
+    ngx_conf_t                 save;
+    ngx_http_ilert_source_t   *source, **sp;
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0
+        || (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid name \"%V\" in \"ilert_source\", "
+                           "any but \"off\" is allowed", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    source = ngx_http_ilert_find_source(imcf, &value[1]);
+
+    if (source) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"ilert_source\" \"%V\", the first one "
+                           "is in %s:%ui", &value[1], source->file_name,
+                           source->line);
+        return NGX_CONF_ERROR;
+    }
+
+    source = ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_source_t));
+    if (source == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    sp = ngx_array_push(&imcf->sources);
+    if (sp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *sp = source;
+
+    source->name = value[1];
+    source->file_name = cf->conf_file->file.name.data;
+    source->line = cf->conf_file->line;
+
+    save = *cf;
+    cf->handler = ngx_http_ilert_source_member;
+    cf->handler_conf = (void *) source;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = save;
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (source->key.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no key in \"ilert_source\" \"%V\", one of "
+                           "\"integration_key\", \"integration_key_file\", "
+                           "\"webhook_url\" and \"webhook_url_file\" "
+                           "is needed", &source->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (source->endpoint_name.data == NULL) {
+        ngx_str_set(&source->endpoint_name, "default");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+{
+    char           *rv;
+    ngx_str_t      *value;
+    ngx_command_t  *cmd;
+
+    value = cf->args->elts;
+
+    for (cmd = ngx_http_ilert_source_commands; cmd->name.len; cmd++) {
+        if (cmd->name.len == value[0].len
+            && ngx_strcmp(cmd->name.data, value[0].data) == 0)
+        {
+            break;
+        }
+    }
+
+    if (cmd->name.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown directive \"%V\" in \"ilert_source\"",
+                           &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts != 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number of arguments in "
+                           "\"%V\" directive", &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    rv = cmd->set(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK && rv != NGX_CONF_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" directive %s", &value[0], rv);
+        return NGX_CONF_ERROR;
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_http_ilert_integration_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    return ngx_http_ilert_source_set_key(cf, cmd, conf, &value[1]);
+}
+
+
+static char *
+ngx_http_ilert_integration_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_ilert_source_read_file(cf, cmd, &value) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_ilert_source_set_key(cf, cmd, conf, &value);
+}
+
+
+static char *
+ngx_http_ilert_webhook_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    return ngx_http_ilert_source_set_url(cf, cmd, conf, &value[1]);
+}
+
+
+static char *
+ngx_http_ilert_webhook_url_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_ilert_source_read_file(cf, cmd, &value) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_ilert_source_set_url(cf, cmd, conf, &value);
+}
+
+
+/* no message shows the value: it is a secret, or would be if it were right */
+
+static char *
+ngx_http_ilert_source_set_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_ilert_source_t *source, ngx_str_t *value)
+{
+    u_char     *p;
+    ngx_str_t   key;
+
+    if (source->key.len) {
+        return "is duplicate, a source has one key";
+    }
+
+    key = *value;
+    ngx_http_ilert_text_trim(&key);
+
+    if (key.len == 0) {
+        return "has an empty value, expected ilert's integration key";
+    }
+
+    if (key.len > 4 && ngx_strncasecmp(key.data, (u_char *) "http", 4) == 0
+        && ngx_strlchr(key.data, key.data + key.len, '/'))
+    {
+        return "has a URL for a value, expected an integration key; use "
+               "\"webhook_url\" for the URL of a Kapacitor alert source";
+    }
+
+    if (!ngx_http_ilert_source_is_key(&key)) {
+        return "has an invalid value, letters, digits, \"-\", \"_\", \".\" "
+               "and \"~\" are allowed in an integration key";
+    }
+
+    if (key.len > 6 && ngx_strncmp(key.data, "il1kap", 6) == 0) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "the key in \"%V\" is of a Kapacitor alert source, "
+                           "which takes no events: use \"webhook_url\" with "
+                           "the URL that ilert shows, or the key of an API "
+                           "alert source", &cmd->name);
+    }
+
+    source->key = key;
+    ngx_str_set(&source->path, "events");
+
+    source->open.len = sizeof("{\"integrationKey\":\"\",") - 1 + key.len;
+
+    p = ngx_pnalloc(cf->pool, source->open.len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    source->open.data = p;
+    ngx_sprintf(p, "{\"integrationKey\":\"%V\",", &key);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ilert_source_set_url(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_ilert_source_t *source, ngx_str_t *value)
+{
+    u_char     *p, *last;
+    size_t      len;
+    ngx_str_t   url, key;
+
+    static char  invalid[] = "has an invalid value, expected the webhook URL "
+                             "of a Kapacitor alert source, of the form "
+                             "\"https://api.ilert.com/api/"
+                             NGX_HTTP_ILERT_NATIVE_PATH "KEY\"";
+
+    if (source->key.len) {
+        return "is duplicate, a source has one key";
+    }
+
+    url = *value;
+    ngx_http_ilert_text_trim(&url);
+
+    if (url.len == 0) {
+        return "has an empty value, expected the webhook URL that ilert shows";
+    }
+
+    if ((url.len < 7 || ngx_strncasecmp(url.data, (u_char *) "http://", 7))
+        && (url.len < 8 || ngx_strncasecmp(url.data, (u_char *) "https://", 8)))
+    {
+        return invalid;
+    }
+
+    len = sizeof("/" NGX_HTTP_ILERT_NATIVE_PATH) - 1;
+    last = url.data + url.len;
+
+    p = ngx_strlcasestrn(url.data, last,
+                         (u_char *) "/" NGX_HTTP_ILERT_NATIVE_PATH, len - 1);
+    if (p == NULL) {
+        return invalid;
+    }
+
+    key.data = p + len;
+    key.len = last - key.data;
+
+    if (!ngx_http_ilert_source_is_key(&key)) {
+        return invalid;
+    }
+
+    if (key.len > 6 && ngx_strncmp(key.data, "il1api", 6) == 0) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "the key in \"%V\" is of an API alert source: use "
+                           "\"integration_key\"", &cmd->name);
+    }
+
+    source->native = 1;
+    source->key = key;
+    source->path.data = p + 1;
+    source->path.len = last - source->path.data;
+
+    return NGX_CONF_OK;
+}
+
+
+/* what needs escaping neither in a URL nor in JSON */
+
+static ngx_uint_t
+ngx_http_ilert_source_is_key(ngx_str_t *key)
+{
+    size_t  i;
+    u_char  ch;
+
+    for (i = 0; i < key->len; i++) {
+        ch = key->data[i];
+
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+              || (ch >= '0' && ch <= '9')
+              || ch == '-' || ch == '_' || ch == '.' || ch == '~'))
+        {
+            return 0;
+        }
+    }
+
+    return key->len != 0;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_source_read_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *value)
+{
+    u_char           *buf;
+    ssize_t           n;
+    ngx_str_t        *args, name;
+    ngx_file_t        file;
+
+    args = cf->args->elts;
+    name = args[1];
+
+    if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    buf = ngx_pnalloc(cf->pool, NGX_HTTP_ILERT_KEY_FILE_SIZE);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = name;
+    file.log = cf->log;
+    file.fd = ngx_open_file(name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"%V\" directive: " ngx_open_file_n
+                           " \"%V\" failed", &cmd->name, &name);
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_file(&file, buf, NGX_HTTP_ILERT_KEY_FILE_SIZE, 0);
+
+    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", &name);
+    }
+
+    if (n == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" directive: \"%V\" could not be read",
+                           &cmd->name, &name);
+        return NGX_ERROR;
+    }
+
+    if (n == NGX_HTTP_ILERT_KEY_FILE_SIZE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" directive: \"%V\" is too large for a key, "
+                           "less than %d bytes are allowed", &cmd->name,
+                           &name, NGX_HTTP_ILERT_KEY_FILE_SIZE);
+        return NGX_ERROR;
+    }
+
+    value->data = buf;
+    value->len = n;
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_http_ilert_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_loc_conf_t *ilcf = conf;
+
+    ngx_str_t                         *value;
+    ngx_http_core_loc_conf_t          *clcf;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (ilcf->kapacitor) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    ilcf->kapacitor = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (ilcf->kapacitor == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = ilcf->kapacitor;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ilcf->file_name = cf->conf_file->file.name.data;
+    ilcf->line = cf->conf_file->line;
+
+    if (ngx_http_ilert_add_location(cf, ilcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_ilert_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+/* the source is looked for when all of them are known */
+
+static ngx_int_t
+ngx_http_ilert_add_location(ngx_conf_t *cf, ngx_http_ilert_loc_conf_t *ilcf)
+{
+    ngx_http_ilert_loc_conf_t   **lp;
+    ngx_http_ilert_main_conf_t   *imcf;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ilert_module);
+
+    lp = ngx_array_push(&imcf->locations);
+    if (lp == NULL) {
+        return NGX_ERROR;
+    }
+
+    *lp = ilcf;
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_loc_conf_t *ilcf = conf;
+
+    ngx_str_t                    *value, name;
+    ngx_uint_t                    prefix;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_ilert_endpoint_t    *endpoint, **ep;
+    ngx_http_ilert_main_conf_t   *imcf;
+
+    if (ilcf->endpoint) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    prefix = !clcf->exact_match && !clcf->named && clcf->name.len
+             && clcf->name.data[clcf->name.len - 1] == '/';
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        prefix = 0;
+    }
+#endif
+
+    if (!prefix) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ilert_endpoint\" is in location \"%V\", only "
+                           "a prefix location that ends in \"/\" is allowed, "
+                           "such as \"location /ilert/\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_str_set(&name, "default");
+
+    if (cf->args->nelts == 2) {
+        value = cf->args->elts;
+        name = value[1];
+
+        if (name.len == 0 || ngx_strlchr(name.data, name.data + name.len, '='))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in "
+                               "\"ilert_endpoint\", a name is allowed", &name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ilert_module);
+
+    endpoint = ngx_http_ilert_find_endpoint(imcf, &name);
+
+    if (endpoint) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"ilert_endpoint\" \"%V\", the first "
+                           "one is in %s:%ui", &name, endpoint->file_name,
+                           endpoint->line);
+        return NGX_CONF_ERROR;
+    }
+
+    endpoint = ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_endpoint_t));
+    if (endpoint == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ep = ngx_array_push(&imcf->endpoints);
+    if (ep == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *ep = endpoint;
+
+    endpoint->name = name;
+    endpoint->prefix = clcf->name;
+    endpoint->conf_ctx = cf->ctx;
+    endpoint->file_name = cf->conf_file->file.name.data;
+    endpoint->line = cf->conf_file->line;
+
+    ilcf->endpoint = endpoint;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ilert_event_max_size(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t *sp = data;
+
+    if (*sp < NGX_HTTP_ILERT_EVENT_MIN_SIZE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ilert_event_max_size\" is %uz, %d or more "
+                           "is allowed", *sp, NGX_HTTP_ILERT_EVENT_MIN_SIZE);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_http_ilert_add_variables(cf);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_uint_t                    i;
+    ngx_http_ilert_source_t     **sources;
+    ngx_http_ilert_loc_conf_t   **locations;
+    ngx_http_ilert_endpoint_t   **endpoints;
+    ngx_http_ilert_main_conf_t   *imcf;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ilert_module);
+
+    endpoints = imcf->endpoints.elts;
+
+    for (i = 0; i < imcf->endpoints.nelts; i++) {
+        if (ngx_http_ilert_check_endpoint(cf, endpoints[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        if (ngx_http_ilert_resolve_source(cf, imcf, sources[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    locations = imcf->locations.elts;
+
+    for (i = 0; i < imcf->locations.nelts; i++) {
+        if (ngx_http_ilert_resolve_location(cf, imcf, locations[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (imcf->endpoints.nelts == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_ilert_request_init(cf);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_check_endpoint(ngx_conf_t *cf,
+    ngx_http_ilert_endpoint_t *endpoint)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = endpoint->conf_ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    if (clcf->handler == NULL || clcf->handler == ngx_http_ilert_handler) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "nothing leaves through \"ilert_endpoint\" \"%V\", "
+                      "a \"proxy_pass\" is needed in its location in %s:%ui",
+                      &endpoint->name, endpoint->file_name, endpoint->line);
+        return NGX_ERROR;
+    }
+
+    if (!clcf->internal) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "the location of \"ilert_endpoint\" \"%V\" is open to "
+                      "clients, use \"internal\" in it in %s:%ui",
+                      &endpoint->name, endpoint->file_name, endpoint->line);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_source(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source)
+{
+    u_char  *p;
+
+    source->endpoint = ngx_http_ilert_find_endpoint(imcf,
+                                                    &source->endpoint_name);
+
+    if (source->endpoint == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "no \"ilert_endpoint\" \"%V\" for \"ilert_source\" "
+                      "\"%V\" in %s:%ui, a location with \"ilert_endpoint\" "
+                      "and \"proxy_pass\" is needed",
+                      &source->endpoint_name, &source->name,
+                      source->file_name, source->line);
+        return NGX_ERROR;
+    }
+
+    source->uri.len = source->endpoint->prefix.len + source->path.len;
+
+    source->uri.data = ngx_pnalloc(cf->pool, source->uri.len);
+    if (source->uri.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(source->uri.data, source->endpoint->prefix.data,
+                   source->endpoint->prefix.len);
+    ngx_memcpy(p, source->path.data, source->path.len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_location(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf)
+{
+    u_char                    *p, *last, list[256];
+    ngx_str_t                 *name;
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+
+    if (ilcf->kapacitor->lengths) {
+        return NGX_OK;
+    }
+
+    name = &ilcf->kapacitor->value;
+
+    if (name->len == 3 && ngx_strncmp(name->data, "off", 3) == 0) {
+        ilcf->off = 1;
+        return NGX_OK;
+    }
+
+    ilcf->source = ngx_http_ilert_find_source(imcf, name);
+
+    if (ilcf->source) {
+        return NGX_OK;
+    }
+
+    p = list;
+    last = list + sizeof(list);
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        p = ngx_slprintf(p, last, "\"%V\", ", &sources[i]->name);
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "unknown source \"%V\" in \"ilert_kapacitor\" in %s:%ui, "
+                  "allowed are the names of \"ilert_source\" blocks (%*s"
+                  "\"off\") and variables",
+                  name, ilcf->file_name, ilcf->line,
+                  (size_t) (p - list), list);
+
+    return NGX_ERROR;
+}
+
+
+ngx_http_ilert_source_t *
+ngx_http_ilert_find_source(ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name)
+{
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        if (sources[i]->name.len == name->len
+            && ngx_memcmp(sources[i]->name.data, name->data, name->len) == 0)
+        {
+            return sources[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_http_ilert_endpoint_t *
+ngx_http_ilert_find_endpoint(ngx_http_ilert_main_conf_t *imcf,
+    ngx_str_t *name)
+{
+    ngx_uint_t                   i;
+    ngx_http_ilert_endpoint_t  **endpoints;
+
+    endpoints = imcf->endpoints.elts;
+
+    for (i = 0; i < imcf->endpoints.nelts; i++) {
+        if (endpoints[i]->name.len == name->len
+            && ngx_memcmp(endpoints[i]->name.data, name->data, name->len) == 0)
+        {
+            return endpoints[i];
+        }
+    }
+
+    return NULL;
+}

@@ -1,0 +1,114 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_MODULE_H_INCLUDED_
+#define _NGX_HTTP_ILERT_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_request.h"
+
+
+/*
+ * What is configured, and what a request of ours carries.  An event's way is
+ * handler, kapacitor, event, queue, request: see docs/design.md.
+ */
+
+
+#define NGX_HTTP_ILERT_VERSION  "0.1.0"
+
+
+/* a location with "ilert_endpoint": events leave through it */
+
+typedef struct {
+    ngx_str_t                    name;
+    ngx_str_t                    prefix;    /* the location's, ends in "/" */
+    ngx_http_conf_ctx_t         *conf_ctx;  /* of the location */
+
+    u_char                      *file_name;
+    ngx_uint_t                   line;
+} ngx_http_ilert_endpoint_t;
+
+
+/* an alert source */
+
+struct ngx_http_ilert_source_s {
+    ngx_str_t                    name;
+
+    /*
+     * the integration key, or what follows the last "/" of the webhook URL:
+     * in no message, log or answer
+     */
+    ngx_str_t                    key;
+
+    /* a source of ilert's type Kapacitor: bodies go on unchanged */
+    ngx_uint_t                   native;
+
+    ngx_str_t                    endpoint_name;
+    ngx_http_ilert_endpoint_t   *endpoint;
+    ngx_str_t                    path;      /* below the endpoint */
+    ngx_str_t                    uri;       /* the endpoint's prefix, path */
+    ngx_str_t                    open;      /* {"integrationKey":"KEY", */
+
+    u_char                      *file_name;
+    ngx_uint_t                   line;
+
+    /* of this worker: what was logged last */
+    time_t                       fault_time;
+    ngx_uint_t                   fault_status;
+    unsigned                     fault:1;
+};
+
+
+typedef struct {
+    ngx_array_t                  sources;   /* ngx_http_ilert_source_t * */
+    ngx_array_t                  endpoints; /* ngx_http_ilert_endpoint_t * */
+    ngx_array_t                  locations; /* ngx_http_ilert_loc_conf_t * */
+} ngx_http_ilert_main_conf_t;
+
+
+typedef struct {
+    ngx_http_complex_value_t    *kapacitor; /* "ilert_kapacitor", as given */
+    ngx_http_ilert_source_t     *source;    /* if that is a name */
+    unsigned                     off:1;     /* if that is "off" */
+
+    ngx_http_ilert_endpoint_t   *endpoint;
+
+    off_t                        max_body_size;
+    size_t                       event_max_size;
+
+    u_char                      *file_name;
+    ngx_uint_t                   line;
+} ngx_http_ilert_loc_conf_t;
+
+
+/*
+ * Of a webhook's request: webhook, event and result, as far as they have
+ * come about.  Of a request to ilert, its main one: delivery.
+ */
+
+typedef struct {
+    ngx_http_ilert_webhook_t    *webhook;
+    ngx_http_ilert_event_t      *event;
+    ngx_str_t                    result;    /* $ilert_result */
+
+    ngx_http_ilert_request_t    *delivery;
+} ngx_http_ilert_ctx_t;
+
+
+/* the source of that name, or NULL */
+ngx_http_ilert_source_t *ngx_http_ilert_find_source(
+    ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name);
+
+
+extern ngx_module_t  ngx_http_ilert_module;
+
+
+#endif /* _NGX_HTTP_ILERT_MODULE_H_INCLUDED_ */

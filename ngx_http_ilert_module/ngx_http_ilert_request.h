@@ -1,0 +1,81 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_REQUEST_H_INCLUDED_
+#define _NGX_HTTP_ILERT_REQUEST_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_event.h"
+
+
+/*
+ * One event to ilert, one try: a request that has no client, whose only
+ * subrequest passes through the location of the source's endpoint, and so
+ * through everything that nginx has for a proxied request.  It inherits
+ * nothing of the webhook's request and does not end with it.
+ *
+ * Requests are in their worker's memory, as many as go on at a time.
+ */
+
+
+/* design.md, "Verdicts": only of a status that the upstream itself sent */
+
+typedef enum {
+    NGX_HTTP_ILERT_DONE = 0,    /* 2xx */
+    NGX_HTTP_ILERT_AGAIN,       /* 408, 429, 5xx, or no answer */
+    NGX_HTTP_ILERT_PARK,        /* 401, 402, 403, 404, 407, 3xx: the source */
+    NGX_HTTP_ILERT_DEAD         /* other 4xx: this event will never do */
+} ngx_http_ilert_verdict_e;
+
+
+typedef struct ngx_http_ilert_request_s  ngx_http_ilert_request_t;
+
+typedef void (*ngx_http_ilert_request_handler_pt)(
+    ngx_http_ilert_request_t *ir);
+
+
+struct ngx_http_ilert_request_s {
+    ngx_http_ilert_event_t             *event;
+    ngx_uint_t                          attempt;    /* from 1 */
+
+    ngx_http_ilert_request_handler_pt   handler;
+    void                               *data;
+
+    /* the outcome */
+
+    ngx_http_ilert_verdict_e            verdict;
+    ngx_uint_t                          status;     /* ilert's, or 0 */
+
+    /* where status is 0, why there is no answer of ilert's */
+    unsigned                            timed_out:1;
+    unsigned                            misrouted:1;    /* nginx answered */
+    ngx_uint_t                          local_status;   /* then, with that */
+
+    /* ilert's reason in one line, keys masked; of an answer but 2xx */
+    ngx_str_t                           reason;
+};
+
+
+/*
+ * Sends the event, which must stay as it is until the handler has been
+ * called.  The handler is called once, from the event loop, never from
+ * within this call; what it is given is gone when it returns.  Returns
+ * NGX_OK, or NGX_ERROR if there is no memory: the handler is not called.
+ */
+ngx_int_t ngx_http_ilert_request_send(ngx_http_ilert_event_t *ev,
+    ngx_uint_t attempt, ngx_http_ilert_request_handler_pt handler,
+    void *data);
+
+
+/* takes our places in nginx's phases and filters, at postconfiguration */
+ngx_int_t ngx_http_ilert_request_init(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_ILERT_REQUEST_H_INCLUDED_ */

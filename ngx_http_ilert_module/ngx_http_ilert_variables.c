@@ -1,0 +1,357 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_variables.h"
+
+
+/*
+ * Sets the value, or leaves it as it is, a null string, if there is none.
+ * NGX_ERROR if there is no memory.
+ */
+
+typedef ngx_int_t (*ngx_http_ilert_variable_pt)(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+
+
+typedef struct {
+    ngx_str_t                    name;
+    ngx_http_ilert_variable_pt   get;
+    size_t                       offset;
+} ngx_http_ilert_variable_t;
+
+
+static ngx_int_t ngx_http_ilert_add_variable(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_get_variable_pt handler, uintptr_t data, ngx_uint_t flags);
+static ngx_int_t ngx_http_ilert_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_ilert_variable_tag(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_ilert_variable_field(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_ilert_variable_webhook(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_event(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_type(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_source(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_result(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_path(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_attempt(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_http_ilert_ctx_t *ngx_http_ilert_variable_ctx(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_variable_set(ngx_http_variable_value_t *v,
+    ngx_str_t *value);
+
+
+static ngx_str_t  ngx_http_ilert_tag_prefix = ngx_string("kapacitor_tag_");
+static ngx_str_t  ngx_http_ilert_field_prefix = ngx_string("kapacitor_field_");
+
+
+static ngx_http_ilert_variable_t  ngx_http_ilert_variables[] = {
+
+    { ngx_string("kapacitor_id"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, id) },
+
+    { ngx_string("kapacitor_message"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, message) },
+
+    { ngx_string("kapacitor_details"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, details) },
+
+    { ngx_string("kapacitor_time"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, time) },
+
+    { ngx_string("kapacitor_duration"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, duration) },
+
+    { ngx_string("kapacitor_level"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, level_name) },
+
+    { ngx_string("kapacitor_previous_level"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, previous_level) },
+
+    { ngx_string("kapacitor_recoverable"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, recoverable) },
+
+    { ngx_string("kapacitor_name"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, name) },
+
+    { ngx_string("kapacitor_task"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, task) },
+
+    { ngx_string("kapacitor_group"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, group) },
+
+    { ngx_string("kapacitor_server"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, server) },
+
+    { ngx_string("ilert_event_id"), ngx_http_ilert_variable_event,
+      offsetof(ngx_http_ilert_event_t, id) },
+
+    { ngx_string("ilert_alert_key"), ngx_http_ilert_variable_event,
+      offsetof(ngx_http_ilert_event_t, alert_key) },
+
+    { ngx_string("ilert_event_type"), ngx_http_ilert_variable_type, 0 },
+
+    { ngx_string("ilert_source"), ngx_http_ilert_variable_source, 0 },
+
+    { ngx_string("ilert_result"), ngx_http_ilert_variable_result, 0 },
+
+    { ngx_string("ilert_path"), ngx_http_ilert_variable_path, 0 },
+
+    { ngx_string("ilert_attempt"), ngx_http_ilert_variable_attempt, 0 },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+ngx_int_t
+ngx_http_ilert_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_ilert_variable_t  *var;
+
+    for (var = ngx_http_ilert_variables; var->name.len; var++) {
+        if (ngx_http_ilert_add_variable(cf, &var->name,
+                                        ngx_http_ilert_variable,
+                                        (uintptr_t) var, 0)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    /* data of these is the variable's name */
+
+    if (ngx_http_ilert_add_variable(cf, &ngx_http_ilert_tag_prefix,
+                                    ngx_http_ilert_variable_tag, 0,
+                                    NGX_HTTP_VAR_PREFIX)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_add_variable(cf, &ngx_http_ilert_field_prefix,
+                                       ngx_http_ilert_variable_field, 0,
+                                       NGX_HTTP_VAR_PREFIX);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_add_variable(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_get_variable_pt handler, uintptr_t data, ngx_uint_t flags)
+{
+    ngx_http_variable_t  *var;
+
+    /* empty until the webhook has been read */
+
+    var = ngx_http_add_variable(cf, name, NGX_HTTP_VAR_NOCACHEABLE|flags);
+    if (var == NULL) {
+        return NGX_ERROR;
+    }
+
+    var->get_handler = handler;
+    var->data = data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_http_ilert_variable_t  *var = (ngx_http_ilert_variable_t *) data;
+
+    ngx_str_t              value;
+    ngx_http_ilert_ctx_t  *ctx;
+
+    ngx_str_null(&value);
+
+    ctx = ngx_http_ilert_variable_ctx(r);
+
+    if (ctx && var->get(r, ctx, var->offset, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_variable_set(v, &value);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_tag(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t              name, value;
+    ngx_http_ilert_ctx_t  *ctx;
+
+    name = *(ngx_str_t *) data;
+    name.data += ngx_http_ilert_tag_prefix.len;
+    name.len -= ngx_http_ilert_tag_prefix.len;
+
+    ngx_str_null(&value);
+
+    ctx = ngx_http_ilert_variable_ctx(r);
+
+    if (ctx && ctx->webhook) {
+        (void) ngx_http_ilert_kapacitor_tag(ctx->webhook, &name, &value);
+    }
+
+    return ngx_http_ilert_variable_set(v, &value);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_field(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t              name, value;
+    ngx_http_ilert_ctx_t  *ctx;
+
+    name = *(ngx_str_t *) data;
+    name.data += ngx_http_ilert_field_prefix.len;
+    name.len -= ngx_http_ilert_field_prefix.len;
+
+    ngx_str_null(&value);
+
+    ctx = ngx_http_ilert_variable_ctx(r);
+
+    if (ctx && ctx->webhook
+        && ngx_http_ilert_kapacitor_field(ctx->webhook, &name, &value,
+                                          r->pool)
+           == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_variable_set(v, &value);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_webhook(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    if (ctx->webhook) {
+        *value = *(ngx_str_t *) ((u_char *) ctx->webhook + offset);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_event(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    if (ctx->event) {
+        *value = *(ngx_str_t *) ((u_char *) ctx->event + offset);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_type(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    if (ctx->event && ctx->event->alert_key.len) {
+        *value = ngx_http_ilert_types[ctx->event->type];
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_source(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    if (ctx->event && ctx->event->source) {
+        *value = ctx->event->source->name;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_result(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    *value = ctx->result;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_path(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    if (ctx->delivery) {
+        *value = ctx->delivery->event->source->path;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_attempt(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    if (ctx->delivery == NULL) {
+        return NGX_OK;
+    }
+
+    value->data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->len = ngx_sprintf(value->data, "%ui", ctx->delivery->attempt)
+                 - value->data;
+
+    return NGX_OK;
+}
+
+
+/* of the main request: subrequests share its variables */
+
+static ngx_http_ilert_ctx_t *
+ngx_http_ilert_variable_ctx(ngx_http_request_t *r)
+{
+    return ngx_http_get_module_ctx(r->main, ngx_http_ilert_module);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_set(ngx_http_variable_value_t *v, ngx_str_t *value)
+{
+    if (value->data == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+    v->data = value->data;
+    v->len = value->len;
+
+    return NGX_OK;
+}

@@ -1,0 +1,647 @@
+#!/usr/bin/perl
+
+# The event that a webhook becomes: the default mapping, details as text, the
+# cap on its size, and webhooks made by chance.  TEST_SEED makes others,
+# TEST_RANDOM more.
+
+use warnings;
+use strict;
+
+use utf8;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use JSON::PP ();
+use Test::More;
+
+use IlertCheck;
+use IlertMap;
+use IlertTest;
+
+*json = \&IlertCheck::json;
+*series = \&IlertCheck::series;
+
+binmode Test::More->builder->$_, ':utf8'
+    for qw(output failure_output todo_output);
+
+my @SIZES = (4, 17, 64);
+
+my $c = IlertCheck->new(server => join '', map { <<"CONF" } @SIZES);
+
+    location = /${_}k {
+        ilert_kapacitor ops;
+        ilert_event_max_size ${_}k;
+    }
+CONF
+
+my $string = JSON::PP->new->utf8->allow_nonref;
+
+sub string { $string->encode($_[0]) }
+
+
+# Summary
+
+my @summaries = (
+    ['message', json(message => '"disk \\"full\\"\\n"'),
+        summary => "disk \"full\"\n"],
+    ['no message', json(message => undef), summary => 'cpu:host=a is CRITICAL',
+        message => undef],
+    ['message null', json(message => 'null'),
+        summary => 'cpu:host=a is CRITICAL', message => undef],
+    ['message empty', json(message => '""', level => '"OK"'),
+        summary => 'cpu:host=a is OK', message => '""'],
+    ['neither message nor id', json(message => '""', id => '""'),
+        summary => 'CRITICAL'],
+    ['id of white space', json(message => '""', id => '" \\t"',
+        level => '"INFO"'), summary => 'INFO', id => '" \\t"'],
+    ['id with white space', json(message => '""', id => '" a "'),
+        summary => ' a  is CRITICAL', key => ' a '],
+    ['id with a line feed', json(message => '""', id => '"ep:ep\\nhost=a"'),
+        summary => "ep:ep\nhost=a is CRITICAL", key => "ep:ep\nhost=a"],
+);
+
+$c->webhook("summary: $_->[0]", @$_[1 .. $#$_]) for @summaries;
+
+
+# The whole of one event, as it leaves
+
+my $whole = $c->webhook('one event', json(time => '"2026-03-01T08:15:31Z"',
+    details => '"<b>x</b>"', data => series('"2026-03-01T08:15:30Z",1.50',
+    '"2026-03-01T08:15:31Z",2')), details => 'x');
+
+is($whole->{request}{body}, '{"integrationKey":"il1api00c0ffee",'
+    . '"eventType":"ALERT","summary":"cpu is high","details":"x",'
+    . '"alertKey":"cpu:host=a","customDetails":{"id":"cpu:host=a",'
+    . '"level":"CRITICAL","previousLevel":"OK","time":"2026-03-01T08:15:31Z",'
+    . '"duration":0,"message":"cpu is high","measurement":"cpu",'
+    . '"tags":{"host":"a"},"fields":{"v":2},"rows":[{"time":'
+    . '"2026-03-01T08:15:30Z","measurement":"cpu","tags":{"host":"a"},'
+    . '"fields":{"v":1.50}}]}}', 'one event, byte for byte');
+
+
+# Details: Kapacitor's dump, or the user's
+
+sub dump_of {
+    my (%member) = @_;
+
+    my %all = (Name => '"cpu"', TaskName => '"t1"', Group => '"host=a"',
+        Tags => '{"host":"a"}', ServerInfo => '{"Hostname":"k1",'
+        . '"ClusterID":"c","ServerID":"s"}', ID => '"cpu:host=a"',
+        Fields => '{"v":1e&#43;21}', Level => '"CRITICAL"',
+        Time => '"2026-03-01T08:15:30Z"', Duration => '0',
+        Message => '"it is"', %member);
+    my $dump = '{' . join(',', map { qq("$_":$all{$_}) }
+        grep { defined $all{$_} } qw(Name TaskName Group Tags ServerInfo ID
+        Fields Level Time Duration Message)) . "}\n";
+
+    $dump =~ s/"/&#34;/g;
+    $dump =~ s/'/&#39;/g;
+
+    return $dump;
+}
+
+my %none = (task => undef, group => undef, server => undef);
+
+my @dumps = (
+    ['as of 1.4 on', dump_of(), details => undef, task => '"t1"',
+        group => '"host=a"', server => '"k1"'],
+    ['as of 1.3', dump_of(Duration => undef), server => '"k1"'],
+    ['up to 1.2: no server', dump_of(Duration => undef, ServerInfo => undef),
+        details => undef, task => '"t1"', server => undef],
+    ['without a name', dump_of(Name => undef), task => '"t1"'],
+    ['an empty task and group', dump_of(TaskName => '""', Group => '""'),
+        task => '""', group => '""'],
+    ['a server without a host name', dump_of(ServerInfo => '{}'),
+        server => undef, task => '"t1"'],
+    ['a server that is none', dump_of(ServerInfo => '"k1"'),
+        server => undef, task => '"t1"'],
+    ['a host name that is none', dump_of(ServerInfo => '{"Hostname":7}'),
+        server => undef, task => '"t1"'],
+    ['tags null', dump_of(Tags => 'null', Group => '"nil"'),
+        group => '"nil"'],
+    ['escaped twice', dump_of(Group => '"a=\\&#34;b\\&#34;&amp;\\u003c"',
+        TaskName => '"t\'1&lt;x&gt;"'), task => '"t\'1<x>"'],
+    ['not escaped', dump_of() =~ s/&#34;/"/gr, details => undef,
+        task => '"t1"'],
+    ['escaped by name', dump_of() =~ s/&#34;/&quot;/gr, details => undef,
+        task => '"t1"'],
+    ['escaped in hex', dump_of() =~ s/&#34;/&#x22;/gr, details => undef,
+        task => '"t1"'],
+    ['with white space around', "\n  " . dump_of() . "  \n",
+        details => undef, task => '"t1"'],
+    ['in UTF-8', dump_of(TaskName => '"täsk☃😀"'), task => '"täsk☃😀"'],
+    ['without the task', dump_of(TaskName => undef), %none],
+    ['without the group', dump_of(Group => undef), %none],
+    ['without the id', dump_of(ID => undef), %none],
+    ['without the level', dump_of(Level => undef), %none],
+    ['with a task that is a number', dump_of(TaskName => '1'), %none],
+    ['with a name that is null', dump_of(Name => 'null'), %none],
+    ['cut', substr(dump_of(), 0, -20), %none],
+    ['and more', dump_of() . 'see the wiki', %none],
+    ['in a paragraph', '<p>' . dump_of() . '</p>', %none],
+    ['in an array', '[' . dump_of() . ']', %none],
+    ['an object of the user\'s', '{"cpu":1}', details => '{"cpu":1}', %none],
+    ['an empty object', '{}', details => '{}', %none],
+    ['a brace', '{', details => '{', %none],
+);
+
+for (@dumps) {
+    my ($what, $details, %want) = @$_;
+
+    utf8::encode($_) for grep { defined } values %want;
+
+    $c->webhook("dump $what", json(details => string($details)), %want);
+}
+
+my @details = (
+    # details, text
+    ['', undef],
+    [" \r\n\t ", undef],
+    ['<p></p>', undef],
+    ['<br><br/><hr />', undef],
+    ['plain', 'plain'],
+    ['  plain  ', 'plain'],
+    ["two  spaces\n\n\nthree lines", "two  spaces\n\n\nthree lines"],
+    ['<b>bold</b> <i>italic</i>', 'bold italic'],
+    ['<h1>Title</h1>text', "Title\ntext"],
+    ['a<br>b<br/>c<br />d<BR>e', "a\nb\nc\nd\ne"],
+    ['a<hr>b<hr class="x"/>c', "a\nb\nc"],
+    (map { ["a<$_>b</$_>c", "ab\nc"] }
+        qw(p div tr li ul ol dl dt dd table thead tbody h1 h2 h3 h4 h5 h6 pre
+           blockquote section article header footer title P Div TABLE H1)),
+    (map { ["a<$_>b</$_>c", 'abc'] }
+        qw(b i u em strong span a code small sub sup font center h7 h0 h brr
+           hrx pp divx x-p p-x br-x td-x tfoot caption main nav aside form)),
+    ['a<td>b</td>c<th>d</th>e', 'ab cd e'],
+    ['<TD>a</Td>b', 'a b'],
+    ['a</p >b</p
+>c</p class="x">d', "a\nb\nc\nd"],
+    ['a<br
+>b', "a\nb"],
+    ['<a href="http://x/?a=1&amp;b=2" title=\'<\'>link</a>', 'link'],
+    ['<a href="x>y">z</a>', 'y">z'],
+    ['a<!-- comment -->b', 'ab'],
+    ['a<!-- a > b -->c', 'a b -->c'],
+    ['<!DOCTYPE html>a', 'a'],
+    ['a<!>b', 'ab'],
+    ['<script>var x = "</p>";</script>y', "var x = \"\n\";y"],
+    ['<style>p { color: red }</style>y', 'p { color: red }y'],
+    ['5 < 6 and 7 > 3', '5 < 6 and 7 > 3'],
+    ['a<5>b', 'a<5>b'],
+    ['a< b>c', 'a< b>c'],
+    ['a<', 'a<'],
+    ['a</', 'a</'],
+    ['a</>b', 'a</>b'],
+    ['a</5>b', 'a</5>b'],
+    ['a</ p>b', 'a</ p>b'],
+    ['a<b', 'a<b'],
+    ['a<!', 'a<!'],
+    ['a<b c="d', 'a<b c="d'],
+    ['<<b>x', '<x'],
+    ['<<<', '<<<'],
+    ['a<b<c>d', 'ad'],
+    ['a<?xml?>b', 'a<?xml?>b'],
+    ['a<_>b', 'a<_>b'],
+    ['a<ä>b', 'a<ä>b'],
+    ['x>y', 'x>y'],
+    ['&amp;&lt;&gt;&quot;&apos;', '&<>"\''],
+    ['a&nbsp;b', "a\x{a0}b"],
+    ['&nbsp;', "\x{a0}"],
+    ['&#34;&#39;&#43;&#65;&#x41;&#x1F600;&#128512;',
+        "\"'+AA\x{1f600}\x{1f600}"],
+    ['&#0;&#x0;&#xd800;&#xDFFF;&#x110000;&#1114112;', "\x{fffd}" x 6],
+    ['&#x10ffff;&#1114111;', "\x{10ffff}\x{10ffff}"],
+    ['&#99999999999999999999999;&#xfffffffffffffffffff;', "\x{fffd}\x{fffd}"],
+    ['&#4294967361;&#x100000041;', "\x{fffd}\x{fffd}"],
+    ['&#0000000000000000000065;', 'A'],
+    ['&#10;a&#10;b&#32;', "a\nb"],
+    ['&amp;lt;b&amp;gt;', '&lt;b&gt;'],
+    ['&lt;b&gt;bold&lt;/b&gt;', '<b>bold</b>'],
+    ['&lt;p>a</p>', '<p>a'],
+    ['&amp', '&amp'],
+    ['&amp b', '&amp b'],
+    ['&AMP; &Lt; &NBSP;', '&AMP; &Lt; &NBSP;'],
+    ['&eacute; &unknown; &; &#; &#x; &#a; &#xg;',
+        '&eacute; &unknown; &; &#; &#x; &#a; &#xg;'],
+    ['&#65', '&#65'],
+    ['&#6 5;', '&#6 5;'],
+    ['&#-65; &#+65;', '&#-65; &#+65;'],
+    ['& && &&amp;', '& && &&'],
+    ['a & b', 'a & b'],
+    ['ä ☃ 😀 <b>日本</b>', 'ä ☃ 😀 日本'],
+    ["\x{a0}a\x{a0}", "\x{a0}a\x{a0}"],
+    ["tab\there", "tab\there"],
+    ["\x01control", "\x01control"],
+    ["<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr>"
+        . "</table>", "a b \nc d"],
+    ["<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n", "a\n\nb"],
+    ['<b>' x 5000 . 'deep' . '</b>' x 5000, 'deep'],
+    ['<' x 20000, '<' x 20000],
+    ['<a' x 5000, '<a' x 5000],
+    ['&' x 20000, '&' x 20000],
+    ['&#' x 5000, '&#' x 5000],
+);
+
+for (@details) {
+    my ($html, $text) = @$_;
+
+    my $shown = length $html > 60 ? substr($html, 0, 60) . '..' : $html;
+    $shown =~ s/[\x00-\x1f]/ /g;
+
+    $c->webhook("details: $shown", json(details => string($html)),
+                details => $text, %none);
+}
+
+
+# The cap
+
+sub rows {
+    my ($n, $columns, $text) = @_;
+
+    my @names = map { "column_$_" } 1 .. $columns;
+
+    return '{"series":[{"name":"cpu","tags":{"host":"a"},"columns":["time",'
+        . join(',', map { qq("$_") } @names) . '],"values":['
+        . join(',', map { my $row = $_;
+              sprintf '["2026-03-01T08:%02d:%02d.%03dZ",%s]',
+                  int($row / 60) % 60, $row % 60, $row % 1000,
+                  join ',', map { $_ % 5 ? "$row.$_" : string($text) }
+                            1 .. $columns } 0 .. $n - 1) . ']}]}';
+}
+
+sub fields {
+    my ($n, $text) = @_;
+
+    return '{"series":[{"name":"cpu","columns":["time",'
+        . join(',', map { qq("f$_") } 1 .. $n) . '],"values":[["t",'
+        . join(',', map { $text } 1 .. $n) . ']]}]}';
+}
+
+# 1, 2, 3 and 4 bytes a character, and what doubles or grows when escaped
+my %text = (ascii => 'x', latin => 'é', snow => '☃', smile => '😀',
+            mixed => 'aé☃😀', quote => '"', slash => '\\', control => "\x01",
+            lines => "x\n");
+
+for my $k (@SIZES) {
+    my $max = $k * 1024;
+    my @opt = (uri => "/${k}k", max => $max);
+
+    my $r = $c->webhook("$k kB: a small event", json(), @opt,
+                        truncated => undef);
+
+    for my $n (10, 100, 1000) {
+        $r = $c->webhook("$k kB: $n rows", json(data => rows($n, 4, 'é')),
+                         @opt);
+        size($r, $max) if $n == 1000;
+    }
+
+    $r = $c->webhook("$k kB: 10000 fields", json(data => fields(10000, '1')),
+                     @opt, truncated => 'true');
+
+    $r = $c->webhook("$k kB: a long field", json(data => fields(3,
+        '"' . 'y' x 70000 . '"')), @opt, truncated => 'true');
+
+    for my $name (sort keys %text) {
+        my $text = string($text{$name} x (70000 / length $text{$name}));
+
+        for (qw(message details)) {
+            $r = $c->webhook("$k kB: long $_ of $name", json($_ => $text),
+                             @opt, truncated => 'true', key => 'cpu:host=a',
+                             rows => undef);
+            size($r, $max);
+        }
+    }
+
+    $r = $c->webhook("$k kB: everything long", json(data => rows(50, 50,
+        'é' x 100), map { $_ => string("$_☃" x 20000) }
+        qw(message details previousLevel time)), @opt, truncated => 'true');
+    size($r, $max);
+
+    # an ALERT and its RESOLVE must name the same alert
+    my @keys = map {
+        my ($level, $message) = @$_;
+
+        $r = $c->webhook("$k kB: a long id, $level", json(level =>
+            qq("$level"), id => string('kéy' x 30000), message =>
+            string($message)), @opt, truncated => 'true');
+        size($r, $max);
+        $r->{event} ? $r->{event}->get('alertKey') : $level;
+    } ['CRITICAL', 'short'], ['OK', 'ö' x 50000];
+
+    is($keys[0], $keys[1], "$k kB: a long id, one alert");
+
+    # ids that differ at their ends are different alerts
+    @keys = map {
+        $r = $c->webhook("$k kB: a long id that ends in $_", json(id =>
+            string('key' x 30000 . $_)), @opt, truncated => 'true');
+        $r->{event} ? $r->{event}->get('alertKey') : '';
+    } 'a', 'b';
+
+    isnt($keys[0], $keys[1], "$k kB: long ids, two alerts");
+
+    # whether a webhook is cut does not change its alert
+    for my $n (100, 300, 600, 1000, 1500, 2000, 3000, 3500) {
+        my $id = string('i' x $n . 'ü');
+
+        @keys = map { $_->{event} ? $_->{event}->get('alertKey') : $_->{n} }
+            $c->webhook("$k kB: an id of $n and a long message", json(id =>
+                $id, message => string('m' x 70000)), @opt),
+            $c->webhook("$k kB: an id of $n", json(id => $id,
+                level => '"OK"'), @opt);
+
+        is($keys[0], $keys[1], "$k kB: an id of $n, one alert");
+    }
+
+    $r = $c->webhook("$k kB: many tags", json(data => '{"series":[{"name":"m",'
+        . '"tags":{' . join(',', map { qq("tag$_":"value$_") } 1 .. 5000)
+        . '},"columns":["time"],"values":[["t"],["u"]]}]}'), @opt,
+        truncated => 'true');
+
+    $r = $c->webhook("$k kB: a long name and a long tag", json(id => '""',
+        data => '{"series":[{"name":"' . 'n' x 40000 . '","tags":{"t":"'
+        . 'v' x 40000 . '"},"columns":["time"],"values":[["t"]]}]}'), @opt,
+        truncated => 'true');
+}
+
+
+# Around the cap: nothing is cut until it must be.  A message counts twice,
+# in the summary and in customDetails.
+
+my $base = length(IlertMap::encode(IlertMap::expect(
+    json(message => '""', id => '"k"', data => undef))->{event}))
+    - length('k is CRITICAL');
+my $room = 4096 - $base;
+
+for my $n (int($room / 2) - 6 .. int($room / 2) + 6) {
+    my $fits = $base + 2 * $n <= 4096;
+
+    $c->webhook("4 kB: a message of $n, " . ($fits ? 'fits' : 'cut'),
+                json(message => '"' . 'm' x $n . '"', id => '"k"',
+                     data => undef), uri => '/4k', max => 4096,
+                truncated => $fits ? undef : 'true');
+}
+
+# the cut falls on every byte of a character
+for my $name (qw(latin snow smile mixed quote slash control)) {
+    for my $n (0 .. 7) {
+        my $r = $c->webhook("4 kB: $name cut after $n", json(message =>
+            string('a' x $n . $text{$name} x 3000)), uri => '/4k',
+            max => 4096, truncated => 'true');
+        size($r, 4096);
+    }
+}
+
+
+# A cut event wastes little of its room.
+
+sub size {
+    my ($r, $max) = @_;
+
+    cmp_ok(length($r->{json} // ''), '>', $max / 2, 'the room is used');
+}
+
+
+# Large webhooks
+
+my $big = $c->webhook('a batch of 100 rows and 40 columns',
+                      webhook('30-big-batch-01-CRITICAL'),
+                      truncated => undef);
+is(scalar @{$big->{event}->get('customDetails')->get('rows')}, 99, 'all rows');
+
+my $huge = json(data => rows(6000, 25, 'some text'));
+cmp_ok(length $huge, '>', 1_300_000, 'a webhook of 1.4 MB');
+$c->webhook('6000 rows and 25 columns', $huge, truncated => 'true');
+
+$c->webhook('a string of 1.4 MB', json(message => '"' . '\\u00e9' x 233_000
+                                       . '"'), truncated => 'true');
+$c->webhook('100000 numbers', json(x => '[' . '1,' x 99_999 . '1]'));
+$c->webhook('30000 empty series', json(data => '{"series":['
+    . join(',', ('{}') x 30_000) . ']}'));
+$c->webhook('30000 rows of one null', json(data => '{"series":[{"columns":'
+    . '["v"],"values":[' . join(',', ('[null]') x 30_000) . ']}]}'),
+    truncated => 'true');
+
+
+# Made by chance
+
+my $seed = $ENV{TEST_SEED} // 20260301;
+note("TEST_SEED=$seed");
+srand($seed);
+
+sub chance { rand() < $_[0] }
+sub pick { $_[rand @_] }
+sub space { chance(0.9) ? '' : pick(' ', "\n", "\t", "\r\n", '  ') }
+
+
+sub shuffled {
+    my @list = @_;
+
+    for my $i (reverse 1 .. $#list) {
+        my $j = int rand $i + 1;
+        @list[$i, $j] = @list[$j, $i];
+    }
+
+    return @list;
+}
+
+
+sub chance_webhook {
+    my @times = map { chance_time() } 1 .. 3;
+    my %member = (
+        id => chance(0.8) ? chance_string() : pick('""', '"  "', 'null'),
+        message => chance(0.8) ? chance_string() : pick('""', 'null'),
+        details => pick(\&chance_html, \&chance_dump, sub { '""' })->(),
+        time => chance(0.9) ? string($times[0]) : 'null',
+        duration => chance(0.9) ? chance_number() : 'null',
+        level => string(pick(qw(OK INFO WARNING CRITICAL))),
+        previousLevel => string(pick(qw(OK INFO WARNING CRITICAL))),
+        recoverable => pick(qw(true false null)),
+        data => chance_data(@times),
+    );
+
+    for (sort keys %member) {
+        delete $member{$_} if $_ ne 'level' && chance(0.1);
+    }
+
+    $member{'x' . int rand 1000} = chance_value(3) if chance(0.3);
+
+    return space() . '{' . join(',', map { space() . qq("$_") . space() . ':'
+        . space() . $member{$_} . space() } shuffled(sort keys %member))
+        . '}' . space();
+}
+
+
+sub chance_data {
+    my @times = @_;
+
+    return pick('null', '{}', '{"series":null}', '{"series":[]}')
+        if chance(0.1);
+
+    my $series = chance(0.7) ? 1 : int rand 5;
+
+    return '{"series":[' . join(',', map { chance_series(@times) }
+                                1 .. $series) . ']}';
+}
+
+
+sub chance_series {
+    my @times = @_;
+
+    my %seen = (time => 1);
+    my @columns = grep { !$seen{$_}++ } map { chance_name() } 1 .. rand 6;
+    my $rows = chance(0.6) ? 1 : chance(0.9) ? int rand 8 : int rand 400;
+    my $timed = chance(0.9);
+
+    my @members = (
+        chance(0.9) ? '"name":' . string(chance_name()) : (),
+        chance(0.8) ? '"tags":' . chance_tags() : (),
+        '"columns":[' . join(',', $timed ? '"time"' : (),
+                             map { string($_) } @columns) . ']',
+        '"values":[' . join(',', map { '[' . join(',', $timed
+            ? string(pick(@times, chance_time())) : (),
+            map { chance_scalar() } @columns) . ']' } 1 .. $rows) . ']');
+
+    return '{' . join(',', shuffled(@members)) . '}';
+}
+
+
+sub chance_tags {
+    my %tags = map { chance_name() => chance_string() } 1 .. rand 5;
+
+    return '{' . join(',', map { string($_) . space() . ":$tags{$_}" }
+                           shuffled(sort keys %tags)) . '}';
+}
+
+
+sub chance_time {
+    my $time = sprintf '2026-03-01T08:%02d:%02d', rand 3, rand 3;
+    my $fraction = chance(0.5) ? '' : '.' . substr(pick('5000', '123456789',
+        '120'), 0, 1 + rand 9);
+
+    return $time . $fraction . pick('Z', 'Z', '+00:00', '-00:01');
+}
+
+
+sub chance_name {
+    return pick(qw(host cpu v w value), 'usage_idle', 'a b', 'ü', '😀', "\n",
+                '"', '', 'Time', 'current.value', 'x' x rand 30);
+}
+
+
+my @units = ('a' .. 'e', ' ', '"', '\\', '/', "\n", "\t", "\x01", "\x1f",
+    "\x7f", '<', '>', '&', ';', '{', '}', '1', 'é', "\x{80}", '☃',
+    "\x{2028}", "\x{fffd}", "\x{ffff}", '😀', "\x{10ffff}");
+
+sub chance_text { join '', map { pick(@units) } 1 .. $_[0] }
+
+
+# JSON text of a string, with all that JSON and bad senders can do to one.
+
+sub chance_string {
+    my $n = chance(0.9) ? rand 20 : chance(0.8) ? rand 500 : rand 20000;
+
+    return string(chance_text($n)) if chance(0.5);
+
+    my $json = '';
+
+    for (1 .. $n) {
+        $json .= pick(sub { string(pick(@units)) =~ s/^"|"$//gr },
+            sub { sprintf pick('\\u%04x', '\\u%04X'), rand 0x10000 },
+            sub { sprintf '\\ud83d\\ude%02x', rand 256 },
+            sub { pick('\\u0000', '\\ud800', '\\udfff', '\\/', '\\b') },
+            sub { chance(0.3) ? chr 0x80 + rand 128 : 'x' })->();
+    }
+
+    return qq("$json");
+}
+
+
+sub chance_number {
+    return pick(sub { int rand 1e9 }, sub { -int rand 1e9 }, sub { rand() },
+        sub { pick(qw(0 -0 1e+21 1.50 9223372036854775807 1E-7)) },
+        sub { '9' x (1 + rand 28) },
+        sub { int(rand 100) . '.' . '0' x rand(9) . int rand 1000 })->();
+}
+
+
+sub chance_scalar {
+    return pick(\&chance_number, \&chance_number, \&chance_string,
+                sub { pick(qw(true false null)) })->();
+}
+
+
+sub chance_value {
+    my ($depth) = @_;
+
+    return chance_scalar() if $depth == 0 || chance(0.3);
+
+    return '[' . join(',', map { chance_value($depth - 1) } 1 .. rand 4) . ']'
+        if chance(0.5);
+
+    return '{' . join(',', map { string("m$_") . ':'
+                                 . chance_value($depth - 1) } 1 .. rand 4)
+           . '}';
+}
+
+
+my @html = (qw(<p> </p> <br> <br/> </td> </div> <b> </b> < </ <! <!-->
+    &amp; &lt; &nbsp; & &x;), '&#34;', '&#x1F600;', '&#0;', '&#;',
+    '<a href="x">', ' ', "\n");
+
+sub chance_html {
+    my @parts = map { pick(sub { chance_text(rand 5) },
+        sub { pick(@html) })->() } 1 .. rand 30;
+
+    return string(join '', @parts);
+}
+
+
+sub chance_dump {
+    my $dump = JSON::PP->new->canonical->encode({ Name => 'n', TaskName => chance_text(5),
+        Group => chance_text(8), ID => 'x', Level => 'OK',
+        chance(0.7) ? (ServerInfo => { Hostname => chance_text(4) }) : () });
+
+    $dump =~ s/&/&amp;/g;
+    $dump =~ s/"/&#34;/g;
+
+    return string("$dump\n");
+}
+
+
+# One fault: cut, or a wrong byte, or a wrong type.
+
+sub spoilt {
+    my ($body) = @_;
+
+    return substr $body, 0, rand length $body if chance(0.3);
+
+    if (chance(0.3)) {
+        substr $body, rand length $body, 1, pick("\0", "\x01", '"', '\\', '{',
+                                                '}', '[', ']', ',', ':', 'x');
+        return $body;
+    }
+
+    my $wrong = pick('7', '{}', '[]', '"wrong"');
+    my $name = pick(qw(level data series name tags columns values time id));
+
+    $body =~ s/"$name"\s*:\s*(?:"[^"\\]*"|null|\[\]|\{\}|true|false)
+              /"$name":$wrong/x;
+
+    return $body;
+}
+
+
+for my $n (1 .. $ENV{TEST_RANDOM} // 300) {
+    my $body = chance_webhook();
+    my $bad = chance(0.1) ? 1 : 0;
+    my $size = chance(0.2) ? pick(@SIZES) : 0;
+
+    $body = spoilt($body) if $bad;
+
+    $c->webhook("TEST_SEED=$seed, webhook $n", $body,
+                $size ? (uri => "/${size}k", max => $size * 1024) : ());
+}
+
+
+done();

@@ -1,0 +1,670 @@
+#!/usr/bin/perl
+
+# Kapacitor's webhooks, read by the module: the shapes of every release, what
+# JSON can do to strings, numbers and nesting, and every error with its text.
+
+use warnings;
+use strict;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use IlertCheck;
+use IlertTest;
+
+*json = \&IlertCheck::json;
+*series = \&IlertCheck::series;
+
+my $c = IlertCheck->new;
+
+
+# Members of every release and in any order
+
+my @order = (
+    'id message details time duration level data previousLevel recoverable',
+    'recoverable previousLevel data level duration time details message id',
+    'data level id time message',
+    'level id',
+);
+
+for (@order) {
+    my @names = split;
+    my $all = json();
+    my %text = map { $_ => $all =~ /"$_":(\{.*\}|"[^"]*"|[^,}]+)/ ? $1 : '' }
+        @names;
+
+    $c->webhook("order: $_",
+        '{' . join(',', map { qq("$_":$text{$_}) } @names) . '}',
+        level => '"CRITICAL"', key => 'cpu:host=a');
+}
+
+my @shapes = (
+    ['releases up to 1.3', json(previousLevel => undef, recoverable => undef),
+        previousLevel => undef],
+    ['release 1.4', json(recoverable => undef), previousLevel => '"OK"'],
+    ['unknown members', json(topic => '"x"', n => '[1,{"a":[null]}]',
+        o => '{"level":"OK"}'), level => '"CRITICAL"', topic => undef],
+    ['unknown members in data and series',
+        json(data => '{"messages":[{"level":"warning"}],"series":[{"partial":'
+             . 'true,"name":"m","columns":["time"],"values":[],"x":{}}]}'),
+        measurement => '"m"'],
+    ['spaces between all', " \r\n\t{ \"id\" : \"a\" ,\n\t\"level\"\t:\r\"INFO"
+        . "\" , \"data\" : { \"series\" : [ { \"name\" : \"m\" , \"columns\" : "
+        . "[ \"time\" , \"v\" ] , \"values\" : [ [ \"t\" , 1.50 ] ] } ] } }"
+        . " \n", 'fields.v' => '1.50', key => 'a'],
+    ['only null', json(map { $_ => 'null' } qw(message details time duration
+        data previousLevel recoverable)), time => undef, message => undef,
+        summary => 'cpu:host=a is CRITICAL'],
+    ['only the level and an id', '{"level":"OK","id":"x"}', type => 'RESOLVE',
+        key => 'x', summary => 'x is OK'],
+    ['data without series', json(data => '{}'), measurement => undef,
+        fields => undef, rows => undef],
+    ['series null', json(data => '{"series":null}'), fields => undef],
+    ['series empty', json(data => '{"series":[]}'), fields => undef],
+    ['series without anything', json(data => '{"series":[{}]}'),
+        measurement => undef, tags => undef],
+    ['series without values', json(data => '{"series":[{"name":"m","tags":'
+        . '{"a":"b"},"columns":["time","v"]}]}'), measurement => '"m"',
+        'tags.a' => '"b"'],
+    ['values null', json(data => '{"series":[{"name":"m","columns":["time"],'
+        . '"values":null}]}'), measurement => '"m"'],
+    ['tags null', json(data => '{"series":[{"name":"m","tags":null,"columns":'
+        . '["time"],"values":[["t"]]}]}'), tags => undef, fields => '{}'],
+    ['tags empty', json(data => '{"series":[{"name":"m","tags":{},"columns":'
+        . '["time"],"values":[["t"]]}]}'), tags => undef],
+    ['no columns and empty rows', json(data => '{"series":[{"name":"m",'
+        . '"columns":[],"values":[[],[]]}]}'), fields => '{}',
+        rows => '[{"measurement":"m","fields":{}}]'],
+    ['deadman of the nil group', json(id => q("nil:from1 for task 't44'"),
+        data => '{"series":[{"name":"stats","columns":["time","emitted"],'
+        . '"values":[["2026-03-01T08:15:30Z",0]]}]}'), tags => undef,
+        'fields.emitted' => '0', key => q(nil:from1 for task 't44')],
+    ['every value type', json(data => '{"series":[{"name":"m","columns":["a",'
+        . '"b","c","d","e"],"values":[[true,false,null,"",-1]]}]}'),
+        fields => '{"a":true,"b":false,"c":null,"d":"","e":-1}'],
+    ['level INFO', json(level => '"INFO"'), type => 'ALERT'],
+    ['level WARNING', json(level => '"WARNING"'), type => 'ALERT'],
+    ['level OK', json(level => '"OK"'), type => 'RESOLVE'],
+    ['recoverable false', json(recoverable => 'false')],
+    ['previousLevel as received', json(previousLevel => '"odd"'),
+        previousLevel => '"odd"'],
+    ['previousLevel empty', json(previousLevel => '""'),
+        previousLevel => '""'],
+);
+
+$c->webhook(@$_) for @shapes;
+
+
+# The service test, and ids that are none
+
+my $no_series = '{"series":null}';
+
+my @ids = (
+    ['service test', json(id => '""', message => '""', level => '"OK"',
+        time => '"0001-01-01T00:00:00Z"', data => $no_series),
+        result => 'test'],
+    ['test without data', json(id => '""', level => '"OK"', data => undef),
+        result => 'test'],
+    ['test with data null', json(id => '""', level => '"OK"',
+        data => 'null'), result => 'test'],
+    ['test with data {}', json(id => '""', level => '"OK"', data => '{}'),
+        result => 'test'],
+    ['test with no series', json(id => '""', level => '"OK"',
+        data => '{"series":[]}'), result => 'test'],
+    ['no test: not OK', json(id => '""', data => $no_series), error => qr/./],
+    ['no test: no id', json(id => undef, level => '"OK"',
+        data => $no_series), error => qr/./],
+    ['no test: id null', json(id => 'null', level => '"OK"',
+        data => $no_series), error => qr/./],
+    ['no test: id of a space', json(id => '" "', level => '"OK"',
+        data => $no_series), error => qr/./],
+    ['no test: there are series', json(id => '""', level => '"OK"'),
+        key => 'cpu{host=a}', id => '""'],
+    ['empty id', json(id => '""'), key => 'cpu{host=a}', id => '""'],
+    ['no id', json(id => undef), key => 'cpu{host=a}', id => undef],
+    ['id null', json(id => 'null'), key => 'cpu{host=a}', id => undef],
+    ['id of white space', json(id => '" \t\r\n "'), key => 'cpu{host=a}',
+        id => '" \t\r\n "'],
+    ['id with white space around', json(id => '" a b\n"'), key => " a b\n"],
+    ['tags in the order of the body', json(id => '""', data => '{"series":[{'
+        . '"name":"m","tags":{"z":"1","a":"2","M":"","ü":"☃"},"columns":'
+        . '["time"],"values":[["t"]]},{"name":"n"}]}'),
+        key => "m{z=1,a=2,M=,\x{fc}=\x{2603}}"],
+    ['no tags', json(id => '""', data => '{"series":[{"name":"m"}]}'),
+        key => 'm'],
+    ['empty tags', json(id => '""', data => '{"series":[{"name":"m","tags":'
+        . '{}}]}'), key => 'm'],
+    ['no name', json(id => '""', data => '{"series":[{"tags":{"a":"b"}}]}'),
+        key => '{a=b}'],
+    ['neither name nor tags', json(id => '""', data => '{"series":[{},'
+        . '{"name":"m"}]}'), error => qr/./],
+    ['a name of white space, no tags', json(id => '""', data => '{"series":[{'
+        . '"name":" \\n\\t"}]}'), error => qr/./],
+    ['empty name, no tags', json(id => '""', data => '{"series":[{"name":'
+        . '""}]}'), error => qr/./],
+);
+
+$c->webhook(@$_) for @ids;
+
+
+# The triggering row
+
+sub timed {
+    my ($time, @times) = @_;
+
+    return json(time => $time, data => series(map { "$times[$_],$_" }
+                                              0 .. $#times));
+}
+
+my $T = '2026-03-01T08:15:30';
+
+my @rows = (
+    ['the row of the event\'s time',
+        timed(qq("${T}Z"), '"2026-03-01T08:15:29Z"', qq("${T}Z"),
+              '"2026-03-01T08:15:31Z"'),
+        'fields.v' => '1', 'rows.0.fields.v' => '0', 'rows.1.fields.v' => '2'],
+    ['the first of several', timed(qq("${T}Z"), '"x"', qq("${T}Z"),
+        qq("${T}Z")), 'fields.v' => '1'],
+    ['none: the last', timed(qq("${T}Z"), qq("${T}.1Z"), qq("${T}.2Z")),
+        'fields.v' => '1'],
+    ['no time: the last', json(time => undef, data => series(qq("${T}Z",1),
+        qq("${T}Z",2))), 'fields.v' => '2', time => undef],
+    ['another offset', timed('"2026-03-01T09:15:30+01:00"', '"x"',
+        qq("${T}Z"), '"x"'), 'fields.v' => '1',
+        time => '"2026-03-01T09:15:30+01:00"'],
+    ['a negative offset over a day', timed('"2026-02-28T20:45:30-11:30"',
+        '"x"', qq("${T}Z"), '"x"'), 'fields.v' => '1'],
+    ['over a leap day', timed('"2024-02-29T23:30:00-01:00"', '"x"',
+        '"2024-03-01T00:30:00Z"', '"x"'), 'fields.v' => '1'],
+    ['over a year', timed('"2025-12-31T23:59:59.5-00:01"', '"x"',
+        '"2026-01-01T00:00:59.500Z"', '"x"'), 'fields.v' => '1'],
+    ['other digits of the same fraction', timed(qq("${T}.12Z"), qq("${T}.1Z"),
+        qq("${T}.120000000Z"), '"x"'), 'fields.v' => '1'],
+    ['the last of nine digits', timed(qq("${T}.123456789Z"),
+        qq("${T}.123456788Z"), qq("${T}.123456789Z"), '"x"'),
+        'fields.v' => '1'],
+    ['one digit less', timed(qq("${T}.123456789Z"), qq("${T}.12345678Z"),
+        qq("${T}.1234567Z")), 'fields.v' => '1'],
+    ['year 0001', timed('"0001-01-01T00:00:00Z"', '"x"',
+        '"0001-01-01T00:00:00Z"', '"x"'), 'fields.v' => '1'],
+    ['year 0001 with an offset', timed('"0001-01-01T00:00:00+01:00"', '"x"',
+        '"0000-12-31T23:00:00Z"', '"x"'), 'fields.v' => '1'],
+    ['year 9999', timed('"9999-12-31T23:59:59.999999999Z"', '"x"',
+        '"9999-12-31T23:59:59.999999999Z"', '"x"'), 'fields.v' => '1'],
+    ['before 1970', timed('"1969-12-31T23:59:59.9Z"', '"x"',
+        '"1970-01-01T00:59:59.9+01:00"', '"x"'), 'fields.v' => '1'],
+    ['times that are none', timed('"yesterday"', '"2026"', qq("${T}"),
+        '"2026-13-45T99:99:99Z"'), 'fields.v' => '2'],
+    ['an empty time', timed('""', '""', '"x"'), 'fields.v' => '1',
+        time => '""'],
+    ['a row\'s time null', timed(qq("${T}Z"), 'null', qq("${T}Z"), 'null'),
+        'fields.v' => '1', 'rows.0.time' => undef],
+    ['no time column', json(data => '{"series":[{"name":"m","columns":["v"],'
+        . '"values":[[1],[2]]}]}'), 'fields.v' => '2',
+        'rows.0' => '{"measurement":"m","fields":{"v":1}}'],
+    ['time is not the first column', json(data => '{"series":[{"name":"m",'
+        . qq("columns":["v","time","w"],"values":[[1,"x",2],[3,"${T}Z",4],)
+        . '[5,"y",6]]}]}'), fields => '{"v":3,"w":4}',
+        'rows.1' => '{"time":"y","measurement":"m","fields":{"v":5,"w":6}}'],
+    ['only time', json(data => qq({"series":[{"name":"m","columns":["time"],)
+        . qq("values":[["${T}Z"]]}]})), fields => '{}', rows => undef],
+    ['nulls are kept', json(data => '{"series":[{"name":"m","columns":["time",'
+        . qq("a","b"],"values":[["${T}Z",null,1],["x",2,null]]}]})),
+        fields => '{"a":null,"b":1}', 'rows.0.fields' => '{"a":2,"b":null}'],
+    ['aggregate: many series', json(recoverable => 'false', data => '{"series"'
+        . ':[' . join(',', map { qq({"name":"m","tags":{"h":"$_"},"columns":)
+        . qq(["time","v"],"values":[["${T}.${_}Z",$_]]}) } 1 .. 4) . ']}',
+        time => qq("${T}.3Z")), 'fields.v' => '3', 'tags.h' => '"3"',
+        'rows.0.tags.h' => '"1"', 'rows.2.tags.h' => '"4"',
+        'rows.3' => undef],
+    ['aggregate: none triggers', json(time => '"2027-01-01T00:00:00Z"', data =>
+        '{"series":[' . join(',', map { qq({"name":"m$_","columns":["time","v")
+        . qq(],"values":[["${T}.1Z",${_}1],["${T}.2Z",${_}2]]}) } 1 .. 2)
+        . ']}'), 'fields.v' => '12', measurement => '"m1"',
+        'rows.0.fields.v' => '11', 'rows.1.fields.v' => '21',
+        'rows.2.fields.v' => '22', 'rows.2.measurement' => '"m2"'],
+    ['aggregate: another measurement triggers', json(data => '{"series":[{'
+        . '"name":"a","tags":{"x":"1"},"columns":["time","v"],"values":'
+        . '[["x",1]]},{"name":"b","columns":["time","w"],"values":[['
+        . qq("${T}Z",2]]}]})), measurement => '"b"', tags => undef,
+        fields => '{"w":2}', 'rows.0.measurement' => '"a"'],
+    ['series without name and tags', json(data => '{"series":[{"columns":'
+        . qq(["time","v"],"values":[["${T}Z",1],["x",2]]}]})),
+        measurement => undef, 'rows.0' => '{"time":"x","fields":{"v":2}}'],
+);
+
+$c->webhook(@$_) for @rows;
+
+
+# Numbers go through digit for digit
+
+my @numbers = qw(0 -0 1 -1 42 9007199254740993 9223372036854775807
+    -9223372036854775808 18446744073709551616 1e+21 1E+21 1e21 1e-7 -1e-7
+    0.1 1.50 1.0 100.000 -0.0 1e+06 123456789.12345679
+    1.7976931348623157e+308 5e-324 1e400 -1e400 0e0 0E-0
+    3.141592653589793238462643383279502884197169399375105820974944592307816);
+push @numbers, '9' x 500, '0.' . '0' x 300 . '1', '1e' . '9' x 30;
+
+for (@numbers) {
+    my $shown = length > 30 ? substr($_, 0, 30) . '..' : $_;
+
+    $c->webhook("number $shown", json(duration => $_, data => series(
+        qq("${T}Z",$_), qq("x",$_))), duration => $_, 'fields.v' => $_,
+        'rows.0.fields.v' => $_);
+}
+
+$c->webhook('negative duration', json(duration => '-123456789'),
+            duration => '-123456789');
+
+
+# Strings
+
+my @strings = (
+    ['all short escapes', '\\"\\\\\\/\\b\\f\\n\\r\\t', "\"\\/\b\f\n\r\t"],
+    ['control characters', join('', map { sprintf '\\u%04x', $_ } 1 .. 31),
+        join '', map { chr } 1 .. 31],
+    ['Go\'s escapes', '\\u003c\\u003E\\u0026\\u2028\\u2029',
+        "<>&\x{2028}\x{2029}"],
+    ['U+0000', 'a\\u0000b', "a\x{fffd}b"],
+    ['only U+0000', '\\u0000', "\x{fffd}"],
+    ['U+007F and U+0080', "\x7f\\u007f\\u0080", "\x7f\x7f\x80"],
+    ['surrogates', '\\ud83d\\ude00 \\uD83D\\uDE00', "\x{1f600} \x{1f600}"],
+    ['first and last pair', '\\ud800\\udc00\\udbff\\udfff',
+        "\x{10000}\x{10ffff}"],
+    ['a high surrogate alone', 'a\\ud83db', "a\x{fffd}b"],
+    ['a high surrogate at the end', 'a\\ud83d', "a\x{fffd}"],
+    ['a low surrogate alone', 'a\\ude00b', "a\x{fffd}b"],
+    ['surrogates the wrong way round', '\\ude00\\ud83d', "\x{fffd}" x 2],
+    ['two high surrogates and a low one', '\\ud83d\\ud83d\\ude00',
+        "\x{fffd}\x{1f600}"],
+    ['a high surrogate and an escape', '\\ud83d\\n', "\x{fffd}\n"],
+    ['a high surrogate and a character', '\\ud83d\\u0041', "\x{fffd}A"],
+    ['a high surrogate and U+0000', '\\ud83d\\u0000', "\x{fffd}" x 2],
+    ['a high surrogate and raw UTF-8', "\\ud83d\xc3\xa9", "\x{fffd}\xe9"],
+    ['raw UTF-8', "\xc3\xa9\xe6\x97\xa5\xf0\x9f\x98\x80",
+        "\xe9\x{65e5}\x{1f600}"],
+    ['bounds of UTF-8', "\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80"
+        . "\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
+        "\x{80}\x{7ff}\x{800}\x{d7ff}\x{e000}\x{ffff}\x{10000}\x{10ffff}"],
+    ['bytes that are no UTF-8', "a\xffb\xfe\x80c", "a\x{fffd}b\x{fffd}"
+        . "\x{fffd}c"],
+    ['overlong UTF-8', "\xc0\x80\xe0\x80\x80\xf0\x80\x80\x80",
+        "\x{fffd}" x 9],
+    ['UTF-8 of surrogates', "\xed\xa0\x80\xed\xbf\xbf", "\x{fffd}" x 6],
+    ['UTF-8 above U+10FFFF', "\xf4\x90\x80\x80\xf5\x80\x80\x80",
+        "\x{fffd}" x 8],
+    ['UTF-8 cut short', "\xe6\x97x\xf0\x9f\x98y\xc3", "\x{fffd}\x{fffd}x"
+        . "\x{fffd}\x{fffd}\x{fffd}y\x{fffd}"],
+    ['UTF-8 cut by a backslash', "\xe6\x97\\n", "\x{fffd}\x{fffd}\n"],
+    ['what looks like an escape', '\\\\u0000\\\\ud83d', '\\u0000\\ud83d'],
+    ['quotes and backslashes', '\\\\\\"\\\\\\\\', '\\"\\\\'],
+);
+
+for (@strings) {
+    my ($what, $json, $text) = @$_;
+
+    (my $name = $json) =~ s/^/n/;
+
+    $c->webhook("string: $what", json(id => qq("i$json"),
+        message => qq("m$json"), previousLevel => qq("p$json"),
+        data => qq({"series":[{"name":"s$json","tags":{"$name":"t$json"},)
+        . qq("columns":["time","c$json"],"values":[["${T}Z","v$json"],)
+        . qq(["r$json","w$json"]]}]})),
+        summary => "m$text", key => "i$text");
+}
+
+
+# Numbers and strings that look like each other
+
+my @alike = (
+    ['a string of digits', '"1e5"', '"1e5"'],
+    ['a string that looks like null', '"null"', '"null"'],
+    ['a long string', '"' . 'x' x 5000 . '"', '"' . 'x' x 5000 . '"'],
+    ['a string with a quote and digits', '"\\"1,2\\":3"', '"\\"1,2\\":3"'],
+    ['an empty string', '""', '""'],
+    ['a space before a number', " \t\r\n7 ", '7'],
+);
+
+# whatever the parser may use to mark a number within a string
+for (0x01 .. 0x1f, 0x7f, 0xe000, 0xf8ff, 0xfdd0, 0xfffd, 0xfffe, 0xffff) {
+    my $mark = sprintf '\\u%04x', $_;
+    my $text = IlertMap::encode(chr . '12.5');
+
+    push @alike, [sprintf('a string U+%04X 12.5', $_), qq("${mark}12.5"),
+                  $text];
+}
+
+for (@alike) {
+    my ($what, $json, $value) = @$_;
+
+    $c->webhook($what, json(data => series(qq("${T}Z",$json))),
+                'fields.v' => $value);
+}
+
+
+# Names that occur twice: the last counts
+
+my @twice = (
+    ['level twice', '{"level":"INFO","level":"OK","id":"a","id":"b"}',
+        level => '"OK"', key => 'b'],
+    ['data twice', json(data => series(qq("${T}Z",1)) . ',"data":null'),
+        fields => undef, measurement => undef],
+    ['a tag twice', json(data => '{"series":[{"name":"m","tags":{"a":"1","a":'
+        . '"2","b":"3"},"columns":["time"],"values":[["t"]]}]}', id => '""'),
+        tags => '{"a":"2","b":"3"}', key => 'm{a=2,b=3}'],
+    ['a tag twice and one between', json(data => '{"series":[{"name":"m",'
+        . '"tags":{"a":"1","b":"2","a":"3"},"columns":["time"],"values":'
+        . '[["t"]]}]}', id => '""'), tags => '{"b":"2","a":"3"}',
+        key => 'm{b=2,a=3}'],
+    ['a tag often', json(data => '{"series":[{"name":"m","tags":{'
+        . join(',', map { sprintf '"t%d":"%d"', $_ % 7, $_ } 1 .. 100)
+        . '},"columns":["time"],"values":[["t"]]}]}', id => '""')],
+    ['time twice', json(data => '{"series":[{"name":"m","columns":["time","v",'
+        . '"time"],"values":[["2026-03-01T08:15:30Z",1,"x"],["y",2,"z"]]}]}'),
+        fields => '{"v":2}', 'rows.0.time' => '"x"'],
+    ['a column twice', json(data => '{"series":[{"name":"m","columns":["a",'
+        . '"time","a"],"values":[[1,"t",2],[3,"u",4]]}]}'),
+        fields => '{"a":4}', 'rows.0.fields' => '{"a":2}'],
+    ['a column often', json(data => '{"series":[{"columns":['
+        . join(',', ('"a","b"') x 50) . '],"values":[[' . join(',', 1 .. 100)
+        . ']]}]}'), fields => '{"a":99,"b":100}'],
+    ['names of other case are other names', json(data => '{"series":[{"name":'
+        . '"m","tags":{"a":"1","A":"2"},"columns":["v","V","Time"],"values":'
+        . '[[1,2,3]]}]}', Level => '"OK"', ID => '"x"'),
+        fields => '{"v":1,"V":2,"Time":3}', tags => '{"a":"1","A":"2"}',
+        level => '"CRITICAL"'],
+    ['a tag and a column without a name', json(data => '{"series":[{"name":'
+        . '"m","tags":{"":"x"},"columns":[""],"values":[[1]]}]}'),
+        fields => '{"":1}', tags => '{"":"x"}'],
+);
+
+$c->webhook(@$_) for @twice;
+
+
+# Depth: an object or array within 64 others is too deep
+
+for my $n (1, 30, 62, 63) {
+    $c->webhook("depth $n", json(x => '[' x $n . ']' x $n));
+    $c->webhook("depth $n of objects", json(x => '{"x":' x $n . '1'
+                                                 . '}' x $n));
+}
+
+for my $n (64, 65, 1000, 100_000) {
+    $c->webhook("depth $n", json(x => '[' x $n . ']' x $n), error => qr/deep/);
+    $c->webhook("depth $n of objects", json(x => '{"x":' x $n . '1'
+                                                 . '}' x $n), error => qr/./);
+}
+
+$c->webhook('only opening brackets', '[' x 300_000, error => qr/./);
+$c->webhook('only opening braces', '{"a":' x 100_000, error => qr/./);
+
+
+# Not JSON
+
+my $good = json();
+chomp $good;
+
+my @not_json = (
+    ['an empty body', ''],
+    ['white space', " \r\n\t "],
+    ['text', 'CRITICAL cpu is high'],
+    ['XML', '<alert id="1"/>'],
+    ['a form', 'id=a&level=OK'],
+    ['gzip', "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00"],
+    ['a NUL byte', "\0"],
+    ['a NUL byte after the webhook', "$good\0"],
+    ['something after the webhook', "$good x"],
+    ['two webhooks', "$good\n$good"],
+    ['a brace after the webhook', "$good}"],
+    ['a comma after the webhook', "$good,"],
+    ['no quotes', '{level:"OK"}'],
+    ['single quotes', q({'level':'OK'})],
+    ['a comment', qq(/* */$good)],
+    ['a comma before the end', '{"level":"OK","id":"a",}'],
+    ['a comma at the beginning', '{,"level":"OK","id":"a"}'],
+    ['two commas', '{"level":"OK",,"id":"a"}'],
+    ['no comma', '{"level":"OK" "id":"a"}'],
+    ['no colon', '{"level" "OK","id":"a"}'],
+    ['two colons', '{"level"::"OK","id":"a"}'],
+    ['a name without a value', '{"level":"OK","id"}'],
+    ['no value', '{"level":"OK","id":}'],
+    ['the wrong bracket', '{"level":"OK","x":[1}'],
+    ['a comma before the end of an array', json(x => '[1,]')],
+    ['only a comma', json(x => '[,]')],
+    ['True', json(x => 'True')],
+    ['nul', json(x => 'nul')],
+    ['nulll', json(x => 'nulll')],
+    ['trueish', json(x => 'true1')],
+    ['undefined', json(x => 'undefined')],
+    ['a vertical tab between tokens', "{\x0b\"level\":\"OK\",\"id\":\"a\"}"],
+    ['a NUL between tokens', "{\"level\":\0\"OK\",\"id\":\"a\"}"],
+    ['a no-break space between tokens', "{\xc2\xa0\"level\":\"OK\"}"],
+    ['a byte above 0x7f between tokens', "{\"level\":\"OK\"\xff}"],
+    ['a raw line feed in a string', qq({"level":"OK","id":"a\nb"})],
+    ['a raw tab in a string', qq({"level":"OK","id":"a\tb"})],
+    ['a raw NUL in a string', qq({"level":"OK","id":"a\0b"})],
+    ['a raw control character in a name', qq({"level":"OK","a\x01b":1})],
+    ['an unknown escape', '{"level":"OK","id":"\\x41"}'],
+    ['an escaped quote', q({"level":"OK","id":"\\'"})],
+    ['a short \\u', '{"level":"OK","id":"\\u12"}'],
+    ['no hex in \\u', '{"level":"OK","id":"\\u12g4"}'],
+    ['\\U', '{"level":"OK","id":"\\U0041"}'],
+    ['a backslash at the end', '{"level":"OK","id":"\\'],
+    ['\\u at the end', '{"level":"OK","id":"\\u'],
+    ['a high surrogate and half an escape',
+        '{"level":"OK","id":"\\ud83d\\u"}'],
+);
+
+
+# each wrong token at every kind of place
+
+my @tokens = (qw(01 -01 00 1. .5 -.5 +1 - -- 1e 1e+ 1.e5 1.5.5 1e5e5 0x10
+    1_000 NaN Infinity -Infinity inf 1a 1- True nul nulll true1 undefined),
+    '1 2', '- 1', "'a'", '"a', '"a\\"', '"\\x41"', '"\\u12"', '"\\u12g4"',
+    '"\\ud83d\\u12"', '"\\', '"a\\', "\"a\x1eb\"", "\"a\nb\"", "\"a\tb\"",
+    "\"a\0b\"", "\"\\\n\"", '"a" "b"', '"a"b', "\x0b1", "\0", '', '/**/1',
+    '[1,2', '[1,]', '[1 2]', '{"a"}', '{"a":}', '{a:1}', '{"a":1,}', '{1:2}',
+    ']', '}', ')', '[1}', '{"a":1]', ',', '1,', ':1');
+
+my %place = (
+    'a member' => sub { json(duration => $_[0]) },
+    'an unknown member' => sub { json(x => $_[0]) },
+    'a text' => sub { json(message => $_[0]) },
+    'a tag' => sub { json(data => '{"series":[{"name":"m","tags":{"a":'
+        . qq($_[0]},"columns":["time"],"values":[["t"]]}]})) },
+    'a column' => sub { json(data => qq({"series":[{"name":"m","columns":[)
+        . qq("time",$_[0]],"values":[["t",1]]}]})) },
+    'a row' => sub { json(data => series(qq("t",$_[0]))) },
+    'a row\'s time' => sub { json(data => series(qq($_[0],1))) },
+    'a later row' => sub { json(data => series('"t",1', qq("t",$_[0]),
+                                               '"t",2')) },
+    'an array of unknown things' => sub { json(x => "[[1,$_[0]],[2]]") },
+);
+
+for my $place (sort keys %place) {
+    for (@tokens) {
+        my $shown = s/[^ -~]/./gr;
+
+        push @not_json, ["$shown as $place", $place{$place}->($_)];
+    }
+}
+
+
+# what is no comma between values of every kind, and what is no name
+
+for my $between ('', ' ', '.', 'e', 'E', '+', '-', ':', ';', '0', 'null', '"',
+                 '\\', "\0", "\x0b", ',,', '/', '1', '.1', 'e1', '""')
+{
+    my $shown = $between =~ s/[^ -~]/./gr;
+
+    push @not_json, ["'$shown' between rows", json(data => series('"t",1')
+        =~ s/(\["t",1\])/$1$between$1/r)];
+
+    push @not_json, ["'$shown' between series", json(data =>
+        qq({"series":[{"name":"m"}$between\{"name":"n"}]}))];
+
+    push @not_json, map { ["'$shown' between $_", json(x =>
+        "[$_$between$_]")] } '[1]', '{"a":1}', '"a"', 'null';
+
+    push @not_json, ["'$shown' between numbers", json(x => "[1$between 2]")];
+
+    push @not_json, ["'$shown' between members", json() =~
+        s/,"level"/$between"level"/r];
+}
+
+push @not_json, map { ["the name $_", json() =~ s/^\{/{$_:1,/r] }
+    '1', '-1.5', 'null', 'true', '[1]', '{}', '', 'id', "'id'", '1e5';
+
+push @not_json, map { ["the tag $_", json(data => qq({"series":[{"tags":)
+    . qq({$_:"x"}}]}))] } '1', '-1.5', 'null', 'true', '[1]', '{}', '', 'id';
+
+$c->webhook($_->[0], $_->[1], error => qr/^not JSON: .+ at byte \d+\z/)
+    for @not_json;
+
+for my $n (map { int(length($good) * $_ / 37) } 0 .. 36) {
+    $c->webhook("cut after byte $n", substr($good, 0, $n),
+                error => qr/^not JSON: .+ at byte \d+\z/);
+}
+
+
+# What is not JSON, and where
+
+my @where = (
+    ['', 'unexpected end at byte 0'],
+    ['x', 'unexpected character at byte 0'],
+    ["\n\n  %", 'unexpected character at byte 4'],
+    ['{"level":%}', 'unexpected character at byte 9'],
+    ['{"level":"OK",}', 'unexpected character at byte 14'],
+    ['{"level":"OK",%}', 'unexpected character at byte 14'],
+    ['{"level":"OK"} %', 'unexpected character at byte 15'],
+    ['{"level":"OK"', 'unexpected end at byte 13'],
+    ['{"level":"OK', 'string without an end at byte 9'],
+    ["{\"level\":\"O\nK\"}", 'control character in a string at byte 11'],
+    ['{"level":01}', 'invalid number at byte 9'],
+    ['{"level":"\\x"}', 'invalid escape at byte 10'],
+    ['{"level":"O\\u12g4"}', 'invalid escape at byte 11'],
+    ['[' x 65 . ']' x 65, 'nested too deeply at byte 64'],
+);
+
+for (@where) {
+    my ($body, $error) = @$_;
+
+    $c->webhook("not JSON: $error", $body, error => "not JSON: $error");
+}
+
+
+# Wrong types: what and where
+
+my $columns = '"columns":["time","v"]';
+
+my @wrong = (
+    ['level', json(level => undef), 'level: missing'],
+    ['|httpPost', '{"series":[{"name":"m","columns":["time"],"values":[["t"]]'
+        . '}]}', 'level: missing; this is the body of |httpPost, use .post() '
+        . 'of an |alert'],
+    ['level', json(level => 'null'), 'level: missing'],
+    ['level', json(level => '"ok"'),
+        'level: expected OK, INFO, WARNING or CRITICAL'],
+    ['level', json(level => '"FATAL"'),
+        'level: expected OK, INFO, WARNING or CRITICAL'],
+    ['level', json(level => '""'),
+        'level: expected OK, INFO, WARNING or CRITICAL'],
+    ['level', json(level => '"OK\\u0000"'),
+        'level: expected OK, INFO, WARNING or CRITICAL'],
+    ['level', json(level => '" OK"'),
+        'level: expected OK, INFO, WARNING or CRITICAL'],
+    (map { ['level', json(level => $_), 'level: expected a string'] }
+        qw(1 true [] {} ["OK"])),
+    (map { my $name = $_;
+           map { [$name, json($name => $_), "$name: expected a string"] }
+           qw(1 true {} [] [""] 1.5) }
+        qw(id message details time previousLevel)),
+    (map { ['duration', json(duration => $_),
+            'duration: expected a number of nanoseconds'] }
+        qw("1" true [] {} "1s")),
+    (map { ['recoverable', json(recoverable => $_),
+            'recoverable: expected a boolean'] }
+        qw("true" 1 [] {})),
+    (map { ['data', json(data => $_), 'data: expected an object'] }
+        qw("x" 1 true [] false)),
+    (map { ['data.series', json(data => qq({"series":$_})),
+            'data.series: expected an array'] } qw("x" 1 true {})),
+    (map { ['data.series[0]', json(data => qq({"series":[$_]})),
+            'data.series[0]: expected an object'] }
+        qw("x" 1 true [] null)),
+    ['data.series[2]', json(data => '{"series":[{},{},7]}'),
+        'data.series[2]: expected an object'],
+    (map { ['name', json(data => qq({"series":[{"name":$_}]})),
+            'data.series[0].name: expected a string'] } qw(1 [] {})),
+    (map { ['tags', json(data => qq({"series":[{"tags":$_}]})),
+            'data.series[0].tags: expected an object'] }
+        qw(1 "a" [] true)),
+    (map { ['a tag', json(data => qq({"series":[{"tags":{"host":$_}}]})),
+            'data.series[0].tags.host: expected a string'] }
+        qw(1 null true [] {})),
+    (map { ['columns', json(data => qq({"series":[{"columns":$_}]})),
+            'data.series[0].columns: expected an array'] }
+        qw(1 "time" {} true)),
+    (map { ['a column', json(data => qq({"series":[{"columns":["time",$_]}]})),
+            'data.series[0].columns[1]: expected a string'] }
+        qw(1 null {} [] false)),
+    (map { ['values', json(data => qq({"series":[{$columns,"values":$_}]})),
+            'data.series[0].values: expected an array'] }
+        qw(1 "x" {} true)),
+    (map { ['a row', json(data => qq({"series":[{$columns,"values":[["t",1],)
+            . qq($_]}]})), 'data.series[0].values[1]: expected an array'] }
+        qw(1 "x" {} null true)),
+    (map { ['a row of another length', json(data => qq({"series":[{$columns,)
+            . qq("values":[["t",1],["t",1],["t",1],[$_]]}]})),
+            'data.series[0].values[3]: expected 2 values'] }
+        '', '"t"', '"t",1,2', '1,2,3,4,5'),
+    (map { ['a value', json(data => qq({"series":[{$columns,"values":[["t",$_)
+            . qq(]]}]})), 'data.series[0].values[0][1]: expected a string, '
+            . 'number, boolean or null'] } qw([] {} [1] {"a":1})),
+    ['the second series', json(data => qq({"series":[{$columns,"values":[]},)
+        . qq({$columns,"values":[["t",[]]]}]})),
+        'data.series[1].values[0][1]: expected a string, number, boolean or '
+        . 'null'],
+    ['values without columns', json(data => '{"series":[{"name":"m","values":'
+        . '[["t",1]]}]}'), 'data.series[0].values[0]: expected 0 values'],
+    ['columns null', json(data => '{"series":[{"columns":null}]}'),
+        'data.series[0].columns: expected an array'],
+    ['no id and no series', json(id => '""', data => undef),
+        'id: empty, and no series to make an alert key of'],
+    ['no id and a series without name and tags', json(id => undef, data =>
+        '{"series":[{}]}'), 'id: empty, and data.series[0] has neither a name '
+        . 'nor tags to make an alert key of'],
+    (map { ["the body is $_", $_, 'body: expected an object'] }
+        qw([] "x" 1 null true), '[{"level":"OK","id":"a"}]'),
+);
+
+$c->webhook("error: $_->[0]", $_->[1], error => $_->[2]) for @wrong;
+
+
+# The error names what it found in a way that cannot break the answer
+
+my @names = (
+    ['a quote', '\\"', '"'],
+    ['a line feed', '\\n', undef],
+    ['a control character', '\\u0001', undef],
+    ['U+0000', '\\u0000', undef],
+    ['bytes that are no UTF-8', "\xff\xfe", undef],
+    ['UTF-8', "\xc3\xbc", undef],
+    ['HTML', '<script>', undef],
+    ['a long name', 'x' x 3000, undef],
+);
+
+for (@names) {
+    my ($what, $name) = @$_;
+
+    my $r = $c->webhook("a wrong tag named with $what",
+        json(data => qq({"series":[{"tags":{"$name":1}}]})), map => 0,
+        error => qr/^data\.series\[0\]\.tags\.?.*: expected a string\z/);
+
+    cmp_ok(length $r->{answer}{body}, '<', 1024, 'the answer is short');
+}
+
+
+done();

@@ -1,0 +1,264 @@
+package IlertDNS;
+
+# A small name server (UDP, A records) in a process of its own.
+#
+#     my $dns = IlertDNS->start(names => { 'api.ilert.test' => '127.0.0.1' });
+#     ... resolver $dns->address; ...         # 127.0.0.1:PORT
+#
+# start(%opt)   names => { name => address | [addresses] }, ttl => 1 (seconds),
+#               port => N (0 or left out: a free one), mode => 'answer'
+# set($name, @addresses)    another answer from now on; none: NXDOMAIN
+# ttl($seconds)
+# mode('answer')            as usual
+# mode('silent')            reads queries, does not answer
+# mode('servfail')          answers SERVFAIL
+# mode('down')              the socket is closed: port unreachable
+# queries                   list of { name, type ("A", "AAAA", ..), time }
+# wait_queries($n, $seconds)
+# address, port, pid, stop
+#
+# Names are compared without case; AAAA of a known name is an empty answer, an
+# unknown name is NXDOMAIN.
+
+use warnings;
+use strict;
+
+use Carp qw(croak);
+use IO::Handle;
+use POSIX ();
+use Scalar::Util qw(weaken);
+use Socket qw(
+    AF_UNIX PF_INET PF_UNSPEC SOCK_DGRAM SOCK_STREAM inet_aton
+    pack_sockaddr_in unpack_sockaddr_in
+);
+use Time::HiRes qw(sleep time);
+
+use IlertFake;                  # the frames of the control socket
+
+my %STARTED;                    # objects of this process, weak
+my %TYPE = (1 => 'A', 5 => 'CNAME', 28 => 'AAAA', 33 => 'SRV');
+
+sub start {
+    my ($class, %opt) = @_;
+
+    my $names = $opt{names} || {};
+    my $self = bless { owner => $$ }, $class;
+
+    my $server = {
+        names => { map { lc $_ => _list($names->{$_}) } keys %$names },
+        ttl => defined $opt{ttl} ? $opt{ttl} : 1,
+        mode => $opt{mode} || 'answer',
+        queries => [],
+    };
+
+    $self->{port} = _bind($server, $opt{port} || 0);
+
+    socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC)
+        or die "socketpair: $!";
+
+    STDOUT->flush();
+    STDERR->flush();
+    my $pid = fork();
+    die "fork: $!" unless defined $pid;
+
+    if ($pid == 0) {
+        close $ours;
+        eval { _run($server, $theirs, $self->{owner}, $self->{port}) };
+        print STDERR "name server: $@" if $@;
+        POSIX::_exit($@ ? 1 : 0);
+    }
+
+    close $theirs;
+    close delete $server->{socket};
+    @$self{qw(control pid)} = ($ours, $pid);
+    $STARTED{$pid} = $self;
+    weaken($STARTED{$pid});
+    return $self;
+}
+
+sub _list { ref $_[0] ? [ @{$_[0]} ] : [ $_[0] ] }
+
+sub _bind {
+    my ($server, $port) = @_;
+
+    # a number that IlertFake::free_port cannot give to somebody while the
+    # socket is closed
+    for (1 .. 2000) {
+        my $try = $port || 12000 + int rand 20000;
+        socket(my $socket, PF_INET, SOCK_DGRAM, 0) or die "socket: $!";
+
+        if (!bind $socket, pack_sockaddr_in($try, inet_aton('127.0.0.1'))) {
+            die "name server: bind port $port: $!\n" if $port;
+            next;
+        }
+
+        $server->{socket} = $socket;
+        return $try;
+    }
+
+    die "no free port\n";
+}
+
+sub port { $_[0]{port} }
+sub pid { $_[0]{pid} }
+sub address { "127.0.0.1:$_[0]{port}" }
+sub ttl { my ($self, $ttl) = @_; $self->_call('ttl', $ttl) }
+sub queries { @{$_[0]->_call('queries')} }
+
+sub set {
+    my ($self, $name, @addresses) = @_;
+    $self->_call('set', lc $name, @addresses);
+}
+
+sub mode {
+    my ($self, $mode) = @_;
+    croak "IlertDNS: unknown mode $mode"
+        unless $mode =~ /^(?:answer|silent|servfail|down)$/;
+    $self->_call('mode', $mode);
+}
+
+sub wait_queries {
+    my ($self, $n, $seconds) = @_;
+    my $deadline = time() + (defined $seconds ? $seconds : 10);
+
+    while ($self->queries < $n) {
+        return '' if time() > $deadline;
+        sleep(0.01);
+    }
+
+    return 1;
+}
+
+sub _call {
+    my ($self, @command) = @_;
+
+    croak 'the name server is stopped' unless $self->{pid};
+    local $SIG{PIPE} = 'IGNORE';
+    IlertFake::_write_frame($self->{control}, \@command);
+    my $answer = IlertFake::_read_frame($self->{control}, 30);
+    croak 'the name server does not answer' unless $answer;
+    return $answer->[0];
+}
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+
+    delete $STARTED{$pid};
+    return if $self->{owner} != $$;
+
+    local ($?, $!);
+    close delete $self->{control};
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    local ($@, $!, $?);
+    $self->stop;
+}
+
+END {
+    my $status = $?;
+    $_->stop for grep { defined } values %STARTED;
+    $? = $status;
+}
+
+
+# The process -------------------------------------------------------------
+
+sub _run {
+    my ($server, $control, $owner, $port) = @_;
+
+    $SIG{$_} = 'IGNORE' for qw(INT PIPE HUP);
+    $SIG{$_} = 'DEFAULT' for qw(TERM CHLD);
+    open STDIN, '<', '/dev/null';
+    $0 = "test name server 127.0.0.1:$port";
+
+    while (getppid() == $owner) {
+        my $r = '';
+        vec($r, fileno $control, 1) = 1;
+        vec($r, fileno $server->{socket}, 1) = 1 if $server->{socket};
+        next if select($r, undef, undef, 1) <= 0;
+
+        if (vec $r, fileno $control, 1) {
+            my $command = IlertFake::_read_frame($control, 30) or return;
+            IlertFake::_write_frame($control,
+                                    [ _command($server, $port, @$command) ]);
+            next;
+        }
+
+        _query($server);
+    }
+}
+
+sub _command {
+    my ($server, $port, $name, @arguments) = @_;
+
+    return $server->{queries} if $name eq 'queries';
+
+    if ($name eq 'set') {
+        my ($host, @addresses) = @arguments;
+        $server->{names}{$host} = \@addresses;
+        delete $server->{names}{$host} unless @addresses;
+
+    } elsif ($name eq 'ttl') {
+        $server->{ttl} = $arguments[0];
+
+    } elsif ($name eq 'mode') {
+        $server->{mode} = $arguments[0];
+        close delete $server->{socket}
+            if $server->{mode} eq 'down' && $server->{socket};
+        _bind($server, $port)
+            if $server->{mode} ne 'down' && !$server->{socket};
+    }
+
+    return 1;
+}
+
+sub _query {
+    my ($server) = @_;
+
+    my $peer = recv $server->{socket}, my $packet, 4096, 0;
+    return unless defined $peer && length $packet > 12;
+
+    my ($id, $flags, $questions) = unpack 'nnn', $packet;
+    return if $questions != 1 || $flags & 0x8000;
+
+    my ($name, $end) = ('', 12);
+    while (my $size = unpack "x$end C", $packet) {
+        $name .= '.' if length $name;
+        $name .= substr $packet, $end + 1, $size;
+        $end += 1 + $size;
+        return if $end >= length $packet;
+    }
+
+    my $question = substr $packet, 12, $end + 5 - 12;
+    my $type = unpack 'n', substr $question, -4;
+
+    push @{$server->{queries}}, {
+        name => $name, type => $TYPE{$type} || $type, time => time(),
+    };
+
+    return if $server->{mode} eq 'silent';
+    my ($code, @addresses) = _lookup($server, lc $name, $type);
+
+    # QR, AA, RD as asked, RA
+    my $answer = pack 'nnnnnn', $id, 0x8480 | ($flags & 0x100) | $code, 1,
+                      scalar @addresses, 0, 0;
+    $answer .= $question;
+    $answer .= pack 'nnnNn a4', 0xc00c, 1, 1, $server->{ttl}, 4, inet_aton($_)
+        for @addresses;
+    send $server->{socket}, $answer, 0, $peer;
+}
+
+sub _lookup {
+    my ($server, $name, $type) = @_;
+
+    return 2 if $server->{mode} eq 'servfail';
+    my $addresses = $server->{names}{$name} or return 3;
+    return (0, $type == 1 ? @$addresses : ());
+}
+
+1;

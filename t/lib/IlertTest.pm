@@ -1,0 +1,1070 @@
+package IlertTest;
+
+# A real nginx under test.  One object is one nginx with its own directory
+# below build/t/, its own free loopback ports and its own logs.
+#
+#     use lib 't/lib';
+#     use IlertTest;           # exports done, webhook, webhooks, wait_until
+#     use IlertFake;           #     and nginx_t
+#     my $fake = IlertFake->start(keys => { il1api0123 => 'api' });
+#     my $t = IlertTest->new(fake => $fake, conf => <<'CONF')->start;
+#         server {
+#             listen 127.0.0.1:%%PORT_0%%;
+#             location / { proxy_pass http://%%FAKE%%/api/; }
+#         }
+#     CONF
+#     my $r = $t->post('/kapacitor', webhook('01-levels-04-CRITICAL'));
+#     is($r->{status}, 202);
+#     done();                          # instead of done_testing
+#
+# new(%opt): makes the directory, does not start.
+#     conf => text          body of http { }; with full => 1 a whole file: what
+#                           it lacks of load_module (ours), daemon, pid, user,
+#                           error_log, worker_processes, access_log and
+#                           temporary paths is put in
+#     example => 'minimal'  docs/examples/minimal.conf as a whole file; its
+#                           load_module line of our module is adapted
+#     replace => { text => text }   literal replacements in the file, longest
+#                           first; a text that does not occur is an error
+#     fake => $fake | [..]  for %%FAKE%% (= %%FAKE_0%%), %%FAKE_1%%, ..; the
+#                           keys that they know become secrets (see secret)
+#     files => { name => text }     written into the directory
+#     main => text, events => text  more directives at these levels
+#     workers => 2, connections => 1024, log_level => 'info'
+#     module => 0           without load_module
+#     user => 'nobody'      when root; default: root
+#     env => { name => value }
+#     secrets => [..]       see secret
+#     leaks => 1            keys in logs and answers are not looked for
+#   Placeholders in conf, replace and main: %%PORT_0%%..%%PORT_9%%, %%DIR%%,
+#   %%FAKE%%, %%FAKE_N%%.
+#
+# Life.  Each dies with the reason and the end of the log if it fails.
+#     start                 returns the object when all workers are ready
+#     stop                  QUIT; waits for the end, 30 s, then it is a fault
+#     stop('TERM')          another signal
+#     reload                HUP; returns when the new workers serve and the old
+#                           ones take no more connections (they may live on)
+#     reload(fail => 1)     the configuration must be refused: returns the
+#                           [emerg] lines, which are then expected
+#     set_conf($text)       a new configuration for the next start or reload
+#     kill_worker([$signal [, $pid]])   KILL by default; waits for the
+#                           successor; the log line about it is expected.
+#                           Returns the pid
+#     crash                 KILLs master and workers at once
+#     workers               pids of the workers in service
+#     old_workers           pids of those that are shutting down
+#     master                pid; running: true if it lives
+#     dir, port($n), path($name), read_file($name), write_file($name, $text)
+#     (bytes; returns the path)
+#
+# HTTP.  The port is %%PORT_0%% unless port => N.
+#     post($uri, $body, %opt)   get($uri, %opt)   head($uri, %opt)
+#     request($method, $uri, %opt)
+#       return { status (0: no answer), reason, headers => [[name, value]..],
+#                header => { lower-case name => value }, body, json (decoded,
+#                if the body is JSON), whole (the answer is complete), closed
+#                (the server closed), reset (by RST), timeout, error, time
+#                (seconds), raw (all bytes) }
+#       headers => [name => value, ..]   replaces a default of that name or is
+#                           added; undef removes it.  The defaults are
+#                           Kapacitor's: Host, User-Agent, Content-Length,
+#                           Content-Type, Accept-Encoding (GET: Host only)
+#       body => bytes, timeout => 10, port => N, address => '127.0.0.1',
+#       http => '1.0', chunked => bytes in a chunk, no_length => 1, length => N
+#       pieces => bytes in a write | [strings] (instead of the whole request)
+#       pause => seconds between writes
+#       abort => N            closes after N bytes of the request; -1: after
+#                             all of it
+#       abort_reset => 1      aborts by RST
+#       half_close => 1       shuts down the sending side after the request
+#       raw => bytes          the whole request as it is
+#       connection => $c      over a kept connection:
+#                             $c = $t->connection(%opt); $c->close
+#       tls => 1 | { IO::Socket::SSL arguments }
+#     start_post, start_get, start_request (same arguments) return a handle at
+#       once, the request being sent as far as the kernel takes it;
+#       finish(@handles) returns the answers in that order; handle->{done};
+#       poll($seconds) goes on with all handles meanwhile.
+#     webhook($name)        body of t/webhooks/NAME.http (function or method)
+#     webhook_request($name)  the whole captured request
+#     webhooks([qr//])      all names, sorted
+#
+# Logs.
+#     error_log, access_log         text
+#     mark                          a place in the error log
+#     log_since($mark)              text after it
+#     grep_log(qr//[, $mark])       lines of the error log that match
+#     wait_log(qr//[, seconds[, $mark]])   first such line, waited for; or ''
+#     expect_log(qr//)              lines that match are no fault
+#     secret('il1api0123', ..)      must be in no log (but [debug] lines) and
+#                                   in no answer
+#     check                         list of faults so far: what done tests
+#
+# Functions:
+#     wait_until(sub { }, seconds, what)   true value of sub; '' and a diag
+#                                   when the time is over (default 10 s)
+#     nginx_t($conf, %opt)          (exit code, output) of nginx -t with the
+#                                   options of new; lines as nginx writes them
+#                                   to a terminal: "nginx: [emerg] .. in F:N".
+#                                   $t->test_conf($conf, %opt): the same in the
+#                                   object's directory and with its ports
+#     done                          stops everything, adds four tests: no
+#                                   [alert] or [emerg] in a log, no sanitizer's
+#                                   report, no process died or was left over,
+#                                   no key in logs and answers; done_testing
+#     bad_log_lines($text, @expected)   lines of a log that fail a test
+#     IlertFake::free_port
+#     process_rss($pid), process_cpu($pid)   bytes; seconds
+#   Without done the END block does the same and sets the exit status.
+#   A directory is removed unless there was a fault or TEST_NGINX_LEAVE is set.
+#
+# Environment: TEST_NGINX_BINARY, ILERT_MODULE (path of the .so; set but empty:
+# static), TEST_NGINX_GLOBALS, TEST_NGINX_LEAVE, TEST_NGINX_VERBOSE.
+
+use warnings;
+use strict;
+
+use Carp qw(croak);
+use Cwd qw(abs_path);
+use Errno qw(EAGAIN EINTR EINPROGRESS EWOULDBLOCK);
+use Exporter qw(import);
+use File::Basename qw(basename dirname);
+use File::Path qw(make_path remove_tree);
+use File::Temp qw(tempdir);
+use IO::Handle;
+use POSIX qw(WNOHANG);
+use Scalar::Util qw(refaddr weaken);
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+use IlertClient;
+use IlertFake;
+
+our @EXPORT = qw(done webhook webhooks wait_until nginx_t);
+our @EXPORT_OK = qw(
+    bad_log_lines process_rss process_cpu webhook_request top
+);
+
+my $TOP = abs_path(dirname(__FILE__) . '/../..');
+my $OWNER = $$;
+my %LIVE;                       # objects, weak
+my @FAULTS;                     # [kind, text] of objects that are gone
+my $DONE;
+
+$SIG{$_} ||= sub { exit 130 } for qw(INT TERM HUP);
+
+
+# The object --------------------------------------------------------------
+
+my %OPTION = map { $_ => 1 } qw(
+    conf full example replace fake files main events workers connections
+    log_level module user env leaks secrets
+);
+
+sub new {
+    my ($class, %opt) = @_;
+
+    for (keys %opt) {
+        croak "IlertTest: unknown option $_" unless $OPTION{$_};
+    }
+
+    my $self = bless {
+        opt => \%opt,
+        fakes => [ ref $opt{fake} eq 'ARRAY' ? @{$opt{fake}}
+                   : grep { defined } $opt{fake} ],
+        ports => [],
+        expected => [],
+        secrets => {},
+        faults => [],
+    }, $class;
+
+    $self->_make_dir();
+    $LIVE{refaddr $self} = $self;
+    weaken($LIVE{refaddr $self});
+
+    $self->write_file($_, $opt{files}{$_}) for keys %{$opt{files} || {}};
+    $self->secret(@{$opt{secrets} || []});
+    $self->secret(keys %{$_->keys}) for @{$self->{fakes}};
+
+    return $self;
+}
+
+sub top { $TOP }
+
+sub _make_dir {
+    my ($self) = @_;
+
+    my $name = basename($0);
+    $name =~ s/\.t$//;
+    $name =~ s/[^A-Za-z0-9_-]//g;
+    make_path("$TOP/build/t");
+
+    $self->{dir} = tempdir("$name-XXXXXX", DIR => "$TOP/build/t");
+    chmod 0755, $self->{dir};
+    mkdir "$self->{dir}/logs";
+}
+
+sub dir { $_[0]{dir} }
+sub master { $_[0]{pid} }
+sub path { my ($self, $name) = @_; return "$self->{dir}/$name" }
+
+sub port {
+    my ($self, $n) = @_;
+    return $self->{ports}[$n || 0] ||= IlertFake::free_port();
+}
+
+sub write_file {
+    my ($self, $name, $text) = @_;
+
+    my $path = $self->path($name);
+    make_path(dirname($path));
+    open my $file, '>:raw', $path or croak "cannot write $path: $!";
+    print $file $text;
+    close $file or croak "cannot write $path: $!";
+    return $path;
+}
+
+sub read_file {
+    my ($self, $name) = @_;
+    my $text = _slurp($self->path($name));
+    croak "cannot read $name: $!" unless defined $text;
+    return $text;
+}
+
+sub _slurp {
+    my ($path, $from) = @_;
+
+    open my $file, '<:raw', $path or return;
+    seek $file, $from, 0 if $from;
+    local $/;
+    my $text = <$file>;
+    return defined $text ? $text : '';
+}
+
+sub secret {
+    my ($self, @keys) = @_;
+    $self->{secrets}{$_} = 1 for @keys;
+}
+
+sub expect_log {
+    my ($self, @patterns) = @_;
+    push @{$self->{expected}}, @patterns;
+}
+
+sub set_conf {
+    my ($self, $text) = @_;
+    $self->{opt}{conf} = $text;
+    delete $self->{opt}{example};
+}
+
+sub _fault {
+    my ($self, $kind, $text) = @_;
+    push @{$self->{faults}}, [ $kind, $text ];
+}
+
+
+# The configuration -------------------------------------------------------
+
+sub _expand {
+    my ($self, $text) = @_;
+    my $fakes = $self->{fakes};
+
+    $text =~ s/%%PORT_([0-9])%%/$self->port($1)/ge;
+    $text =~ s/%%DIR%%/$self->{dir}/g;
+    $text =~ s/%%FAKE(?:_([0-9]+))?%%/
+        my $fake = $fakes->[$1 || 0] or croak "$&: no such fake";
+        $fake->address/gex;
+    return $text;
+}
+
+sub _configuration {
+    my ($self, %opt) = @_;
+
+    my $text = defined $opt{example} ? $self->_example($opt{example})
+             : $opt{full} ? $opt{conf}
+             : $self->_skeleton($opt{conf});
+
+    $text = _replace($text, $opt{replace}) if $opt{replace};
+    $text = $self->_complete($self->_expand($text), %opt);
+    return $text;
+}
+
+sub _example {
+    my ($self, $name) = @_;
+
+    my $path = "$TOP/docs/examples/$name.conf";
+    my $text = _slurp($path);
+    croak "cannot read $path: $!" unless defined $text;
+    return $text;
+}
+
+sub _replace {
+    my ($text, $replace) = @_;
+
+    my @from = sort { length $b <=> length $a || $a cmp $b } keys %$replace;
+    my $pattern = join '|', map { quotemeta } @from;
+    my %found;
+
+    $text =~ s/($pattern)/$found{$1}++; $replace->{$1}/ge if @from;
+
+    for (@from) {
+        croak "replace: \"$_\" does not occur" unless $found{$_};
+    }
+
+    return $text;
+}
+
+sub _skeleton {
+    my ($self, $http) = @_;
+
+    croak 'IlertTest: no conf' unless defined $http;
+    return "http {\n$http\n}\n";
+}
+
+# Adds what a file lacks to run in our directory.
+
+sub _complete {
+    my ($self, $text, %opt) = @_;
+    my $dir = $self->{dir};
+
+    my $main = '';
+    my $module = _module($opt{module});
+
+    if ($text =~ s{^([ \t]*load_module\s+\S*ngx_http_ilert_module\.so\s*;)}
+                  {$module}m)
+    {
+        $module = '';
+    }
+
+    $main .= "$module\n" if $module ne '';
+
+    my $level = $opt{log_level} || 'info';
+    my %main = (
+        daemon => 'off',
+        pid => "$dir/nginx.pid",
+        error_log => "$dir/error.log $level",
+        worker_processes => $opt{workers} || 2,
+        $> == 0 ? (user => _user_and_group($opt{user} || 'root')) : (),
+    );
+
+    my $top = _without_blocks($text);
+    for (sort keys %main) {
+        $main .= "$_ $main{$_};\n" unless $top =~ /^\s*$_\s/m;
+    }
+
+    $main .= ($ENV{TEST_NGINX_GLOBALS} || '') . "\n";
+    $main .= $self->_expand($opt{main}) . "\n" if defined $opt{main};
+
+    if ($text !~ /^\s*events\s*\{/m) {
+        my $n = $opt{connections} || 1024;
+        my $events = defined $opt{events} ? $opt{events} : '';
+        $main .= "events { worker_connections $n; $events }\n";
+    }
+
+    my $http = $self->_http_defaults($text);
+    $text =~ s/^([ \t]*http\s*\{)/$1\n$http/m;
+
+    return $main . $text;
+}
+
+sub _user_and_group {
+    my ($user) = @_;
+
+    my $gid = (getpwnam $user)[3];
+    croak "no user $user" unless defined $gid;
+    return "$user " . getgrgid($gid);
+}
+
+sub _without_blocks {
+    my ($text) = @_;
+
+    $text =~ s/#.*//g;
+    1 while $text =~ s/\{[^{}]*\}/;/;
+    return $text;
+}
+
+sub _http_defaults {
+    my ($self, $text) = @_;
+    my $dir = $self->{dir};
+    my ($level) = $text =~ /^[ \t]*http\s*\{(.*)\}/ms;
+    $level = _without_blocks(defined $level ? $level : '');
+
+    my $http = '';
+    $http .= "access_log $dir/access.log;\n"
+        unless $level =~ /^\s*access_log\s/m;
+
+    my %path = (client_body => 'client_body_temp_path');
+    $path{$_} = "${_}_temp_path" for _proxies();
+
+    for (sort keys %path) {
+        $http .= "$path{$_} $dir/$_;\n" unless $level =~ /^\s*$path{$_}\s/m;
+    }
+
+    return $http;
+}
+
+
+# The program -------------------------------------------------------------
+
+my ($BINARY, $VERSION_TEXT);
+
+sub binary {
+    return $BINARY if defined $BINARY;
+
+    my ($found) = grep { -x } map { "$_/nginx" } split /:/, $ENV{PATH};
+    $BINARY = $ENV{TEST_NGINX_BINARY} || $found || '/usr/sbin/nginx';
+    die "no nginx: $BINARY\n" unless -x $BINARY;
+    return $BINARY = abs_path($BINARY);
+}
+
+sub _version_text {
+    return $VERSION_TEXT if defined $VERSION_TEXT;
+    my $binary = binary();
+    return $VERSION_TEXT = `'$binary' -V 2>&1`;
+}
+
+# Is the option -e there?
+
+sub _has_e {
+    my ($major, $minor, $patch) =
+        _version_text() =~ m{version: \S+?/(\d+)\.(\d+)\.(\d+)};
+    return sprintf('%d%03d%03d', $major, $minor, $patch) >= 1_019_005;
+}
+
+sub _proxies {
+    my $text = _version_text();
+    return grep { $text !~ /--without-http_${_}_module/ }
+        qw(proxy fastcgi uwsgi scgi);
+}
+
+sub _module {
+    my ($wanted) = @_;
+
+    return '' if defined $wanted && !$wanted;
+    my $path = defined $ENV{ILERT_MODULE}
+               ? $ENV{ILERT_MODULE} : "$TOP/build/ngx_http_ilert_module.so";
+    return '' if $path eq '';
+    die "no $path: run make first\n" unless -e $path;
+    return 'load_module ' . abs_path($path) . ';';
+}
+
+sub _arguments {
+    my ($self, $conf) = @_;
+    my $dir = $self->{dir};
+    return (binary(), '-p', $dir, '-c', "$dir/$conf",
+            _has_e() ? ('-e', "$dir/start.log") : ());
+}
+
+sub start {
+    my ($self) = @_;
+
+    croak 'already running' if $self->{pid};
+    $self->write_file('nginx.conf', $self->_configuration(%{$self->{opt}}));
+
+    my @command = $self->_arguments('nginx.conf');
+    my $mark = $self->mark;
+
+    STDOUT->flush();
+    STDERR->flush();
+    my $pid = fork();
+    die "fork: $!" unless defined $pid;
+
+    if ($pid == 0) {
+        eval { $self->_become(@command) };
+        print STDERR $@;
+        POSIX::_exit(127);
+    }
+
+    $self->{pid} = $pid;
+    my $ready = _wait(sub { $self->_reap || $self->_ready }, 30);
+
+    if (!$self->{pid} || !$ready) {
+        my $log = $self->_all_logs();
+        $self->stop('TERM') if $self->{pid};
+        die "nginx did not start:\n" . _tail($log) . "\n";
+    }
+
+    return $self;
+}
+
+# A group of its own keeps Ctrl-C away from it: we stop it ourselves.  If we
+# are killed the kernel stops it (Linux).
+
+sub _become {
+    my ($self, @command) = @_;
+    my $dir = $self->{dir};
+
+    POSIX::setpgid(0, 0);
+    $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE CHLD);
+    _die_with_parent();
+    chdir $dir or die "$dir: $!\n";
+
+    open STDIN, '<', '/dev/null' or die "/dev/null: $!\n";
+    open STDOUT, '>>', "$dir/stderr.log" or die "$dir/stderr.log: $!\n";
+    open STDERR, '>&', \*STDOUT or die "stderr: $!\n";
+
+    $ENV{$_} = $self->{opt}{env}{$_} for keys %{$self->{opt}{env} || {}};
+    exec { $command[0] } @command or die "$command[0]: $!\n";
+}
+
+sub _die_with_parent {
+    my %prctl = (x86_64 => 157, aarch64 => 167);
+    my $number = $prctl{(POSIX::uname())[4]};
+
+    # prctl(PR_SET_PDEATHSIG, SIGTERM)
+    syscall($number, 1, POSIX::SIGTERM(), 0, 0, 0)
+        if $^O eq 'linux' && defined $number;
+}
+
+# True if the master has ended; what it ended with is a fault if not 0.
+
+sub _reap {
+    my ($self) = @_;
+    my $pid = $self->{pid} or return 1;
+
+    return 0 if waitpid($pid, WNOHANG) == 0;
+
+    my $status = $?;
+    delete $self->{pid};
+
+    if ($status & 127) {
+        my $signal = $status & 127;
+        $self->_fault(process => "nginx ended on signal $signal")
+            unless $self->{killed};
+
+    } elsif ($status) {
+        $self->_fault(process => 'nginx ended with code ' . ($status >> 8));
+    }
+
+    return 1;
+}
+
+sub running {
+    my ($self) = @_;
+    return $self->{pid} && !$self->_reap;
+}
+
+# A worker takes its title when it is initialised.
+
+sub _ready {
+    my ($self) = @_;
+
+    my $text = $self->read_file('nginx.conf');
+    return -s $self->path('nginx.pid') if $text =~ /^\s*master_process\s+off/m;
+
+    my ($n) = $text =~ /^\s*worker_processes\s+(\d+)/m;
+    return $self->workers >= ($n || 1);
+}
+
+sub workers { $_[0]->_children(qr/^nginx: worker process$/) }
+
+sub old_workers {
+    $_[0]->_children(qr/^nginx: worker process is shutting down/);
+}
+
+sub _children {
+    my ($self, $title) = @_;
+    my $master = $self->{pid} or return;
+    my @pids;
+
+    for my $pid (_process_ids()) {
+        my $parent = _parent($pid);
+        next unless defined $parent && $parent == $master;
+        push @pids, $pid if _command_line($pid) =~ $title;
+    }
+
+    @pids = sort { $a <=> $b } @pids;
+    return @pids;
+}
+
+sub _process_ids {
+    opendir my $proc, '/proc' or die "/proc: $!";
+    return grep { /^[0-9]+$/ } readdir $proc;
+}
+
+sub _parent {
+    my ($pid) = @_;
+    my $stat = _slurp("/proc/$pid/stat");
+    return unless defined $stat && $stat =~ /^.*\) \S (\d+)/s;
+    return $1;
+}
+
+sub _command_line {
+    my ($pid) = @_;
+    my $line = _slurp("/proc/$pid/cmdline");
+    return '' unless defined $line;
+    $line =~ s/\0+$//;
+    $line =~ s/\0/ /g;
+    $line =~ s/ +$//;
+    return $line;
+}
+
+sub reload {
+    my ($self, %opt) = @_;
+
+    croak 'not running' unless $self->running;
+    $self->write_file('nginx.conf', $self->_configuration(%{$self->{opt}}));
+
+    my %before = map { $_ => 1 } $self->workers;
+    my $mark = $self->mark;
+    kill 'HUP', $self->{pid};
+
+    my @emerg;
+    my $ready = _wait(sub {
+        $self->_reap and return 1;
+        @emerg = $self->grep_log(qr/\[emerg\]/, $mark) and return 1;
+        return if grep { $before{$_} } $self->workers;
+        return $self->_ready;
+    }, 30);
+
+    if ($opt{fail}) {
+        die "reload: the configuration was not refused\n" unless @emerg;
+        $self->expect_log(map { qr/\Q$_\E/ } @emerg);
+        return @emerg;
+    }
+
+    if (!$ready || @emerg || !$self->{pid}) {
+        die "reload failed:\n" . _tail($self->log_since($mark)) . "\n";
+    }
+
+    return $self;
+}
+
+sub kill_worker {
+    my ($self, $signal, $pid) = @_;
+
+    my @before = $self->workers;
+    $pid ||= $before[0] or croak 'no worker';
+    $signal ||= 'KILL';
+    $self->expect_log(qr/process $pid exited/);
+
+    kill $signal, $pid or croak "kill $pid: $!";
+    _wait(sub {
+        my @now = $self->workers;
+        return @now >= @before && !grep { $_ == $pid } @now;
+    }, 30) or die "no successor of worker $pid\n";
+
+    return $pid;
+}
+
+sub crash {
+    my ($self) = @_;
+    my $pid = $self->{pid} or return;
+
+    $self->{killed} = 1;
+    kill 'STOP', $pid;
+    kill 'KILL', $self->_processes, $pid;
+    waitpid $pid, 0;
+    delete @$self{qw(pid killed)};
+    _wait(sub { !$self->_processes }, 10)
+        or die "processes survived KILL\n";
+}
+
+sub stop {
+    my ($self, $signal) = @_;
+
+    my $pid = $self->{pid};
+    return if !$pid || $OWNER != $$;
+
+    local $?;
+    $signal ||= 'QUIT';
+    $self->{killed} = $signal eq 'KILL';
+    kill $signal, $pid;
+
+    if (!_wait(sub { $self->_reap }, 30)) {
+        $self->_fault(process => "nginx was still there 30 s after $signal");
+        $self->{killed} = 1;
+        kill 'TERM', $pid;
+        _wait(sub { $self->_reap }, 3) || kill 'KILL', $pid;
+        _wait(sub { $self->_reap }, 3);
+    }
+
+    $self->_stop_left_over();
+    delete $self->{killed};
+}
+
+# Processes of this nginx, whoever their parent is: those that have our
+# directory as working directory.
+
+sub _processes {
+    my ($self) = @_;
+    my $dir = $self->{dir};
+    return grep {
+        my $cwd = readlink "/proc/$_/cwd";
+        defined $cwd && $cwd eq $dir && $_ != $$ && !_zombie($_);
+    } _process_ids();
+}
+
+sub _zombie {
+    my ($pid) = @_;
+    my $stat = _slurp("/proc/$pid/stat");
+    return !defined $stat || $stat =~ /^.*\) Z /s;
+}
+
+sub _stop_left_over {
+    my ($self) = @_;
+
+    return if _wait(sub { !$self->_processes }, $self->{killed} ? 5 : 2);
+
+    my @left = $self->_processes or return;
+    $self->_fault(process => "left over: $_ " . _command_line($_)) for @left;
+    kill 'KILL', @left;
+    _wait(sub { !$self->_processes }, 5);
+}
+
+
+# Logs --------------------------------------------------------------------
+
+sub error_log {
+    my ($self) = @_;
+    my $text = _slurp($self->path('error.log'));
+    return defined $text ? $text : '';
+}
+
+sub access_log {
+    my ($self) = @_;
+    my $text = _slurp($self->path('access.log'));
+    return defined $text ? $text : '';
+}
+
+sub mark { -s $_[0]->path('error.log') || 0 }
+
+sub log_since {
+    my ($self, $mark) = @_;
+    my $text = _slurp($self->path('error.log'), $mark);
+    return defined $text ? $text : '';
+}
+
+sub grep_log {
+    my ($self, $pattern, $mark) = @_;
+    return grep { $_ =~ $pattern } split /\n/, $self->log_since($mark || 0);
+}
+
+sub wait_log {
+    my ($self, $pattern, $seconds, $mark) = @_;
+
+    return wait_until(sub {
+        my ($line) = $self->grep_log($pattern, $mark);
+        return $line;
+    }, $seconds, "log line $pattern");
+}
+
+# name => text of all logs
+
+sub _logs {
+    my ($self) = @_;
+    my $dir = $self->{dir};
+    return map { substr($_, 1 + length $dir) => _slurp($_) }
+        grep { -f } glob "\Q$dir\E/*.log \Q$dir\E/logs/*";
+}
+
+sub _all_logs {
+    my ($self) = @_;
+    my %logs = $self->_logs;
+    return join '', map { $logs{$_} } grep { !/access/ } sort keys %logs;
+}
+
+sub _tail {
+    my ($text) = @_;
+    my @lines = split /\n/, $text;
+    splice @lines, 0, @lines - 30 if @lines > 30;
+    return join "\n", @lines;
+}
+
+my $LOG_FAULT = qr/\[(?:alert|emerg)\]/;
+my $SANITIZER_FAULT = qr/Sanitizer|runtime\ error:/x;
+my $PROCESS_FAULT = qr/exited\ on\ signal | exited\ with\ code\ [1-9]
+                       | exited\ with\ fatal\ code/x;
+
+sub bad_log_lines {
+    my ($text, @expected) = @_;
+
+    return grep {
+        my $line = $_;
+        $line =~ /$LOG_FAULT|$SANITIZER_FAULT|$PROCESS_FAULT/
+            && !grep { $line =~ $_ } @expected;
+    } split /\n/, $text;
+}
+
+# The faults of this nginx so far: [kind, text], kind being log, sanitizer,
+# process or leak.
+
+sub check {
+    my ($self) = @_;
+    my @faults = @{$self->{faults}};
+    my %logs = $self->_logs;
+
+    for my $name (sort keys %logs) {
+        if ($name !~ /access/) {
+            push @faults, map { [ _kind($_), "$name: $_" ] }
+                bad_log_lines($logs{$name}, @{$self->{expected}});
+        }
+
+        push @faults, map { [ 'leak', "$name: $_" ] }
+            $self->_leaks($logs{$name});
+    }
+
+    return @faults;
+}
+
+sub _kind {
+    my ($line) = @_;
+    return 'sanitizer' if $line =~ $SANITIZER_FAULT;
+    return 'process' if $line =~ $PROCESS_FAULT;
+    return 'log';
+}
+
+sub _leaks {
+    my ($self, $text) = @_;
+
+    my @keys = keys %{$self->{secrets}};
+    return if $self->{opt}{leaks} || !@keys;
+
+    my $pattern = join '|', map { quotemeta } @keys;
+    return unless $text =~ /$pattern/;
+    return grep { /$pattern/ && !/ \[debug\] / } split /\n/, $text;
+}
+
+
+# The end -----------------------------------------------------------------
+
+my %TEST = (
+    log => 'no [alert] or [emerg] in a log',
+    sanitizer => 'no report of a sanitizer',
+    process => 'no process died or was left over',
+    leak => 'no key in a log or an answer',
+);
+
+sub done {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my %faults = _finish_all();
+
+    for my $kind (qw(log sanitizer process leak)) {
+        my @texts = @{$faults{$kind} || []};
+        Test::More::ok(!@texts, $TEST{$kind});
+        _show(@texts);
+    }
+
+    $DONE = 1;
+    Test::More::done_testing();
+}
+
+sub _show {
+    my (@texts) = @_;
+    my $more = @texts - 20;
+    splice @texts, 20 if $more > 0;
+    Test::More::diag($_) for @texts;
+    Test::More::diag("and $more more") if $more > 0;
+}
+
+sub _finish_all {
+    my %faults;
+
+    $_->_finish() for grep { defined } values %LIVE;
+    push @{$faults{$_->[0]}}, $_->[1] for splice @FAULTS;
+    return %faults;
+}
+
+sub _finish {
+    my ($self) = @_;
+    return if $self->{finished}++ || $OWNER != $$;
+
+    $self->stop;
+    my @faults = $self->check;
+    push @FAULTS, @faults;
+    delete $LIVE{refaddr $self};
+
+    if ($ENV{TEST_NGINX_VERBOSE}) {
+        Test::More::diag($self->_all_logs);
+    }
+
+    if ($ENV{TEST_NGINX_LEAVE} || @faults
+        || !Test::More->builder->is_passing)
+    {
+        Test::More::diag("left: $self->{dir}");
+        return;
+    }
+
+    remove_tree($self->{dir});
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    local ($@, $!, $?);
+    $self->_finish;
+}
+
+END {
+    if ($OWNER == $$) {
+        my $status = $?;
+        local $@;
+        my %faults = eval { _finish_all() };
+        my @texts = map { @$_ } values %faults;
+        push @texts, $@ if $@;
+        _show(@texts);
+        $? = $status || (@texts ? 1 : 0);
+    }
+}
+
+
+# nginx -t ----------------------------------------------------------------
+
+sub nginx_t {
+    my ($conf, %opt) = @_;
+
+    my $self = __PACKAGE__->new(%opt, conf => $conf);
+    return $self->test_conf($conf);
+}
+
+sub test_conf {
+    my ($self, $conf, %opt) = @_;
+
+    my %all = (%{$self->{opt}}, %opt, conf => $conf);
+    delete $all{example} unless $opt{example};
+    $self->write_file('test.conf', $self->_configuration(%all));
+
+    my @command = ($self->_arguments('test.conf'), '-t');
+    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1 </dev/null', 'sh',
+        @command or die "cannot run nginx: $!";
+    local $/;
+    my $text = <$out>;
+    local ($!, $?);
+    close $out;
+    my $code = $? & 127 ? 256 + ($? & 127) : $? >> 8;
+
+    unlink $self->path('start.log');
+    unlink $self->path('error.log') unless $self->{pid};
+    $self->_fault(process => "nginx -t ended on signal: $text") if $code > 255;
+    $self->_fault(sanitizer => "nginx -t: $text") if $text =~ $SANITIZER_FAULT;
+    $self->_fault(leak => "nginx -t: $text") if $self->_leaks($text);
+
+    return ($code, $text);
+}
+
+
+# Functions ---------------------------------------------------------------
+
+sub _wait {
+    my ($sub, $seconds) = @_;
+    my $deadline = time() + $seconds;
+    my $pause = 0.002;
+
+    while (1) {
+        my $value = $sub->();
+        return $value if $value;
+        return '' if time() > $deadline;
+        sleep($pause);
+        $pause *= 1.5 if $pause < 0.03;
+    }
+}
+
+sub wait_until {
+    my ($sub, $seconds, $what) = @_;
+
+    $seconds = 10 unless defined $seconds;
+    my $value = _wait($sub, $seconds);
+    Test::More::diag("waited $seconds s for " . ($what || 'a condition'))
+        unless $value;
+    return $value;
+}
+
+sub process_rss {
+    my ($pid) = @_;
+    my $text = _slurp("/proc/$pid/statm");
+    return defined $text
+           ? (split / /, $text)[1] * POSIX::sysconf(POSIX::_SC_PAGESIZE()) : 0;
+}
+
+sub process_cpu {
+    my ($pid) = @_;
+    my $text = _slurp("/proc/$pid/stat");
+    return 0 unless defined $text;
+    $text =~ s/^.*\) //s;
+    my ($user, $system) = (split / /, $text)[11, 12];
+    return ($user + $system) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+sub webhook_request {
+    my $name = pop;
+    my $path = "$TOP/t/webhooks/$name.http";
+    my $text = _slurp($path);
+    croak "cannot read $path: $!" unless defined $text;
+    return $text;
+}
+
+sub webhook {
+    my $name = pop;
+    my (undef, $body) = split /\r?\n\r?\n/, webhook_request($name), 2;
+    return $body;
+}
+
+sub webhooks {
+    my $pattern = pop;
+    my @names = map { basename($_, '.http') }
+                sort glob "\Q$TOP\E/t/webhooks/*.http";
+    return grep { !ref $pattern || ref $pattern ne 'Regexp'
+                  || $_ =~ $pattern } @names;
+}
+
+
+# HTTP --------------------------------------------------------------------
+
+sub post {
+    my ($self, $uri, $body, %opt) = @_;
+    return $self->request('POST', $uri, body => $body, %opt);
+}
+
+sub get { my ($self, $uri, @opt) = @_; $self->request('GET', $uri, @opt) }
+sub head { my ($self, $uri, @opt) = @_; $self->request('HEAD', $uri, @opt) }
+
+sub request {
+    my ($self, @arguments) = @_;
+    my ($answer) = $self->finish($self->start_request(@arguments));
+    return $answer;
+}
+
+sub start_post {
+    my ($self, $uri, $body, %opt) = @_;
+    return $self->start_request('POST', $uri, body => $body, %opt);
+}
+
+sub start_get {
+    my ($self, $uri, @opt) = @_;
+    return $self->start_request('GET', $uri, @opt);
+}
+
+sub start_request {
+    my ($self, $method, $uri, %opt) = @_;
+    $opt{port} ||= $self->port(0);
+    return IlertClient->begin($method, $uri, %opt);
+}
+
+sub finish {
+    my ($self, @handles) = @_;
+
+    IlertClient::drive(sub { !grep { !$_->{done} } @handles });
+    my @answers = map { $_->answer } @handles;
+
+    for my $i (0 .. $#answers) {
+        $self->_fault(leak => "answer to $handles[$i]{uri}")
+            if $self->_leaks($answers[$i]{raw});
+    }
+
+    return @answers;
+}
+
+sub poll {
+    my ($self, $seconds) = @_;
+    my $deadline = time() + $seconds;
+    IlertClient::drive(sub { time() >= $deadline }, $deadline);
+}
+
+sub connection {
+    my ($self, %opt) = @_;
+    $opt{port} ||= $self->port(0);
+    return IlertClient::Connection->open(%opt);
+}
+
+1;
