@@ -32,7 +32,8 @@ $(error nginx cannot be built in a directory with spaces: $(CURDIR))
 endif
 
 MODULE = build/ngx_http_ilert_module.so
-MODULESDIR = $(shell nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+MODULESDIR = $(shell nginx -V 2>&1 \
+	| sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
 
 ifdef NGINX_SRC
 BUILD = build-src

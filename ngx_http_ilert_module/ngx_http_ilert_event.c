@@ -64,6 +64,7 @@ static ngx_int_t ngx_http_ilert_event_cut(ngx_http_ilert_event_ctx_t *ctx,
     size_t max_size);
 static ngx_int_t ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx,
     size_t size);
+static ngx_int_t ngx_http_ilert_event_data(ngx_http_ilert_event_ctx_t *ctx);
 static void ngx_http_ilert_event_text(ngx_http_ilert_event_ctx_t *ctx,
     const char *name, ngx_str_t *value);
 static void ngx_http_ilert_event_string(ngx_http_ilert_event_ctx_t *ctx,
@@ -466,15 +467,8 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
     if (ctx->texts_only) {
         ctx->truncated = 1;
 
-    } else {
-
-        if (!w->full && wh->row) {
-            ngx_http_ilert_event_fields(ctx);
-        }
-
-        if (!w->full && ngx_http_ilert_event_rows(ctx) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    } else if (ngx_http_ilert_event_data(ctx) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (w->full) {
@@ -493,6 +487,31 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
     ctx->event->body.len = w->pos - ctx->buf;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_event_data(ngx_http_ilert_event_ctx_t *ctx)
+{
+    ngx_uint_t  truncated, cut;
+
+    truncated = ctx->truncated;
+    ctx->truncated = 0;
+
+    if (!ctx->writer.full && ctx->webhook->row) {
+        ngx_http_ilert_event_fields(ctx);
+    }
+
+    cut = ctx->truncated;
+    ctx->truncated |= truncated;
+
+    /* no row stays where a field has been left out */
+
+    if (ctx->writer.full || cut) {
+        return NGX_OK;
+    }
+
+    return ngx_http_ilert_event_rows(ctx);
 }
 
 
@@ -711,12 +730,17 @@ ngx_http_ilert_event_row(ngx_http_ilert_event_ctx_t *ctx,
         if (first) {
             ngx_http_ilert_event_row_name(w, &column[i], name == es->names,
                                           name);
-
         } else {
-            ngx_http_ilert_json_raw(w, name->data, name->len);
+            ngx_http_ilert_json_short(w, name->data, name->len);
         }
 
-        ngx_http_ilert_json_raw(w, value[i].data, value[i].len);
+        if (row->slack) {
+            ngx_http_ilert_json_short(w, value[i].data, value[i].len);
+
+        } else {
+            ngx_http_ilert_json_raw(w, value[i].data, value[i].len);
+        }
+
         name++;
     }
 

@@ -61,9 +61,11 @@ static ngx_int_t ngx_http_ilert_json_scan_row(ngx_http_ilert_json_pass_t *ps,
     ngx_uint_t *unclean);
 static u_char *ngx_http_ilert_json_scan_string(u_char *p, u_char *last,
     ngx_uint_t *unclean);
-static u_char *ngx_http_ilert_json_scan_number(u_char *p, u_char *last);
+static ngx_inline u_char *ngx_http_ilert_json_scan_number(u_char *p,
+    u_char *last);
 static u_char *ngx_http_ilert_json_scan_word(u_char *p, u_char *last);
-static u_char *ngx_http_ilert_json_skip_space(u_char *p, u_char *last);
+static ngx_inline u_char *ngx_http_ilert_json_skip_space(u_char *p,
+    u_char *last);
 static u_char *ngx_http_ilert_json_escape(u_char *p, u_char *last,
     uint32_t *code);
 static ngx_int_t ngx_http_ilert_json_hex(u_char *p);
@@ -470,7 +472,7 @@ ngx_http_ilert_json_set_aside(ngx_http_ilert_json_pass_t *ps)
     u_char                     *pos, *last;
     ngx_int_t                   rc;
     ngx_str_t                   text, mended;
-    ngx_uint_t                  unclean;
+    ngx_uint_t                  unclean, mend;
     ngx_http_ilert_json_row_t  *row;
 
     if (ps->values.elts == NULL) {
@@ -488,7 +490,9 @@ ngx_http_ilert_json_set_aside(ngx_http_ilert_json_pass_t *ps)
 
     rc = ngx_http_ilert_json_scan_row(ps, &unclean);
 
-    if (rc == NGX_OK && unclean) {
+    mend = (rc == NGX_OK && unclean);
+
+    if (mend) {
 
         text.data = pos;
         text.len = ps->pos - pos;
@@ -528,6 +532,8 @@ ngx_http_ilert_json_set_aside(ngx_http_ilert_json_pass_t *ps)
     ngx_memcpy(row->values, ps->values.elts,
                row->nvalues * sizeof(ngx_str_t));
 
+    row->slack = mend || ps->last - ps->pos >= NGX_HTTP_ILERT_JSON_SHORT;
+
     ps->out = ngx_sprintf(ps->out, "%ui", ps->rows->nelts - 1);
 
     ngx_http_ilert_json_value_ended(ps);
@@ -563,11 +569,11 @@ ngx_http_ilert_json_scan_row(ngx_http_ilert_json_pass_t *ps,
 
         token = p;
 
-        if (*p == '"') {
-            p = ngx_http_ilert_json_scan_string(p, last, unclean);
-
-        } else if (*p == '-' || (*p >= '0' && *p <= '9')) {
+        if (*p == '-' || (*p >= '0' && *p <= '9')) {
             p = ngx_http_ilert_json_scan_number(p, last);
+
+        } else if (*p == '"') {
+            p = ngx_http_ilert_json_scan_string(p, last, unclean);
 
         } else {
             p = ngx_http_ilert_json_scan_word(p, last);
@@ -590,7 +596,9 @@ ngx_http_ilert_json_scan_row(ngx_http_ilert_json_pass_t *ps,
         value->data = token;
         value->len = p - token;
 
-        p = ngx_http_ilert_json_skip_space(p, last);
+        if (p < last && *p != ',') {
+            p = ngx_http_ilert_json_skip_space(p, last);
+        }
 
         if (p < last && *p == ']') {
             ps->pos = p + 1;
@@ -662,7 +670,7 @@ ngx_http_ilert_json_scan_string(u_char *p, u_char *last, ngx_uint_t *unclean)
 }
 
 
-static u_char *
+static ngx_inline u_char *
 ngx_http_ilert_json_scan_number(u_char *p, u_char *last)
 {
     u_char  *start;
@@ -725,7 +733,7 @@ ngx_http_ilert_json_scan_word(u_char *p, u_char *last)
 }
 
 
-static u_char *
+static ngx_inline u_char *
 ngx_http_ilert_json_skip_space(u_char *p, u_char *last)
 {
     while (p < last && *p <= ' '
@@ -797,7 +805,7 @@ ngx_http_ilert_json_escape(u_char *p, u_char *last, uint32_t *code)
 }
 
 
-/* four digits; ngx_hextoi() takes a fourth of a webhook's time for them */
+/* four digits: an & in Kapacitor's JSON is \u0026, there are many of them */
 
 static ngx_int_t
 ngx_http_ilert_json_hex(u_char *p)
@@ -809,20 +817,19 @@ ngx_http_ilert_json_hex(u_char *p)
     value = 0;
 
     for (i = 0; i < 4; i++) {
-        ch = p[i];
+        ch = p[i] - '0';
 
-        if (ch >= '0' && ch <= '9') {
-            value = value * 16 + (ch - '0');
-            continue;
+        if (ch > 9) {
+            ch = (p[i] | 0x20) - 'a';
+
+            if (ch > 5) {
+                return NGX_ERROR;
+            }
+
+            ch += 10;
         }
 
-        ch |= 0x20;
-
-        if (ch < 'a' || ch > 'f') {
-            return NGX_ERROR;
-        }
-
-        value = value * 16 + (ch - 'a' + 10);
+        value = value << 4 | ch;
     }
 
     return value;
@@ -831,7 +838,8 @@ ngx_http_ilert_json_hex(u_char *p)
 
 /*
  * Replaces what has no place in a valid text by U+FFFD.  An escape is
- * replaced by one of the same length, so only invalid bytes grow.
+ * replaced by one of the same length, so only invalid bytes grow.  There
+ * is slack behind the text.
  */
 
 static ngx_int_t
@@ -843,7 +851,7 @@ ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended, ngx_pool_t *pool)
     p = text->data;
     last = p + text->len;
 
-    out = ngx_pnalloc(pool, 3 * text->len);
+    out = ngx_pnalloc(pool, 3 * text->len + NGX_HTTP_ILERT_JSON_SHORT);
     if (out == NULL) {
         return NGX_ERROR;
     }

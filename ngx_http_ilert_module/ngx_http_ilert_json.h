@@ -51,9 +51,16 @@
     (cJSON_IsString(item) && !ngx_http_ilert_json_is_number(item))
 
 
+/* of what is copied by ngx_http_ilert_json_short(), in bytes */
+
+#define NGX_HTTP_ILERT_JSON_SHORT      16
+
+
 typedef struct {
     ngx_str_t                  *values;     /* a string with its quotes */
     ngx_uint_t                  nvalues;
+    unsigned                    slack:1;    /* as many bytes can be read */
+                                            /* from the start of each value */
 } ngx_http_ilert_json_row_t;
 
 
@@ -119,6 +126,28 @@ ngx_http_ilert_json_raw(ngx_http_ilert_json_writer_t *w, u_char *data,
     }
 
     w->pos = ngx_cpymem(w->pos, data, len);
+}
+
+
+/*
+ * The same for the many short pieces of a batch, where a call of memcpy()
+ * takes longer than the copy: from data NGX_HTTP_ILERT_JSON_SHORT bytes can
+ * be read, whatever the length.
+ */
+
+static ngx_inline void
+ngx_http_ilert_json_short(ngx_http_ilert_json_writer_t *w, u_char *data,
+    size_t len)
+{
+    if (len > NGX_HTTP_ILERT_JSON_SHORT
+        || w->last - w->pos < NGX_HTTP_ILERT_JSON_SHORT)
+    {
+        ngx_http_ilert_json_raw(w, data, len);
+        return;
+    }
+
+    ngx_memcpy(w->pos, data, NGX_HTTP_ILERT_JSON_SHORT);
+    w->pos += len;
 }
 
 

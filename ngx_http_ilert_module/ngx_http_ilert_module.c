@@ -32,18 +32,16 @@ static char *ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
-static char *ngx_http_ilert_integration_key(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_http_ilert_source_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_ilert_integration_key_file(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_ilert_webhook_url(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_http_ilert_source_url(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_ilert_webhook_url_file(ngx_conf_t *cf,
+static ngx_int_t ngx_http_ilert_source_value(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_http_ilert_source_t *source, ngx_str_t *value);
+static char *ngx_http_ilert_source_invalid(ngx_conf_t *cf,
+    ngx_command_t *cmd, const char *what);
+static char *ngx_http_ilert_source_endpoint(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
-static char *ngx_http_ilert_source_set_key(ngx_conf_t *cf,
-    ngx_command_t *cmd, ngx_http_ilert_source_t *source, ngx_str_t *value);
-static char *ngx_http_ilert_source_set_url(ngx_conf_t *cf,
-    ngx_command_t *cmd, ngx_http_ilert_source_t *source, ngx_str_t *value);
 static ngx_uint_t ngx_http_ilert_source_is_key(ngx_str_t *key);
 static ngx_int_t ngx_http_ilert_source_read_file(ngx_conf_t *cf,
     ngx_command_t *cmd, ngx_str_t *value);
@@ -54,8 +52,8 @@ static ngx_int_t ngx_http_ilert_add_location(ngx_conf_t *cf,
     ngx_http_ilert_loc_conf_t *ilcf);
 static char *ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_ilert_event_max_size(ngx_conf_t *cf, void *post,
-    void *data);
+static char *ngx_http_ilert_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 static ngx_int_t ngx_http_ilert_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_ilert_postconfiguration(ngx_conf_t *cf);
@@ -69,9 +67,9 @@ static ngx_http_ilert_endpoint_t *ngx_http_ilert_find_endpoint(
     ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name);
 
 
-static ngx_conf_post_t  ngx_http_ilert_event_max_size_post = {
-    ngx_http_ilert_event_max_size
-};
+/* the least value of "ilert_event_max_size" */
+
+static off_t  ngx_http_ilert_event_min_size = NGX_HTTP_ILERT_EVENT_MIN_SIZE;
 
 
 static ngx_command_t  ngx_http_ilert_commands[] = {
@@ -99,59 +97,62 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
 
     { ngx_string("ilert_max_body_size"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_off_slot,
+      ngx_http_ilert_set_size,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ilert_loc_conf_t, max_body_size),
       NULL },
 
     { ngx_string("ilert_event_max_size"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_http_ilert_set_size,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ilert_loc_conf_t, event_max_size),
-      &ngx_http_ilert_event_max_size_post },
+      &ngx_http_ilert_event_min_size },
 
       ngx_null_command
 };
 
 
-/* of ilert_source { }; each takes one argument */
+/*
+ * Of ilert_source { }: each takes one argument.  For those with a key,
+ * "post" is how the name goes on if the argument is a file's.
+ */
 
 static ngx_command_t  ngx_http_ilert_source_commands[] = {
 
     { ngx_string("integration_key"),
       NGX_CONF_TAKE1,
-      ngx_http_ilert_integration_key,
+      ngx_http_ilert_source_key,
       0,
       0,
-      NULL },
+      "" },
 
     { ngx_string("integration_key_file"),
       NGX_CONF_TAKE1,
-      ngx_http_ilert_integration_key_file,
+      ngx_http_ilert_source_key,
       0,
       0,
-      NULL },
+      "_file" },
 
     { ngx_string("webhook_url"),
       NGX_CONF_TAKE1,
-      ngx_http_ilert_webhook_url,
+      ngx_http_ilert_source_url,
       0,
       0,
-      NULL },
+      "" },
 
     { ngx_string("webhook_url_file"),
       NGX_CONF_TAKE1,
-      ngx_http_ilert_webhook_url_file,
+      ngx_http_ilert_source_url,
       0,
       0,
-      NULL },
+      "_file" },
 
     { ngx_string("endpoint"),
       NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      ngx_http_ilert_source_endpoint,
       0,
-      offsetof(ngx_http_ilert_source_t, endpoint_name),
+      0,
       NULL },
 
       ngx_null_command
@@ -232,7 +233,7 @@ ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
      */
 
     ilcf->max_body_size = NGX_CONF_UNSET;
-    ilcf->event_max_size = NGX_CONF_UNSET_SIZE;
+    ilcf->event_max_size = NGX_CONF_UNSET;
 
     return ilcf;
 }
@@ -250,8 +251,8 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_off_value(conf->max_body_size, prev->max_body_size,
                              16 * 1024 * 1024);
-    ngx_conf_merge_size_value(conf->event_max_size, prev->event_max_size,
-                              65536);
+    ngx_conf_merge_off_value(conf->event_max_size, prev->event_max_size,
+                             65536);
 
     /* "if" and "limit_except" in the location are still the location */
 
@@ -259,6 +260,7 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->kapacitor = prev->kapacitor;
         conf->file_name = prev->file_name;
         conf->line = prev->line;
+        conf->clcf = clcf;
         clcf->handler = ngx_http_ilert_handler;
 
         if (ngx_http_ilert_add_location(cf, conf) != NGX_OK) {
@@ -294,11 +296,13 @@ ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (value[1].len == 0
-        || (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0))
+        || (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0)
+        || ngx_strlchr(value[1].data, value[1].data + value[1].len, '$'))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid name \"%V\" in \"ilert_source\", "
-                           "any but \"off\" is allowed", &value[1]);
+                           "invalid name \"%V\" in \"ilert_source\", any is "
+                           "allowed but \"off\", an empty one and one with "
+                           "\"$\"", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -306,8 +310,8 @@ ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (source) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "duplicate \"ilert_source\" \"%V\", the first one "
-                           "is in %s:%ui", &value[1], source->file_name,
+                           "duplicate \"ilert_source\" \"%V\" (first in "
+                           "%s:%ui)", &value[1], source->file_name,
                            source->line);
         return NGX_CONF_ERROR;
     }
@@ -360,6 +364,8 @@ ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
+    ngx_http_ilert_source_t *source = conf;
+
     char           *rv;
     ngx_str_t      *value;
     ngx_command_t  *cmd;
@@ -375,9 +381,12 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     }
 
     if (cmd->name.len == 0) {
+
+        /* not shown: it may be a key whose directive was forgotten */
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown directive \"%V\" in \"ilert_source\"",
-                           &value[0]);
+                           "unknown directive in \"ilert_source\" \"%V\"",
+                           &source->name);
         return NGX_CONF_ERROR;
     }
 
@@ -401,93 +410,35 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 
 
 static char *
-ngx_http_ilert_integration_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_ilert_source_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_str_t  *value;
+    ngx_http_ilert_source_t *source = conf;
 
-    value = cf->args->elts;
-
-    return ngx_http_ilert_source_set_key(cf, cmd, conf, &value[1]);
-}
-
-
-static char *
-ngx_http_ilert_integration_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_str_t  value;
-
-    if (ngx_http_ilert_source_read_file(cf, cmd, &value) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_ilert_source_set_key(cf, cmd, conf, &value);
-}
-
-
-static char *
-ngx_http_ilert_webhook_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    return ngx_http_ilert_source_set_url(cf, cmd, conf, &value[1]);
-}
-
-
-static char *
-ngx_http_ilert_webhook_url_file(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_str_t  value;
-
-    if (ngx_http_ilert_source_read_file(cf, cmd, &value) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_ilert_source_set_url(cf, cmd, conf, &value);
-}
-
-
-/* no message shows the value: it is a secret, or would be if it were right */
-
-static char *
-ngx_http_ilert_source_set_key(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_http_ilert_source_t *source, ngx_str_t *value)
-{
     u_char     *p;
     ngx_str_t   key;
 
-    if (source->key.len) {
-        return "is duplicate, a source has one key";
+    if (ngx_http_ilert_source_value(cf, cmd, source, &key) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
-    key = *value;
-    ngx_http_ilert_text_trim(&key);
-
-    if (key.len == 0) {
-        return "has an empty value, expected ilert's integration key";
-    }
-
-    if (key.len > 4 && ngx_strncasecmp(key.data, (u_char *) "http", 4) == 0
-        && ngx_strlchr(key.data, key.data + key.len, '/'))
-    {
-        return "has a URL for a value, expected an integration key; use "
-               "\"webhook_url\" for the URL of a Kapacitor alert source";
+    if (ngx_strlchr(key.data, key.data + key.len, '/')) {
+        return ngx_http_ilert_source_invalid(cf, cmd,
+                         "a URL, expected an integration key; the URL of "
+                         "a Kapacitor alert source goes into \"webhook_url\"");
     }
 
     if (!ngx_http_ilert_source_is_key(&key)) {
-        return "has an invalid value, letters, digits, \"-\", \"_\", \".\" "
-               "and \"~\" are allowed in an integration key";
+        return ngx_http_ilert_source_invalid(cf, cmd,
+                         "no integration key, letters, digits, \"-\", \"_\", "
+                         "\".\" and \"~\" are allowed in it");
     }
 
     if (key.len > 6 && ngx_strncmp(key.data, "il1kap", 6) == 0) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "the key in \"%V\" is of a Kapacitor alert source, "
-                           "which takes no events: use \"webhook_url\" with "
+                           "which takes no events: use \"webhook_url%s\" with "
                            "the URL that ilert shows, or the key of an API "
-                           "alert source", &cmd->name);
+                           "alert source", &cmd->name, cmd->post);
     }
 
     source->key = key;
@@ -508,61 +459,149 @@ ngx_http_ilert_source_set_key(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 static char *
-ngx_http_ilert_source_set_url(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_http_ilert_source_t *source, ngx_str_t *value)
+ngx_http_ilert_source_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_ilert_source_t *source = conf;
+
     u_char     *p, *last;
-    size_t      len;
     ngx_str_t   url, key;
 
-    static char  invalid[] = "has an invalid value, expected the webhook URL "
-                             "of a Kapacitor alert source, of the form "
-                             "\"https://api.ilert.com/api/"
-                             NGX_HTTP_ILERT_NATIVE_PATH "KEY\"";
-
-    if (source->key.len) {
-        return "is duplicate, a source has one key";
+    if (ngx_http_ilert_source_value(cf, cmd, source, &url) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
-    url = *value;
-    ngx_http_ilert_text_trim(&url);
+    ngx_str_null(&key);
 
-    if (url.len == 0) {
-        return "has an empty value, expected the webhook URL that ilert shows";
-    }
-
-    if ((url.len < 7 || ngx_strncasecmp(url.data, (u_char *) "http://", 7))
-        && (url.len < 8 || ngx_strncasecmp(url.data, (u_char *) "https://", 8)))
-    {
-        return invalid;
-    }
-
-    len = sizeof("/" NGX_HTTP_ILERT_NATIVE_PATH) - 1;
     last = url.data + url.len;
+    p = ngx_strlchr(url.data, last, ':');
 
-    p = ngx_strlcasestrn(url.data, last,
-                         (u_char *) "/" NGX_HTTP_ILERT_NATIVE_PATH, len - 1);
-    if (p == NULL) {
-        return invalid;
+    if (p && ((p - url.data == 4 && ngx_strncasecmp(url.data,
+                                                (u_char *) "http", 4) == 0)
+              || (p - url.data == 5 && ngx_strncasecmp(url.data,
+                                                (u_char *) "https", 5) == 0))
+        && last - p > 3 && p[1] == '/' && p[2] == '/' && p[3] != '/')
+    {
+        p = ngx_strlcasestrn(p + 3, last,
+                             (u_char *) "/" NGX_HTTP_ILERT_NATIVE_PATH,
+                             sizeof(NGX_HTTP_ILERT_NATIVE_PATH) - 1);
+        if (p) {
+            key.data = p + sizeof(NGX_HTTP_ILERT_NATIVE_PATH);
+            key.len = last - key.data;
+        }
     }
-
-    key.data = p + len;
-    key.len = last - key.data;
 
     if (!ngx_http_ilert_source_is_key(&key)) {
-        return invalid;
+        return ngx_http_ilert_source_invalid(cf, cmd,
+                         "no webhook URL of a Kapacitor alert source, expected "
+                         "\"https://api.ilert.com/api/"
+                         NGX_HTTP_ILERT_NATIVE_PATH "KEY\"");
     }
 
     if (key.len > 6 && ngx_strncmp(key.data, "il1api", 6) == 0) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "the key in \"%V\" is of an API alert source: use "
-                           "\"integration_key\"", &cmd->name);
+                           "\"integration_key%s\" with its key",
+                           &cmd->name, cmd->post);
     }
 
     source->native = 1;
     source->key = key;
-    source->path.data = p + 1;
-    source->path.len = last - source->path.data;
+
+    source->path.len = sizeof(NGX_HTTP_ILERT_NATIVE_PATH) - 1 + key.len;
+
+    source->path.data = ngx_pnalloc(cf->pool, source->path.len);
+    if (source->path.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(source->path.data, NGX_HTTP_ILERT_NATIVE_PATH "%V", &key);
+
+    return NGX_CONF_OK;
+}
+
+
+/* the directive's argument, or what is in the file that it names */
+
+static ngx_int_t
+ngx_http_ilert_source_value(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_ilert_source_t *source, ngx_str_t *value)
+{
+    char       *post = cmd->post;
+
+    ngx_str_t  *args;
+
+    if (source->key.len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" directive is duplicate, \"ilert_source\" "
+                           "\"%V\" has a key already", &cmd->name,
+                           &source->name);
+        return NGX_ERROR;
+    }
+
+    args = cf->args->elts;
+    *value = args[1];
+
+    if (post[0] && ngx_http_ilert_source_read_file(cf, cmd, value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ilert_text_trim(value);
+
+    if (value->len == 0) {
+        (void) ngx_http_ilert_source_invalid(cf, cmd, "empty");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the value is not shown: it is a secret, or would be if it were right */
+
+static char *
+ngx_http_ilert_source_invalid(ngx_conf_t *cf, ngx_command_t *cmd,
+    const char *what)
+{
+    char       *post = cmd->post;
+
+    ngx_str_t  *args;
+
+    if (post[0]) {
+        args = cf->args->elts;
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"%V\": what is in \"%V\" is %s",
+                           &cmd->name, &args[1], what);
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"%V\": the value is %s",
+                           &cmd->name, what);
+    }
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_ilert_source_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_source_t *source = conf;
+
+    ngx_str_t  *value;
+
+    if (source->endpoint_name.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return "has an empty value, the name of an \"ilert_endpoint\" "
+               "is allowed";
+    }
+
+    source->endpoint_name = value[1];
 
     return NGX_CONF_OK;
 }
@@ -591,17 +630,18 @@ ngx_http_ilert_source_is_key(ngx_str_t *key)
 }
 
 
+/* "value" is the file's name, and becomes its content */
+
 static ngx_int_t
 ngx_http_ilert_source_read_file(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_t *value)
 {
-    u_char           *buf;
-    ssize_t           n;
-    ngx_str_t        *args, name;
-    ngx_file_t        file;
+    u_char      *buf;
+    ssize_t      n;
+    ngx_str_t    name;
+    ngx_file_t   file;
 
-    args = cf->args->elts;
-    name = args[1];
+    name = *value;
 
     if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
         return NGX_ERROR;
@@ -640,10 +680,7 @@ ngx_http_ilert_source_read_file(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     if (n == NGX_HTTP_ILERT_KEY_FILE_SIZE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" directive: \"%V\" is too large for a key, "
-                           "less than %d bytes are allowed", &cmd->name,
-                           &name, NGX_HTTP_ILERT_KEY_FILE_SIZE);
+        (void) ngx_http_ilert_source_invalid(cf, cmd, "too large for a key");
         return NGX_ERROR;
     }
 
@@ -692,7 +729,14 @@ ngx_http_ilert_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "conflicts with another directive of its location, such as "
+               "\"proxy_pass\", that takes the requests";
+    }
+
     clcf->handler = ngx_http_ilert_handler;
+    ilcf->clcf = clcf;
 
     return NGX_CONF_OK;
 }
@@ -774,8 +818,8 @@ ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (endpoint) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "duplicate \"ilert_endpoint\" \"%V\", the first "
-                           "one is in %s:%ui", &name, endpoint->file_name,
+                           "duplicate \"ilert_endpoint\" \"%V\" (first in "
+                           "%s:%ui)", &name, endpoint->file_name,
                            endpoint->line);
         return NGX_CONF_ERROR;
     }
@@ -804,15 +848,32 @@ ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
-ngx_http_ilert_event_max_size(ngx_conf_t *cf, void *post, void *data)
-{
-    size_t *sp = data;
+/* cmd->post is the least value, if there is one */
 
-    if (*sp < NGX_HTTP_ILERT_EVENT_MIN_SIZE) {
+static char *
+ngx_http_ilert_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    off_t      *np, least;
+    ngx_str_t  *value;
+
+    np = (off_t *) (p + cmd->offset);
+    least = cmd->post ? *(off_t *) cmd->post : 0;
+
+    if (*np != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    *np = ngx_parse_offset(&value[1]);
+
+    if (*np == (off_t) NGX_ERROR || *np < least) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"ilert_event_max_size\" is %uz, %d or more "
-                           "is allowed", *sp, NGX_HTTP_ILERT_EVENT_MIN_SIZE);
+                           "invalid value \"%V\" in \"%V\", a size such as "
+                           "\"64k\" or \"16m\" is allowed, %O bytes or more",
+                           &value[1], &cmd->name, least);
         return NGX_CONF_ERROR;
     }
 
@@ -942,6 +1003,14 @@ ngx_http_ilert_resolve_location(ngx_conf_t *cf,
     ngx_uint_t                 i;
     ngx_http_ilert_source_t  **sources;
 
+    if (ilcf->clcf->handler != ngx_http_ilert_handler) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"ilert_kapacitor\" in %s:%ui has no effect, another "
+                      "directive of its location, such as \"proxy_pass\", "
+                      "takes the requests", ilcf->file_name, ilcf->line);
+        return NGX_ERROR;
+    }
+
     if (ilcf->kapacitor->lengths) {
         return NGX_OK;
     }
@@ -964,13 +1033,13 @@ ngx_http_ilert_resolve_location(ngx_conf_t *cf,
     sources = imcf->sources.elts;
 
     for (i = 0; i < imcf->sources.nelts; i++) {
-        p = ngx_slprintf(p, last, "\"%V\", ", &sources[i]->name);
+        p = ngx_slprintf(p, last, ", \"%V\"", &sources[i]->name);
     }
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "unknown source \"%V\" in \"ilert_kapacitor\" in %s:%ui, "
-                  "allowed are the names of \"ilert_source\" blocks (%*s"
-                  "\"off\") and variables",
+                  "allowed are variables, \"off\" and the names of "
+                  "\"ilert_source\" blocks%*s",
                   name, ilcf->file_name, ilcf->line,
                   (size_t) (p - list), list);
 

@@ -78,11 +78,12 @@ typedef struct {
     ngx_http_complex_value_t    *kapacitor; /* "ilert_kapacitor", as given */
     ngx_http_ilert_source_t     *source;    /* if that is a name */
     unsigned                     off:1;     /* if that is "off" */
+    ngx_http_core_loc_conf_t    *clcf;      /* whose handler is ours */
 
     ngx_http_ilert_endpoint_t   *endpoint;
 
     off_t                        max_body_size;
-    size_t                       event_max_size;
+    off_t                        event_max_size;
 
     u_char                      *file_name;
     ngx_uint_t                   line;

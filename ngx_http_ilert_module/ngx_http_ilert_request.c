@@ -279,6 +279,15 @@ ngx_http_ilert_request_create_main(ngx_http_ilert_delivery_t *d)
     d->main = r;
     d->connection.data = r;
 
+#if (NGX_STAT_STUB)
+
+    (void) ngx_atomic_fetch_add(ngx_stat_reading, -1);
+    r->stat_reading = 0;
+    (void) ngx_atomic_fetch_add(ngx_stat_writing, 1);
+    r->stat_writing = 1;
+
+#endif
+
     r->logged = 1;
     r->internal = 1;
     r->http_version = NGX_HTTP_VERSION_11;
@@ -765,6 +774,8 @@ ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d)
             break;
         }
     }
+
+    d->log.action = "reading ilert's answer";
 
     ngx_log_error(NGX_LOG_INFO, &d->log, 0,
                   "ilert answered %ui, correlation-id: \"%V\"",

@@ -212,6 +212,13 @@ ngx_http_ilert_text_entity(u_char *p, u_char *last, u_char **out)
     u_char     *end;
     ngx_str_t  *text;
 
+    /* what nearly all of a dump's are */
+
+    if (last - p >= 5 && ngx_memcmp(p, "&#34;", 5) == 0) {
+        *(*out)++ = '"';
+        return p + 5;
+    }
+
     p++;
 
     if (p < last && *p == '#') {

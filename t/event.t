@@ -598,7 +598,8 @@ sub chance_html {
 
 
 sub chance_dump {
-    my $dump = JSON::PP->new->canonical->encode({ Name => 'n', TaskName => chance_text(5),
+    my $dump = JSON::PP->new->canonical->encode({
+        Name => 'n', TaskName => chance_text(5),
         Group => chance_text(8), ID => 'x', Level => 'OK',
         chance(0.7) ? (ServerInfo => { Hostname => chance_text(4) }) : () });
 

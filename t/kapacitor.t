@@ -51,7 +51,8 @@ my @shapes = (
              . 'true,"name":"m","columns":["time"],"values":[],"x":{}}]}'),
         measurement => '"m"'],
     ['spaces between all', " \r\n\t{ \"id\" : \"a\" ,\n\t\"level\"\t:\r\"INFO"
-        . "\" , \"data\" : { \"series\" : [ { \"name\" : \"m\" , \"columns\" : "
+        . "\" , \"data\" : { \"series\" : [ { \"name\" : \"m\" , \"columns\""
+        . " : "
         . "[ \"time\" , \"v\" ] , \"values\" : [ [ \"t\" , 1.50 ] ] } ] } }"
         . " \n", 'fields.v' => '1.50', key => 'a'],
     ['only null', json(map { $_ => 'null' } qw(message details time duration

@@ -17,7 +17,7 @@ int __lsan_is_turned_off(void);
 
 /* weak: configure links its tests with this file, but without nginx */
 
-extern uintptr_t  ngx_test_config  __attribute__((weak));
+extern uintptr_t  ngx_process  __attribute__((weak));
 
 
 const char *
@@ -49,10 +49,13 @@ __lsan_default_suppressions(void)
 }
 
 
-/* nginx -t ends without destroying what it has made of the configuration */
+/*
+ * A process that does not come to serve anything, as that of nginx -t, ends
+ * without destroying what it has made of the configuration.
+ */
 
 int
 __lsan_is_turned_off(void)
 {
-    return &ngx_test_config != 0 && ngx_test_config;
+    return &ngx_process != 0 && ngx_process == 0;
 }
