@@ -35,8 +35,8 @@ typedef struct {
     ngx_uint_t                    depth;
     u_char                        close[NGX_HTTP_ILERT_JSON_MAX_DEPTH];
 
-    ngx_uint_t                    row_depth;
-    ngx_array_t                  *rows;
+    ngx_uint_t                    table_depth;
+    ngx_array_t                  *tables;
     ngx_array_t                   values;   /* of the row at hand */
     ngx_pool_t                   *pool;
 
@@ -57,10 +57,13 @@ static ngx_int_t ngx_http_ilert_json_copy_string(
 static ngx_int_t ngx_http_ilert_json_copy_escape(
     ngx_http_ilert_json_pass_t *ps);
 static ngx_int_t ngx_http_ilert_json_set_aside(ngx_http_ilert_json_pass_t *ps);
+static ngx_int_t ngx_http_ilert_json_row(ngx_http_ilert_json_pass_t *ps,
+    ngx_array_t *rows);
 static ngx_int_t ngx_http_ilert_json_scan_row(ngx_http_ilert_json_pass_t *ps,
     ngx_uint_t *unclean);
 static u_char *ngx_http_ilert_json_scan_string(u_char *p, u_char *last,
     ngx_uint_t *unclean);
+static ngx_inline u_char *ngx_http_ilert_json_plain(u_char *p, u_char *last);
 static ngx_inline u_char *ngx_http_ilert_json_scan_number(u_char *p,
     u_char *last);
 static u_char *ngx_http_ilert_json_scan_word(u_char *p, u_char *last);
@@ -115,7 +118,7 @@ static size_t       ngx_http_ilert_json_left;
 
 ngx_int_t
 ngx_http_ilert_json_parse(ngx_http_ilert_json_t *json, ngx_str_t *text,
-    ngx_uint_t row_depth, ngx_pool_t *pool)
+    ngx_uint_t table_depth, ngx_pool_t *pool)
 {
     u_char                      *copy;
     ngx_int_t                    rc;
@@ -129,15 +132,15 @@ ngx_http_ilert_json_parse(ngx_http_ilert_json_t *json, ngx_str_t *text,
     ps.last = text->data + text->len;
     ps.state = ngx_http_ilert_json_value;
     ps.depth = 0;
-    ps.row_depth = row_depth;
-    ps.rows = &json->rows;
+    ps.table_depth = table_depth;
+    ps.tables = &json->tables;
     ps.values.elts = NULL;
     ps.pool = pool;
     ps.error = NULL;
 
     /*
-     * A one-digit number grows from 1 byte to 4; the index of an empty row
-     * has up to 11 digits for "[],".  Memory that is not written to is not
+     * A one-digit number grows from 1 byte to 4; the index of a table has
+     * less digits than that.  Memory that is not written to is not
      * taken from the system.
      */
 
@@ -280,7 +283,7 @@ ngx_http_ilert_json_copy_open(ngx_http_ilert_json_pass_t *ps)
 
     ch = *ps->pos;
 
-    if (ch == '[' && ps->depth + 1 == ps->row_depth) {
+    if (ch == '[' && ps->depth + 1 == ps->table_depth) {
         rc = ngx_http_ilert_json_set_aside(ps);
 
         if (rc != NGX_DECLINED) {
@@ -383,8 +386,11 @@ ngx_http_ilert_json_copy_string(ngx_http_ilert_json_pass_t *ps)
 
     while (p < last) {
 
-        if (!ngx_http_ilert_json_special[*p]) {
-            *out++ = *p++;
+        next = ngx_http_ilert_json_plain(p, last);
+
+        if (next != p) {
+            out = ngx_cpymem(out, p, next - p);
+            p = next;
             continue;
         }
 
@@ -464,10 +470,67 @@ ngx_http_ilert_json_copy_escape(ngx_http_ilert_json_pass_t *ps)
 }
 
 
-/* NGX_DECLINED: no row of scalars, to be copied as any other array */
+/* NGX_DECLINED: no table, to be copied as any other array */
 
 static ngx_int_t
 ngx_http_ilert_json_set_aside(ngx_http_ilert_json_pass_t *ps)
+{
+    u_char       *pos;
+    ngx_int_t     rc;
+    ngx_array_t   rows, *table;
+
+    pos = ps->pos;
+
+    if (ngx_array_init(&rows, ps->pool, 1, sizeof(ngx_http_ilert_json_row_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    do {
+        ps->pos = ngx_http_ilert_json_skip_space(ps->pos + 1, ps->last);
+
+        rc = ngx_http_ilert_json_row(ps, &rows);
+
+        if (rc != NGX_OK) {
+            ps->pos = pos;
+            return rc;
+        }
+
+        ps->pos = ngx_http_ilert_json_skip_space(ps->pos, ps->last);
+
+    } while (ps->pos < ps->last && *ps->pos == ',');
+
+    if (ps->pos == ps->last || *ps->pos != ']') {
+        ps->pos = pos;
+        return NGX_DECLINED;
+    }
+
+    if (ps->tables->elts == NULL
+        && ngx_array_init(ps->tables, ps->pool, 1, sizeof(ngx_array_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    table = ngx_array_push(ps->tables);
+    if (table == NULL) {
+        return NGX_ERROR;
+    }
+
+    *table = rows;
+
+    ps->out = ngx_sprintf(ps->out, "%ui", ps->tables->nelts - 1);
+    ps->pos++;
+
+    ngx_http_ilert_json_value_ended(ps);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_json_row(ngx_http_ilert_json_pass_t *ps, ngx_array_t *rows)
 {
     u_char                     *pos, *last;
     ngx_int_t                   rc;
@@ -475,15 +538,15 @@ ngx_http_ilert_json_set_aside(ngx_http_ilert_json_pass_t *ps)
     ngx_uint_t                  unclean, mend;
     ngx_http_ilert_json_row_t  *row;
 
-    if (ps->values.elts == NULL) {
-        if (ngx_array_init(&ps->values, ps->pool, 64, sizeof(ngx_str_t))
-            != NGX_OK
-            || ngx_array_init(ps->rows, ps->pool, 4,
-                              sizeof(ngx_http_ilert_json_row_t))
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (ps->pos == ps->last || *ps->pos != '[') {
+        return NGX_DECLINED;
+    }
+
+    if (ps->values.elts == NULL
+        && ngx_array_init(&ps->values, ps->pool, 64, sizeof(ngx_str_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     pos = ps->pos;
@@ -514,11 +577,10 @@ ngx_http_ilert_json_set_aside(ngx_http_ilert_json_pass_t *ps)
     }
 
     if (rc != NGX_OK) {
-        ps->pos = pos;
         return rc;
     }
 
-    row = ngx_array_push(ps->rows);
+    row = ngx_array_push(rows);
     if (row == NULL) {
         return NGX_ERROR;
     }
@@ -533,10 +595,6 @@ ngx_http_ilert_json_set_aside(ngx_http_ilert_json_pass_t *ps)
                row->nvalues * sizeof(ngx_str_t));
 
     row->slack = mend || ps->last - ps->pos >= NGX_HTTP_ILERT_JSON_SHORT;
-
-    ps->out = ngx_sprintf(ps->out, "%ui", ps->rows->nelts - 1);
-
-    ngx_http_ilert_json_value_ended(ps);
 
     return NGX_OK;
 }
@@ -626,11 +684,11 @@ ngx_http_ilert_json_scan_string(u_char *p, u_char *last, ngx_uint_t *unclean)
 
     p++;
 
-    while (p < last) {
+    for ( ;; ) {
+        p = ngx_http_ilert_json_plain(p, last);
 
-        if (!ngx_http_ilert_json_special[*p]) {
-            p++;
-            continue;
+        if (p == last) {
+            return NULL;
         }
 
         if (*p == '"') {
@@ -665,8 +723,46 @@ ngx_http_ilert_json_scan_string(u_char *p, u_char *last, ngx_uint_t *unclean)
 
         p = next;
     }
+}
 
-    return NULL;
+
+/* returns the first byte of a string that needs a look, or last */
+
+static ngx_inline u_char *
+ngx_http_ilert_json_plain(u_char *p, u_char *last)
+{
+#if (NGX_HAVE_LITTLE_ENDIAN)
+
+    uint64_t  eight, special;
+
+    /*
+     * Eight bytes at a time: the high bit remains in those that are beyond
+     * ASCII, less than " ", or 0 after the xor.  A borrow may leave it in
+     * others too, but only after the first.
+     */
+
+    while (last - p >= 8) {
+        ngx_memcpy(&eight, p, 8);
+
+        special = (eight | (eight - 0x2020202020202020)
+                   | ((eight ^ 0x2222222222222222) - 0x0101010101010101)
+                   | ((eight ^ 0x5c5c5c5c5c5c5c5c) - 0x0101010101010101))
+                  & 0x8080808080808080;
+
+        if (special) {
+            return p + __builtin_ctzll(special) / 8;
+        }
+
+        p += 8;
+    }
+
+#endif
+
+    while (p < last && !ngx_http_ilert_json_special[*p]) {
+        p++;
+    }
+
+    return p;
 }
 
 

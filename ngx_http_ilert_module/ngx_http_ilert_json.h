@@ -28,11 +28,12 @@
  *     -  \u0000, lone surrogates and invalid UTF-8 are U+FFFD;
  *     -  a number is a string that starts with NGX_HTTP_ILERT_JSON_NUMBER,
  *        a byte that occurs in no UTF-8: its digits are kept as they came;
- *     -  an array of scalars at depth row_depth, where the rows of a batch
- *        are, is set aside: its place in the copy is taken by its index in
- *        "rows", a number, the only ones that cJSON gets to see.
+ *     -  a table, an array of arrays of scalars, is set aside if it is at
+ *        depth table_depth, where the rows of a batch are: its place in the
+ *        copy is taken by its index in "tables", a number, the only ones
+ *        that cJSON gets to see.
  *
- * The values of a row are tokens, as they stand in the text: most of them
+ * The values of a table are tokens, as they stand in the text: most of them
  * can be copied to an event unread.
  *
  * cJSON's nodes and strings are allocated from the pool; a tree is never
@@ -66,7 +67,8 @@ typedef struct {
 
 typedef struct {
     cJSON                      *root;
-    ngx_array_t                 rows;       /* ngx_http_ilert_json_row_t */
+    ngx_array_t                 tables;     /* ngx_array_t of */
+                                            /* ngx_http_ilert_json_row_t */
 
     const char                 *error;      /* what is wrong, and at which */
     size_t                      offset;     /* byte of the text */
@@ -74,13 +76,13 @@ typedef struct {
 
 
 /*
- * Parses "text", which must stay as it is as long as the rows are used.
- * row_depth is 0 when nothing is to be set aside.  Returns NGX_OK,
+ * Parses "text", which must stay as it is as long as the tables are used.
+ * table_depth is 0 when nothing is to be set aside.  Returns NGX_OK,
  * NGX_DECLINED with error and offset set if the text is not JSON,
  * or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_json_parse(ngx_http_ilert_json_t *json,
-    ngx_str_t *text, ngx_uint_t row_depth, ngx_pool_t *pool);
+    ngx_str_t *text, ngx_uint_t table_depth, ngx_pool_t *pool);
 
 
 /*
@@ -92,7 +94,7 @@ cJSON *ngx_http_ilert_json_tree(u_char *text, size_t len, ngx_pool_t *pool);
 
 
 /*
- * Decodes a value of a row: a string without quotes and escapes, anything
+ * Decodes a value of a table: a string without quotes and escapes, anything
  * else as it stands.  Allocates only for escapes; NGX_ERROR if it can't.
  */
 ngx_int_t ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,

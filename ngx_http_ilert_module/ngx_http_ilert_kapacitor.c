@@ -11,9 +11,9 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* root 1, data 2, series 3, a series 4, its values 5, a row 6 */
+/* root 1, data 2, series 3, a series 4, its values 5 */
 
-#define NGX_HTTP_ILERT_KAPACITOR_ROW_DEPTH   6
+#define NGX_HTTP_ILERT_KAPACITOR_VALUES      5
 
 /* of a name in an error, in bytes */
 
@@ -69,6 +69,8 @@ static ngx_int_t ngx_http_ilert_kapacitor_columns(
     ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
 static ngx_int_t ngx_http_ilert_kapacitor_values(
     ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
+static ngx_int_t ngx_http_ilert_kapacitor_no_table(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, size_t index);
 static ngx_int_t ngx_http_ilert_kapacitor_widths(
     ngx_http_ilert_kapacitor_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_kapacitor_repeated(
@@ -180,7 +182,7 @@ ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh, ngx_str_t *body,
     }
 
     rc = ngx_http_ilert_json_parse(&ctx.json, body,
-                                   NGX_HTTP_ILERT_KAPACITOR_ROW_DEPTH, pool);
+                                   NGX_HTTP_ILERT_KAPACITOR_VALUES, pool);
 
     if (rc == NGX_DECLINED) {
         return ngx_http_ilert_kapacitor_error(&ctx,
@@ -489,7 +491,7 @@ ngx_http_ilert_kapacitor_tags(ngx_http_ilert_kapacitor_ctx_t *ctx,
                                       NGX_HTTP_ILERT_KAPACITOR_ERROR_NAME);
 
             return ngx_http_ilert_kapacitor_error(ctx,
-                                 "data.series[%uz].tags.%*s: expected a string",
+                                "data.series[%uz].tags.%*s: expected a string",
                                    ngx_http_ilert_kapacitor_index(ctx, series),
                                    len, tag->key.data);
         }
@@ -554,10 +556,7 @@ ngx_http_ilert_kapacitor_values(ngx_http_ilert_kapacitor_ctx_t *ctx,
 {
     ngx_http_ilert_series_t  *series = data;
 
-    cJSON                      *child, *value;
-    size_t                      index;
-    ngx_uint_t                  i, k;
-    ngx_http_ilert_json_row_t  *rows;
+    ngx_array_t  *table;
 
     series->rows = NULL;
     series->nrows = 0;
@@ -566,52 +565,61 @@ ngx_http_ilert_kapacitor_values(ngx_http_ilert_kapacitor_ctx_t *ctx,
         return NGX_OK;
     }
 
-    index = ngx_http_ilert_kapacitor_index(ctx, series);
+    if (cJSON_IsNumber(item)) {
+        table = ctx->json.tables.elts;
+        table += (size_t) item->valuedouble;
+
+        series->rows = table->elts;
+        series->nrows = table->nelts;
+
+        return NGX_OK;
+    }
+
+    return ngx_http_ilert_kapacitor_no_table(ctx, item,
+                                  ngx_http_ilert_kapacitor_index(ctx, series));
+}
+
+
+/* an array that was not set aside is empty, or there is something in it */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_no_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    cJSON *item, size_t index)
+{
+    cJSON       *row, *value;
+    ngx_uint_t   i, k;
 
     if (!cJSON_IsArray(item)) {
         return ngx_http_ilert_kapacitor_error(ctx,
-                         "data.series[%uz].values: expected an array", index);
+                          "data.series[%uz].values: expected an array", index);
     }
 
-    rows = ctx->json.rows.elts;
     i = 0;
 
-    cJSON_ArrayForEach(child, item) {
+    cJSON_ArrayForEach(row, item) {
 
-        if (cJSON_IsArray(child)) {
-
-            /* was not set aside, for there is more than scalars in it */
-
-            k = 0;
-
-            cJSON_ArrayForEach(value, child) {
-                if (cJSON_IsArray(value) || cJSON_IsObject(value)) {
-                    break;
-                }
-
-                k++;
-            }
-
+        if (!cJSON_IsArray(row)) {
             return ngx_http_ilert_kapacitor_error(ctx,
+                            "data.series[%uz].values[%ui]: expected an array",
+                            index, i);
+        }
+
+        k = 0;
+
+        cJSON_ArrayForEach(value, row) {
+
+            if (cJSON_IsArray(value) || cJSON_IsObject(value)) {
+                return ngx_http_ilert_kapacitor_error(ctx,
                                 "data.series[%uz].values[%ui][%ui]: expected "
                                 "a string, number, boolean or null",
                                 index, i, k);
-        }
+            }
 
-        if (!cJSON_IsNumber(child)) {
-            return ngx_http_ilert_kapacitor_error(ctx,
-                          "data.series[%uz].values[%ui]: expected an array",
-                          index, i);
-        }
-
-        if (i == 0) {
-            series->rows = &rows[(size_t) child->valuedouble];
+            k++;
         }
 
         i++;
     }
-
-    series->nrows = i;
 
     return NGX_OK;
 }
@@ -634,15 +642,16 @@ ngx_http_ilert_kapacitor_widths(ngx_http_ilert_kapacitor_ctx_t *ctx)
 
             if (series[i].rows[k].nvalues != series[i].columns.nelts) {
                 return ngx_http_ilert_kapacitor_error(ctx,
-                            "data.series[%ui].values[%ui]: expected %ui values",
-                            i, k, series[i].columns.nelts);
+                           "data.series[%ui].values[%ui]: expected %ui values",
+                           i, k, series[i].columns.nelts);
             }
         }
 
         column = series[i].columns.elts;
 
         for (k = 0; k < series[i].columns.nelts; k++) {
-            if (column[k].len == 4 && ngx_memcmp(column[k].data, "time", 4) == 0)
+            if (column[k].len == 4
+                && ngx_memcmp(column[k].data, "time", 4) == 0)
             {
                 break;
             }
@@ -752,8 +761,8 @@ ngx_http_ilert_kapacitor_level(ngx_http_ilert_kapacitor_ctx_t *ctx,
         }
     }
 
-    return ngx_http_ilert_kapacitor_error(ctx,
-                                "level: expected OK, INFO, WARNING or CRITICAL");
+    return ngx_http_ilert_kapacitor_error(ctx, "level: expected OK, INFO, "
+                                          "WARNING or CRITICAL");
 }
 
 

@@ -382,11 +382,13 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 
     if (cmd->name.len == 0) {
 
-        /* not shown: it may be a key whose directive was forgotten */
+        /* its name is not shown: it may be a key without a directive */
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown directive in \"ilert_source\" \"%V\"",
-                           &source->name);
+                           "unknown directive in \"ilert_source\" \"%V\", "
+                           "\"integration_key\", \"integration_key_file\", "
+                           "\"webhook_url\", \"webhook_url_file\" and "
+                           "\"endpoint\" are allowed", &source->name);
         return NGX_CONF_ERROR;
     }
 
@@ -423,8 +425,8 @@ ngx_http_ilert_source_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strlchr(key.data, key.data + key.len, '/')) {
         return ngx_http_ilert_source_invalid(cf, cmd,
-                         "a URL, expected an integration key; the URL of "
-                         "a Kapacitor alert source goes into \"webhook_url\"");
+                         "a URL, expected an integration key; the URL of a "
+                         "Kapacitor alert source goes into \"webhook_url\"");
     }
 
     if (!ngx_http_ilert_source_is_key(&key)) {

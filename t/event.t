@@ -449,7 +449,8 @@ sub shuffled {
 sub chance_webhook {
     my @times = map { chance_time() } 1 .. 3;
     my %member = (
-        id => chance(0.8) ? chance_string() : pick('""', '"  "', 'null'),
+        id => chance(0.8) ? chance_string() =~ s{^"}{"i}r
+            : pick('""', '"  "', 'null'),
         message => chance(0.8) ? chance_string() : pick('""', 'null'),
         details => pick(\&chance_html, \&chance_dump, sub { '""' })->(),
         time => chance(0.9) ? string($times[0]) : 'null',

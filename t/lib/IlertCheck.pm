@@ -161,7 +161,7 @@ sub webhook {
         }
     }
 
-    ok(!@wrong, $what) or report($body, @wrong);
+    ok(!@wrong, $what) or $self->report($body, $uri // '/kapacitor', @wrong);
 
     return \%got;
 }
@@ -189,10 +189,14 @@ sub forget {
 }
 
 
-sub report {
-    my ($body, @wrong) = @_;
+# The webhook stays in the directory of the test, which is left if one fails.
 
-    for (@wrong, "webhook: $body") {
+sub report {
+    my ($self, $body, $uri, @wrong) = @_;
+
+    my $file = $self->{test}->write_file('failed-' . ++$self->{failed}, $body);
+
+    for (@wrong, "webhook to $uri: $body", "as a file: $file") {
         my $shown = length > 800 ? substr($_, 0, 800) . '...' : $_;
 
         $shown =~ s/([^ -~])/sprintf '\\x%02x', ord $1/ge;

@@ -1,0 +1,732 @@
+#!/usr/bin/perl
+
+# The configuration: what is refused and what nginx -t says of it, and what
+# the good ones do: sizes and their inheritance, several sources, servers and
+# endpoints, key files, sources chosen at run time.
+
+use warnings;
+use strict;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use IlertFake;
+use IlertTest;
+
+my $API = 'il1api5ec4e7a01';
+my $OTHER = 'il1api5ec4e7a02';
+my $KAP = 'il1kap5ec4e7b01';
+my $ROOT = 'https://api.ilert.com/api/v1/events/kapacitor';
+
+my $OPS = "ilert_source ops { integration_key $API; }";
+my $PASS = 'proxy_pass http://127.0.0.1:9;';
+my $END = "location /ilert/ { internal; ilert_endpoint; $PASS }";
+
+my $t = IlertTest->new(conf => '', secrets => [ $API, $OTHER, $KAP ],
+    files => {
+        'empty.key' => '',
+        'blank.key' => " \n\t\r\n",
+        'large.key' => $API . "\n" x (4096 - length $API),
+        'fits.key' => $API . "\n" x (4095 - length $API),
+        'two.key' => "$API\n$OTHER\n",
+        'bom.key' => "\xef\xbb\xbf$API\n",
+        'nul.key' => "$API\0x",
+        'kap.key' => "$KAP\n",
+        'api.url' => "$ROOT/$API\n",
+        'good.key' => "\r\n \t$API \r\n\r\n",
+        'good.url' => "  $ROOT/$KAP\r\n",
+        'dir/x' => '',
+    });
+
+
+# The output of nginx -t: lines with their level but without what nginx says
+# of itself; the file reads F, the first line of $conf is its line 1.
+
+sub output {
+    my ($conf, %opt) = @_;
+
+    my ($code, $text) = $t->test_conf("# begin\n$conf", %opt);
+    my ($before) = $t->read_file('test.conf') =~ /\A(.*?)^# begin$/ms;
+    my $first = 1 + ($before =~ tr/\n//);
+    my $dir = $t->dir;
+
+    $text =~ s/^nginx: (?:the )?configuration file .*\n//mg;
+    $text =~ s/^nginx: //mg;
+    $text =~ s{\Q$dir\E/test\.conf:(\d+)}{'F:' . ($1 - $first)}ge;
+    $text =~ s{\Q$dir\E/}{}g;
+
+    return ($code, $text);
+}
+
+sub bad {
+    my ($conf, $expected) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($code, $text) = output($conf);
+    my $what = $conf =~ s/\s+/ /gr;
+    chomp $text;
+
+    if (ref $expected) {
+        like($text, $expected, $what);
+    } else {
+        is($text, "[emerg] $expected", $what);
+    }
+
+    is($code, 1, 'is refused');
+}
+
+sub good {
+    my ($conf, $expected) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($code, $text) = output($conf);
+    my $what = $conf =~ s/\s+/ /gr;
+    chomp $text;
+
+    is($text, defined $expected ? "[warn] $expected" : '', $what);
+    is($code, 0, 'is accepted');
+}
+
+sub server {
+    my ($locations) = @_;
+    return "server {\nlisten 127.0.0.1:%%PORT_0%%;\n$locations }";
+}
+
+sub source {
+    my ($members) = @_;
+    return "ilert_source ops {\n$members }\n" . server($END);
+}
+
+sub location {
+    my ($name, $directives) = @_;
+    return "$OPS\n" . server("$END location $name {\n$directives } ");
+}
+
+
+subtest 'sources' => sub {
+    good(source("integration_key $API;"));
+    good("$OPS ilert_source two { integration_key $API; endpoint default; }"
+         . server($END));
+
+    bad("$OPS\n$OPS\n" . server($END),
+        'duplicate "ilert_source" "ops" (first in F:1) in F:2');
+    bad("ilert_source { }" . server($END),
+        'invalid number of arguments in "ilert_source" directive in F:1');
+    bad("ilert_source a b { }" . server($END),
+        'invalid number of arguments in "ilert_source" directive in F:1');
+    bad("ilert_source ops;" . server($END),
+        'directive "ilert_source" has no opening "{" in F:1');
+    for ("''", 'off', '$x', 'a$b') {
+        my $shown = $_ eq "''" ? '' : $_;
+        bad("ilert_source $_ { integration_key $API; }" . server($END),
+            "invalid name \"$shown\" in \"ilert_source\", any is allowed but "
+            . '"off", an empty one and one with "$" in F:1');
+    }
+
+    for ('', 'endpoint default;') {
+        bad(source($_), 'no key in "ilert_source" "ops", one of '
+            . '"integration_key", "integration_key_file", "webhook_url" and '
+            . '"webhook_url_file" is needed in F:2');
+    }
+
+    # which may be a key, the word before it forgotten: it is not shown
+
+    for ('nonsense on', 'proxy_pass http://x', 'rate 50r/m', $API,
+         "$ROOT/$KAP", "$API endpoint default", "''")
+    {
+        bad(source("integration_key $OTHER;\n$_;"),
+            qr/^\[emerg\] unknown directive in "ilert_source" "ops".* in F:3$/);
+    }
+
+    bad(source("integration_key $API;\nserver { x; }"),
+        'unexpected "{" in F:3');
+    bad("ilert_source ops { integration_key $API;",
+        qr/^\[emerg\] unexpected end of file, expecting "\}" in F:/);
+
+    bad(source("integration_key\n$API endpoint default;"),
+        'invalid number of arguments in "integration_key" directive in F:3');
+
+    for my $member (qw(integration_key integration_key_file webhook_url
+                       webhook_url_file endpoint))
+    {
+        for ('', " $API $OTHER") {
+            bad(source("$member$_;"), 'invalid number of arguments in '
+                . "\"$member\" directive in F:2");
+        }
+    }
+
+    bad(source("integration_key $API;\nendpoint a;\nendpoint b;"),
+        '"endpoint" directive is duplicate in F:4');
+
+    my %first = (integration_key => $API, integration_key_file => 'good.key',
+                 webhook_url => "$ROOT/$KAP", webhook_url_file => 'good.url');
+
+    for my $one (sort keys %first) {
+        for my $two (sort keys %first) {
+            bad(source("$one $first{$one};\n$two $first{$two};"),
+                "\"$two\" directive is duplicate, \"ilert_source\" \"ops\" has "
+                . 'a key already in F:3');
+        }
+    }
+};
+
+subtest 'integration keys' => sub {
+    good(source("integration_key aZ09-_.~;"));
+    good(source("integration_key '  $API\t';"));
+
+    bad(source("integration_key $_;"),
+        'invalid "integration_key": the value is empty in F:2')
+        for "''", "' '";
+
+    for ("'$API $OTHER'", "'$API\"'", "'$API\\\\'", "$API\x01",
+         "$API\xc3\xa4", "$API%20", "\$$API", "'{$API}'", "$API,$OTHER")
+    {
+        bad(source("integration_key $_;"), 'invalid "integration_key": the '
+            . 'value is no integration key, letters, digits, "-", "_", "." '
+            . 'and "~" are allowed in it in F:2');
+    }
+
+    for ("$ROOT/$KAP", "http://x/$API", "HTTPS://API.ILERT.COM/x/$API") {
+        bad(source("integration_key $_;"), 'invalid "integration_key": the '
+            . 'value is a URL, expected an integration key; the URL of a '
+            . 'Kapacitor alert source goes into "webhook_url" in F:2');
+    }
+
+    good(source("integration_key $KAP;"), 'the key in "integration_key" is '
+         . 'of a Kapacitor alert source, which takes no events: use '
+         . '"webhook_url" with the URL that ilert shows, or the key of an '
+         . 'API alert source in F:2');
+};
+
+subtest 'webhook URLs' => sub {
+    my $invalid = 'invalid "webhook_url": the value is no webhook URL of a '
+        . "Kapacitor alert source, expected \"$ROOT/KEY\" in F:2";
+
+    good(source("webhook_url $ROOT/$KAP;"));
+    good(source("webhook_url '  $ROOT/$KAP\n';"));
+    good(source("webhook_url HTTPS://API.iLert.com/api/v1/events/kapacitor/"
+                . "$KAP;"));
+    good(source("webhook_url http://127.0.0.1:81/v1/events/kapacitor/$KAP;"));
+    good(source("webhook_url $ROOT/$API;"), 'the key in "webhook_url" is of '
+         . 'an API alert source: use "integration_key" with its key in F:2');
+
+    for my $value ("''", "' '") {
+        bad(source("webhook_url $value;"),
+            'invalid "webhook_url": the value is empty in F:2');
+    }
+
+    bad(source("webhook_url '$_';"), $invalid) for (
+        $KAP, "api.ilert.com/api/v1/events/kapacitor/$KAP",
+        "ftp://api.ilert.com/api/v1/events/kapacitor/$KAP",
+        "https:/api.ilert.com/api/v1/events/kapacitor/$KAP",
+        "https:///api/v1/events/kapacitor/$KAP",
+        'https://api.ilert.com/', 'https://', 'http',
+        "https://api.ilert.com/api/v1/events/nagios/$KAP",
+        "https://api.ilert.com/api/events/kapacitor/$KAP",
+        "https://api.ilert.com/api/v1/events/$KAP",
+        $ROOT, "$ROOT/", "$ROOT/$KAP/", "$ROOT/$KAP?x=1", "$ROOT/$KAP#x",
+        "$ROOT/$KAP $ROOT/$KAP", "$ROOT/a%20$KAP", "$ROOT/../$KAP",
+        "$ROOT/v1/events/kapacitor/$KAP", "<$ROOT/$KAP>",
+    );
+};
+
+subtest 'key files' => sub {
+    good(source('integration_key_file good.key;'));
+    good(source('integration_key_file fits.key;'));
+    good(source('integration_key_file %%DIR%%/good.key;'));
+    good(source('webhook_url_file good.url;'));
+
+    good(source('integration_key_file kap.key;'),
+         'the key in "integration_key_file" is of a Kapacitor alert source, '
+         . 'which takes no events: use "webhook_url_file" with the URL that '
+         . 'ilert shows, or the key of an API alert source in F:2');
+    good(source('webhook_url_file api.url;'), 'the key in "webhook_url_file" '
+         . 'is of an API alert source: use "integration_key_file" with its '
+         . 'key in F:2');
+
+    my %no = (integration_key_file => 'no integration key, letters, digits, '
+                  . '"-", "_", "." and "~" are allowed in it',
+              webhook_url_file => 'no webhook URL of a Kapacitor alert source'
+                  . ", expected \"$ROOT/KEY\"");
+
+    for my $name (sort keys %no) {
+        my $in = "invalid \"$name\": what is in";
+
+        bad(source("$name none.key;"), "\"$name\" directive: open() "
+            . '"none.key" failed (2: No such file or directory) in F:2');
+        bad(source("$name dir;"), qr/^\[crit\]\ pread\(\)\ "dir"\ failed
+            \ \(21:\ Is\ a\ directory\)\n\[emerg\]\ "$name"\ directive:\ "dir"
+            \ could\ not\ be\ read\ in\ F:2$/x);
+        bad(source("$name large.key;"),
+            "$in \"large.key\" is too large for a key in F:2");
+        bad(source("$name $_;"), "$in \"$_\" is empty in F:2")
+            for qw(empty.key blank.key);
+        bad(source("$name $_;"), "$in \"$_\" is $no{$name} in F:2")
+            for qw(two.key bom.key nul.key);
+    }
+
+    bad(source('integration_key_file good.url;'), 'invalid '
+        . '"integration_key_file": what is in "good.url" is a URL, expected '
+        . 'an integration key; the URL of a Kapacitor alert source goes into '
+        . '"webhook_url" in F:2');
+    bad(source('webhook_url_file good.key;'), 'invalid "webhook_url_file": '
+        . "what is in \"good.key\" is $no{webhook_url_file} in F:2");
+};
+
+subtest 'endpoints' => sub {
+    good("$OPS\n" . server("location ^~ /ilert/ { internal; ilert_endpoint; "
+                           . "$PASS }"));
+    good("$OPS\n" . server("location / { internal; ilert_endpoint; $PASS }"));
+    good("$OPS\n" . server("location /a { internal;
+        location /a/b/ { ilert_endpoint; $PASS } }"));
+    good(server("$END location /two/ { internal; ilert_endpoint two; $PASS }"),
+         undef);
+
+    good("$OPS\n" . server("location /ilert/ {\nilert_endpoint; $PASS }"),
+         'the location of "ilert_endpoint" "default" is open to clients, use '
+         . '"internal" in it in F:5');
+
+    my %shown = ('= /ilert/' => '/ilert/', '/ilert' => '/ilert',
+                 '~ ^/ilert/' => '^/ilert/', '~* /ilert/$' => '/ilert/$',
+                 '@ilert/' => '@ilert/', "''" => '');
+
+    for (sort keys %shown) {
+        bad("$OPS\n" . server("location $_ {\ninternal;\n"
+                              . "ilert_endpoint;\n$PASS }"),
+            "\"ilert_endpoint\" is in location \"$shown{$_}\", only a prefix "
+            . 'location that ends in "/" is allowed, such as '
+            . '"location /ilert/" in F:6');
+    }
+
+    my $nothing = 'nothing leaves through "ilert_endpoint" "default", a '
+                  . '"proxy_pass" is needed in its location in F:5';
+
+    for ('', 'root /x;', 'return 202;', 'ilert_kapacitor ops;',
+         "limit_except GET { $PASS }", "if (\$arg_x) { $PASS }")
+    {
+        bad("$OPS\n" . server("location /ilert/ { internal;\n"
+                              . "ilert_endpoint; $_ }"), $nothing);
+    }
+
+    bad("$OPS\nserver { }", 'no "ilert_endpoint" "default" for '
+        . '"ilert_source" "ops" in F:1, a location with "ilert_endpoint" and '
+        . '"proxy_pass" is needed');
+    bad(source("integration_key $API;\nendpoint two;"),
+        'no "ilert_endpoint" "two" for "ilert_source" "ops" in F:1, a '
+        . 'location with "ilert_endpoint" and "proxy_pass" is needed');
+    bad(source("integration_key $API;\nendpoint '';"), '"endpoint" directive '
+        . 'has an empty value, the name of an "ilert_endpoint" is allowed in '
+        . 'F:3');
+
+    for ('', 'two') {
+        my $name = $_ || 'default';
+        my $one = "location /x/ { internal; $PASS\nilert_endpoint $_; }";
+
+        bad("$OPS\n" . server("$one\n" . $one =~ s/x/y/r),
+            "duplicate \"ilert_endpoint\" \"$name\" (first in F:5) in F:7");
+    }
+
+    bad("$OPS\n" . server("location /x/ { internal; $PASS\n"
+                          . "ilert_endpoint a;\nilert_endpoint b; }"),
+        '"ilert_endpoint" directive is duplicate in F:6');
+    bad("$OPS\n" . server("location /x/ {\nilert_endpoint a b; $PASS }"),
+        'invalid number of arguments in "ilert_endpoint" directive in F:5');
+    bad("$OPS\n" . server("location /x/ {\nilert_endpoint $_; $PASS }"),
+        'invalid parameter ' . ($_ eq "''" ? '""' : "\"$_\"")
+        . ' in "ilert_endpoint", a name is allowed in F:5')
+        for "''", 'color=red';
+};
+
+subtest 'locations' => sub {
+    good(location('/k', "ilert_kapacitor $_;"))
+        for qw(ops off $uri ops$arg_x $kapacitor_tag_team ${arg_x}s);
+
+    good(location('/k', "ilert_kapacitor ops; limit_except GET { $PASS }"));
+    good(location('/k', "ilert_kapacitor ops; if (\$arg_x) { $PASS }"));
+
+    my $allowed = 'allowed are variables, "off" and the names of '
+                  . '"ilert_source" blocks';
+
+    bad(location('/k', "ilert_kapacitor $_;"), "unknown source \"$_\" in "
+        . "\"ilert_kapacitor\" in F:5, $allowed, \"ops\"")
+        for qw(none OPS ops2 op Off);
+    bad(location('/k', "ilert_kapacitor '';"), 'unknown source "" in '
+        . "\"ilert_kapacitor\" in F:5, $allowed, \"ops\"");
+    bad("ilert_source zz { integration_key $OTHER; }\n"
+        . location('/k', "ilert_kapacitor none;"), 'unknown source "none" in '
+        . "\"ilert_kapacitor\" in F:6, $allowed, \"zz\", \"ops\"");
+    bad(server($END . "location /k {\nilert_kapacitor ops; }"), 'unknown '
+        . "source \"ops\" in \"ilert_kapacitor\" in F:4, $allowed");
+
+    my $many = join "\n", map { "ilert_source name$_ { integration_key $API; }" }
+               1 .. 200;
+    bad($many . server($END . "location /k { ilert_kapacitor none; }"),
+        qr/^\[emerg\] unknown source "none" .* "name1", "name2", /);
+
+    my $others = 'another directive of its location, such as "proxy_pass"';
+
+    for ($PASS, 'stub_status;') {
+        bad(location('/k', "ilert_kapacitor ops;\n$_"), '"ilert_kapacitor" '
+            . "in F:5 has no effect, $others, takes the requests");
+        bad(location('/k', "$_\nilert_kapacitor ops;"), '"ilert_kapacitor" '
+            . "directive conflicts with $others, that takes the requests "
+            . 'in F:6');
+    }
+
+    bad(location('/k', "ilert_kapacitor$_;"),
+        'invalid number of arguments in "ilert_kapacitor" directive in F:5')
+        for '', ' ops ops';
+    bad(location('/k', "ilert_kapacitor ops;\nilert_kapacitor off;"),
+        '"ilert_kapacitor" directive is duplicate in F:6');
+    bad(location('/k', 'ilert_kapacitor $none;'),
+        'unknown "none" variable');
+    bad(location('/k', 'ilert_kapacitor $;'),
+        'invalid variable name in F:5');
+
+    for my $directive ('ilert_kapacitor ops', 'ilert_endpoint two') {
+        my ($name) = split ' ', $directive;
+        my $here = "\"$name\" directive is not allowed here in F:";
+
+        bad("$directive;", $here . 1);
+        bad("server {\n$directive; }", $here . 2);
+        bad("upstream u {\n$directive; }", $here . 2);
+        bad(location('/k', "if (\$arg_x) {\n$directive; }"), $here . 6);
+        bad(location('/k', "limit_except GET {\n$directive; }"), $here . 6);
+    }
+
+    for my $block ('server', 'upstream u', 'server { location /') {
+        my $end = $block =~ /\{/ ? '}' : '';
+        bad("$block {\nilert_source two { integration_key $OTHER; } } $end",
+            '"ilert_source" directive is not allowed here in F:2');
+    }
+
+    bad("integration_key $API;",
+        'unknown directive "integration_key" in F:1');
+    bad("endpoint default;", 'unknown directive "endpoint" in F:1');
+};
+
+subtest 'sizes' => sub {
+    for my $name (qw(ilert_max_body_size ilert_event_max_size)) {
+        good(location('/k', "ilert_kapacitor ops; $name $_;"))
+            for qw(4096 4k 4K 1m 16M);
+        good("$name 5k;" . server("$name 6k; location /x { $name 7k; }"));
+
+        bad(location('/k', "$name $_;"), "invalid value \"$_\" in \"$name\", "
+            . 'a size such as "64k" or "16m" is allowed, '
+            . ($name =~ /body/ ? 0 : 4096) . ' bytes or more in F:5')
+            for qw(1x k -1 1.5m 9999999999999999999999);
+
+        bad(location('/k', "$name$_;"), 'invalid number of arguments in '
+            . "\"$name\" directive in F:5") for '', ' 8k 8k';
+        bad(location('/k', "$name 8k;\n$name 8k;"),
+            "\"$name\" directive is duplicate in F:6");
+        bad(location('/k', "if (\$arg_x) {\n$name 8k; }"),
+            "\"$name\" directive is not allowed here in F:6");
+    }
+
+    good('ilert_max_body_size 0;');
+    bad("ilert_event_max_size $_;", "invalid value \"$_\" in "
+        . '"ilert_event_max_size", a size such as "64k" or "16m" is allowed, '
+        . '4096 bytes or more in F:1') for 0, 1, 4095;
+};
+
+
+# What good ones do.
+
+my $fake = IlertFake->start(keys => { $API => 'api', $OTHER => 'api',
+                                      $KAP => 'kapacitor' });
+my $second = IlertFake->start(keys => { $API => 'api', $OTHER => 'api' });
+
+my $n = IlertTest->new(fake => [ $fake, $second ], user => 'nobody',
+    files => { 'good.key' => "\r\n \t$API \r\n\r\n",
+               'keys/two.key' => "$OTHER\n",
+               'keys/native.url' => "  $ROOT/$KAP\r\n",
+               'sources/all.conf' => <<'CONF' }, conf => <<'CONF');
+    ilert_source ops { integration_key_file good.key; }
+
+    ilert_source two {
+        endpoint second;
+        integration_key_file keys/two.key;
+    }
+CONF
+    include sources/*.conf;
+    ilert_source native { webhook_url_file %%DIR%%/keys/native.url; }
+
+    ilert_max_body_size 4k;
+    ilert_event_max_size 4k;
+
+    map $arg_source $chosen {
+        default $arg_source;
+        second two;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+        client_max_body_size 1;
+
+        location /http { ilert_kapacitor ops; }
+        location /two { ilert_kapacitor two; }
+        location /native { ilert_kapacitor native; }
+        location /off { ilert_kapacitor off; }
+        location /chosen { ilert_kapacitor $chosen; }
+        location /text { ilert_kapacitor ${arg_x}s; }
+        location /tag { ilert_kapacitor $kapacitor_tag_host; }
+
+        location /if {
+            ilert_kapacitor ops;
+            if ($arg_set) { set $x 1; }
+            if ($arg_refuse) { return 403; }
+        }
+
+        location /except {
+            ilert_kapacitor ops;
+            limit_except PUT { allow 127.0.0.1; deny all; }
+        }
+
+        location /denied {
+            ilert_kapacitor ops;
+            limit_except GET { deny all; }
+        }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_1%%;
+        ilert_max_body_size 8k;
+        ilert_event_max_size 8k;
+
+        location /server { ilert_kapacitor ops; }
+
+        location /location/ {
+            ilert_kapacitor ops;
+            ilert_max_body_size 16k;
+            ilert_event_max_size 16k;
+
+            if ($arg_set) { set $x 1; }
+
+            location /location/inner/ {
+                ilert_kapacitor two;
+
+                location /location/inner/most {
+                    ilert_kapacitor native;
+                    ilert_max_body_size 20k;
+                }
+            }
+
+            location /location/none { return 204; }
+            location /location/static { }
+        }
+
+        location /unlimited { ilert_kapacitor ops; ilert_max_body_size 0; }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_2%%;
+
+        location /ilert/ {
+            internal;
+            ilert_endpoint;
+            proxy_pass http://%%FAKE_0%%/api/$ilert_path;
+        }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_3%%;
+
+        location / {
+            location /a/b/ {
+                internal;
+                ilert_endpoint second;
+                proxy_pass http://%%FAKE_1%%/;
+            }
+        }
+    }
+CONF
+
+# read by the master, which is root here: workers cannot
+
+chmod 0600, map { $n->path($_) } 'good.key', 'keys/two.key',
+    'keys/native.url';
+
+$n->start;
+
+my $body = webhook('01-levels-04-CRITICAL');
+
+
+# A webhook of that size: as the whole body, or with a message so long that
+# its event is too large.
+
+sub sized { my ($size) = @_; return $body . ' ' x ($size - length $body) }
+
+sub long {
+    my ($size) = @_;
+    my $message = 'x' x $size;
+    return qq({"id":"a","level":"OK","message":"$message"});
+}
+
+sub status {
+    my ($port, $uri, $text) = @_;
+    return $n->post($uri, $text, port => $n->port($port))->{status};
+}
+
+# Length of the event as it was sent, without the key.
+
+sub event_size {
+    my ($request) = @_;
+    my $text = $request->{body};
+    $text =~ s/^\{"integrationKey":"[^"]*",/{/ or return;
+    return length $text;
+}
+
+subtest 'inheritance' => sub {
+    for (
+        [ 0, '/http', 4096, 4096 ], [ 0, '/if', 4096, 4096 ],
+        [ 0, '/if?set=1', 4096, 4096 ], [ 0, '/except', 4096, 4096 ],
+        [ 0, '/two', 4096, 4096 ], [ 0, '/native', 4096 ],
+        [ 1, '/server', 8192, 8192 ], [ 1, '/location/', 16384, 16384 ],
+        [ 1, '/location/?set=1', 16384, 16384 ],
+        [ 1, '/location/inner/', 16384, 16384 ],
+        [ 1, '/location/inner/most', 20480 ],
+    ) {
+        my ($port, $uri, $max, $event_max) = @$_;
+
+        is(status($port, $uri, sized($max)), 202, "$uri: $max bytes");
+        is(status($port, $uri, sized($max + 1)), 413, 'one more');
+        next unless $event_max;
+
+        my $of = $uri =~ /two|inner/ ? $second : $fake;
+        is(status($port, $uri, long($max - 100)), 202, 'a long message');
+        my $size = event_size($of->request(-1));
+        cmp_ok($size, '<=', $event_max, 'the event is cut to the cap');
+        cmp_ok($size, '>', $event_max - 100, 'and no shorter');
+        ok($of->request(-1)->{json}{customDetails}{truncated}, 'it says so');
+    }
+
+    is(status(1, '/unlimited', sized(1_000_000)), 202, 'unlimited');
+    is(status(1, '/location/none', $body), 204, 'not inherited by locations');
+    is(status(1, '/location/static', $body), 404, 'which has files');
+    is(status(0, '/if?refuse=1', $body), 403, 'if');
+    is(status(0, '/denied', $body), 403, 'limit_except');
+    is($n->get('/denied')->{status}, 405, 'not of GET, which is ours');
+    is($n->request('PUT', '/except', body => $body)->{status}, 405, 'PUT');
+};
+
+subtest 'defaults' => sub {
+    my ($main, $end) = ('', '');
+
+    my $d = IlertTest->new(fake => $fake, conf => <<"CONF")->start;
+        $OPS
+        server {
+            listen 127.0.0.1:%%PORT_0%%;
+            location = /kapacitor { ilert_kapacitor ops; }
+            location /ilert/ {
+                internal;
+                ilert_endpoint;
+                client_max_body_size 1;
+                proxy_pass http://%%FAKE%%/api/\$ilert_path;
+            }
+        }
+CONF
+
+    is($d->post('/kapacitor', sized(2_000_000))->{status}, 202, '2 MB');
+    is($d->post('/kapacitor', sized(16 << 20))->{status}, 202, '16m');
+    is($d->post('/kapacitor', $body, length => (16 << 20) + 1)->{status}, 413,
+       'one byte more');
+    is($d->post('/kapacitor', long(1_000_000))->{status}, 202,
+       'a long message');
+    my $size = event_size($fake->request(-1));
+    cmp_ok($size, '<=', 65536, 'the event has at most 64k');
+    cmp_ok($size, '>', 65436);
+    is($d->post('/kapacitor', long(30_000))->{status}, 202, 'what fits');
+    ok(!exists $fake->request(-1)->{json}{customDetails}{truncated},
+       'is whole');
+};
+
+subtest 'sources and endpoints' => sub {
+    for (
+        [ '/http', $fake, '/api/events', $API ],
+        [ '/two', $second, '/events', $OTHER ],
+        [ '/native', $fake, "/api/v1/events/kapacitor/$KAP", $KAP ],
+        [ '/chosen?source=ops', $fake, '/api/events', $API ],
+        [ '/chosen?source=second', $second, '/events', $OTHER ],
+        [ '/chosen?source=native', $fake, "/api/v1/events/kapacitor/$KAP",
+          $KAP ],
+        [ '/text?x=op', $fake, '/api/events', $API ],
+    ) {
+        my ($uri, $of, $path, $key) = @$_;
+        $_->reset for $fake, $second;
+
+        my $r = $n->post($uri, $body);
+        is($r->{status}, 202, $uri);
+        is($r->{json}{status}, 'accepted');
+        is($fake->counts->{requests} + $second->counts->{requests}, 1,
+           'one request');
+
+        my $request = $of->request(0);
+        is($request->{uri}, $path, 'its path');
+        is($request->{key}, $key, 'its key');
+        ok($request->{taken}, 'taken');
+    }
+
+    is($n->post($_, '{}', port => $n->port(2))->{status}, 404,
+       "$_ is internal") for '/ilert/', '/ilert/events';
+    is($n->post('/a/b/events', '{}', port => $n->port(3))->{status}, 404,
+       '/a/b/events is internal');
+};
+
+subtest 'no source' => sub {
+    $_->reset for $fake, $second;
+
+    for ('/off', '/chosen?source=off') {
+        my $r = $n->post($_, $body);
+        is($r->{status}, 202, $_);
+        like($r->{body}, qr/^\{"status":"ignored","event":"\d+"\}\s*$/);
+    }
+
+    for (
+        [ '/chosen', 'ilert_kapacitor: no source, the value is empty' ],
+        [ '/chosen?source=none', 'ilert_kapacitor: no source "none"' ],
+        [ '/chosen?source=OPS', 'ilert_kapacitor: no source "OPS"' ],
+        [ '/text?x=off', 'ilert_kapacitor: no source "offs"' ],
+        [ '/text', 'ilert_kapacitor: no source "s"' ],
+        [ '/tag', 'ilert_kapacitor: no source "web01"' ],
+    ) {
+        my ($uri, $error) = @$_;
+        my $r = $n->post($uri, $body);
+        is($r->{status}, 422, $uri);
+        is_deeply($r->{json}, { status => 'rejected', error => $error });
+        ok($n->wait_log(qr/\[info\] .*\Q$error\E/, 1), 'in the log at info');
+    }
+
+    my $name = "a\xc3\xa4\"\\\n\x01" . 'x' x 100;
+    my $json = $name =~ s/(["\\])/\\$1/gr =~ s/\n/\\n/r =~ s/\x01/\\u0001/r;
+    my $r = $n->post('/tag', '{"id":"a","level":"OK","data":{"series":[{'
+        . qq("name":"m","tags":{"host":"$json"},"columns":["time"],)
+        . '"values":[["2026-03-01T08:16:10Z"]]}]}}');
+    is($r->{status}, 422, 'a tag as it comes');
+    like($r->{json}{error}, qr/no source "a\x{e4}"\\  x+"$/, 'is cut, one line');
+    cmp_ok(length $r->{json}{error}, '<', 120);
+
+    is($n->post('/chosen?source=none', '{')->{status}, 400,
+       'a bad body is told first');
+    is($_->counts->{requests}, 0, 'nothing was sent') for $fake, $second;
+};
+
+# Key files are relative to the folder of nginx.conf, not to the prefix.
+
+subtest 'the folder of nginx.conf' => sub {
+    my $p = IlertTest->new(conf => '', secrets => [ $API ],
+                           files => { 'etc/keys/ops.key' => $API });
+    my ($code) = $p->test_conf(
+        'ilert_source ops { integration_key_file keys/ops.key; }'
+        . server($END));
+    is($code, 1, 'not below the prefix');
+
+    rename $p->path('test.conf'), $p->path('etc/nginx.conf') or die;
+    my ($prefix, $binary) = ($p->dir, IlertTest::binary());
+    my $text = `'$binary' -t -p '$prefix' -c '$prefix/etc/nginx.conf' 2>&1`;
+    is($?, 0, 'but beside the file') or diag($text);
+};
+
+done();

@@ -1,0 +1,59 @@
+#!/usr/bin/perl
+
+# What the fuzzer found, through a real nginx: whatever the body, Kapacitor
+# has its answer, the worker lives, and what reaches ilert is valid.
+
+use warnings;
+use strict;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use IlertFake;
+use IlertTest;
+
+my @files = sort glob "$FindBin::Bin/fuzz/findings/*";
+
+my $key = 'il1api5ec4e7f00';
+my $fake = IlertFake->start(keys => { $key => 'api' });
+
+my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
+
+    ilert_source ops {
+        integration_key $key;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location = /kapacitor {
+            ilert_kapacitor ops;
+        }
+
+        location /ilert/ {
+            internal;
+            ilert_endpoint;
+            proxy_pass http://%%FAKE%%/api/\$ilert_path;
+        }
+    }
+CONF
+
+my ($worker) = $t->workers;
+
+for my $file (@files) {
+    my ($name) = $file =~ m{([^/]+)$};
+
+    open my $fh, '<:raw', $file or die "cannot open $file: $!";
+    my $body = do { local $/; <$fh> } // '';
+
+    my $answer = $t->post('/kapacitor', $body);
+
+    like($answer->{status}, qr/^(?:202|400|422)$/, "$name is answered");
+}
+
+is_deeply([$t->workers], [$worker], 'the worker lives');
+is_deeply([$fake->errors], [], 'ilert got nothing invalid');
+
+done();

@@ -1,0 +1,451 @@
+
+/*
+ * What libFuzzer makes of captured webhooks goes through the parser and the
+ * mapper, and what comes out is checked by another reader of JSON:
+ *
+ *     -  the parser refuses as "not JSON" what is none, and nothing else;
+ *     -  an error is one line of valid UTF-8;
+ *     -  an event is strict JSON in valid UTF-8, at most as large as asked
+ *        for, with the members that ilert must have and no name twice;
+ *     -  its numbers are those of the webhook, digit for digit;
+ *     -  what fits a small cap untruncated is the same with a larger one.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_kapacitor.h"
+#include "ngx_http_ilert_event.h"
+
+#include "strict_json.h"
+
+
+#define NAMES    256    /* of members looked at for being unique */
+#define NUMBERS  64     /* looked for in the webhook */
+
+
+#define check(condition)                                                      \
+    do {                                                                      \
+        if (!(condition)) {                                                   \
+            fail(#condition, __LINE__);                                       \
+        }                                                                     \
+    } while (0)
+
+
+typedef struct {
+    const unsigned char  *name;
+    size_t                len;
+} name_t;
+
+
+typedef struct {
+    ngx_str_t            *webhook;
+
+    name_t                names[NAMES];         /* of the event's members */
+    int                   nnames;
+    name_t                details[NAMES];       /* of customDetails' members */
+    int                   ndetails;
+    int                   nnumbers;
+
+    unsigned              type:1;
+    unsigned              summary:1;
+    unsigned              truncated:1;
+} event_t;
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void test(ngx_str_t *body, ngx_pool_t *pool);
+static void test_error(ngx_str_t *body, ngx_str_t *error);
+static void test_variables(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool);
+static ngx_str_t variable_name(ngx_str_t *text, ngx_pool_t *pool);
+static void test_event(ngx_http_ilert_event_t *ev, ngx_str_t *body,
+    size_t max_size, event_t *event);
+static void test_value(strict_json_t *json, strict_json_type_e type,
+    const unsigned char *text, size_t len, const unsigned char *name,
+    size_t name_len);
+static void test_number(event_t *event, const unsigned char *text,
+    size_t len);
+static void add_name(name_t *names, int *n, const unsigned char *name,
+    size_t len);
+static int is(const unsigned char *name, size_t len, const char *text);
+static int is_json(ngx_str_t *text);
+static int is_utf8(ngx_str_t *text);
+static uint32_t hash(ngx_str_t *text);
+static void fail(const char *condition, int line);
+
+
+/* what nginx's objects refer to beyond themselves */
+
+volatile ngx_cycle_t  *ngx_cycle;
+
+static ngx_log_t  test_log;
+
+
+void
+ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
+    const char *fmt, ...)
+{
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    ngx_str_t    body;
+    ngx_pool_t  *pool;
+
+    ngx_pagesize = 4096;
+
+    pool = ngx_create_pool(1024, &test_log);
+    check(pool != NULL);
+
+    body.data = (u_char *) data;
+    body.len = size;
+
+    test(&body, pool);
+
+    ngx_destroy_pool(pool);
+
+    return 0;
+}
+
+
+static void
+test(ngx_str_t *body, ngx_pool_t *pool)
+{
+    size_t                     sizes[3];
+    ngx_int_t                  rc;
+    ngx_str_t                  error, first;
+    event_t                    event;
+    ngx_uint_t                 i;
+    ngx_http_ilert_event_t     ev;
+    ngx_http_ilert_webhook_t   wh;
+
+    ngx_str_null(&error);
+
+    rc = ngx_http_ilert_kapacitor_parse(&wh, body, &error, pool);
+
+    if (rc == NGX_DECLINED) {
+        test_error(body, &error);
+        return;
+    }
+
+    check(rc == NGX_OK);
+    check(is_json(body));
+
+    if (wh.test) {
+        return;
+    }
+
+    test_variables(&wh, pool);
+
+    ngx_memzero(&ev, sizeof(ngx_http_ilert_event_t));
+
+    rc = ngx_http_ilert_event_init(&ev, &wh, &error, pool);
+
+    if (rc == NGX_DECLINED) {
+        check(error.len && is_utf8(&error));
+        return;
+    }
+
+    check(rc == NGX_OK);
+    check(ev.alert_key.len && is_utf8(&ev.alert_key));
+    check(ev.type == (wh.level == NGX_HTTP_ILERT_OK ? NGX_HTTP_ILERT_RESOLVE
+                                                    : NGX_HTTP_ILERT_ALERT));
+
+    sizes[0] = NGX_HTTP_ILERT_EVENT_MIN_SIZE;
+    sizes[1] = sizes[0] + hash(body) % 8192;
+    sizes[2] = 65536;
+
+    ngx_str_null(&first);
+
+    for (i = 0; i < 3; i++) {
+        check(ngx_http_ilert_event_map(&ev, &wh, sizes[i], pool) == NGX_OK);
+
+        test_event(&ev, body, sizes[i], &event);
+
+        if (first.data) {
+            check(ev.body.len == first.len
+                  && memcmp(ev.body.data, first.data, first.len) == 0);
+
+        } else if (!event.truncated) {
+            first = ev.body;
+        }
+    }
+}
+
+
+static void
+test_error(ngx_str_t *body, ngx_str_t *error)
+{
+    size_t  i;
+
+    static const char  not_json[] = "not JSON: ";
+
+    check(error->len > 0 && error->len < 1024);
+    check(is_utf8(error));
+
+    for (i = 0; i < error->len; i++) {
+        check(error->data[i] >= ' ');
+    }
+
+    if (error->len > sizeof(not_json) - 1
+        && memcmp(error->data, not_json, sizeof(not_json) - 1) == 0)
+    {
+        check(!is_json(body));
+
+    } else {
+        check(is_json(body));
+    }
+}
+
+
+static void
+test_variables(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                *names, name, value;
+    ngx_uint_t                i;
+    ngx_keyval_t             *tags;
+    ngx_http_ilert_series_t  *series;
+
+    series = wh->trigger;
+
+    if (series == NULL) {
+        return;
+    }
+
+    names = series->columns.elts;
+
+    for (i = 0; i < series->columns.nelts; i++) {
+        name = variable_name(&names[i], pool);
+        rc = ngx_http_ilert_kapacitor_field(wh, &name, &value, pool);
+
+        if (rc == NGX_OK) {
+            check(is_utf8(&value));
+
+        } else {
+            check(rc == NGX_DECLINED);
+            check(wh->row == NULL || i == series->time);
+        }
+    }
+
+    tags = series->tags.elts;
+
+    for (i = 0; i < series->tags.nelts; i++) {
+        name = variable_name(&tags[i].key, pool);
+
+        check(ngx_http_ilert_kapacitor_tag(wh, &name, &value) == NGX_OK);
+        check(is_utf8(&value));
+    }
+}
+
+
+/* the NAME of $kapacitor_tag_NAME */
+
+static ngx_str_t
+variable_name(ngx_str_t *text, ngx_pool_t *pool)
+{
+    u_char      ch;
+    size_t      i, len;
+    ngx_str_t   name;
+
+    name.data = ngx_pnalloc(pool, text->len + 1);
+    check(name.data != NULL);
+
+    name.len = 0;
+
+    for (i = 0; i < text->len; i += len) {
+        len = strict_utf8(&text->data[i], text->data + text->len);
+        check(len > 0);
+
+        ch = text->data[i];
+
+        if (ch >= 'A' && ch <= 'Z') {
+            ch += 'a' - 'A';
+
+        } else if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9'))) {
+            ch = '_';
+        }
+
+        name.data[name.len++] = ch;
+    }
+
+    return name;
+}
+
+
+static void
+test_event(ngx_http_ilert_event_t *ev, ngx_str_t *body, size_t max_size,
+    event_t *event)
+{
+    strict_json_t  json;
+
+    memset(event, 0, sizeof(event_t));
+    event->webhook = body;
+
+    memset(&json, 0, sizeof(strict_json_t));
+    json.pos = ev->body.data;
+    json.end = ev->body.data + ev->body.len;
+    json.max_depth = 16;
+    json.value = test_value;
+    json.data = event;
+
+    check(ev->body.len > 2 && ev->body.len <= max_size);
+    check(ev->body.data[0] == '{');
+    check(strict_json(&json));
+    check(event->type && event->summary);
+}
+
+
+static void
+test_value(strict_json_t *json, strict_json_type_e type,
+    const unsigned char *text, size_t len, const unsigned char *name,
+    size_t name_len)
+{
+    event_t  *event = json->data;
+
+    if (type == STRICT_JSON_NUMBER) {
+        test_number(event, text, len);
+    }
+
+    if (json->depth == 1) {
+        add_name(event->names, &event->nnames, name, name_len);
+
+        if (is(name, name_len, "\"customDetails\"")) {
+            check(type == STRICT_JSON_OBJECT);
+            return;
+        }
+
+        check(type == STRICT_JSON_STRING);
+        check(len > 2);
+
+        if (is(name, name_len, "\"eventType\"")) {
+            check(is(text, len, "\"ALERT\"") || is(text, len, "\"RESOLVE\""));
+            event->type = 1;
+
+        } else if (is(name, name_len, "\"summary\"")) {
+            event->summary = 1;
+
+        } else {
+            check(is(name, name_len, "\"alertKey\"")
+                  || is(name, name_len, "\"details\""));
+        }
+
+        return;
+    }
+
+    /* only customDetails is an object in an event that is mapped by default */
+
+    if (json->depth == 2) {
+        check(name != NULL);
+        add_name(event->details, &event->ndetails, name, name_len);
+
+        if (is(name, name_len, "\"truncated\"")) {
+            check(is(text, len, "true"));
+            event->truncated = 1;
+        }
+    }
+}
+
+
+static void
+test_number(event_t *event, const unsigned char *text, size_t len)
+{
+    if (event->nnumbers++ < NUMBERS) {
+        check(memmem(event->webhook->data, event->webhook->len, text, len)
+              != NULL);
+    }
+}
+
+
+static void
+add_name(name_t *names, int *n, const unsigned char *name, size_t len)
+{
+    int  i;
+
+    check(name != NULL);
+
+    for (i = 0; i < *n; i++) {
+        check(names[i].len != len || memcmp(names[i].name, name, len) != 0);
+    }
+
+    check(*n < NAMES);
+
+    names[*n].name = name;
+    names[*n].len = len;
+    (*n)++;
+}
+
+
+static int
+is(const unsigned char *name, size_t len, const char *text)
+{
+    return len == strlen(text) && memcmp(name, text, len) == 0;
+}
+
+
+/* by the module's limits */
+
+static int
+is_json(ngx_str_t *text)
+{
+    strict_json_t  json;
+
+    memset(&json, 0, sizeof(strict_json_t));
+    json.pos = text->data;
+    json.end = text->data + text->len;
+    json.max_depth = NGX_HTTP_ILERT_JSON_MAX_DEPTH;
+    json.mendable = 1;
+
+    return strict_json(&json);
+}
+
+
+static int
+is_utf8(ngx_str_t *text)
+{
+    size_t                len;
+    const unsigned char  *p, *end;
+
+    p = text->data;
+    end = p + text->len;
+
+    while (p < end) {
+        len = strict_utf8(p, end);
+
+        if (len == 0) {
+            return 0;
+        }
+
+        p += len;
+    }
+
+    return 1;
+}
+
+
+static uint32_t
+hash(ngx_str_t *text)
+{
+    size_t    i;
+    uint32_t  value;
+
+    value = 2166136261u;
+
+    for (i = 0; i < text->len; i++) {
+        value = (value ^ text->data[i]) * 16777619u;
+    }
+
+    return value;
+}
+
+
+static void
+fail(const char *condition, int line)
+{
+    fprintf(stderr, "fuzz_kapacitor.c:%d: not: %s\n", line, condition);
+    __builtin_trap();
+}
