@@ -74,8 +74,11 @@ static u_char *ngx_http_ilert_json_escape(u_char *p, u_char *last,
 static ngx_int_t ngx_http_ilert_json_hex(u_char *p);
 static ngx_int_t ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended,
     ngx_pool_t *pool);
+static cJSON *ngx_http_ilert_json_tree(u_char *text, size_t len,
+    ngx_pool_t *pool);
 static void *ngx_http_ilert_json_alloc(size_t size);
 static void ngx_http_ilert_json_free(void *p);
+static u_char *ngx_http_ilert_json_skip_value(u_char *p, u_char *last);
 
 
 /*
@@ -403,6 +406,14 @@ ngx_http_ilert_json_copy_string(ngx_http_ilert_json_pass_t *ps)
             return NGX_OK;
         }
 
+        /* Go's "&", of which a dump of an alert is full */
+
+        if (last - p >= 6 && ngx_memcmp(p, "\\u0026", 6) == 0) {
+            *out++ = '&';
+            p += 6;
+            continue;
+        }
+
         ps->pos = p;
         ps->out = out;
 
@@ -610,18 +621,21 @@ ngx_http_ilert_json_scan_row(ngx_http_ilert_json_pass_t *ps,
     ngx_uint_t *unclean)
 {
     u_char     *p, *last, *token;
-    ngx_str_t  *value;
+    ngx_str_t  *value, *end;
 
     last = ps->last;
-    ps->values.nelts = 0;
     *unclean = 0;
 
     p = ngx_http_ilert_json_skip_space(ps->pos + 1, last);
 
     if (p < last && *p == ']') {
+        ps->values.nelts = 0;
         ps->pos = p + 1;
         return NGX_OK;
     }
+
+    value = ps->values.elts;
+    end = value + ps->values.nalloc;
 
     while (p < last) {
 
@@ -641,24 +655,27 @@ ngx_http_ilert_json_scan_row(ngx_http_ilert_json_pass_t *ps,
             return NGX_DECLINED;
         }
 
-        if (ps->values.nelts < ps->values.nalloc) {
-            value = (ngx_str_t *) ps->values.elts + ps->values.nelts++;
+        if (value == end) {
+            ps->values.nelts = ps->values.nalloc;
 
-        } else {
             value = ngx_array_push(&ps->values);
             if (value == NULL) {
                 return NGX_ERROR;
             }
+
+            end = (ngx_str_t *) ps->values.elts + ps->values.nalloc;
         }
 
         value->data = token;
         value->len = p - token;
+        value++;
 
         if (p < last && *p != ',') {
             p = ngx_http_ilert_json_skip_space(p, last);
         }
 
         if (p < last && *p == ']') {
+            ps->values.nelts = value - (ngx_str_t *) ps->values.elts;
             ps->pos = p + 1;
             return NGX_OK;
         }
@@ -901,7 +918,7 @@ ngx_http_ilert_json_escape(u_char *p, u_char *last, uint32_t *code)
 }
 
 
-/* four digits: an & in Kapacitor's JSON is \u0026, there are many of them */
+/* four digits; ngx_hextoi() is for any number of them */
 
 static ngx_int_t
 ngx_http_ilert_json_hex(u_char *p)
@@ -988,7 +1005,12 @@ ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended, ngx_pool_t *pool)
 }
 
 
-cJSON *
+/*
+ * A null follows the text, without which cJSON would read on.  It has nothing
+ * to object to the copy: NULL means no memory.
+ */
+
+static cJSON *
 ngx_http_ilert_json_tree(u_char *text, size_t len, ngx_pool_t *pool)
 {
     cJSON        *root;
@@ -1001,8 +1023,6 @@ ngx_http_ilert_json_tree(u_char *text, size_t len, ngx_pool_t *pool)
     ngx_http_ilert_json_left = 0;
 
     cJSON_InitHooks(&hooks);
-
-    /* the terminating null counts: without it cJSON would read on */
 
     root = cJSON_ParseWithLengthOpts((char *) text, len + 1, NULL, 1);
 
@@ -1049,6 +1069,144 @@ static void
 ngx_http_ilert_json_free(void *p)
 {
     /* with the pool */
+}
+
+
+ngx_int_t
+ngx_http_ilert_json_pick(ngx_str_t *text,
+    ngx_http_ilert_json_member_t *members, ngx_uint_t n)
+{
+    u_char      *p, *last, *name, *value;
+    size_t       len;
+    ngx_uint_t   i, unclean;
+
+    last = text->data + text->len;
+    p = ngx_http_ilert_json_skip_space(text->data, last);
+
+    if (p == last || *p != '{') {
+        return NGX_DECLINED;
+    }
+
+    do {
+        name = ngx_http_ilert_json_skip_space(p + 1, last);
+
+        if (name == last || *name != '"') {
+            return NGX_DECLINED;
+        }
+
+        p = ngx_http_ilert_json_scan_string(name, last, &unclean);
+
+        if (p == NULL) {
+            return NGX_DECLINED;
+        }
+
+        name++;
+        len = p - 1 - name;
+
+        p = ngx_http_ilert_json_skip_space(p, last);
+
+        if (p == last || *p != ':') {
+            return NGX_DECLINED;
+        }
+
+        value = ngx_http_ilert_json_skip_space(p + 1, last);
+        p = ngx_http_ilert_json_skip_value(value, last);
+
+        if (p == NULL) {
+            return NGX_DECLINED;
+        }
+
+        for (i = 0; i < n; i++) {
+            if (members[i].name.len == len
+                && ngx_memcmp(members[i].name.data, name, len) == 0)
+            {
+                members[i].value.data = value;
+                members[i].value.len = p - value;
+                break;
+            }
+        }
+
+        p = ngx_http_ilert_json_skip_space(p, last);
+
+    } while (p < last && *p == ',');
+
+    if (p == last || *p != '}') {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_http_ilert_json_skip_space(p + 1, last);
+
+    return (p == last) ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* returns what follows the value at p, or NULL */
+
+static u_char *
+ngx_http_ilert_json_skip_value(u_char *p, u_char *last)
+{
+    u_char      *start;
+    ngx_uint_t   depth, unclean;
+
+    depth = 0;
+
+    while (p < last) {
+
+        switch (*p) {
+
+        case '"':
+            p = ngx_http_ilert_json_scan_string(p, last, &unclean);
+
+            if (p == NULL) {
+                return NULL;
+            }
+
+            break;
+
+        case '[':
+        case '{':
+            depth++;
+            p++;
+            continue;
+
+        case ']':
+        case '}':
+            if (depth == 0) {
+                return NULL;
+            }
+
+            depth--;
+            p++;
+            break;
+
+        case ',':
+        case ':':
+            p++;
+            continue;
+
+        default:
+
+            /* a number or a word */
+
+            start = p;
+
+            while (p < last && *p > ' ' && ngx_strchr(",:]}\"", *p) == NULL) {
+                p++;
+            }
+
+            if (p == start) {
+                return NULL;
+            }
+        }
+
+        if (depth == 0) {
+            return p;
+        }
+
+        p = ngx_http_ilert_json_skip_space(p, last);
+    }
+
+    return NULL;
 }
 
 

@@ -86,15 +86,24 @@ ngx_int_t ngx_http_ilert_json_parse(ngx_http_ilert_json_t *json,
 
 
 /*
- * What cJSON makes of the text as it is, which a null must follow: for one
- * of which only strings are read, and no error is to be told.  Returns NULL
- * if it is not JSON or there is no memory.
+ * Sets the values of those members of an object that are named, as tokens:
+ * for a text of which little is wanted, and too often to build a tree of it.
+ * A value stays as it is if there is no such member.  NGX_DECLINED if the
+ * text is no object; all else in it is only checked as far as needed to
+ * find its end.
  */
-cJSON *ngx_http_ilert_json_tree(u_char *text, size_t len, ngx_pool_t *pool);
+
+typedef struct {
+    ngx_str_t                   name;
+    ngx_str_t                   value;
+} ngx_http_ilert_json_member_t;
+
+ngx_int_t ngx_http_ilert_json_pick(ngx_str_t *text,
+    ngx_http_ilert_json_member_t *members, ngx_uint_t n);
 
 
 /*
- * Decodes a value of a table: a string without quotes and escapes, anything
+ * Decodes a token: a string without quotes and escapes, anything
  * else as it stands.  Allocates only for escapes; NGX_ERROR if it can't.
  */
 ngx_int_t ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,

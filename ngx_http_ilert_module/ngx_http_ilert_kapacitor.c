@@ -82,8 +82,6 @@ static ngx_int_t ngx_http_ilert_kapacitor_level(
     ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *root);
 static ngx_int_t ngx_http_ilert_kapacitor_dump(
     ngx_http_ilert_kapacitor_ctx_t *ctx);
-static ngx_int_t ngx_http_ilert_kapacitor_dumped(cJSON *object,
-    const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_ilert_kapacitor_trigger(
     ngx_http_ilert_kapacitor_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_kapacitor_row_time(
@@ -774,9 +772,22 @@ ngx_http_ilert_kapacitor_level(ngx_http_ilert_kapacitor_ctx_t *ctx,
 static ngx_int_t
 ngx_http_ilert_kapacitor_dump(ngx_http_ilert_kapacitor_ctx_t *ctx)
 {
-    cJSON                     *root, *item;
-    ngx_str_t                  text, name;
-    ngx_http_ilert_webhook_t  *wh;
+    ngx_str_t                     text;
+    ngx_uint_t                    i;
+    ngx_http_ilert_webhook_t     *wh;
+
+    ngx_http_ilert_json_member_t  member[] = {
+        { ngx_string("TaskName"), ngx_null_string },
+        { ngx_string("Group"), ngx_null_string },
+        { ngx_string("ID"), ngx_null_string },
+        { ngx_string("Level"), ngx_null_string },
+        { ngx_string("Name"), ngx_string("\"\"") },
+        { ngx_string("ServerInfo"), ngx_null_string }
+    };
+
+    ngx_http_ilert_json_member_t  server[] = {
+        { ngx_string("Hostname"), ngx_null_string }
+    };
 
     wh = ctx->webhook;
     text = wh->details;
@@ -793,50 +804,34 @@ ngx_http_ilert_kapacitor_dump(ngx_http_ilert_kapacitor_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    root = ngx_http_ilert_json_tree(text.data, text.len, ctx->pool);
+    if (ngx_http_ilert_json_pick(&text, member, 6) != NGX_OK) {
+        return NGX_OK;
+    }
 
-    if (ngx_http_ilert_kapacitor_dumped(root, "ID", &name) != NGX_OK
-        || ngx_http_ilert_kapacitor_dumped(root, "Level", &name) != NGX_OK
-        || ngx_http_ilert_kapacitor_dumped(root, "Name", &name) == NGX_ERROR
-        || ngx_http_ilert_kapacitor_dumped(root, "Group", &name) != NGX_OK
-        || ngx_http_ilert_kapacitor_dumped(root, "TaskName", &wh->task)
+    for (i = 0; i < 5; i++) {
+        if (member[i].value.len == 0 || member[i].value.data[0] != '"') {
+            return NGX_OK;
+        }
+    }
+
+    wh->dump = 1;
+
+    if (ngx_http_ilert_json_decode(&member[0].value, &wh->task, ctx->pool)
+        != NGX_OK
+        || ngx_http_ilert_json_decode(&member[1].value, &wh->group, ctx->pool)
            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_ilert_json_pick(&member[5].value, server, 1) != NGX_OK
+        || server[0].value.len == 0 || server[0].value.data[0] != '"')
     {
         return NGX_OK;
     }
 
-    wh->dump = 1;
-    wh->group = name;
-
-    item = cJSON_GetObjectItemCaseSensitive(root, "ServerInfo");
-
-    (void) ngx_http_ilert_kapacitor_dumped(item, "Hostname", &wh->server);
-
-    return NGX_OK;
-}
-
-
-/* NGX_DECLINED: there is no such member, NGX_ERROR: it is no string */
-
-static ngx_int_t
-ngx_http_ilert_kapacitor_dumped(cJSON *object, const char *name,
-    ngx_str_t *value)
-{
-    cJSON  *item;
-
-    item = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    if (item == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (!cJSON_IsString(item)) {
-        return NGX_ERROR;
-    }
-
-    *value = ngx_http_ilert_kapacitor_text(item);
-
-    return NGX_OK;
+    return ngx_http_ilert_json_decode(&server[0].value, &wh->server,
+                                      ctx->pool);
 }
 
 

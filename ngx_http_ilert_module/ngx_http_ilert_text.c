@@ -109,7 +109,7 @@ ngx_http_ilert_text_convert(ngx_str_t *html, ngx_str_t *text, ngx_uint_t tags,
 
     /* nothing is longer decoded than it was */
 
-    out = ngx_pnalloc(pool, html->len + 1);
+    out = ngx_pnalloc(pool, html->len);
     if (out == NULL) {
         return NGX_ERROR;
     }
@@ -146,7 +146,6 @@ ngx_http_ilert_text_convert(ngx_str_t *html, ngx_str_t *text, ngx_uint_t tags,
     }
 
     text->len = out - text->data;
-    *out = '\0';
 
     return NGX_OK;
 }

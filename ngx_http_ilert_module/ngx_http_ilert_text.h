@@ -20,8 +20,7 @@
 
 /*
  * Decodes entities: numeric ones and amp, lt, gt, quot, apos, nbsp; others
- * stay as they are.  Allocates from the pool, NGX_ERROR if it can't.  A null
- * follows the text.
+ * stay as they are.  Allocates from the pool, NGX_ERROR if it can't.
  */
 ngx_int_t ngx_http_ilert_text_unescape(ngx_str_t *html, ngx_str_t *text,
     ngx_pool_t *pool);
