@@ -42,6 +42,10 @@
 
 #define NGX_HTTP_ILERT_REASON_SIZE   256
 
+/* as much of a key gives it away */
+
+#define NGX_HTTP_ILERT_KEY_PART      4
+
 /* how often a worker with deliveries looks whether it has to give up */
 
 #define NGX_HTTP_ILERT_TICK          500
@@ -671,14 +675,10 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
     u = d->sr->upstream;
 
-    /*
-     * a status line is no answer yet; one that is passed on, or intercepted
-     * (rc is its status), or redirects (rc is NGX_OK), has come to its end
-     */
+    /* a status line alone is no answer: the whole head must have come */
 
     if (u && u->headers_in.status_n
-        && (u->header_sent || rc == NGX_OK
-            || rc == (ngx_int_t) u->headers_in.status_n))
+        && u->state && u->state->header_time != (ngx_msec_t) -1)
     {
         ir->status = u->headers_in.status_n;
         ir->verdict = ngx_http_ilert_request_verdict(ir->status);
@@ -795,6 +795,8 @@ ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d)
     text.data = d->answer;
     text.len = d->kept;
 
+    ngx_http_ilert_text_trim(&text);
+
     if (text.len == 0 || text.data[0] == '<') {
         return;
     }
@@ -815,28 +817,31 @@ ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d)
 
         text.data = (u_char *) item->valuestring;
         text.len = ngx_strlen(text.data);
+
+        ngx_http_ilert_text_trim(&text);
     }
+
+    ngx_http_ilert_request_mask(&text, &d->request.event->source->key);
 
     text.len = ngx_min(text.len, NGX_HTTP_ILERT_REASON_SIZE);
 
     ngx_memcpy(d->reason, text.data, text.len);
-    text.data = d->reason;
 
-    ngx_http_ilert_request_mask(&text, &d->request.event->source->key);
-
-    d->request.reason = text;
+    d->request.reason.data = d->reason;
+    d->request.reason.len = text.len;
 }
 
 
 /*
  * Makes a text of the other side's fit for one line of a log: printable
- * ASCII, up to the first line break, without the key.
+ * ASCII, up to the first line break, without the key, nor what may be its
+ * beginning at the end of a text that was cut.
  */
 
 static void
 ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key)
 {
-    size_t  i;
+    size_t  i, len;
 
     for (i = 0; i < text->len; i++) {
 
@@ -850,9 +855,14 @@ ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key)
         }
     }
 
-    for (i = 0; i + key->len <= text->len; i++) {
-        if (ngx_strncasecmp(text->data + i, key->data, key->len) == 0) {
-            ngx_memset(text->data + i, '*', key->len);
+    for (i = 0; i < text->len; i++) {
+
+        len = ngx_min(key->len, text->len - i);
+
+        if ((len == key->len || len >= NGX_HTTP_ILERT_KEY_PART)
+            && ngx_strncasecmp(text->data + i, key->data, len) == 0)
+        {
+            ngx_memset(text->data + i, '*', len);
         }
     }
 }

@@ -219,14 +219,11 @@ subtest 'the end' => sub {
     is(scalar(() = $t->grep_log(qr/exited/)), 0, 'no worker has died');
 
     $fake->rule(status => 202, endless => 1);
-    my @h = map { $t->start_post($_, $CRITICAL) } @URIS;
-    ok($fake->wait_requests(8), 'on their way');
+    is($t->post($_, $CRITICAL)->{status}, 202, "$_ endless") for @URIS;
 
     my $begun = time();
     $t->stop;
-    cmp_ok(time() - $begun, '<', 7, 'the worker leaves');
-    is("@{[map { $_->{status} } $t->finish(@h)]}", '202 202 202 202',
-       'after the last answer');
+    cmp_ok(time() - $begun, '<', 2, 'the worker leaves');
 };
 
 done();
