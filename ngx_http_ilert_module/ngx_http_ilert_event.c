@@ -64,6 +64,8 @@ static ngx_int_t ngx_http_ilert_event_cut(ngx_http_ilert_event_ctx_t *ctx,
     size_t max_size);
 static ngx_int_t ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx,
     size_t size);
+static void ngx_http_ilert_event_head(ngx_http_ilert_event_ctx_t *ctx);
+static void ngx_http_ilert_event_texts(ngx_http_ilert_event_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_event_data(ngx_http_ilert_event_ctx_t *ctx);
 static void ngx_http_ilert_event_text(ngx_http_ilert_event_ctx_t *ctx,
     const char *name, ngx_str_t *value);
@@ -419,6 +421,49 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
 
     ctx->truncated = ctx->key_cut;
 
+    ngx_http_ilert_event_head(ctx);
+    ngx_http_ilert_event_texts(ctx);
+
+    if (!w->full && wh->trigger && wh->trigger->tags.nelts) {
+        ngx_http_ilert_json_literal(w, ",");
+        ngx_http_ilert_event_tags(ctx, wh->trigger);
+    }
+
+    if (ctx->texts_only) {
+        ctx->truncated = 1;
+
+    } else if (ngx_http_ilert_event_data(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* room for the mark is only kept where it may be needed */
+
+    if (w->full || (ctx->truncated && !ctx->drop && !ctx->key_cut)) {
+        return NGX_DECLINED;
+    }
+
+    w->last = ctx->buf + size;
+
+    if (ctx->truncated) {
+        ngx_http_ilert_json_literal(w, ",\"truncated\":true");
+    }
+
+    ngx_http_ilert_json_literal(w, "}}");
+
+    ctx->event->body.data = ctx->buf;
+    ctx->event->body.len = w->pos - ctx->buf;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_event_head(ngx_http_ilert_event_ctx_t *ctx)
+{
+    ngx_http_ilert_json_writer_t  *w;
+
+    w = &ctx->writer;
+
     ngx_http_ilert_json_literal(w, "{\"eventType\":");
     ngx_http_ilert_json_string(w, &ngx_http_ilert_types[ctx->event->type]);
 
@@ -430,6 +475,19 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
 
     ngx_http_ilert_json_literal(w, ",\"alertKey\":");
     ngx_http_ilert_json_string(w, &ctx->key);
+}
+
+
+/* those of customDetails that are always there, if they are known */
+
+static void
+ngx_http_ilert_event_texts(ngx_http_ilert_event_ctx_t *ctx)
+{
+    ngx_http_ilert_webhook_t      *wh;
+    ngx_http_ilert_json_writer_t  *w;
+
+    w = &ctx->writer;
+    wh = ctx->webhook;
 
     ngx_http_ilert_json_literal(w, ",\"customDetails\":{");
 
@@ -462,37 +520,10 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
     ngx_http_ilert_event_text(ctx, ",\"task\":", &wh->task);
     ngx_http_ilert_event_text(ctx, ",\"group\":", &wh->group);
     ngx_http_ilert_event_text(ctx, ",\"server\":", &wh->server);
-
-    if (!w->full && wh->trigger && wh->trigger->tags.nelts) {
-        ngx_http_ilert_json_literal(w, ",");
-        ngx_http_ilert_event_tags(ctx, wh->trigger);
-    }
-
-    if (ctx->texts_only) {
-        ctx->truncated = 1;
-
-    } else if (ngx_http_ilert_event_data(ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (w->full) {
-        return NGX_DECLINED;
-    }
-
-    w->last = ctx->buf + size;
-
-    if (ctx->truncated) {
-        ngx_http_ilert_json_literal(w, ",\"truncated\":true");
-    }
-
-    ngx_http_ilert_json_literal(w, "}}");
-
-    ctx->event->body.data = ctx->buf;
-    ctx->event->body.len = w->pos - ctx->buf;
-
-    return NGX_OK;
 }
 
+
+/* fields and rows */
 
 static ngx_int_t
 ngx_http_ilert_event_data(ngx_http_ilert_event_ctx_t *ctx)

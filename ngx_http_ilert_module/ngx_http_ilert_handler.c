@@ -24,6 +24,8 @@
 static void ngx_http_ilert_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_process(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_submit(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, ngx_str_t *body);
 static ngx_int_t ngx_http_ilert_read_body(ngx_http_request_t *r,
     ngx_str_t *body);
 static ngx_int_t ngx_http_ilert_read_buf(ngx_buf_t *b, u_char *p,
@@ -106,12 +108,11 @@ ngx_http_ilert_body_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 {
-    ngx_int_t                   rc;
-    ngx_str_t                   body, error;
-    ngx_http_ilert_event_t     *ev;
-    ngx_http_ilert_source_t    *source;
-    ngx_http_ilert_webhook_t   *wh;
-    ngx_http_ilert_loc_conf_t  *ilcf;
+    ngx_int_t                  rc;
+    ngx_str_t                  body, error;
+    ngx_http_ilert_event_t    *ev;
+    ngx_http_ilert_source_t   *source;
+    ngx_http_ilert_webhook_t  *wh;
 
     if (ngx_http_ilert_read_body(r, &body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -171,17 +172,29 @@ ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 
     ev->source = source;
 
-    if (source->native) {
-        ev->body = body;
+    return ngx_http_ilert_submit(r, ctx, &body);
+}
 
-    } else {
-        ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
 
-        if (ngx_http_ilert_event_map(ev, wh, ilcf->event_max_size, r->pool)
-            != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+static ngx_int_t
+ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
+    ngx_str_t *body)
+{
+    ngx_str_t                   error;
+    ngx_http_ilert_event_t     *ev;
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    ev = ctx->event;
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    if (ev->source->native) {
+        ev->body = *body;
+
+    } else if (ngx_http_ilert_event_map(ev, ctx->webhook,
+                                        ilcf->event_max_size, r->pool)
+               != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_http_ilert_queue_submit(ev, ngx_http_ilert_done, r, r->pool)
