@@ -269,6 +269,10 @@ ngx_http_ilert_read_buf(ngx_buf_t *b, u_char *p, ngx_log_t *log)
 
     size = ngx_buf_size(b);
 
+    if (size == 0) {
+        return NGX_OK;
+    }
+
     if (ngx_buf_in_memory(b)) {
         ngx_memcpy(p, b->pos, size);
         return NGX_OK;

@@ -102,16 +102,21 @@ static ngx_int_t ngx_http_ilert_request_answered(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
 static void ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d,
     ngx_int_t rc);
+static ngx_uint_t ngx_http_ilert_request_misrouted(ngx_http_request_t *sr);
+static ngx_uint_t ngx_http_ilert_request_has_answer(ngx_http_upstream_t *u);
 static ngx_http_ilert_verdict_e ngx_http_ilert_request_verdict(
     ngx_uint_t status);
 static void ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d);
 static void ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d);
+static void ngx_http_ilert_request_line(ngx_str_t *text);
 static void ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key);
 static void ngx_http_ilert_request_end_handler(ngx_event_t *ev);
 static void ngx_http_ilert_request_close(ngx_http_ilert_delivery_t *d);
 static void ngx_http_ilert_request_free(ngx_http_ilert_delivery_t *d);
 static void ngx_http_ilert_request_start_tick(void);
 static void ngx_http_ilert_request_tick_handler(ngx_event_t *ev);
+static void ngx_http_ilert_request_log_writer(ngx_log_t *log,
+    ngx_uint_t level, u_char *buf, size_t len);
 static u_char *ngx_http_ilert_request_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
 
@@ -282,6 +287,11 @@ ngx_http_ilert_request_create_main(ngx_http_ilert_delivery_t *d)
 
     d->main = r;
     d->connection.data = r;
+
+    /* the location's log, through our writer */
+
+    d->log.writer = ngx_http_ilert_request_log_writer;
+    d->log.next = NULL;
 
 #if (NGX_STAT_STUB)
 
@@ -568,7 +578,9 @@ ngx_http_ilert_request_redirected(ngx_http_request_t *r)
 
     d = ngx_http_ilert_request_delivery(r);
 
-    if (d && r == d->sr && r->upstream && r->upstream->headers_in.status_n) {
+    if (d && r == d->sr && r->upstream
+        && ngx_http_ilert_request_has_answer(r->upstream))
+    {
         return NGX_OK;
     }
 
@@ -661,7 +673,6 @@ ngx_http_ilert_request_answered(ngx_http_request_t *sr, void *data,
 static void
 ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 {
-    ngx_http_upstream_t       *u;
     ngx_http_ilert_request_t  *ir;
 
     if (d->ended) {
@@ -673,14 +684,13 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
     ir = &d->request;
     ir->verdict = NGX_HTTP_ILERT_AGAIN;
 
-    u = d->sr->upstream;
+    if (ngx_http_ilert_request_misrouted(d->sr)) {
+        ir->misrouted = 1;
+        ir->local_status = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
+                           ? (ngx_uint_t) rc : d->sr->headers_out.status;
 
-    /* a status line alone is no answer: the whole head must have come */
-
-    if (u && u->headers_in.status_n
-        && u->state && u->state->header_time != (ngx_msec_t) -1)
-    {
-        ir->status = u->headers_in.status_n;
+    } else if (ngx_http_ilert_request_has_answer(d->sr->upstream)) {
+        ir->status = d->sr->upstream->headers_in.status_n;
         ir->verdict = ngx_http_ilert_request_verdict(ir->status);
 
         if (ir->verdict != NGX_HTTP_ILERT_DONE) {
@@ -689,16 +699,38 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
         ngx_http_ilert_request_log_answer(d);
 
-    } else if (u == NULL) {
-        ir->misrouted = 1;
-        ir->local_status = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
-                           ? (ngx_uint_t) rc : d->sr->headers_out.status;
-
     } else if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
         ir->timed_out = 1;
     }
 
     ngx_post_event(&d->end, &ngx_posted_events);
+}
+
+
+/* nginx itself has answered, with what it found in a file or in its cache */
+
+static ngx_uint_t
+ngx_http_ilert_request_misrouted(ngx_http_request_t *sr)
+{
+#if (NGX_HTTP_CACHE)
+
+    if (sr->cached) {
+        return 1;
+    }
+
+#endif
+
+    return sr->upstream == NULL;
+}
+
+
+/* a status line alone is no answer: the whole head must have come */
+
+static ngx_uint_t
+ngx_http_ilert_request_has_answer(ngx_http_upstream_t *u)
+{
+    return u->headers_in.status_n && u->state
+           && u->state->header_time != (ngx_msec_t) -1;
 }
 
 
@@ -770,7 +802,7 @@ ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d)
                == 0)
         {
             id = h[i].value;
-            ngx_http_ilert_request_mask(&id, &d->request.event->source->key);
+            ngx_http_ilert_request_line(&id);
             break;
         }
     }
@@ -821,6 +853,7 @@ ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d)
         ngx_http_ilert_text_trim(&text);
     }
 
+    ngx_http_ilert_request_line(&text);
     ngx_http_ilert_request_mask(&text, &d->request.event->source->key);
 
     text.len = ngx_min(text.len, NGX_HTTP_ILERT_REASON_SIZE);
@@ -832,16 +865,12 @@ ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d)
 }
 
 
-/*
- * Makes a text of the other side's fit for one line of a log: printable
- * ASCII, up to the first line break, without the key, nor what may be its
- * beginning at the end of a text that was cut.
- */
+/* printable ASCII, up to the first line break: fit for a line of a log */
 
 static void
-ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key)
+ngx_http_ilert_request_line(ngx_str_t *text)
 {
-    size_t  i, len;
+    size_t  i;
 
     for (i = 0; i < text->len; i++) {
 
@@ -854,6 +883,15 @@ ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key)
             text->data[i] = '?';
         }
     }
+}
+
+
+/* the key, and what may be its beginning at the end of a text that was cut */
+
+static void
+ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key)
+{
+    size_t  i, len;
 
     for (i = 0; i < text->len; i++) {
 
@@ -1008,8 +1046,49 @@ ngx_http_ilert_request_tick_handler(ngx_event_t *ev)
 
 
 /*
- * In place of ngx_http_log_error(), which would show the upstream's URL:
- * a native source's has the key in it.
+ * A native source's key is in the URI of its requests, and so in what nginx
+ * has to say of an invalid URL, a rewrite cycle or a missing file.
+ */
+
+static void
+ngx_http_ilert_request_log_writer(ngx_log_t *log, ngx_uint_t level,
+    u_char *buf, size_t len)
+{
+    ngx_str_t                   line;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_ilert_source_t    *source;
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_queue_data(log, ngx_http_ilert_delivery_t, log);
+    source = d->request.event->source;
+
+    line.data = buf;
+    line.len = len;
+
+    ngx_http_ilert_request_mask(&line, &source->key);
+
+    clcf = source->endpoint->conf_ctx->loc_conf[
+                                             ngx_http_core_module.ctx_index];
+
+    for (log = clcf->error_log; log; log = log->next) {
+
+        if (log->log_level < level) {
+            break;
+        }
+
+        if (log->writer) {
+            log->writer(log, level, buf, len);
+
+        } else {
+            (void) ngx_write_fd(log->file->fd, buf, len);
+        }
+    }
+}
+
+
+/*
+ * In place of ngx_http_log_error(), which needs a client's connection, and
+ * would show the upstream's URL.
  */
 
 static u_char *
