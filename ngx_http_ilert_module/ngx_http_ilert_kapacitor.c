@@ -1027,6 +1027,10 @@ ngx_http_ilert_kapacitor_field(ngx_http_ilert_webhook_t *wh, ngx_str_t *name,
         if (i != wh->trigger->time
             && ngx_http_ilert_kapacitor_same_name(&column[i], name))
         {
+            if (wh->row->values[i].data[0] == 'n') {
+                return NGX_DECLINED;
+            }
+
             return ngx_http_ilert_json_decode(&wh->row->values[i], value,
                                               pool);
         }

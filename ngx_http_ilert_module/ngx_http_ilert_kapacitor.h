@@ -101,7 +101,7 @@ ngx_int_t ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh,
  * The field of the triggering row, or the tag of its series, of that name:
  * compared without case, any character but a letter or a digit reads as
  * "_"; of several the first.  "value" is decoded.  Returns NGX_OK,
- * NGX_DECLINED if there is none, NGX_ERROR if there is no memory.
+ * NGX_DECLINED if there is none or it is null, NGX_ERROR without memory.
  */
 ngx_int_t ngx_http_ilert_kapacitor_field(ngx_http_ilert_webhook_t *wh,
     ngx_str_t *name, ngx_str_t *value, ngx_pool_t *pool);

@@ -1,0 +1,318 @@
+#!/usr/bin/perl
+
+# Life of the processes: reloads under traffic, graceful exits with deliveries
+# under way, dead workers, new keys, no growth.
+
+use warnings;
+use strict;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use IlertFake;
+use IlertTest;
+
+my $KEY = 'il1api5ec4e7a01';
+my $NEW = 'il1api5ec4e7a02';
+
+my $fake = IlertFake->start(keys => { $KEY => 'api', $NEW => 'api' });
+my $CONF = <<'CONF';
+    %%MORE%%
+    ilert_source ops { integration_key_file ops.key; }
+
+    upstream ilert { server %%FAKE%%; keepalive 8; }
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+        location = /kapacitor { ilert_kapacitor ops; }
+        location = /status { stub_status; }
+
+        location /ilert/ {
+            internal;
+            ilert_endpoint;
+            proxy_pass http://ilert/api/$ilert_path;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_read_timeout 30s;
+        }
+    }
+CONF
+
+sub conf { my ($more) = @_; return $CONF =~ s/%%MORE%%/$more/r }
+
+my $t = IlertTest->new(fake => $fake, workers => 2, conf => conf(''),
+                       files => { 'ops.key' => "$KEY\n" },
+                       main => 'worker_rlimit_nofile 4096;')->start;
+
+my $serial = 0;
+
+sub body {
+    my ($id) = @_;
+    $id //= 'event ' . ++$serial;
+    return qq({"id":"$id","level":"CRITICAL","message":"m"});
+}
+
+# Keeps so many webhooks under way until the condition holds; the answers.
+
+sub traffic {
+    my ($n, $until) = @_;
+    my (@answers, @under_way);
+
+    while (1) {
+        my @done = grep { $_->{done} } @under_way;
+        @under_way = grep { !$_->{done} } @under_way;
+        push @answers, $t->finish(@done);
+        last if $until->();
+        push @under_way, $t->start_post('/kapacitor', body())
+            while @under_way < $n;
+        $t->poll(0.005);
+    }
+
+    return (@answers, $t->finish(@under_way));
+}
+
+sub once {
+    my ($n) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my %times;
+    $times{$_->{alert_key}}++ for $fake->requests;
+    is(scalar(keys %times), $n, 'each event has been sent');
+    is(scalar(grep { $_ > 1 } values %times), 0, 'once');
+    is($fake->counts->{events}, $n, 'and taken');
+}
+
+subtest 'reload under traffic' => sub {
+    for my $delay (0, 0.1) {
+        $fake->reset;
+        $fake->rule(delay => $delay) if $delay;
+
+        my ($reloads, $next) = (0, time() + 0.2);
+        my @answers = traffic(20, sub {
+            return 0 if time() < $next;
+            return 1 if $reloads == 5;
+            $reloads++;
+            kill 'HUP', $t->master;
+            $next = time() + 0.4;
+            return 0;
+        });
+
+        my %status;
+        $status{$_->{status}}++ for @answers;
+        is_deeply(\%status, { 202 => scalar @answers }, 'no errors');
+        cmp_ok(scalar @answers, '>', 100, scalar(@answers) . ' webhooks');
+        once(scalar @answers);
+
+        ok(wait_until(sub { !$t->old_workers }, 3), 'the old ones have left');
+        is(scalar(() = $t->workers), 2, 'new ones are there');
+    }
+};
+
+subtest 'reload with a delivery under way' => sub {
+    $fake->reset;
+    $fake->rule(delay => 1, match => qr/"slow"/);
+    my $slow = $t->start_post('/kapacitor', body('slow'));
+    ok($fake->wait_requests(1), 'under way');
+
+    $t->reload;
+    is(scalar(() = $t->old_workers), 1, 'its worker stays');
+    is($t->post('/kapacitor', body())->{status}, 202, 'new ones serve');
+    ok(!$slow->{done}, 'meanwhile');
+
+    my ($r) = $t->finish($slow);
+    is($r->{status}, 202, 'the verdict is waited for');
+    my $begun = time();
+    ok(wait_until(sub { !$t->old_workers }, 3), 'then it leaves');
+    cmp_ok(time() - $begun, '<', 1, 'at once');
+    once(2);
+};
+
+subtest 'QUIT with a delivery under way' => sub {
+    for my $rule ({ delay => 1 }, { delay => 1, status => 500 },
+                  { delay => 1, reset => 'after' })
+    {
+        $fake->reset;
+        $fake->rule(%$rule);
+        my @h = map { $t->start_post('/kapacitor', body()) } 1 .. 10;
+        ok($fake->wait_requests(10), "@{[%$rule]}: under way");
+
+        kill 'QUIT', $t->master;
+        my @r = $t->finish(@h);
+        my $status = keys %$rule == 1 ? 202 : 502;
+        is(scalar(grep { $_->{status} == $status } @r), 10, 'the verdicts');
+        cmp_ok($r[0]{time}, '>', 0.5, 'were waited for');
+
+        my $begun = time();
+        ok(wait_until(sub { !$t->running }, 5), 'then it ends');
+        cmp_ok(time() - $begun, '<', 1, 'at once');
+        $t->start;
+    }
+};
+
+subtest 'clients that have gone' => sub {
+    $fake->reset;
+    $fake->rule(delay => 1);
+    $t->finish(map { $t->start_post('/kapacitor', body(), abort => -1) }
+               1 .. 10);
+    ok($fake->wait_requests(10), 'under way');
+
+    my $mark = $t->mark;
+    my $begun = time();
+    $t->stop;
+    cmp_ok(time() - $begun, '>', 0.5, 'QUIT waits for them all the same');
+    cmp_ok(time() - $begun, '<', 3);
+    is(scalar(() = $t->grep_log(qr/ilert answered 202/, $mark)), 10,
+       'and gets the verdicts');
+    once(10);
+    $t->start;
+};
+
+subtest 'worker_shutdown_timeout' => sub {
+    my $n = IlertTest->new(fake => $fake, workers => 1, conf => conf(''),
+        files => { 'ops.key' => $KEY }, main => 'worker_shutdown_timeout 1s;');
+    $n->start;
+
+    for my $how ('reload', 'QUIT', 'gone') {
+        $fake->reset;
+        $fake->rule(hang => 1);
+        my @h = map { $n->start_post('/kapacitor', body(), timeout => 15,
+                      $how eq 'gone' ? (abort => -1) : ()) } 1 .. 5;
+        ok($fake->wait_requests(5), "$how: under way");
+
+        my $begun = time();
+        my ($old) = $n->workers;
+        $how eq 'reload' ? $n->reload : kill 'QUIT', $n->master;
+
+        my @r = $n->finish(@h);
+        is(scalar(grep { $_->{status} == 0 || $_->{status} == 502 } @r), 5,
+           'answered or closed');
+        cmp_ok(time() - $begun, '<', 4, 'in time');
+
+        ok(wait_until(sub { !-e "/proc/$old" || !$n->running }, 5), 'left');
+        my $time = time() - $begun;
+        cmp_ok($time, '<', 4, 'soon');
+        cmp_ok($time, '>', 0.8, 'but not at once');
+
+        wait_until(sub { !$n->running }, 5), $n->start if $how eq 'QUIT';
+    }
+};
+
+subtest 'TERM and KILL' => sub {
+    $fake->reset;
+    $fake->rule(hang => 1, times => 10);
+    my @h = map { $t->start_post('/kapacitor', body()) } 1 .. 5;
+    ok($fake->wait_requests(5), 'under way');
+    $t->stop('TERM');
+    is(scalar(grep { $_->{status} == 0 } $t->finish(@h)), 5,
+       'TERM: no answer is a good one');
+
+    $t->start;
+    @h = map { $t->start_post('/kapacitor', body()) } 1 .. 5;
+    ok($fake->wait_requests(10), 'under way again');
+    $t->kill_worker('KILL', $_) for $t->workers;
+    is(scalar(grep { $_->{status} == 0 } $t->finish(@h)), 5, 'KILL: as well');
+
+    is($t->post('/kapacitor', body())->{status}, 202, 'successors serve')
+        for 1 .. 5;
+};
+
+subtest 'a new key' => sub {
+    $fake->reset;
+    is($t->post('/kapacitor', body())->{status}, 202);
+    is($fake->request(-1)->{key}, $KEY, 'the old one');
+
+    $fake->rule(delay => 0.7, times => 1);
+    my $slow = $t->start_post('/kapacitor', body());
+    $fake->wait_requests(2);
+    $t->write_file('ops.key', " $NEW\r\n");
+    is($t->post('/kapacitor', body())->{status}, 202);
+    is($fake->request(-1)->{key}, $KEY, 'until the reload');
+
+    $t->reload;
+    is($t->post('/kapacitor', body())->{status}, 202) for 1 .. 4;
+    is($fake->request($_)->{key}, $NEW, 'the new one') for 3 .. 6;
+    is(($t->finish($slow))[0]{status}, 202, 'and the one under way');
+
+    $t->write_file('ops.key', "two words\n");
+    like(($t->reload(fail => 1))[0], qr/integration_key_file/,
+         'a bad one is refused');
+    is($t->post('/kapacitor', body())->{status}, 202);
+    is($fake->request(-1)->{key}, $NEW, 'the last good one stays');
+    $t->write_file('ops.key', $KEY);
+};
+
+subtest 'logs are opened again' => sub {
+    my $old = $t->path('error.log');
+    rename $old, "$old.1" or die;
+    kill 'USR1', $t->master;
+    ok(wait_until(sub { -e $old }, 3));
+    $fake->reset;
+    ok(wait_until(sub {
+        $t->post('/kapacitor', body());
+        return $t->grep_log(qr/ilert answered 202/);
+    }, 3), 'lines of deliveries are in the new one');
+};
+
+subtest 'no growth' => sub {
+    my $quiet = IlertFake->start(keys => { $KEY => 'api' }, bodies => 0);
+    my $n = IlertTest->new(fake => $quiet, workers => 1, log_level => 'error',
+        files => { 'ops.key' => $KEY }, conf => conf('access_log off;'));
+    $n->start;
+
+    my ($pid) = $n->workers;
+    my $body = webhook('01-levels-04-CRITICAL');
+    my $batch = webhook('30-big-batch-01-CRITICAL');
+    my $files = sub { scalar(() = glob "/proc/$pid/fd/*") };
+    my $rss = sub { IlertTest::process_rss($pid) };
+    my $failed = 0;
+
+    my $round = sub {
+        my @r = $n->finish(map { $n->start_post('/kapacitor',
+            $_ % 25 ? $body : $batch, $_ % 10 ? () : (chunked => 900))
+        } 1 .. 50);
+        $failed += grep { $_->{status} != 202 } @r;
+    };
+
+    $round->() for 1 .. 30;
+    my ($rss_before, $files_before) = ($rss->(), $files->());
+
+    $round->() for 1 .. 100;
+    is($failed, 0, 'all were delivered');
+    is($quiet->counts->{events}, 6500);
+
+    SKIP: {
+        skip 'memory under a sanitizer', 1
+            if defined $ENV{ILERT_MODULE} && $ENV{ILERT_MODULE} eq '';
+        cmp_ok($rss->() - $rss_before, '<', 1 << 20, 'memory');
+    }
+
+    # in vain, and with clients that go
+
+    $quiet->rule(status => 500);
+    $round->() for 1 .. 10;
+    $quiet->refuse(all => 1);
+    $round->() for 1 .. 10;
+    $n->finish(map { $n->start_post('/kapacitor', $body, abort => -1) }
+               1 .. 50) for 1 .. 5;
+    $quiet->accept;
+    $quiet->clear_rules;
+    is($n->post('/kapacitor', $body)->{status}, 202, 'still serves');
+
+    SKIP: {
+        skip 'memory under a sanitizer', 1
+            if defined $ENV{ILERT_MODULE} && $ENV{ILERT_MODULE} eq '';
+        cmp_ok($rss->() - $rss_before, '<', 1 << 20, 'memory');
+    }
+
+    ok(wait_until(sub { $files->() <= $files_before }, 3), 'open files');
+    is(($n->workers)[0], $pid, 'the same worker');
+
+    my $status = $n->get('/status')->{body};
+    like($status, qr/^Active connections: 1 $/m, 'stub_status');
+    like($status, qr/^Reading: 0 Writing: 1 Waiting: 0 $/m);
+};
+
+done();
