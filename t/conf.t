@@ -137,7 +137,7 @@ subtest 'sources' => sub {
          "$ROOT/$KAP", "$API endpoint default", "''")
     {
         bad(source("integration_key $OTHER;\n$_;"),
-            qr/^\[emerg\] unknown directive in "ilert_source" "ops".* in F:3$/);
+            qr/^\[emerg\] unknown directive in "ilert_source" "ops".* F:3$/);
     }
 
     bad(source("integration_key $API;\nserver { x; }"),
@@ -166,8 +166,8 @@ subtest 'sources' => sub {
     for my $one (sort keys %first) {
         for my $two (sort keys %first) {
             bad(source("$one $first{$one};\n$two $first{$two};"),
-                "\"$two\" directive is duplicate, \"ilert_source\" \"ops\" has "
-                . 'a key already in F:3');
+                "\"$two\" directive is duplicate, \"ilert_source\" \"ops\" "
+                . 'has a key already in F:3');
         }
     }
 };
@@ -360,8 +360,8 @@ subtest 'locations' => sub {
     bad(server($END . "location /k {\nilert_kapacitor ops; }"), 'unknown '
         . "source \"ops\" in \"ilert_kapacitor\" in F:4, $allowed");
 
-    my $many = join "\n", map { "ilert_source name$_ { integration_key $API; }" }
-               1 .. 200;
+    my $many = join "\n", map {
+        "ilert_source name$_ { integration_key $API; }" } 1 .. 200;
     bad($many . server($END . "location /k { ilert_kapacitor none; }"),
         qr/^\[emerg\] unknown source "none" .* "name1", "name2", /);
 
@@ -705,7 +705,8 @@ subtest 'no source' => sub {
         . qq("name":"m","tags":{"host":"$json"},"columns":["time"],)
         . '"values":[["2026-03-01T08:16:10Z"]]}]}}');
     is($r->{status}, 422, 'a tag as it comes');
-    like($r->{json}{error}, qr/no source "a\x{e4}"\\  x+"$/, 'is cut, one line');
+    like($r->{json}{error}, qr/no source "a\x{e4}"\\  x+"$/,
+         'is cut, one line');
     cmp_ok(length $r->{json}{error}, '<', 120);
 
     is($n->post('/chosen?source=none', '{')->{status}, 400,

@@ -51,6 +51,8 @@ for my $file (@files) {
     my $answer = $t->post('/kapacitor', $body);
 
     like($answer->{status}, qr/^(?:202|400|422)$/, "$name is answered");
+    unlike($answer->{json}{error} // '', qr/[\x00-\x1f\x7f]/,
+        'in one line');
 }
 
 is_deeply([$t->workers], [$worker], 'the worker lives');

@@ -193,7 +193,8 @@ subtest 'troubles' => sub {
         [ { status => 404, body => "no $KEY here" }, 502 ],
         [ { status => 404, body => qq({"message":"no $KEY here"}) }, 502 ],
         [ { status => 301, headers => [
-            Location => $fake->url . "/api/v1/events/kapacitor/$KEY" ] }, 502 ],
+            Location => $fake->url . "/api/v1/events/kapacitor/$KEY" ] },
+          502 ],
         [ { status => 429 }, 503 ],
         [ { status => 500, huge => 300_000 }, 502 ],
         [ { status => 202, huge => 300_000 }, 202 ],

@@ -249,7 +249,8 @@ subtest 'answers' => sub {
         my $reason = $body eq '' ? '' : $body eq 'text' ? ': text'
                      : ': who is it?';
         answer($t->post('/kapacitor', $CRITICAL), $code,
-            { status => 'rejected', error => "ilert answered $status$reason" });
+            { status => 'rejected',
+              error => "ilert answered $status$reason" });
     }
 
     # kept connections are not kept

@@ -200,7 +200,7 @@ under("endless $_->[0]", { status => $_->[0], endless => 1 }, $_->[1],
 subtest 'chatty' => sub {
     $fake->reset;
     my $open = $fake->counts->{open};
-    $fake->rule(status => 202, body => 'x' x 9000, drip => 0.01);
+    $fake->rule(status => 202, body => 'x' x 9000, drip => 0.003);
 
     my $begun = time();
     my @r = $t->finish(map { $t->start_post($_, $CRITICAL, timeout => 15) }

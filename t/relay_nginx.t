@@ -23,6 +23,15 @@ my $refused = '127.0.0.1:' . IlertFake::free_port();
 
 my $PASS = 'proxy_pass http://%%FAKE%%/api/$ilert_path;';
 
+# directives of a module that is not in every nginx
+
+my $BUILD = do { my $binary = IlertTest::binary(); `'$binary' -V 2>&1` };
+
+sub of {
+    my ($module, $directives) = @_;
+    return $BUILD =~ /--with-http_${module}_module/ ? $directives : '';
+}
+
 # endpoint => what is in its location
 
 my %ENDPOINT = (
@@ -57,18 +66,19 @@ my %ENDPOINT = (
     if_set => "set \$x 1; if (\$x) { set \$x 2; } $PASS
         proxy_set_header X-Set \$x;",
 
-    auth => "$PASS auth_request /auth;",
+    auth => $PASS . of(auth_request => 'auth_request /auth;'),
     basic => "$PASS auth_basic x; auth_basic_user_file %%DIR%%/none;",
     mirror => "$PASS mirror /mirror;",
     limited => "$PASS limit_req zone=limited;",
     delayed => "$PASS limit_req zone=delayed burst=20;",
     limit_conn => "$PASS limit_conn conn 1;",
-    addition => "$PASS add_before_body /made; add_after_body /made;
-        addition_types *;",
-    filters => "$PASS gzip on; gzip_types *; gzip_min_length 1; gunzip on;
-        sub_filter a b; sub_filter_types *; sub_filter_once off;
+    addition => $PASS . of(addition => 'add_before_body /made;
+        add_after_body /made; addition_types *;'),
+    filters => "$PASS gzip on; gzip_types *; gzip_min_length 1;
         expires 1h; add_header X-A b always; charset utf-8;
-        etag on; chunked_transfer_encoding on; postpone_output 10000;",
+        etag on; chunked_transfer_encoding on; postpone_output 10000;"
+        . of(gunzip => 'gunzip on;')
+        . of(sub => 'sub_filter a b; sub_filter_types *;'),
     rate => "$PASS limit_rate 100;",
     stored => "$PASS proxy_store %%DIR%%/stored;",
     cached => "$PASS proxy_cache c; proxy_cache_methods GET HEAD POST;
@@ -76,7 +86,7 @@ my %ENDPOINT = (
         proxy_ignore_headers Cache-Control Expires;",
     logged => "$PASS log_subrequest on; access_log %%DIR%%/endpoint.log;",
     no_log => "$PASS error_log %%DIR%%/endpoint.error.log info;",
-    slice => "$PASS slice 1k;",
+    slice => $PASS . of(slice => 'slice 1k;'),
     buffers => "$PASS proxy_buffering off; proxy_request_buffering off;",
     body_file => "$PASS client_body_in_file_only on;",
     small => "$PASS client_max_body_size 1; client_body_buffer_size 1;",

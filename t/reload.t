@@ -131,9 +131,7 @@ subtest 'reload with a delivery under way' => sub {
 };
 
 subtest 'QUIT with a delivery under way' => sub {
-    for my $rule ({ delay => 1 }, { delay => 1, status => 500 },
-                  { delay => 1, reset => 'after' })
-    {
+    for my $rule ({ delay => 1 }, { delay => 1, status => 500 }) {
         $fake->reset;
         $fake->rule(%$rule);
         my @h = map { $t->start_post('/kapacitor', body()) } 1 .. 10;

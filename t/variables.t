@@ -19,7 +19,9 @@ use IlertTest;
 
 my $KEY = 'il1api5ec4e7a01';
 my $KAP = 'il1kap5ec4e7b01';
+my $OTHER = 'il1api5ec4e7a02';
 my $fake = IlertFake->start(keys => { $KEY => 'api', $KAP => 'kapacitor' });
+my $second = IlertFake->start(keys => { $OTHER => 'api' });
 
 my @KAPACITOR = qw(id message details time duration level previous_level
                    recoverable name task group server);
@@ -42,10 +44,18 @@ my @ENDPOINT = (map({ "ilert_$_" } @ILERT), map({ "kapacitor_$_" } @KAPACITOR),
 my $headers = join "\n", map {
     my $name = s/_/-/gr; qq(proxy_set_header X-$name "<\$$_>";) } @ENDPOINT;
 
-my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
+my $t = IlertTest->new(fake => [ $fake, $second ], workers => 1,
+    conf => <<"CONF")->start;
     log_format all escape=json '$format';
     log_format plain '\$kapacitor_id \$kapacitor_tag_none \$ilert_source';
     access_log %%DIR%%/access.log all;
+    access_log %%DIR%%/bad.log plain if=\$bad;
+
+    map \$ilert_result \$bad {
+        UNAVAILABLE 1;
+        REJECTED    1;
+        default     0;
+    }
 
     ilert_source ops { integration_key $KEY; }
     ilert_source blue { integration_key $KEY; }
@@ -72,6 +82,18 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
         default  off;
     }
 
+    # in the endpoint's location, by its own
+
+    ilert_source other { integration_key $OTHER; endpoint chosen; }
+    ilert_source first { integration_key $KEY; endpoint chosen; }
+
+    map \$ilert_source \$upstream {
+        other   %%FAKE_1%%;
+        default %%FAKE_0%%;
+    }
+
+    ilert_max_body_size 200k;
+
     server {
         listen 127.0.0.1:%%PORT_0%%;
         set \$early "";
@@ -85,6 +107,11 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
         location = /team { ilert_kapacitor \$team; }
         location = /field { ilert_kapacitor \$by_field; }
         location = /native { ilert_kapacitor native; }
+        location = /tag { ilert_kapacitor \$kapacitor_tag_team; }
+        location = /joined {
+            ilert_kapacitor o\${kapacitor_tag_first}\$kapacitor_tag_rest;
+        }
+        location = /client { ilert_kapacitor \$arg_source; }
         location = /off { ilert_kapacitor off; }
         location = /other { return 200 "\$kapacitor_id\$ilert_result"; }
         location = /plain {
@@ -96,7 +123,16 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             internal;
             ilert_endpoint;
             proxy_pass http://%%FAKE%%/api/\$ilert_path;
+            proxy_read_timeout 1s;
             $headers
+        }
+
+        location /chosen/ {
+            internal;
+            ilert_endpoint chosen;
+            proxy_pass http://\$upstream/api/\$ilert_path;
+            proxy_set_header X-Mapped \$mapped;
+            proxy_set_header X-Team \$team;
         }
     }
 CONF
@@ -215,7 +251,25 @@ subtest 'results' => sub {
     $fake->rule(reset => 'after', times => 1);
     is(logged('/ops', $body)->{ilert_result}, 'UNAVAILABLE', 'no answer');
 
+    $fake->rule(hang => 1, times => 1);
+    is(logged('/ops', $body)->{ilert_result}, 'UNAVAILABLE', 'too late');
+
+    my $got = logged('/client', $body);
+    is($got->{ilert_result}, 'REJECTED', 'no source');
+    is($got->{kapacitor_level}, 'CRITICAL', 'the webhook is known');
+    is(logged('/ops', 'x' x 300_000)->{ilert_result}, undef, 'too large');
+
     my $before = length $t->access_log;
+    is($t->get('/ops')->{status}, 405);
+    like(substr($t->access_log, $before), qr/"ilert_result":"REJECTED"/,
+         'GET');
+
+    # if= of access_log: three were rejected before, four not available
+
+    is(scalar(() = $t->read_file('bad.log') =~ /\n/g), 8,
+       'a log of what was not taken');
+
+    $before = length $t->access_log;
     is($t->get('/other')->{body}, '', 'nothing elsewhere');
     like(substr($t->access_log, $before), qr/"ilert_result":""/);
 
@@ -239,6 +293,10 @@ subtest 'names of tags and fields' => sub {
                        dup => 8 }, 'tags');
     is($got->{field_x_y}, 1, 'the first of several');
     is($got->{field_dup}, 3);
+
+    $got = logged('/ops', '{"id":"a","level":"OK",'
+        . series('{}', '["time","x.y","x y"]', qq(["$NOW",null,1])) . '}');
+    is($got->{field_x_y}, undef, 'the first, even if it is null');
 };
 
 subtest 'values' => sub {
@@ -257,7 +315,7 @@ subtest 'values' => sub {
     is($got->{field_f}, 'false');
     is($got->{field_big}, '9223372036854775807', '64 bits');
     is($got->{field_e}, '1e+21');
-    is($got->{field_u}, 'null', 'null');
+    is($got->{field_u}, undef, 'null is no value');
     is($got->{field_nul}, "x\x{fffd}y", 'NUL');
     is($got->{field_value}, '123456789012345678901234567890.5');
     is($got->{kapacitor_duration}, '-5', 'a negative duration');
@@ -335,6 +393,115 @@ subtest 'maps' => sub {
     }
 };
 
+sub of_team {
+    my (%tags) = @_;
+
+    return '{"id":"a","level":"OK",'
+           . series(JSON::PP->new->encode(\%tags), '["time"]', qq(["$NOW"]))
+           . '}';
+}
+
+subtest 'sources by variables' => sub {
+    for (
+        [ '/tag', { team => 'ops' }, 'ops' ],
+        [ '/tag', { Team => 'other' }, 'other' ],
+        [ '/tag', { team => 'off' }, undef ],
+        [ '/joined', { first => 'p', rest => 's' }, 'ops' ],
+        [ '/joined', { first => 'ther' }, 'other' ],
+        [ '/joined', { rest => 'ff' }, undef ],
+        [ '/client?source=first', {}, 'first' ],
+        [ '/client?source=other', {}, 'other' ],
+    ) {
+        my ($uri, $tags, $source) = @$_;
+        $_->reset for $fake, $second;
+
+        my $got = logged($uri, of_team(%$tags));
+        is($got->{ilert_source}, $source, "$uri, @{[%$tags]}");
+        is($got->{ilert_result}, $source ? 'DELIVERED' : 'IGNORED');
+        is_deeply([ map { $_->{key} } $fake->requests, $second->requests ],
+                  [ !$source ? () : $source eq 'other' ? $OTHER : $KEY ],
+                  'where it went');
+    }
+
+    my $n = $fake->counts->{requests} + $second->counts->{requests};
+
+    for (
+        [ '/tag', { team => 'OPS' }, 'no source "OPS"' ],
+        [ '/tag', { team => 'ops ' }, 'no source "ops "' ],
+        [ '/tag', { team => "ops\n" }, 'no source "ops "' ],
+        [ '/tag', { team => 'ö"\\' }, 'no source "ö"\\"' ],
+        [ '/tag', {}, 'no source, the value is empty' ],
+        [ '/joined', {}, 'no source "o"' ],
+        [ '/client', { team => 'ops' }, 'no source, the value is empty' ],
+    ) {
+        my ($uri, $tags, $error) = @$_;
+        my $r = $t->post($uri, encode('UTF-8', of_team(%$tags)));
+
+        is($r->{status}, 422, "$uri, $error");
+        is($r->{json}{error}, "ilert_kapacitor: $error");
+    }
+
+    my $r = $t->post('/tag', encode('UTF-8', of_team(team => 'ö' x 1000)));
+    is($r->{status}, 422);
+    like($r->{json}{error}, qr/no source "ö{20,64}"$/, 'a long name is cut');
+
+    is($fake->counts->{requests} + $second->counts->{requests}, $n,
+       'nothing was sent');
+};
+
+# A map of the webhook's location does not know the webhook in the endpoint's,
+# and is worked out anew there.
+
+subtest 'maps in the endpoint' => sub {
+    for (['first', $fake], ['other', $second]) {
+        my ($source, $to) = @$_;
+        $_->reset for $fake, $second;
+
+        my $r = $t->post("/client?source=$source", of_team(team => 'nobody'));
+        is($r->{status}, 202, $source);
+        is($to->counts->{requests}, 1, 'the upstream of its source');
+        is($to->request(0)->{header}{'x-team'}, 'ops', 'of no team');
+        is($to->request(0)->{header}{'x-mapped'}, 'quiet', 'of no level');
+    }
+};
+
+subtest 'many at once' => sub {
+    $fake->reset;
+    $fake->rule(delay => 0.3);
+    my $before = length $t->access_log;
+
+    my @handles = map {
+        my $level = $_ % 2 ? 'OK' : 'INFO';
+        $t->start_post('/ops', qq({"id":"key $_","level":"$level",)
+                               . qq("message":"message $_"}))
+    } 1 .. 20;
+    my @answers = $t->finish(@handles);
+
+    ok(wait_until(sub { 20 == (substr($t->access_log, $before) =~ tr/\n//) },
+                  5), 'all are logged');
+    my %line = map { my $all = JSON::PP->new->utf8->decode($_);
+                     ($all->{kapacitor_id} => $all) }
+               split /\n/, substr $t->access_log, $before;
+    my %got = map { $_->{alert_key} => $_->{header} } $fake->requests;
+
+    for my $n (1 .. 20) {
+        my $id = $answers[$n - 1]{json}{event};
+        my $type = $n % 2 ? 'RESOLVE' : 'ALERT';
+
+        is_deeply([ @{$line{"key $n"}}{map { "ilert_$_" }
+                        qw(event_id event_type alert_key)},
+                    $line{"key $n"}{kapacitor_message} ],
+                  [ $id, $type, "key $n", "message $n" ],
+                  "webhook $n: its own in the log");
+        is_deeply([ @{$got{"key $n"}}{map { "x-ilert-$_" }
+                        qw(event-id event-type alert-key)} ],
+                  [ "<$id>", "<$type>", "<key $n>" ], 'and in the endpoint');
+    }
+
+    cmp_ok(scalar(grep { $_->{inflight} > 5 } $fake->requests), '>', 5,
+           'they were at once');
+};
+
 subtest 'in the endpoint' => sub {
     for (
         [ '/ops', 'ops', 'events', 'ALERT', '01-levels-04-CRITICAL' ],
@@ -346,7 +513,8 @@ subtest 'in the endpoint' => sub {
         $fake->reset;
         my $id = $t->post($uri, webhook($name))->{json}{event};
 
-        my %got = map { $_->[0] =~ /^x-(.*)/i ? ($1 =~ s/-/_/gr => $_->[1]) : () }
+        my %got = map { $_->[0] =~ /^x-(.*)/i
+                            ? ($1 =~ s/-/_/gr => $_->[1]) : () }
                   @{$fake->request(0)->{headers}};
         my %expected = (map({ $_ => '<>' } @ENDPOINT),
             ilert_source => "<$source>", ilert_path => "<$path>",
@@ -355,5 +523,8 @@ subtest 'in the endpoint' => sub {
         is_deeply(\%got, \%expected, "$source, $type");
     }
 };
+
+is_deeply([ map { $_->errors } $fake, $second ], [],
+          'no fault of a request');
 
 done();

@@ -52,6 +52,7 @@ sub start {
     };
 
     $self->{port} = _bind($server, $opt{port} || 0);
+    close delete $server->{socket} if $server->{mode} eq 'down';
 
     socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC)
         or die "socketpair: $!";

@@ -291,7 +291,9 @@ sub disconnect {
 
     setsockopt($socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0)) if $reset;
 
-    if ($c->{tls}) {
+    # after a failed handshake it is a plain socket again
+
+    if ($c->{tls} && $socket->isa('IO::Socket::SSL')) {
         $socket->close(SSL_no_shutdown => $reset ? 1 : 0);
         return;
     }
