@@ -353,6 +353,8 @@ ngx_http_ilert_choose_source(ngx_http_request_t *r,
                              len, name.data)
                  - p;
 
+    ngx_http_ilert_text_line(error);
+
     return NGX_DECLINED;
 }
 
@@ -396,18 +398,9 @@ static ngx_int_t
 ngx_http_ilert_reject(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *error)
 {
-    size_t                 i;
     ngx_http_ilert_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
-
-    /* names that are quoted come from outside: it stays one line */
-
-    for (i = 0; i < error->len; i++) {
-        if (error->data[i] < ' ') {
-            error->data[i] = ' ';
-        }
-    }
 
     if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
         ngx_str_set(&ctx->result, "REJECTED");

@@ -1137,5 +1137,7 @@ ngx_http_ilert_kapacitor_error(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
     ctx->error->len = p - ctx->error->data;
 
+    ngx_http_ilert_text_line(ctx->error);
+
     return NGX_DECLINED;
 }

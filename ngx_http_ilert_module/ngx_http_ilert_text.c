@@ -416,3 +416,16 @@ ngx_http_ilert_text_trim(ngx_str_t *text)
         text->len--;
     }
 }
+
+
+void
+ngx_http_ilert_text_line(ngx_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] < ' ' || text->data[i] == 0x7f) {
+            text->data[i] = ' ';
+        }
+    }
+}

@@ -58,4 +58,8 @@ size_t ngx_http_ilert_text_cut(ngx_str_t *text, size_t max);
 void ngx_http_ilert_text_trim(ngx_str_t *text);
 
 
+/* makes an error that quotes a name from outside one line */
+void ngx_http_ilert_text_line(ngx_str_t *text);
+
+
 #endif /* _NGX_HTTP_ILERT_TEXT_H_INCLUDED_ */
