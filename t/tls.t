@@ -43,7 +43,7 @@ my $ca = $certificate{good}{ca_file};
 # takes connections, and says nothing
 
 my $mute = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 128,
-    ReuseAddr => 1,    LocalPort => IlertFake::free_port()) or die "listen: $@\n";
+    ReuseAddr => 1, LocalPort => IlertFake::free_port()) or die "listen: $@\n";
 
 # renewed is the one whose certificate becomes a good one
 
