@@ -23,27 +23,55 @@
 #define NGX_HTTP_ILERT_EVENT_TAIL      (sizeof(",\"truncated\":true}}") - 1)
 #define NGX_HTTP_ILERT_EVENT_MIN_TEXT  16
 
+/* what customDetails take at most but for tags, if texts are that short */
+
+#define NGX_HTTP_ILERT_EVENT_RESERVE   1152
+
 
 typedef struct {
     ngx_http_ilert_json_writer_t    writer;
     ngx_http_ilert_event_t         *event;
     ngx_http_ilert_webhook_t       *webhook;
+    ngx_http_ilert_mapping_t       *mapping;
     ngx_pool_t                     *pool;
 
     ngx_str_t                       summary;
     ngx_str_t                       details;
-    ngx_str_t                       key;
+
+    ngx_http_ilert_list_t           custom;     /* details, not ours */
+    ngx_uint_t                      ncustom;    /* those that are written */
 
     size_t                          max_text;
     u_char                         *buf;
     size_t                          size;       /* of buf */
 
     unsigned                        drop:1;     /* what does not fit */
-    unsigned                        drop_tags:1;
+    unsigned                        drop_items:1;   /* tags too */
     unsigned                        texts_only:1;
-    unsigned                        key_cut:1;
     unsigned                        truncated:1;
 } ngx_http_ilert_event_ctx_t;
+
+
+/* how a list of the mapping is written */
+
+typedef struct {
+    ngx_str_t                       open;
+    ngx_str_t                       close;
+
+    /* what stands before a value; the first one's is always there */
+    ngx_str_t                       before[NGX_HTTP_ILERT_ITEM_VALUES];
+    ngx_str_t                       after;
+    ngx_uint_t                      whole;  /* so many values are not cut */
+} ngx_http_ilert_event_list_t;
+
+
+/* a member of customDetails: of the webhook */
+
+typedef struct {
+    ngx_str_t                       name;   /* as ,"name": */
+    size_t                          offset;
+    ngx_uint_t                      raw;    /* a number */
+} ngx_http_ilert_event_member_t;
 
 
 /* what the rows of a series have in common, as the first one was written */
@@ -55,20 +83,28 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_ilert_event_fallback_key(
-    ngx_http_ilert_series_t *series, ngx_str_t *key, ngx_pool_t *pool);
+    ngx_http_ilert_webhook_t *wh, ngx_str_t *key, ngx_str_t *error,
+    ngx_pool_t *pool);
 static ngx_int_t ngx_http_ilert_event_summary(ngx_http_ilert_event_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_event_details(ngx_http_ilert_event_ctx_t *ctx);
-static ngx_int_t ngx_http_ilert_event_key(ngx_http_ilert_event_ctx_t *ctx,
+static ngx_int_t ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev,
+    size_t max_size, ngx_pool_t *pool);
+static size_t ngx_http_ilert_event_guess(ngx_http_ilert_event_ctx_t *ctx,
     size_t max_size);
 static ngx_int_t ngx_http_ilert_event_cut(ngx_http_ilert_event_ctx_t *ctx,
     size_t max_size);
 static ngx_int_t ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx,
     size_t size);
 static void ngx_http_ilert_event_head(ngx_http_ilert_event_ctx_t *ctx);
+static void ngx_http_ilert_event_lists(ngx_http_ilert_event_ctx_t *ctx);
+static ngx_uint_t ngx_http_ilert_event_list(ngx_http_ilert_event_ctx_t *ctx,
+    ngx_uint_t n);
+static void ngx_http_ilert_event_item(ngx_http_ilert_event_ctx_t *ctx,
+    ngx_http_ilert_event_list_t *form, ngx_http_ilert_item_t *item);
 static void ngx_http_ilert_event_texts(ngx_http_ilert_event_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_event_data(ngx_http_ilert_event_ctx_t *ctx);
-static void ngx_http_ilert_event_text(ngx_http_ilert_event_ctx_t *ctx,
-    const char *name, ngx_str_t *value);
+static ngx_uint_t ngx_http_ilert_event_begin(ngx_http_ilert_event_ctx_t *ctx,
+    ngx_str_t *name);
 static void ngx_http_ilert_event_string(ngx_http_ilert_event_ctx_t *ctx,
     ngx_str_t *value);
 static void ngx_http_ilert_event_tags(ngx_http_ilert_event_ctx_t *ctx,
@@ -93,6 +129,7 @@ static ngx_uint_t ngx_http_ilert_event_left_out(
 
 
 ngx_str_t  ngx_http_ilert_types[] = {
+    ngx_null_string,
     ngx_string("ALERT"),
     ngx_string("RESOLVE"),
     ngx_string("ACCEPT"),
@@ -100,25 +137,146 @@ ngx_str_t  ngx_http_ilert_types[] = {
 };
 
 
-ngx_int_t
-ngx_http_ilert_event_init(ngx_http_ilert_event_t *ev,
-    ngx_http_ilert_webhook_t *wh, ngx_str_t *error, ngx_pool_t *pool)
+/* by ngx_http_ilert_mapping_e, from NGX_HTTP_ILERT_LABELS on */
+
+static ngx_http_ilert_event_list_t  ngx_http_ilert_event_list_forms[] = {
+
+    { ngx_string(",\"labels\":{"), ngx_string("}"),
+      { ngx_string(""), ngx_string(":"), ngx_string("") },
+      ngx_string(""), 0 },
+
+    { ngx_string(",\"links\":["), ngx_string("]"),
+      { ngx_string("{\"href\":"), ngx_string(",\"text\":"),
+        ngx_string("") },
+      ngx_string("}"), 1 },
+
+    { ngx_string(",\"images\":["), ngx_string("]"),
+      { ngx_string("{\"src\":"), ngx_string(",\"href\":"),
+        ngx_string(",\"alt\":") },
+      ngx_string("}"), 2 },
+
+    { ngx_string(",\"services\":["), ngx_string("]"),
+      { ngx_string("{\"alias\":"), ngx_string(""), ngx_string("") },
+      ngx_string("}"), 1 },
+
+    { ngx_string(",\"comments\":["), ngx_string("]"),
+      { ngx_string("{\"creator\":\"Kapacitor\",\"content\":"),
+        ngx_string(""), ngx_string("") },
+      ngx_string("}"), 0 },
+
+    /* among the members of customDetails */
+
+    { ngx_string(""), ngx_string(""),
+      { ngx_string(""), ngx_string(":"), ngx_string("") },
+      ngx_string(""), 0 }
+};
+
+
+/* those that are always there, if they are known */
+
+static ngx_http_ilert_event_member_t  ngx_http_ilert_event_members[] = {
+
+    { ngx_string(",\"id\":"),
+      offsetof(ngx_http_ilert_webhook_t, id), 0 },
+
+    { ngx_string(",\"level\":"),
+      offsetof(ngx_http_ilert_webhook_t, level_name), 0 },
+
+    { ngx_string(",\"previousLevel\":"),
+      offsetof(ngx_http_ilert_webhook_t, previous_level), 0 },
+
+    { ngx_string(",\"time\":"),
+      offsetof(ngx_http_ilert_webhook_t, time), 0 },
+
+    { ngx_string(",\"duration\":"),
+      offsetof(ngx_http_ilert_webhook_t, duration), 1 },
+
+    { ngx_string(",\"message\":"),
+      offsetof(ngx_http_ilert_webhook_t, message), 0 },
+
+    { ngx_string(",\"measurement\":"),
+      offsetof(ngx_http_ilert_webhook_t, name), 0 },
+
+    { ngx_string(",\"task\":"),
+      offsetof(ngx_http_ilert_webhook_t, task), 0 },
+
+    { ngx_string(",\"group\":"),
+      offsetof(ngx_http_ilert_webhook_t, group), 0 },
+
+    { ngx_string(",\"server\":"),
+      offsetof(ngx_http_ilert_webhook_t, server), 0 },
+
+    { ngx_null_string, 0, 0 }
+};
+
+static ngx_str_t  ngx_http_ilert_event_tags_name = ngx_string(",\"tags\":");
+static ngx_str_t  ngx_http_ilert_event_fields_name =
+    ngx_string(",\"fields\":");
+static ngx_str_t  ngx_http_ilert_event_rows_name = ngx_string(",\"rows\":");
+static ngx_str_t  ngx_http_ilert_event_truncated_name =
+    ngx_string(",\"truncated\":");
+
+
+void
+ngx_http_ilert_event_type(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_webhook_t *wh, ngx_str_t *name)
 {
-    ngx_str_t                 key;
-    ngx_http_ilert_series_t  *series;
+    ngx_uint_t  i;
+
+    for (i = NGX_HTTP_ILERT_ALERT; i <= NGX_HTTP_ILERT_COMMENT; i++) {
+        if (ngx_http_ilert_types[i].len == name->len
+            && ngx_memcmp(ngx_http_ilert_types[i].data, name->data, name->len)
+               == 0)
+        {
+            ev->type = i;
+            return;
+        }
+    }
 
     ev->type = (wh->level == NGX_HTTP_ILERT_OK) ? NGX_HTTP_ILERT_RESOLVE
                                                 : NGX_HTTP_ILERT_ALERT;
+}
 
-    /* ilert trims keys: one of white space would be none */
 
-    key = wh->id;
-    ngx_http_ilert_text_trim(&key);
+ngx_int_t
+ngx_http_ilert_event_key(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_webhook_t *wh, ngx_str_t *key, size_t max_size,
+    ngx_str_t *error, ngx_pool_t *pool)
+{
+    ngx_int_t  rc;
 
-    if (key.len) {
+    rc = NGX_OK;
+
+    if (!ngx_http_ilert_text_blank(key)) {
+        ev->alert_key = *key;
+
+    } else if (!ngx_http_ilert_text_blank(&wh->id)) {
         ev->alert_key = wh->id;
-        return NGX_OK;
+
+    } else {
+        rc = ngx_http_ilert_event_fallback_key(wh, &ev->alert_key, error,
+                                               pool);
     }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_ilert_event_cut_key(ev, max_size, pool);
+}
+
+
+/* name{tag=value,tag=value} */
+
+static ngx_int_t
+ngx_http_ilert_event_fallback_key(ngx_http_ilert_webhook_t *wh,
+    ngx_str_t *key, ngx_str_t *error, ngx_pool_t *pool)
+{
+    u_char                   *p, open;
+    size_t                    len;
+    ngx_uint_t                i;
+    ngx_keyval_t             *tag;
+    ngx_http_ilert_series_t  *series;
 
     if (wh->series.nelts == 0) {
         ngx_str_set(error, "id: empty, and no series to make an alert key of");
@@ -127,29 +285,11 @@ ngx_http_ilert_event_init(ngx_http_ilert_event_t *ev,
 
     series = wh->series.elts;
 
-    key = series->name;
-    ngx_http_ilert_text_trim(&key);
-
-    if (key.len == 0 && series->tags.nelts == 0) {
+    if (ngx_http_ilert_text_blank(&series->name) && series->tags.nelts == 0) {
         ngx_str_set(error, "id: empty, and data.series[0] has neither "
                            "a name nor tags to make an alert key of");
         return NGX_DECLINED;
     }
-
-    return ngx_http_ilert_event_fallback_key(series, &ev->alert_key, pool);
-}
-
-
-/* name{tag=value,tag=value} */
-
-static ngx_int_t
-ngx_http_ilert_event_fallback_key(ngx_http_ilert_series_t *series,
-    ngx_str_t *key, ngx_pool_t *pool)
-{
-    u_char        *p, open;
-    size_t         len;
-    ngx_uint_t     i;
-    ngx_keyval_t  *tag;
 
     tag = series->tags.elts;
     len = series->name.len + sizeof("{}") - 1;
@@ -193,9 +333,56 @@ ngx_http_ilert_event_fallback_key(ngx_http_ilert_series_t *series,
 }
 
 
+/*
+ * A key that would take more than half of the event is cut, but must stay
+ * the same for all events of the alert, and another alert's must not become
+ * the same: its end is replaced by a digest of the whole.
+ */
+
+static ngx_int_t
+ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev, size_t max_size,
+    ngx_pool_t *pool)
+{
+    u_char     *p, digest[16];
+    size_t      len;
+    ngx_md5_t   md5;
+    ngx_str_t  *key;
+
+    key = &ev->alert_key;
+    len = key->len + ngx_escape_json(NULL, key->data, key->len);
+
+    if (len <= max_size / 2) {
+        return NGX_OK;
+    }
+
+    /* at most six bytes for one, if all were control characters */
+
+    len = ngx_http_ilert_text_cut(key, max_size / 16);
+
+    p = ngx_pnalloc(pool, len + 1 + 2 * sizeof(digest));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_md5_init(&md5);
+    ngx_md5_update(&md5, key->data, key->len);
+    ngx_md5_final(digest, &md5);
+
+    key->len = ngx_hex_dump(ngx_sprintf(p, "%*s#", len, key->data), digest,
+                            sizeof(digest))
+               - p;
+    key->data = p;
+
+    ev->key_cut = 1;
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
-    ngx_http_ilert_webhook_t *wh, size_t max_size, ngx_pool_t *pool)
+    ngx_http_ilert_webhook_t *wh, ngx_http_ilert_mapping_t *mapping,
+    size_t max_size, ngx_pool_t *pool)
 {
     size_t                       size;
     ngx_int_t                    rc;
@@ -205,30 +392,17 @@ ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
 
     ctx.event = ev;
     ctx.webhook = wh;
+    ctx.mapping = mapping;
     ctx.pool = pool;
     ctx.max_text = max_size;
 
     if (ngx_http_ilert_event_summary(&ctx) != NGX_OK
-        || ngx_http_ilert_event_details(&ctx) != NGX_OK
-        || ngx_http_ilert_event_key(&ctx, max_size) != NGX_OK)
+        || ngx_http_ilert_event_details(&ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    /* a guess that holds for an alert on a single point */
-
-    size = 1024 + 2 * (ctx.summary.len + ctx.details.len + ctx.key.len
-                       + wh->id.len + wh->message.len);
-
-    if (wh->trigger) {
-        size += 64 * (wh->trigger->columns.nelts + wh->trigger->tags.nelts);
-    }
-
-    if (wh->series.nelts > 1 || (wh->trigger && wh->trigger->nrows > 1)
-        || size > max_size)
-    {
-        size = max_size;
-    }
+    size = ngx_http_ilert_event_guess(&ctx, max_size);
 
     rc = ngx_http_ilert_event_write(&ctx, size);
 
@@ -249,7 +423,51 @@ ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
 }
 
 
-/* the longest texts that fit; of tags, only if the shortest do not */
+/* a size that does for an alert on a single point */
+
+static size_t
+ngx_http_ilert_event_guess(ngx_http_ilert_event_ctx_t *ctx, size_t max_size)
+{
+    size_t                     size;
+    ngx_uint_t                 i, k;
+    ngx_http_ilert_list_t     *list;
+    ngx_http_ilert_item_t     *item;
+    ngx_http_ilert_webhook_t  *wh;
+
+    wh = ctx->webhook;
+
+    if (wh->series.nelts > 1 || (wh->trigger && wh->trigger->nrows > 1)) {
+        return max_size;
+    }
+
+    size = ctx->summary.len + ctx->details.len + ctx->event->alert_key.len
+           + wh->id.len + wh->message.len
+           + ctx->mapping->values[NGX_HTTP_ILERT_ROUTING_KEY].len;
+
+    for (i = 0; i < NGX_HTTP_ILERT_MAPPING_LISTS; i++) {
+        list = &ctx->mapping->lists[i];
+
+        for (k = 0; k < list->nitems; k++) {
+            item = &list->items[k];
+            size += 24 + item->values[0].len + item->values[1].len
+                    + item->values[2].len;
+        }
+    }
+
+    size = 1024 + 2 * size;
+
+    if (wh->trigger) {
+        size += 64 * (wh->trigger->columns.nelts + wh->trigger->tags.nelts);
+    }
+
+    return ngx_min(size, max_size);
+}
+
+
+/*
+ * The longest texts that fit; if the shortest do not, as many tags and items
+ * of the mapping as fit.
+ */
 
 static ngx_int_t
 ngx_http_ilert_event_cut(ngx_http_ilert_event_ctx_t *ctx, size_t max_size)
@@ -280,7 +498,7 @@ ngx_http_ilert_event_cut(ngx_http_ilert_event_ctx_t *ctx, size_t max_size)
     }
 
     ctx->max_text = low;
-    ctx->drop_tags = (low == NGX_HTTP_ILERT_EVENT_MIN_TEXT);
+    ctx->drop_items = (low == NGX_HTTP_ILERT_EVENT_MIN_TEXT);
 
     rc = ngx_http_ilert_event_write(ctx, max_size);
 
@@ -298,20 +516,22 @@ static ngx_int_t
 ngx_http_ilert_event_summary(ngx_http_ilert_event_ctx_t *ctx)
 {
     u_char                    *p;
-    ngx_str_t                  id;
     ngx_http_ilert_webhook_t  *wh;
 
     wh = ctx->webhook;
+
+    ctx->summary = ctx->mapping->values[NGX_HTTP_ILERT_SUMMARY];
+
+    if (ctx->summary.len) {
+        return NGX_OK;
+    }
 
     if (wh->message.len) {
         ctx->summary = wh->message;
         return NGX_OK;
     }
 
-    id = wh->id;
-    ngx_http_ilert_text_trim(&id);
-
-    if (id.len == 0) {
+    if (ngx_http_ilert_text_blank(&wh->id)) {
         ctx->summary = wh->level_name;
         return NGX_OK;
     }
@@ -332,7 +552,11 @@ ngx_http_ilert_event_summary(ngx_http_ilert_event_ctx_t *ctx)
 static ngx_int_t
 ngx_http_ilert_event_details(ngx_http_ilert_event_ctx_t *ctx)
 {
-    if (ctx->webhook->details.len == 0 || ctx->webhook->dump) {
+    ctx->details = ctx->mapping->values[NGX_HTTP_ILERT_DETAILS];
+
+    if (ctx->details.len
+        || ctx->webhook->details.len == 0 || ctx->webhook->dump)
+    {
         return NGX_OK;
     }
 
@@ -341,68 +565,16 @@ ngx_http_ilert_event_details(ngx_http_ilert_event_ctx_t *ctx)
 }
 
 
-/*
- * A key that would take more than half of the event is cut, but must stay
- * the same for all events of the alert, and another alert's must not become
- * the same: its end is replaced by a digest of the whole.
- */
-
-static ngx_int_t
-ngx_http_ilert_event_key(ngx_http_ilert_event_ctx_t *ctx, size_t max_size)
-{
-    u_char     *p, digest[16];
-    size_t      len;
-    ngx_md5_t   md5;
-    ngx_str_t  *key;
-
-    key = &ctx->event->alert_key;
-    len = key->len + ngx_escape_json(NULL, key->data, key->len);
-
-    if (len <= max_size / 2) {
-        ctx->key = *key;
-        return NGX_OK;
-    }
-
-    /* at most six bytes for one, if all were control characters */
-
-    len = ngx_http_ilert_text_cut(key, max_size / 16);
-
-    p = ngx_pnalloc(ctx->pool, len + 1 + 2 * sizeof(digest));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_md5_init(&md5);
-    ngx_md5_update(&md5, key->data, key->len);
-    ngx_md5_final(digest, &md5);
-
-    ctx->key.data = p;
-
-    p = ngx_cpymem(p, key->data, len);
-    *p++ = '#';
-    p = ngx_hex_dump(p, digest, sizeof(digest));
-
-    ctx->key.len = p - ctx->key.data;
-
-    /* as ilert will see it */
-
-    *key = ctx->key;
-    ctx->key_cut = 1;
-
-    return NGX_OK;
-}
-
-
 /* NGX_DECLINED: does not fit */
 
 static ngx_int_t
 ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
 {
-    ngx_http_ilert_webhook_t      *wh;
+    ngx_uint_t                     key_cut;
     ngx_http_ilert_json_writer_t  *w;
 
     w = &ctx->writer;
-    wh = ctx->webhook;
+    key_cut = ctx->event->key_cut;
 
     if (ctx->size != size) {
         ctx->buf = ngx_pnalloc(ctx->pool, size);
@@ -414,20 +586,18 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
     }
 
     w->pos = ctx->buf;
-    w->last = ctx->buf + size - ((ctx->drop || ctx->key_cut)
+    w->last = ctx->buf + size - ((ctx->drop || key_cut)
                                  ? NGX_HTTP_ILERT_EVENT_TAIL
                                  : NGX_HTTP_ILERT_EVENT_END);
     w->full = 0;
 
-    ctx->truncated = ctx->key_cut;
+    ctx->truncated = key_cut;
+    ctx->custom = ctx->mapping->lists[NGX_HTTP_ILERT_CUSTOM_DETAILS
+                                      - NGX_HTTP_ILERT_LABELS];
 
     ngx_http_ilert_event_head(ctx);
+    ngx_http_ilert_event_lists(ctx);
     ngx_http_ilert_event_texts(ctx);
-
-    if (!w->full && wh->trigger && wh->trigger->tags.nelts) {
-        ngx_http_ilert_json_literal(w, ",");
-        ngx_http_ilert_event_tags(ctx, wh->trigger);
-    }
 
     if (ctx->texts_only) {
         ctx->truncated = 1;
@@ -438,14 +608,21 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
 
     /* room for the mark is only kept where it may be needed */
 
-    if (w->full || (ctx->truncated && !ctx->drop && !ctx->key_cut)) {
+    if (w->full || (ctx->truncated && !ctx->drop && !key_cut)) {
         return NGX_DECLINED;
     }
 
     w->last = ctx->buf + size;
 
-    if (ctx->truncated) {
-        ngx_http_ilert_json_literal(w, ",\"truncated\":true");
+    /* one that has been left out does not hide that */
+
+    ctx->custom.nitems = ctx->ncustom;
+
+    if (ctx->truncated
+        && ngx_http_ilert_event_begin(ctx,
+                                      &ngx_http_ilert_event_truncated_name))
+    {
+        ngx_http_ilert_json_literal(w, "true");
     }
 
     ngx_http_ilert_json_literal(w, "}}");
@@ -460,66 +637,257 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
 static void
 ngx_http_ilert_event_head(ngx_http_ilert_event_ctx_t *ctx)
 {
+    ngx_str_t                     *values;
     ngx_http_ilert_json_writer_t  *w;
 
     w = &ctx->writer;
+    values = ctx->mapping->values;
 
     ngx_http_ilert_json_literal(w, "{\"eventType\":");
     ngx_http_ilert_json_string(w, &ngx_http_ilert_types[ctx->event->type]);
 
-    ngx_http_ilert_event_text(ctx, ",\"summary\":", &ctx->summary);
+    ngx_http_ilert_json_literal(w, ",\"summary\":");
+    ngx_http_ilert_event_string(ctx, &ctx->summary);
 
     if (ctx->details.len) {
-        ngx_http_ilert_event_text(ctx, ",\"details\":", &ctx->details);
+        ngx_http_ilert_json_literal(w, ",\"details\":");
+        ngx_http_ilert_event_string(ctx, &ctx->details);
     }
 
     ngx_http_ilert_json_literal(w, ",\"alertKey\":");
-    ngx_http_ilert_json_string(w, &ctx->key);
+    ngx_http_ilert_json_string(w, &ctx->event->alert_key);
+
+    if (values[NGX_HTTP_ILERT_PRIORITY].len) {
+        ngx_http_ilert_json_literal(w, ",\"priority\":");
+        ngx_http_ilert_json_string(w, &values[NGX_HTTP_ILERT_PRIORITY]);
+    }
+
+    if (values[NGX_HTTP_ILERT_SEVERITY].len) {
+        ngx_http_ilert_json_literal(w, ",\"severity\":");
+        ngx_http_ilert_json_raw(w, values[NGX_HTTP_ILERT_SEVERITY].data,
+                                values[NGX_HTTP_ILERT_SEVERITY].len);
+    }
+
+    if (values[NGX_HTTP_ILERT_ROUTING_KEY].len == 0) {
+        return;
+    }
+
+    /* a part of it would be another one */
+
+    if (values[NGX_HTTP_ILERT_ROUTING_KEY].len > ctx->max_text) {
+        ctx->truncated = 1;
+        return;
+    }
+
+    ngx_http_ilert_json_literal(w, ",\"routingKey\":");
+    ngx_http_ilert_json_string(w, &values[NGX_HTTP_ILERT_ROUTING_KEY]);
 }
 
 
-/* those of customDetails that are always there, if they are known */
+/* those of the mapping, and then customDetails are begun */
+
+static void
+ngx_http_ilert_event_lists(ngx_http_ilert_event_ctx_t *ctx)
+{
+    u_char                        *last;
+    ngx_uint_t                     i;
+    ngx_http_ilert_json_writer_t  *w;
+
+    w = &ctx->writer;
+    last = w->last;
+
+    if (ctx->drop_items) {
+        w->last -= ngx_min(w->last - w->pos, NGX_HTTP_ILERT_EVENT_RESERVE);
+    }
+
+    for (i = 0; i < NGX_HTTP_ILERT_MAPPING_LISTS - 1; i++) {
+        (void) ngx_http_ilert_event_list(ctx, i);
+    }
+
+    w->last = last;
+
+    ngx_http_ilert_json_literal(w, ",\"customDetails\":{");
+}
+
+
+/* returns how many items it has come to */
+
+static ngx_uint_t
+ngx_http_ilert_event_list(ngx_http_ilert_event_ctx_t *ctx, ngx_uint_t n)
+{
+    u_char                        *start, *mark;
+    ngx_uint_t                     i, written;
+    ngx_http_ilert_item_t         *item;
+    ngx_http_ilert_list_t         *list;
+    ngx_http_ilert_event_list_t   *form;
+    ngx_http_ilert_json_writer_t  *w;
+
+    list = &ctx->mapping->lists[n];
+
+    if (list->nitems == 0) {
+        return 0;
+    }
+
+    w = &ctx->writer;
+    form = &ngx_http_ilert_event_list_forms[n];
+
+    start = w->pos;
+    written = 0;
+
+    ngx_http_ilert_json_raw(w, form->open.data, form->open.len);
+
+    for (i = 0; i < list->nitems; i++) {
+        item = &list->items[i];
+        mark = w->pos;
+
+        /* a part of a URL or an alias would be another one */
+
+        if ((form->whole > 0 && item->values[0].len > ctx->max_text)
+            || (form->whole > 1 && item->values[1].len > ctx->max_text))
+        {
+            ctx->truncated = 1;
+            continue;
+        }
+
+        ngx_http_ilert_event_item(ctx, form, item);
+
+        if (ctx->drop_items && ngx_http_ilert_event_left_out(ctx, mark)) {
+            break;
+        }
+
+        written = 1;
+    }
+
+    if (!written) {
+        w->pos = start;
+        return i;
+    }
+
+    ngx_http_ilert_json_raw(w, form->close.data, form->close.len);
+
+    return i;
+}
+
+
+static void
+ngx_http_ilert_event_item(ngx_http_ilert_event_ctx_t *ctx,
+    ngx_http_ilert_event_list_t *form, ngx_http_ilert_item_t *item)
+{
+    ngx_uint_t                     i;
+    ngx_http_ilert_json_writer_t  *w;
+
+    w = &ctx->writer;
+
+    if (w->pos[-1] != '{' && w->pos[-1] != '[') {
+        ngx_http_ilert_json_literal(w, ",");
+    }
+
+    for (i = 0; i < NGX_HTTP_ILERT_ITEM_VALUES; i++) {
+
+        if (item->values[i].len == 0) {
+            continue;
+        }
+
+        ngx_http_ilert_json_raw(w, form->before[i].data, form->before[i].len);
+
+        if (i == 0 && form->before[0].len == 0) {
+
+            /* a name, which must not become another's */
+
+            ngx_http_ilert_json_string(w, &item->values[0]);
+            continue;
+        }
+
+        ngx_http_ilert_event_string(ctx, &item->values[i]);
+    }
+
+    ngx_http_ilert_json_raw(w, form->after.data, form->after.len);
+}
+
+
+/* members of customDetails that are strings, and tags */
 
 static void
 ngx_http_ilert_event_texts(ngx_http_ilert_event_ctx_t *ctx)
 {
-    ngx_http_ilert_webhook_t      *wh;
+    u_char                         *mark;
+    ngx_str_t                      *value;
+    ngx_http_ilert_json_writer_t   *w;
+    ngx_http_ilert_event_member_t  *member;
+
+    w = &ctx->writer;
+
+    for (member = ngx_http_ilert_event_members; member->name.len; member++) {
+
+        value = (ngx_str_t *) ((u_char *) ctx->webhook + member->offset);
+
+        if (value->data == NULL) {
+            continue;
+        }
+
+        if (member->raw && value->len > ctx->max_text) {
+            ctx->truncated = 1;
+            continue;
+        }
+
+        if (!ngx_http_ilert_event_begin(ctx, &member->name)) {
+            continue;
+        }
+
+        if (member->raw) {
+            ngx_http_ilert_json_raw(w, value->data, value->len);
+
+        } else {
+            ngx_http_ilert_event_string(ctx, value);
+        }
+    }
+
+    ctx->ncustom = ngx_http_ilert_event_list(ctx, NGX_HTTP_ILERT_CUSTOM_DETAILS
+                                                  - NGX_HTTP_ILERT_LABELS);
+
+    mark = w->pos;
+
+    if (ctx->webhook->trigger && ctx->webhook->trigger->tags.nelts
+        && ngx_http_ilert_event_begin(ctx, &ngx_http_ilert_event_tags_name))
+    {
+        ngx_http_ilert_event_tags(ctx, ctx->webhook->trigger);
+
+        if (ctx->drop_items) {
+            (void) ngx_http_ilert_event_left_out(ctx, mark);
+        }
+    }
+}
+
+
+/*
+ * Begins a member of customDetails, unless the mapping has one of the name;
+ * nothing but a bracket ends in "{".
+ */
+
+static ngx_uint_t
+ngx_http_ilert_event_begin(ngx_http_ilert_event_ctx_t *ctx, ngx_str_t *name)
+{
+    ngx_str_t                     *own;
+    ngx_uint_t                     i, first;
     ngx_http_ilert_json_writer_t  *w;
 
     w = &ctx->writer;
-    wh = ctx->webhook;
 
-    ngx_http_ilert_json_literal(w, ",\"customDetails\":{");
+    for (i = 0; i < ctx->custom.nitems; i++) {
+        own = &ctx->custom.items[i].values[0];
 
-    if (wh->id.data) {
-        ngx_http_ilert_event_text(ctx, "\"id\":", &wh->id);
-        ngx_http_ilert_json_literal(w, ",");
+        if (own->len + sizeof(",\"\":") - 1 == name->len
+            && ngx_memcmp(own->data, name->data + 2, own->len) == 0)
+        {
+            return 0;
+        }
     }
 
-    ngx_http_ilert_json_literal(w, "\"level\":");
-    ngx_http_ilert_json_string(w, &wh->level_name);
+    first = (w->pos[-1] == '{');
 
-    ngx_http_ilert_event_text(ctx, ",\"previousLevel\":", &wh->previous_level);
-    ngx_http_ilert_event_text(ctx, ",\"time\":", &wh->time);
+    ngx_http_ilert_json_raw(w, name->data + first, name->len - first);
 
-    if (wh->duration.len > ctx->max_text) {
-        ctx->truncated = 1;
-
-    } else if (wh->duration.data) {
-        ngx_http_ilert_json_literal(w, ",\"duration\":");
-        ngx_http_ilert_json_raw(w, wh->duration.data, wh->duration.len);
-    }
-
-    ngx_http_ilert_event_text(ctx, ",\"message\":", &wh->message);
-
-    if (wh->trigger) {
-        ngx_http_ilert_event_text(ctx, ",\"measurement\":",
-                                  &wh->trigger->name);
-    }
-
-    ngx_http_ilert_event_text(ctx, ",\"task\":", &wh->task);
-    ngx_http_ilert_event_text(ctx, ",\"group\":", &wh->group);
-    ngx_http_ilert_event_text(ctx, ",\"server\":", &wh->server);
+    return 1;
 }
 
 
@@ -547,21 +915,6 @@ ngx_http_ilert_event_data(ngx_http_ilert_event_ctx_t *ctx)
     }
 
     return ngx_http_ilert_event_rows(ctx);
-}
-
-
-/* a member, if it is known */
-
-static void
-ngx_http_ilert_event_text(ngx_http_ilert_event_ctx_t *ctx, const char *name,
-    ngx_str_t *value)
-{
-    if (value->data == NULL) {
-        return;
-    }
-
-    ngx_http_ilert_json_raw(&ctx->writer, (u_char *) name, ngx_strlen(name));
-    ngx_http_ilert_event_string(ctx, value);
 }
 
 
@@ -593,7 +946,7 @@ ngx_http_ilert_event_tags(ngx_http_ilert_event_ctx_t *ctx,
     w = &ctx->writer;
     tag = series->tags.elts;
 
-    ngx_http_ilert_json_literal(w, "\"tags\":{");
+    ngx_http_ilert_json_literal(w, "{");
 
     if (w->full) {
         return;
@@ -614,7 +967,7 @@ ngx_http_ilert_event_tags(ngx_http_ilert_event_ctx_t *ctx,
         ngx_http_ilert_json_literal(w, ":");
         ngx_http_ilert_event_string(ctx, &tag[i].value);
 
-        if (ctx->drop_tags && ngx_http_ilert_event_left_out(ctx, mark)) {
+        if (ctx->drop_items && ngx_http_ilert_event_left_out(ctx, mark)) {
             break;
         }
     }
@@ -636,7 +989,11 @@ ngx_http_ilert_event_fields(ngx_http_ilert_event_ctx_t *ctx)
     series = ctx->webhook->trigger;
     column = series->columns.elts;
 
-    ngx_http_ilert_json_literal(w, ",\"fields\":{");
+    if (!ngx_http_ilert_event_begin(ctx, &ngx_http_ilert_event_fields_name)) {
+        return;
+    }
+
+    ngx_http_ilert_json_literal(w, "{");
 
     if (w->full) {
         return;
@@ -702,7 +1059,14 @@ ngx_http_ilert_event_rows(ngx_http_ilert_event_ctx_t *ctx)
             mark = w->pos;
 
             if (start == NULL) {
-                ngx_http_ilert_json_literal(w, ",\"rows\":[");
+
+                if (!ngx_http_ilert_event_begin(ctx,
+                                            &ngx_http_ilert_event_rows_name))
+                {
+                    return NGX_OK;
+                }
+
+                ngx_http_ilert_json_literal(w, "[");
                 start = w->pos;
 
             } else {
@@ -871,6 +1235,7 @@ ngx_http_ilert_event_row_head(ngx_http_ilert_event_ctx_t *ctx,
     }
 
     if (series->tags.nelts) {
+        ngx_http_ilert_json_literal(w, "\"tags\":");
         ngx_http_ilert_event_tags(ctx, series);
         ngx_http_ilert_json_literal(w, ",");
     }

@@ -26,16 +26,65 @@
 
 
 typedef enum {
-    NGX_HTTP_ILERT_ALERT = 0,
+    NGX_HTTP_ILERT_NO_TYPE = 0,
+    NGX_HTTP_ILERT_ALERT,
     NGX_HTTP_ILERT_RESOLVE,
     NGX_HTTP_ILERT_ACCEPT,
     NGX_HTTP_ILERT_COMMENT
 } ngx_http_ilert_type_e;
 
 
-/* names of the types, by ngx_http_ilert_type_e */
+/* names of the types, by ngx_http_ilert_type_e; that of no type is null */
 
 extern ngx_str_t  ngx_http_ilert_types[];
+
+
+/* what directives say of an event: first single values, then lists */
+
+typedef enum {
+    NGX_HTTP_ILERT_EVENT_TYPE = 0,
+    NGX_HTTP_ILERT_ALERT_KEY,
+    NGX_HTTP_ILERT_SUMMARY,
+    NGX_HTTP_ILERT_DETAILS,
+    NGX_HTTP_ILERT_PRIORITY,
+    NGX_HTTP_ILERT_SEVERITY,
+    NGX_HTTP_ILERT_ROUTING_KEY,
+
+    NGX_HTTP_ILERT_LABELS,
+    NGX_HTTP_ILERT_LINKS,
+    NGX_HTTP_ILERT_IMAGES,
+    NGX_HTTP_ILERT_SERVICES,
+    NGX_HTTP_ILERT_COMMENTS,
+    NGX_HTTP_ILERT_CUSTOM_DETAILS,
+
+    NGX_HTTP_ILERT_MAPPING_N
+} ngx_http_ilert_mapping_e;
+
+#define NGX_HTTP_ILERT_MAPPING_VALUES  NGX_HTTP_ILERT_LABELS
+#define NGX_HTTP_ILERT_MAPPING_LISTS                                          \
+    (NGX_HTTP_ILERT_MAPPING_N - NGX_HTTP_ILERT_MAPPING_VALUES)
+
+
+/* a directive's arguments: those of an item that are not given are empty */
+
+#define NGX_HTTP_ILERT_ITEM_VALUES     3
+
+typedef struct {
+    ngx_str_t                   values[NGX_HTTP_ILERT_ITEM_VALUES];
+} ngx_http_ilert_item_t;
+
+typedef struct {
+    ngx_http_ilert_item_t      *items;
+    ngx_uint_t                  nitems;
+} ngx_http_ilert_list_t;
+
+
+/* valid UTF-8, and values that ilert takes; an empty one is the default */
+
+typedef struct {
+    ngx_str_t                   values[NGX_HTTP_ILERT_MAPPING_VALUES];
+    ngx_http_ilert_list_t       lists[NGX_HTTP_ILERT_MAPPING_LISTS];
+} ngx_http_ilert_mapping_t;
 
 
 typedef struct ngx_http_ilert_source_s  ngx_http_ilert_source_t;
@@ -47,6 +96,7 @@ struct ngx_http_ilert_event_s {
     ngx_http_ilert_type_e       type;
     ngx_str_t                   alert_key;
     ngx_str_t                   id;         /* decimal; set by queue.c */
+    unsigned                    key_cut:1;  /* it was longer */
 
     /*
      * a JSON object without the integration key, which is added when the
@@ -56,23 +106,32 @@ struct ngx_http_ilert_event_s {
 };
 
 
+/* sets the type: the one of that name, if it is not empty */
+void ngx_http_ilert_event_type(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_webhook_t *wh, ngx_str_t *name);
+
+
 /*
- * Sets the type and the alert key: what every source needs for order and
- * logs.  Returns NGX_OK, NGX_ERROR if there is no memory, or NGX_DECLINED
- * with "error" set if there is nothing to make an alert key of.
+ * Sets the alert key: "key", unless that is blank.  It is cut if it takes
+ * more than half of max_size in the body.  Returns NGX_OK, NGX_ERROR if
+ * there is no memory, or NGX_DECLINED with "error" set if there is nothing
+ * to make an alert key of.
  */
-ngx_int_t ngx_http_ilert_event_init(ngx_http_ilert_event_t *ev,
-    ngx_http_ilert_webhook_t *wh, ngx_str_t *error, ngx_pool_t *pool);
+ngx_int_t ngx_http_ilert_event_key(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_webhook_t *wh, ngx_str_t *key, size_t max_size,
+    ngx_str_t *error, ngx_pool_t *pool);
 
 
 /*
  * Sets the body, of at most max_size bytes (NGX_HTTP_ILERT_EVENT_MIN_SIZE
  * or more): what does not fit is left out, first rows, then fields, then
  * ends of texts, and customDetails.truncated says so.  Strings are copied,
- * the webhook is not needed any longer.  Returns NGX_OK or NGX_ERROR.
+ * neither the webhook nor the mapping is needed any longer.  Returns NGX_OK
+ * or NGX_ERROR.
  */
 ngx_int_t ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
-    ngx_http_ilert_webhook_t *wh, size_t max_size, ngx_pool_t *pool);
+    ngx_http_ilert_webhook_t *wh, ngx_http_ilert_mapping_t *mapping,
+    size_t max_size, ngx_pool_t *pool);
 
 
 #endif /* _NGX_HTTP_ILERT_EVENT_H_INCLUDED_ */

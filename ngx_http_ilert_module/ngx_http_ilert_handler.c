@@ -30,6 +30,10 @@ static ngx_int_t ngx_http_ilert_read_body(ngx_http_request_t *r,
     ngx_str_t *body);
 static ngx_int_t ngx_http_ilert_read_buf(ngx_buf_t *b, u_char *p,
     ngx_log_t *log);
+static ngx_int_t ngx_http_ilert_choose_type(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, ngx_uint_t *off);
+static ngx_int_t ngx_http_ilert_choose_key(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, ngx_str_t *error);
 static ngx_int_t ngx_http_ilert_choose_source(ngx_http_request_t *r,
     ngx_http_ilert_source_t **source, ngx_str_t *name);
 static void ngx_http_ilert_done(ngx_http_ilert_outcome_t *outcome, void *data);
@@ -110,8 +114,8 @@ ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 {
     ngx_int_t                  rc;
     ngx_str_t                  body, error;
+    ngx_uint_t                 off;
     ngx_http_ilert_event_t    *ev;
-    ngx_http_ilert_source_t   *source;
     ngx_http_ilert_webhook_t  *wh;
 
     if (ngx_http_ilert_read_body(r, &body) != NGX_OK) {
@@ -144,33 +148,35 @@ ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
                                      &ev->id);
     }
 
-    rc = ngx_http_ilert_event_init(ev, wh, &error, r->pool);
+    if (ngx_http_ilert_choose_type(r, ctx, &off) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    if (rc == NGX_DECLINED) {
+    rc = ngx_http_ilert_choose_key(r, ctx, &error);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED && !off) {
         return ngx_http_ilert_reject(r, NGX_HTTP_BAD_REQUEST, &error);
     }
 
-    if (rc != NGX_OK) {
+    rc = ngx_http_ilert_choose_source(r, &ev->source, &error);
+
+    if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_ilert_choose_source(r, &source, &error);
-
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_DECLINED && !off) {
         return ngx_http_ilert_reject(r, NGX_HTTP_UNPROCESSABLE_ENTITY, &error);
     }
 
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (source == NULL) {
+    if (off || ev->source == NULL) {
         ngx_str_set(&ctx->result, "IGNORED");
         return ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "ignored", "event",
                                      &ev->id);
     }
-
-    ev->source = source;
 
     return ngx_http_ilert_submit(r, ctx, &body);
 }
@@ -182,6 +188,7 @@ ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
 {
     ngx_str_t                   error;
     ngx_http_ilert_event_t     *ev;
+    ngx_http_ilert_mapping_t    mapping;
     ngx_http_ilert_loc_conf_t  *ilcf;
 
     ev = ctx->event;
@@ -190,9 +197,11 @@ ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     if (ev->source->native) {
         ev->body = *body;
 
-    } else if (ngx_http_ilert_event_map(ev, ctx->webhook,
-                                        ilcf->event_max_size, r->pool)
-               != NGX_OK)
+    } else if (ngx_http_ilert_mapping_eval(r, &ilcf->mapping, &mapping)
+               != NGX_OK
+               || ngx_http_ilert_event_map(ev, ctx->webhook, &mapping,
+                                           ilcf->event_max_size, r->pool)
+                  != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -292,6 +301,57 @@ ngx_http_ilert_read_buf(ngx_buf_t *b, u_char *p, ngx_log_t *log)
     }
 
     return NGX_OK;
+}
+
+
+/* "off" is set if the event is to be ignored; it then has no type */
+
+static ngx_int_t
+ngx_http_ilert_choose_type(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
+    ngx_uint_t *off)
+{
+    ngx_str_t                   value;
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    if (ngx_http_ilert_mapping_value(r, &ilcf->mapping,
+                                     NGX_HTTP_ILERT_EVENT_TYPE, &value)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *off = (value.len == 3 && ngx_strncmp(value.data, "off", 3) == 0);
+
+    if (!*off) {
+        ngx_http_ilert_event_type(ctx->event, ctx->webhook, &value);
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED with "error" set if there is nothing to make one of */
+
+static ngx_int_t
+ngx_http_ilert_choose_key(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
+    ngx_str_t *error)
+{
+    ngx_str_t                   value;
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    if (ngx_http_ilert_mapping_value(r, &ilcf->mapping,
+                                     NGX_HTTP_ILERT_ALERT_KEY, &value)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_event_key(ctx->event, ctx->webhook, &value,
+                                    ilcf->event_max_size, error, r->pool);
 }
 
 

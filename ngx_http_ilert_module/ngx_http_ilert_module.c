@@ -23,6 +23,11 @@
 #define NGX_HTTP_ILERT_NATIVE_PATH    "v1/events/kapacitor/"
 
 
+#define ngx_http_ilert_mapping_offset(i)                                      \
+    (offsetof(ngx_http_ilert_loc_conf_t, mapping.directives)                  \
+     + (i) * sizeof(void *))
+
+
 static void *ngx_http_ilert_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_ilert_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent,
@@ -62,6 +67,12 @@ static ngx_int_t ngx_http_ilert_check_endpoint(ngx_conf_t *cf,
 static ngx_int_t ngx_http_ilert_resolve_source(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_resolve_location(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
+static ngx_int_t ngx_http_ilert_init_mapping(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf);
+static ngx_uint_t ngx_http_ilert_location_is_native(
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
+static void ngx_http_ilert_check_mapping(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
 static ngx_http_ilert_endpoint_t *ngx_http_ilert_find_endpoint(
     ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name);
@@ -108,6 +119,97 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ilert_loc_conf_t, event_max_size),
       &ngx_http_ilert_event_min_size },
+
+    { ngx_string("ilert_event_type"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_mapping_set_value,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_EVENT_TYPE),
+      NULL },
+
+    { ngx_string("ilert_alert_key"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_mapping_set_value,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_ALERT_KEY),
+      NULL },
+
+    { ngx_string("ilert_summary"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_mapping_set_value,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_SUMMARY),
+      NULL },
+
+    { ngx_string("ilert_details"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_mapping_set_value,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_DETAILS),
+      NULL },
+
+    { ngx_string("ilert_priority"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_mapping_set_value,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_PRIORITY),
+      NULL },
+
+    { ngx_string("ilert_severity"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_mapping_set_value,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_SEVERITY),
+      NULL },
+
+    { ngx_string("ilert_routing_key"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_mapping_set_value,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_ROUTING_KEY),
+      NULL },
+
+    { ngx_string("ilert_label"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      ngx_http_ilert_mapping_set_item,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_LABELS),
+      NULL },
+
+    { ngx_string("ilert_link"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_ilert_mapping_set_item,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_LINKS),
+      NULL },
+
+    { ngx_string("ilert_image"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      ngx_http_ilert_mapping_set_item,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_IMAGES),
+      NULL },
+
+    { ngx_string("ilert_service"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_mapping_set_item,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_SERVICES),
+      NULL },
+
+    { ngx_string("ilert_comment"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_mapping_set_item,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_COMMENTS),
+      NULL },
+
+    { ngx_string("ilert_custom_detail"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      ngx_http_ilert_mapping_set_item,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_ilert_mapping_offset(NGX_HTTP_ILERT_CUSTOM_DETAILS),
+      NULL },
 
       ngx_null_command
 };
@@ -230,6 +332,7 @@ ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
      *     ilcf->source = NULL;
      *     ilcf->off = 0;
      *     ilcf->endpoint = NULL;
+     *     ilcf->mapping = { NULL };
      */
 
     ilcf->max_body_size = NGX_CONF_UNSET;
@@ -253,6 +356,8 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                              16 * 1024 * 1024);
     ngx_conf_merge_off_value(conf->event_max_size, prev->event_max_size,
                              65536);
+
+    ngx_http_ilert_mapping_merge(&conf->mapping, &prev->mapping);
 
     /* "if" and "limit_except" in the location are still the location */
 
@@ -494,8 +599,8 @@ ngx_http_ilert_source_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (!ngx_http_ilert_source_is_key(&key)) {
         return ngx_http_ilert_source_invalid(cf, cmd,
-                         "no webhook URL of a Kapacitor alert source, expected "
-                         "\"https://api.ilert.com/api/"
+                         "no webhook URL of a Kapacitor alert source, "
+                         "expected \"https://api.ilert.com/api/"
                          NGX_HTTP_ILERT_NATIVE_PATH "KEY\"");
     }
 
@@ -927,6 +1032,10 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
         }
     }
 
+    if (ngx_http_ilert_init_mapping(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (imcf->endpoints.nelts == 0) {
         return NGX_OK;
     }
@@ -1046,6 +1155,123 @@ ngx_http_ilert_resolve_location(ngx_conf_t *cf,
                   (size_t) (p - list), list);
 
     return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_init_mapping(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_uint_t                       i, n;
+    ngx_http_ilert_loc_conf_t      **locations;
+    ngx_http_ilert_mapping_conf_t  **confs;
+
+    n = imcf->locations.nelts;
+    locations = imcf->locations.elts;
+
+    confs = ngx_palloc(cf->temp_pool,
+                       n * sizeof(ngx_http_ilert_mapping_conf_t *));
+    if (confs == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        confs[i] = &locations[i]->mapping;
+
+        /* "if" and "limit_except" have what their location has */
+
+        if (!locations[i]->clcf->noname
+            && ngx_http_ilert_location_is_native(imcf, locations[i]))
+        {
+            ngx_http_ilert_check_mapping(cf, imcf, locations[i]);
+        }
+    }
+
+    return ngx_http_ilert_mapping_init(cf, confs, n);
+}
+
+
+/* true if no webhook of the location can come to be an event of ours */
+
+static ngx_uint_t
+ngx_http_ilert_location_is_native(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_loc_conf_t *ilcf)
+{
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+
+    if (ilcf->source || ilcf->off) {
+        return ilcf->source && ilcf->source->native;
+    }
+
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        if (!sources[i]->native) {
+            return 0;
+        }
+    }
+
+    return imcf->sources.nelts != 0;
+}
+
+
+/* names what has no effect there, unless another location inherits it too */
+
+static void
+ngx_http_ilert_check_mapping(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_loc_conf_t *ilcf)
+{
+    u_char                      *p, *last, list[512];
+    ngx_str_t                   *name;
+    ngx_uint_t                   i, k, n;
+    ngx_http_ilert_loc_conf_t  **locations;
+
+    n = 0;
+    p = list;
+    last = list + sizeof(list);
+    locations = imcf->locations.elts;
+
+    for (i = 0; i < NGX_HTTP_ILERT_MAPPING_N; i++) {
+
+        name = ngx_http_ilert_mapping_unfit(&ilcf->mapping, i);
+        if (name == NULL) {
+            continue;
+        }
+
+        for (k = 0; k < imcf->locations.nelts; k++) {
+            if (locations[k]->mapping.directives[i]
+                == ilcf->mapping.directives[i]
+                && !ngx_http_ilert_location_is_native(imcf, locations[k]))
+            {
+                break;
+            }
+        }
+
+        if (k == imcf->locations.nelts) {
+            p = ngx_slprintf(p, last, "%s\"%V\"", n++ ? ", " : "", name);
+        }
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    p = ngx_slprintf(p, last, n == 1 ? " has" : " have");
+
+    if (ilcf->source == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "%*s no effect with \"ilert_kapacitor\" in %s:%ui: "
+                      "all sources have webhook URLs, their events are made "
+                      "by ilert", (size_t) (p - list), list,
+                      ilcf->file_name, ilcf->line);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "%*s no effect with \"ilert_kapacitor\" in %s:%ui: source "
+                  "\"%V\" has a webhook URL, its events are made by ilert",
+                  (size_t) (p - list), list,
+                  ilcf->file_name, ilcf->line, &ilcf->source->name);
 }
 
 

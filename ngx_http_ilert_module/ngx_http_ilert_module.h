@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_request.h"
 
 
@@ -84,6 +85,7 @@ typedef struct {
 
     off_t                        max_body_size;
     off_t                        event_max_size;
+    ngx_http_ilert_mapping_conf_t  mapping;
 
     u_char                      *file_name;
     ngx_uint_t                   line;

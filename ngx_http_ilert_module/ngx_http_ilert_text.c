@@ -389,6 +389,56 @@ ngx_http_ilert_text_next(u_char *p, u_char *last)
 }
 
 
+ngx_int_t
+ngx_http_ilert_text_valid(ngx_str_t *text, ngx_pool_t *pool)
+{
+    u_char  *p, *out, *last, *next;
+
+    p = text->data;
+    last = p + text->len;
+
+    while (p < last) {
+        next = (*p && *p < 0x80) ? p + 1 : ngx_http_ilert_text_next(p, last);
+
+        if (next == NULL) {
+            break;
+        }
+
+        p = next;
+    }
+
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    out = ngx_pnalloc(pool, (p - text->data) + 3 * (last - p));
+    if (out == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = text->data;
+    text->data = out;
+
+    while (p < last) {
+        next = (*p && *p < 0x80) ? p + 1 : ngx_http_ilert_text_next(p, last);
+
+        if (next == NULL) {
+            out = ngx_http_ilert_text_put(out,
+                                          NGX_HTTP_ILERT_TEXT_REPLACEMENT);
+            p++;
+            continue;
+        }
+
+        out = ngx_cpymem(out, p, next - p);
+        p = next;
+    }
+
+    text->len = out - text->data;
+
+    return NGX_OK;
+}
+
+
 size_t
 ngx_http_ilert_text_cut(ngx_str_t *text, size_t max)
 {
@@ -415,6 +465,18 @@ ngx_http_ilert_text_trim(ngx_str_t *text)
     while (text->len && ngx_strchr(" \t\r\n", text->data[text->len - 1])) {
         text->len--;
     }
+}
+
+
+ngx_uint_t
+ngx_http_ilert_text_blank(ngx_str_t *text)
+{
+    ngx_str_t  trimmed;
+
+    trimmed = *text;
+    ngx_http_ilert_text_trim(&trimmed);
+
+    return trimmed.len == 0;
 }
 
 

@@ -50,12 +50,22 @@ u_char *ngx_http_ilert_text_next(u_char *p, u_char *last);
 #define NGX_HTTP_ILERT_TEXT_REPLACEMENT  0xfffd
 
 
+/*
+ * Makes it valid UTF-8 without U+0000: any byte that is of no character
+ * becomes a replacement.  Allocates only for that; NGX_ERROR if it can't.
+ */
+ngx_int_t ngx_http_ilert_text_valid(ngx_str_t *text, ngx_pool_t *pool);
+
+
 /* the length of the whole characters in the first "max" bytes */
 size_t ngx_http_ilert_text_cut(ngx_str_t *text, size_t max);
 
 
 /* without the white space that ilert trims from alert keys */
 void ngx_http_ilert_text_trim(ngx_str_t *text);
+
+/* true if nothing else is in it */
+ngx_uint_t ngx_http_ilert_text_blank(ngx_str_t *text);
 
 
 /* makes an error that quotes a name from outside one line */

@@ -7,8 +7,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include <ngx_md5.h>
 
 #include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_variables.h"
 
 
@@ -37,6 +39,8 @@ static ngx_int_t ngx_http_ilert_variable_tag(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ilert_variable_field(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_ilert_variable_webhook(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_id_md5(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
 static ngx_int_t ngx_http_ilert_variable_event(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
@@ -97,6 +101,8 @@ static ngx_http_ilert_variable_t  ngx_http_ilert_variables[] = {
 
     { ngx_string("kapacitor_server"), ngx_http_ilert_variable_webhook,
       offsetof(ngx_http_ilert_webhook_t, server) },
+
+    { ngx_string("kapacitor_id_md5"), ngx_http_ilert_variable_id_md5, 0 },
 
     { ngx_string("ilert_event_id"), ngx_http_ilert_variable_event,
       offsetof(ngx_http_ilert_event_t, id) },
@@ -252,6 +258,37 @@ ngx_http_ilert_variable_webhook(ngx_http_request_t *r,
 }
 
 
+/* for alert keys: it still differs when case and outer spaces do not count */
+
+static ngx_int_t
+ngx_http_ilert_variable_id_md5(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    u_char      digest[16];
+    ngx_md5_t   md5;
+    ngx_str_t  *id;
+
+    if (ctx->webhook == NULL || ngx_http_ilert_text_blank(&ctx->webhook->id)) {
+        return NGX_OK;
+    }
+
+    id = &ctx->webhook->id;
+
+    value->data = ngx_pnalloc(r->pool, 2 * sizeof(digest));
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_md5_init(&md5);
+    ngx_md5_update(&md5, id->data, id->len);
+    ngx_md5_final(digest, &md5);
+
+    value->len = ngx_hex_dump(value->data, digest, sizeof(digest))
+                 - value->data;
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_ilert_variable_event(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
@@ -268,7 +305,7 @@ static ngx_int_t
 ngx_http_ilert_variable_type(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
 {
-    if (ctx->event && ctx->event->alert_key.len) {
+    if (ctx->event) {
         *value = ngx_http_ilert_types[ctx->event->type];
     }
 

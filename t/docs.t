@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 
-# The documentation is true: every example is a configuration that nginx takes
-# without a warning, the README's one delivers over TLS to what it believes to
-# be ilert, the reference has the directives and variables of the code and no
-# others, and what it shows of an event is what ilert gets.
+# The documentation is true: every configuration in it is one that nginx takes
+# without a warning, the reference has the directives and variables of the code
+# and no others, and what it shows of events is what ilert gets.  What the
+# files in docs/examples/ do is examples.t's.
 
 use warnings;
 use strict;
@@ -16,7 +16,6 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
-use IlertDNS;
 use IlertFake;
 use IlertTest;
 
@@ -33,15 +32,14 @@ my @examples = map { basename($_, '.conf') }
                sort glob "$TOP/docs/examples/*.conf";
 
 my %text = map { $_ => text($_) } @pages, 'CHANGES', 'Makefile',
+           't/ilert-event.schema.json',
            map({ "docs/examples/$_.conf" } @examples),
            map({ "${CODE}_$_" } qw(module.h module.c variables.c handler.c
                                    queue.c));
 
 my $reference = $text{'docs/ngx_http_ilert_module.md'};
 
-my $certificates = IlertFake::certificates(tempdir(CLEANUP => 1),
-    hosts => ['api.ilert.com']);
-my $authority = $certificates->{ca_file};
+my $certificates = IlertFake::certificates(tempdir(CLEANUP => 1));
 
 
 sub text {
@@ -70,7 +68,9 @@ sub adapted {
     $conf =~ s/(integration_key_file) \S+;/$1 %%DIR%%\/key;/g;
     $conf =~ s/(webhook_url_file) \S+;/$1 %%DIR%%\/url;/g;
     $conf =~ s/(access_log) \/\S+?([^\/\s;]+)(?=[ ;])/$1 %%DIR%%\/$2/g;
-    $conf =~ s/(proxy_ssl_trusted_certificate) \S+;/$1 $authority;/g;
+    $conf =~ s/(ssl_trusted_certificate) \S+;/$1 $certificates->{ca_file};/g;
+    $conf =~ s/(ssl_certificate) \S+;/$1 $certificates->{cert_file};/g;
+    $conf =~ s/(ssl_certificate_key) \S+;/$1 $certificates->{key_file};/g;
 
     return $conf;
 }
@@ -122,72 +122,24 @@ like($text{'README.md'},
      'README.md has docs/examples/minimal.conf');
 
 
-# The README's configuration ----------------------------------------------
+# the way out is the same everywhere
 
-my $dns = IlertDNS->start(names => { 'api.ilert.com' => '127.0.0.1' });
+my ($way_out) = $text{'docs/examples/minimal.conf'}
+                =~ /^( +location \/ilert\/ .*)\z/ms;
+$way_out =~ s/^ +# .*\n\n//m;
 
-my $fake = IlertFake->start(keys => { $API => 'api', $KAP => 'kapacitor' },
-    tls => $certificates);
-
-my $minimal = IlertTest->new(example => 'minimal', fake => $fake,
-    files => { 'ops.key' => "$API\n", 'dba.url' => "$URL\n" },
-    replace => {
-        '/etc/nginx/ilert' => '%%DIR%%',
-        '127.0.0.1:8080' => '127.0.0.1:%%PORT_0%%',
-        '127.0.0.53' => $dns->address,
-        'api.ilert.com/' => 'api.ilert.com:' . $fake->port . '/',
-        '/etc/ssl/certs/ca-certificates.crt' => $authority,
-    })->start;
-
-# The reference shows the event of this webhook.
-
-my ($shown) = grep { /integrationKey/ }
-              $reference =~ /^```json\n(.*?)^```$/gms;
-$shown =~ s/il1api\w+/$API/;
-
-my $critical = webhook('01-levels-04-CRITICAL');
-my $ok = webhook('01-levels-06-OK');
-my $alert;
-
-for (['/kapacitor', $API], ['/kapacitor/dba', $KAP]) {
-    my ($uri, $key) = @$_;
-
-    is($minimal->post($uri, $critical)->{status}, 202, "$uri: CRITICAL");
-    $alert = $fake->alerts->{$key}{'cpu:host=web01'} // {};
-    is($alert->{state}, 'open', "$uri: the alert opens");
-
-    is($minimal->post($uri, $ok)->{status}, 202, "$uri: OK");
-    $alert = $fake->alerts->{$key}{'cpu:host=web01'} // {};
-    is($alert->{state}, 'resolved', "$uri: the alert resolves");
+for (grep { $_ ne 'minimal' && $_ ne 'sandbox' } @examples) {
+    my ($other) = $text{"docs/examples/$_.conf"}
+                  =~ /^( +location \/ilert\/ .*)\z/ms;
+    is($other, $way_out, "$_.conf: the endpoint of minimal.conf");
 }
 
-my @requests = $fake->requests;
+# the list of them
 
-is_deeply(JSON::PP->new->utf8->decode($requests[0]{body}),
-          JSON::PP->new->decode($shown), 'the event of the reference');
-is($requests[2]{body}, $critical, 'a webhook URL: the body is unchanged');
+is_deeply([ sort $text{'docs/alert-source.md'}
+                 =~ /^\| \[(\w+)\.conf\]\(examples\/\1\.conf\) /gm ],
+          [ sort @examples ], 'the list of examples');
 
-is_deeply([ map { $_->{sni} } @requests ], [ ('api.ilert.com') x 4 ],
-          'the name of the server, in TLS');
-is_deeply([ map { $_->{uri} } @requests ],
-          [ ('/api/events') x 2, ("/api/v1/events/kapacitor/$KAP") x 2 ],
-          'the paths');
-
-my ($agent) = $reference =~ /(ngx_http_ilert_module\/[\d.]+)/;
-is($requests[0]{header}{'user-agent'}, $agent, 'the user agent');
-
-my $answer = $minimal->post('/kapacitor', webhook('37-service-test-01-OK'));
-is($answer->{json}{status}, 'test', 'a test of Chronograf');
-is($minimal->post('/kapacitor/', $critical)->{status}, 404,
-   'another URL than the location');
-
-$fake->refuse(all => 1);
-is($minimal->post('/kapacitor', $critical)->{status}, 502, 'no ilert');
-is($fake->requests, 4, 'nothing else was sent');
-is_deeply([ $fake->errors ], [], 'no fault of a request');
-
-
-# The reference and the code ----------------------------------------------
 
 # What follows the heading, one of the first two levels, up to the next.
 
@@ -198,6 +150,152 @@ sub section {
         or die "no section $heading\n";
     return $section;
 }
+
+
+# Events of the reference -------------------------------------------------
+
+# Each configuration in it that only maps is a location of nginx.
+
+my %mapped;
+my $maps = '';
+my $locations = "location = /default { ilert_kapacitor ops; }\n";
+
+my $chapter = section($reference, '## Directives');
+
+while ($chapter =~ /^\#\#\#[ ](\w+)\n(.*?)(?=^\#\#\#[ ]|\z)/gms) {
+    my ($name, $about) = ($1, $2);
+
+    next if $about =~ /^\*\*Context:\*\* `(?:ilert_source|location)`$/m;
+    next if $name =~ /_size$|^ilert_source$/;
+
+    my ($conf) = $about =~ /^```nginx\n(.*?)^```$/ms;
+    ok(defined $conf, "$name: an example") or next;
+
+    $maps .= $1 while $conf =~ s/^(map .*?^\}\n)//ms;
+    $locations .= "location = /$name {\nilert_kapacitor ops;\n$conf}\n";
+    $mapped{$name} = 1;
+}
+
+my %times;
+$times{$_}++ for $maps =~ /^map \S+ (\$\w+)/gm;
+is_deeply([ grep { $times{$_} > 1 } keys %times ], [], 'no map twice');
+
+my $fake = IlertFake->start(keys => { $API => 'api' });
+
+my $nginx = IlertTest->new(fake => $fake, conf => <<"CONF")->start;
+    ilert_source ops {
+        integration_key $API;
+    }
+
+    $maps
+
+    server {
+        listen %%PORT_0%%;
+        $locations
+
+        location /ilert/ {
+            internal;
+            ilert_endpoint;
+            proxy_pass http://%%FAKE%%/api/\$ilert_path;
+        }
+    }
+CONF
+
+# What ilert got of the capture, its member of that name
+
+sub event {
+    my ($location, $name, $member) = @_;
+
+    my $n = $fake->requests;
+    my $body = webhook("01-levels-$name")
+               =~ s/"tags":\{/"tags":{"service":"shop","team":"web",/r;
+    $body = webhook("01-levels-$name") if $location eq 'default';
+
+    my $status = $nginx->post("/$location", $body)->{json}{status};
+    return $status if $fake->requests == $n;
+
+    my $event = JSON::PP->new->utf8->decode($fake->request(-1)->{body});
+    return defined $member ? $event->{$member} : $event;
+}
+
+my ($shown) = grep { /integrationKey/ }
+              $reference =~ /^```json\n(.*?)^```$/gms;
+$shown =~ s/il1api\w+/$API/;
+
+is_deeply(event('default', '04-CRITICAL'), JSON::PP->new->decode($shown),
+          'the event of the reference');
+
+my ($agent) = $reference =~ /(ngx_http_ilert_module\/[\d.]+)/;
+is($fake->request(-1)->{header}{'user-agent'}, $agent, 'the user agent');
+
+my %example = (
+    ilert_alert_key => [ [ '04-CRITICAL', alertKey => 't01 cpu:host=web01' ] ],
+    ilert_comment => [
+        [ '04-CRITICAL', comments => undef ],
+        [ '06-OK', comments => [ { creator => 'Kapacitor',
+            content => 'Kapacitor says: cpu:host=web01 is OK' } ] ] ],
+    ilert_custom_detail => [],
+    ilert_details => [
+        [ '04-CRITICAL', details => '**web01** has a usage of 95.' ] ],
+    ilert_event_type => [
+        [ '01-INFO', undef, 'ignored' ],
+        [ '04-CRITICAL', eventType => 'ALERT' ],
+        [ '06-OK', eventType => 'RESOLVE' ] ],
+    ilert_image => [
+        [ '04-CRITICAL', images => [ {
+            src => 'https://graphs.example.com/cpu.png',
+            alt => 'CPU usage' } ] ] ],
+    ilert_label => [
+        [ '04-CRITICAL', labels => { host => 'web01',
+                                     level => 'CRITICAL' } ] ],
+    ilert_link => [
+        [ '04-CRITICAL', links => [
+            { href => 'https://chronograf.example.com/sources/1/hosts/web01',
+              text => 'Host web01' },
+            { href => 'https://wiki.example.com/alerts',
+              text => 'https://wiki.example.com/alerts' } ] ] ],
+    ilert_priority => [
+        [ '03-WARNING', priority => 'LOW' ],
+        [ '04-CRITICAL', priority => 'HIGH' ],
+        [ '06-OK', priority => undef ] ],
+    ilert_routing_key => [ [ '04-CRITICAL', routingKey => 'web' ] ],
+    ilert_service => [
+        [ '04-CRITICAL', services => [ { alias => 'shop' } ] ] ],
+    ilert_severity => [
+        [ '03-WARNING', severity => 3 ],
+        [ '04-CRITICAL', severity => 1 ],
+        [ '06-OK', severity => undef ] ],
+    ilert_summary => [
+        [ '04-CRITICAL', summary => 'CRITICAL: cpu:host=web01 is CRITICAL' ] ],
+);
+
+is_deeply([ sort keys %example ], [ sort keys %mapped ],
+          'directives of the mapping have examples');
+
+for my $name (sort keys %example) {
+    for (@{$example{$name}}) {
+        my ($webhook, $member, $expected) = @$_;
+        is_deeply(event($name, $webhook, $member), $expected,
+                  "$name: the example with $webhook");
+    }
+}
+
+is(event('ilert_custom_detail', '04-CRITICAL', 'customDetails')->{posted_by},
+   '127.0.0.1', 'ilert_custom_detail: the example');
+
+is_deeply([ $fake->errors ], [], 'no fault of a request');
+
+my ($list) = section($reference, '## Mapping') =~ /\A(.*?)\.\n\n/s;
+is_deeply([ $list =~ /\[(\w+)\]/g ], [ sort keys %mapped ],
+          'the list of directives of the mapping');
+
+my $schema = JSON::PP->new->decode($text{'t/ilert-event.schema.json'});
+is_deeply([ sort grep { $schema->{properties}{$_} }
+            section($reference, '## Events') =~ /^\| `(\w+)` /gm ],
+          [ sort keys %{$schema->{properties}} ], 'members of an event');
+
+
+# The reference and the code ----------------------------------------------
 
 sub contexts_of {
     my ($flags) = @_;
@@ -222,9 +320,7 @@ for (['ngx_http_ilert_commands', ''],
     }
 }
 
-my $section = section($reference, '## Directives');
-
-while ($section =~ /^\#\#\#[ ](\w+)\n
+while ($chapter =~ /^\#\#\#[ ](\w+)\n
                     \n\*\*Syntax:\*\*[ ]\*\*`(\w+)`\*\*[ ].*\n
                     \n\*\*Default:\*\*[ ](.*)\n
                     \n\*\*Context:\*\*[ ](.*)\n/gmx)
@@ -238,7 +334,7 @@ while ($section =~ /^\#\#\#[ ](\w+)\n
 
 cmp_ok(scalar keys %directives, '>', 5, 'directives of the code');
 is_deeply(\%documented, \%directives, 'directives and their contexts');
-is_deeply([ grep { !$directives{$_} } $section =~ /^### (.*)/gm ], [],
+is_deeply([ grep { !$directives{$_} } $chapter =~ /^### (.*)/gm ], [],
           'no other headings');
 
 sub size {
@@ -250,7 +346,7 @@ while ($module =~ /prev->(\w+),\s*([\d* ]+)\)/g) {
     my ($name, $value) = ($1, 1);
     $value *= $_ for split / \* /, $2;
 
-    my ($size) = $section =~ /^\*\*Default:\*\* `ilert_$name (\w+);`/m;
+    my ($size) = $chapter =~ /^\*\*Default:\*\* `ilert_$name (\w+);`/m;
     is(size($size // '0'), $value, "ilert_$name: the value by default");
 }
 
@@ -261,7 +357,7 @@ my @variables = $text{"${CODE}_variables.c"}
 push @variables, $text{"${CODE}_variables.c"}
                  =~ /_prefix = ngx_string\("(\w+_)"\)/g;
 
-$section = section($reference, '## Embedded Variables');
+my $section = section($reference, '## Embedded Variables');
 my @shown = $section =~ /^\| `\$(\w+)`/gm;
 
 cmp_ok(scalar @variables, '>', 20, 'variables of the code');

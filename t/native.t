@@ -9,6 +9,7 @@ use strict;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Digest::MD5 qw(md5_hex);
 use Test::More;
 
 use IlertDNS;
@@ -17,10 +18,11 @@ use IlertTest;
 
 my $KEY = 'il1kap5ec4e7b01';
 my $TWO = 'il1kap5ec4e7b02';
+my $API = 'il1api5ec4e7b03';
 my $ROOT = 'https://api.ilert.com/api/v1/events/kapacitor';
 
 my $fake = IlertFake->start(keys => { $KEY => 'kapacitor',
-                                      $TWO => 'kapacitor' });
+                                      $TWO => 'kapacitor', $API => 'api' });
 my $dns = IlertDNS->start(mode => 'silent');
 my $refused = '127.0.0.1:' . IlertFake::free_port();
 
@@ -46,6 +48,10 @@ my %PASS = (
         proxy_buffer_size 4k; proxy_buffers 2 4k; proxy_busy_buffers_size 4k;
         proxy_max_temp_file_size 0;',
     tls => 'proxy_pass https://%%FAKE%%/api/$ilert_path;',
+    told => 'proxy_pass http://%%FAKE%%/api/$ilert_path;
+        proxy_set_header X-Type $ilert_event_type;
+        proxy_set_header X-Key $ilert_alert_key;
+        proxy_set_header X-Source $ilert_source;',
 );
 
 my ($sources, $locations) = ('', '');
@@ -69,13 +75,46 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
         endpoint plain;
     }
 
+    ilert_source ops { integration_key $API; endpoint told; }
+
     map \$uri \$chosen { ~^/to/(?<name>.*)\$ \$name; }
+
+    map \$kapacitor_level \$type_of_level {
+        INFO    off;
+        WARNING COMMENT;
+        OK      FOO;
+    }
     limit_req_zone \$binary_remote_addr zone=one:1m rate=1r/m;
     log_subrequest on;
 
     server {
         listen 127.0.0.1:%%PORT_0%%;
         location /to/ { ilert_kapacitor \$chosen; }
+
+        location /mapped {
+            ilert_kapacitor \$arg_source;
+            ilert_event_max_size 4k;
+
+            ilert_event_type \$type_of_level;
+            ilert_alert_key "\$arg_key";
+
+            ilert_summary "mapped \$kapacitor_message";
+            ilert_details mapped;
+            ilert_priority "\$arg_bad";
+            ilert_severity "\$arg_bad";
+            ilert_routing_key mapped;
+            ilert_label mapped 1;
+            ilert_link mapped;
+            ilert_image mapped;
+            ilert_service mapped;
+            ilert_comment mapped;
+            ilert_custom_detail mapped 1;
+        }
+
+        location /typed {
+            ilert_kapacitor told;
+            ilert_event_type "\$arg_type";
+        }
     }
 
     server {
@@ -256,6 +295,101 @@ subtest 'troubles' => sub {
        'each line names the source')
         or diag grep { !/ilert source/ } @errors;
     unlike($t->access_log, $path, 'nor has the access log');
+};
+
+# The mapping does not touch the body; type and alert key are as it says.
+
+my $ID = 'cpu:host=web01';
+
+sub of_level {
+    my ($level) = @_;
+    return $CRITICAL =~ s/"level":"CRITICAL"/"level":"$level"/r;
+}
+
+sub told {
+    my ($what, $args, $body, %told) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    $fake->reset;
+    my $r = $t->post("/mapped?source=told&$args", $body);
+    is($r->{status}, 202, $what);
+    is($r->{json}{status}, 'accepted');
+    is($fake->counts->{requests}, 1, 'sent once');
+
+    my $request = $fake->request(0) || {};
+    ok($request->{body} eq $body, 'byte for byte')
+        or diag "got $request->{body}";
+    is($request->{uri}, "/api/v1/events/kapacitor/$KEY", 'its path');
+    is($request->{header}{"x-$_"}, $told{$_}, $_) for sort keys %told;
+}
+
+subtest 'mapping' => sub {
+    my $mark = $t->mark;
+
+    told('as it is', '', $CRITICAL, type => 'ALERT', key => $ID,
+         source => 'told');
+    told('an alert key', 'key=abc', $CRITICAL, type => 'ALERT',
+         key => 'abc');
+    told('a type', '', of_level('WARNING'), type => 'COMMENT', key => $ID);
+    told('bad values of what is not used', 'bad=urgent', $CRITICAL,
+         type => 'ALERT', key => $ID);
+
+    is(join("\n", $t->grep_log(qr/\[warn\].*invalid value/, $mark)), '',
+       'are not told');
+
+    told('a bad type', 'bad=urgent', of_level('OK'), type => 'RESOLVE',
+         key => $ID);
+    is(scalar(my @lines = $t->grep_log(qr/\[warn\].*invalid\ value\ "FOO"
+        \ of\ "ilert_event_type"\ is\ left\ out/x, $mark)), 1, 'is told');
+
+    my $none = '{"level":"CRITICAL","message":"no id"}';
+    told('an alert key in place of none', 'key=x', $none, type => 'ALERT',
+         key => 'x');
+
+    my $long = 'k' x 3000;
+    told('a long alert key', '', qq({"id":"$long","level":"CRITICAL"}),
+         type => 'ALERT', key => 'k' x 256 . '#' . md5_hex($long));
+
+    for (
+        [ 'source=told', of_level('INFO'), 'ignored' ],
+        [ 'source=off', $CRITICAL, 'ignored' ],
+        [ 'source=none', of_level('INFO'), 'ignored' ],
+        [ 'source=told', $none, 'rejected', 400 ],
+        [ 'source=none', $CRITICAL, 'rejected', 422 ],
+        [ 'source=told', webhook('37-service-test-01-OK'), 'test' ],
+        [ 'source=told', '{"level":"INFO"', 'rejected', 400 ],
+    ) {
+        my ($args, $body, $status, $code) = @$_;
+
+        $fake->reset;
+        my $r = $t->post("/mapped?$args", $body);
+        is($r->{status}, $code // 202, "$args, $status");
+        is($r->{json}{status}, $status);
+        is($fake->counts->{requests}, 0, 'nothing was sent');
+    }
+
+    # the same location makes events for another kind of source
+
+    $fake->reset;
+    is($t->post('/mapped?source=ops&key=abc', of_level('WARNING'))->{status},
+       202, 'an event');
+    my $event = $fake->request(0)->{json};
+    is($event->{eventType}, 'COMMENT');
+    is($event->{alertKey}, 'abc');
+    is($event->{routingKey}, 'mapped');
+    is_deeply($event->{labels}, { mapped => 1 });
+
+    for (qw(ALERT RESOLVE ACCEPT COMMENT)) {
+        $fake->reset;
+        is($t->post("/typed?type=$_", $CRITICAL)->{status}, 202, "type $_");
+        is($fake->request(0)->{header}{'x-type'}, $_);
+        ok($fake->request(0)->{body} eq $CRITICAL, 'byte for byte');
+    }
+
+    $fake->reset;
+    is($t->post('/typed?type=off', $CRITICAL)->{json}{status}, 'ignored',
+       'type off');
+    is($fake->counts->{requests}, 0, 'nothing was sent');
 };
 
 # A client that goes to the endpoint's location is on its own.

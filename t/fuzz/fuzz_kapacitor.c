@@ -8,6 +8,7 @@
  *     -  an event is strict JSON in valid UTF-8, at most as large as asked
  *        for, with the members that ilert must have and no name twice;
  *     -  its numbers are those of the webhook, digit for digit;
+ *     -  so it is with a mapping of pieces of the webhook, whatever they are;
  *     -  what fits a small cap untruncated is the same with a larger one.
  */
 
@@ -17,6 +18,7 @@
 
 #include "ngx_http_ilert_kapacitor.h"
 #include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_text.h"
 
 #include "strict_json.h"
 
@@ -44,9 +46,15 @@ typedef struct {
 
     name_t                names[NAMES];         /* of the event's members */
     int                   nnames;
-    name_t                details[NAMES];       /* of customDetails' members */
-    int                   ndetails;
     int                   nnumbers;
+
+    /* what the member of the event that is being read has in it */
+
+    name_t                inner[NAMES];
+    int                   ninner;
+    unsigned              strings:1;
+    unsigned              objects:1;
+    unsigned              mark:1;
 
     unsigned              type:1;
     unsigned              summary:1;
@@ -57,6 +65,13 @@ typedef struct {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void test(ngx_str_t *body, ngx_pool_t *pool);
+static void test_mapped(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_webhook_t *wh, ngx_http_ilert_mapping_t *mapping,
+    ngx_str_t *body, ngx_pool_t *pool);
+static void make_mapping(ngx_http_ilert_mapping_t *mapping, ngx_str_t *body,
+    ngx_pool_t *pool);
+static void make_name(ngx_str_t *name, ngx_uint_t n, ngx_pool_t *pool);
+static ngx_str_t piece(ngx_str_t *body, uint32_t *seed, ngx_pool_t *pool);
 static void test_error(ngx_str_t *body, ngx_str_t *error);
 static int has_null(ngx_http_ilert_json_row_t *row);
 static void test_variables(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool);
@@ -64,6 +79,9 @@ static ngx_str_t variable_name(ngx_str_t *text, ngx_pool_t *pool);
 static void test_event(ngx_http_ilert_event_t *ev, ngx_str_t *body,
     size_t max_size, event_t *event);
 static void test_value(strict_json_t *json, strict_json_type_e type,
+    const unsigned char *text, size_t len, const unsigned char *name,
+    size_t name_len);
+static void test_member(event_t *event, strict_json_type_e type,
     const unsigned char *text, size_t len, const unsigned char *name,
     size_t name_len);
 static void test_number(event_t *event, const unsigned char *text,
@@ -116,14 +134,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 test(ngx_str_t *body, ngx_pool_t *pool)
 {
-    size_t                     sizes[3];
     ngx_int_t                  rc;
-    ngx_str_t                  error, first;
-    event_t                    event;
-    ngx_uint_t                 i;
+    ngx_str_t                  none, error;
     ngx_http_ilert_event_t     ev;
+    ngx_http_ilert_mapping_t   mapping;
     ngx_http_ilert_webhook_t   wh;
 
+    ngx_str_null(&none);
     ngx_str_null(&error);
 
     rc = ngx_http_ilert_kapacitor_parse(&wh, body, &error, pool);
@@ -144,7 +161,13 @@ test(ngx_str_t *body, ngx_pool_t *pool)
 
     ngx_memzero(&ev, sizeof(ngx_http_ilert_event_t));
 
-    rc = ngx_http_ilert_event_init(&ev, &wh, &error, pool);
+    ngx_http_ilert_event_type(&ev, &wh, &none);
+
+    check(ev.type == (wh.level == NGX_HTTP_ILERT_OK ? NGX_HTTP_ILERT_RESOLVE
+                                                    : NGX_HTTP_ILERT_ALERT));
+
+    rc = ngx_http_ilert_event_key(&ev, &wh, &none,
+                                  NGX_HTTP_ILERT_EVENT_MIN_SIZE, &error, pool);
 
     if (rc == NGX_DECLINED) {
         check(error.len && is_utf8(&error));
@@ -153,8 +176,31 @@ test(ngx_str_t *body, ngx_pool_t *pool)
 
     check(rc == NGX_OK);
     check(ev.alert_key.len && is_utf8(&ev.alert_key));
-    check(ev.type == (wh.level == NGX_HTTP_ILERT_OK ? NGX_HTTP_ILERT_RESOLVE
-                                                    : NGX_HTTP_ILERT_ALERT));
+
+    ngx_memzero(&mapping, sizeof(ngx_http_ilert_mapping_t));
+
+    test_mapped(&ev, &wh, &mapping, body, pool);
+
+    make_mapping(&mapping, body, pool);
+
+    ev.key_cut = 0;
+    rc = ngx_http_ilert_event_key(&ev, &wh,
+                                  &mapping.values[NGX_HTTP_ILERT_ALERT_KEY],
+                                  NGX_HTTP_ILERT_EVENT_MIN_SIZE, &error, pool);
+    check(rc == NGX_OK);
+
+    test_mapped(&ev, &wh, &mapping, body, pool);
+}
+
+
+static void
+test_mapped(ngx_http_ilert_event_t *ev, ngx_http_ilert_webhook_t *wh,
+    ngx_http_ilert_mapping_t *mapping, ngx_str_t *body, ngx_pool_t *pool)
+{
+    size_t      sizes[3];
+    event_t     event;
+    ngx_str_t   first;
+    ngx_uint_t  i;
 
     sizes[0] = NGX_HTTP_ILERT_EVENT_MIN_SIZE;
     sizes[1] = sizes[0] + hash(body) % 8192;
@@ -163,18 +209,139 @@ test(ngx_str_t *body, ngx_pool_t *pool)
     ngx_str_null(&first);
 
     for (i = 0; i < 3; i++) {
-        check(ngx_http_ilert_event_map(&ev, &wh, sizes[i], pool) == NGX_OK);
+        check(ngx_http_ilert_event_map(ev, wh, mapping, sizes[i], pool)
+              == NGX_OK);
 
-        test_event(&ev, body, sizes[i], &event);
+        test_event(ev, body, sizes[i], &event);
 
         if (first.data) {
-            check(ev.body.len == first.len
-                  && memcmp(ev.body.data, first.data, first.len) == 0);
+            check(ev->body.len == first.len
+                  && memcmp(ev->body.data, first.data, first.len) == 0);
 
         } else if (!event.truncated) {
-            first = ev.body;
+            first = ev->body;
         }
     }
+}
+
+
+/* as mapping.c would make one: valid texts, no name twice */
+
+static void
+make_mapping(ngx_http_ilert_mapping_t *mapping, ngx_str_t *body,
+    ngx_pool_t *pool)
+{
+    uint32_t                seed;
+    ngx_uint_t              i, k, n;
+    ngx_http_ilert_item_t  *item;
+    ngx_http_ilert_list_t  *list;
+
+    static ngx_str_t        priorities[] = {
+        ngx_string("HIGH"), ngx_string("LOW"), ngx_null_string
+    };
+
+    seed = hash(body) | 1;
+
+    for (i = 0; i < NGX_HTTP_ILERT_MAPPING_VALUES; i++) {
+        mapping->values[i] = piece(body, &seed, pool);
+    }
+
+    mapping->values[NGX_HTTP_ILERT_PRIORITY] = priorities[seed % 3];
+    ngx_str_set(&mapping->values[NGX_HTTP_ILERT_SEVERITY], "3");
+
+    for (i = NGX_HTTP_ILERT_LABELS; i < NGX_HTTP_ILERT_MAPPING_N; i++) {
+        list = &mapping->lists[i - NGX_HTTP_ILERT_LABELS];
+
+        n = (seed >> i) % 8;
+
+        list->items = ngx_pcalloc(pool, (n + 1)
+                                        * sizeof(ngx_http_ilert_item_t));
+        check(list->items != NULL);
+
+        for (k = 0; k < n; k++) {
+            item = &list->items[list->nitems];
+
+            item->values[0] = piece(body, &seed, pool);
+
+            if (i != NGX_HTTP_ILERT_SERVICES && i != NGX_HTTP_ILERT_COMMENTS) {
+                item->values[1] = piece(body, &seed, pool);
+            }
+
+            if (i == NGX_HTTP_ILERT_IMAGES) {
+                item->values[2] = piece(body, &seed, pool);
+            }
+
+            if (i == NGX_HTTP_ILERT_LABELS
+                || i == NGX_HTTP_ILERT_CUSTOM_DETAILS)
+            {
+                make_name(&item->values[0], k, pool);
+
+                if (item->values[1].len == 0) {
+                    ngx_str_set(&item->values[1], "?");
+                }
+            }
+
+            if (item->values[0].len) {
+                list->nitems++;
+            }
+        }
+    }
+}
+
+
+/* one of ours, or with a number in front */
+
+static void
+make_name(ngx_str_t *name, ngx_uint_t n, ngx_pool_t *pool)
+{
+    u_char            *p;
+
+    static ngx_str_t   ours[] = {
+        ngx_string("id"), ngx_string("level"), ngx_string("tags"),
+        ngx_string("fields"), ngx_string("rows"), ngx_string("truncated"),
+        ngx_string("duration"), ngx_string("message")
+    };
+
+    if (name->len % 2) {
+        *name = ours[n];
+        return;
+    }
+
+    p = ngx_pnalloc(pool, name->len + 1);
+    check(p != NULL);
+
+    p[0] = '0' + n;
+    memcpy(p + 1, name->data, name->len);
+
+    name->data = p;
+    name->len++;
+}
+
+
+/* of any length, most often short */
+
+static ngx_str_t
+piece(ngx_str_t *body, uint32_t *seed, ngx_pool_t *pool)
+{
+    size_t     start, len;
+    ngx_str_t  text;
+
+    *seed = *seed * 1664525 + 1013904223;
+
+    start = (*seed >> 8) % body->len;
+    len = body->len - start;
+
+    if (*seed & 0x70000000) {
+        len = ngx_min(len, (*seed >> 20) % 64);
+    }
+
+    text.data = body->data + start;
+    text.len = len;
+
+    check(ngx_http_ilert_text_valid(&text, pool) == NGX_OK);
+    check(is_utf8(&text));
+
+    return text;
 }
 
 
@@ -303,6 +470,8 @@ test_event(ngx_http_ilert_event_t *ev, ngx_str_t *body, size_t max_size,
 
     memset(event, 0, sizeof(event_t));
     event->webhook = body;
+    event->strings = 1;
+    event->objects = 1;
 
     memset(&json, 0, sizeof(strict_json_t));
     json.pos = ev->body.data;
@@ -325,46 +494,94 @@ test_value(strict_json_t *json, strict_json_type_e type,
 {
     event_t  *event = json->data;
 
+    if (json->depth == 1) {
+        test_member(event, type, text, len, name, name_len);
+
+        event->ninner = 0;
+        event->strings = 1;
+        event->objects = 1;
+        return;
+    }
+
     if (type == STRICT_JSON_NUMBER) {
         test_number(event, text, len);
     }
 
-    if (json->depth == 1) {
-        add_name(event->names, &event->nnames, name, name_len);
+    if (json->depth == 2) {
 
-        if (is(name, name_len, "\"customDetails\"")) {
-            check(type == STRICT_JSON_OBJECT);
-            return;
+        if (name) {
+            add_name(event->inner, &event->ninner, name, name_len);
         }
 
-        check(type == STRICT_JSON_STRING);
-        check(len > 2);
-
-        if (is(name, name_len, "\"eventType\"")) {
-            check(is(text, len, "\"ALERT\"") || is(text, len, "\"RESOLVE\""));
-            event->type = 1;
-
-        } else if (is(name, name_len, "\"summary\"")) {
-            event->summary = 1;
-
-        } else {
-            check(is(name, name_len, "\"alertKey\"")
-                  || is(name, name_len, "\"details\""));
+        if (type != STRICT_JSON_STRING) {
+            event->strings = 0;
         }
 
+        if (type != STRICT_JSON_OBJECT) {
+            event->objects = 0;
+        }
+
+        /* one of the mapping's hides ours */
+
+        if (name && is(name, name_len, "\"truncated\"")) {
+            event->mark = is(text, len, "true") || type == STRICT_JSON_STRING;
+        }
+    }
+}
+
+
+/* of the event */
+
+static void
+test_member(event_t *event, strict_json_type_e type,
+    const unsigned char *text, size_t len, const unsigned char *name,
+    size_t name_len)
+{
+    add_name(event->names, &event->nnames, name, name_len);
+
+    if (is(name, name_len, "\"customDetails\"")) {
+        check(type == STRICT_JSON_OBJECT);
+        event->truncated = event->mark;
         return;
     }
 
-    /* only customDetails is an object in an event that is mapped by default */
+    event->mark = 0;
 
-    if (json->depth == 2) {
-        check(name != NULL);
-        add_name(event->details, &event->ndetails, name, name_len);
+    if (is(name, name_len, "\"labels\"")) {
+        check(type == STRICT_JSON_OBJECT && event->ninner && event->strings);
+        return;
+    }
 
-        if (is(name, name_len, "\"truncated\"")) {
-            check(is(text, len, "true"));
-            event->truncated = 1;
-        }
+    if (is(name, name_len, "\"links\"") || is(name, name_len, "\"images\"")
+        || is(name, name_len, "\"services\"")
+        || is(name, name_len, "\"comments\""))
+    {
+        check(type == STRICT_JSON_ARRAY && len > 2 && event->objects);
+        return;
+    }
+
+    if (is(name, name_len, "\"severity\"")) {
+        check(is(text, len, "3"));
+        return;
+    }
+
+    check(type == STRICT_JSON_STRING);
+    check(len > 2);
+
+    if (is(name, name_len, "\"eventType\"")) {
+        check(is(text, len, "\"ALERT\"") || is(text, len, "\"RESOLVE\""));
+        event->type = 1;
+
+    } else if (is(name, name_len, "\"summary\"")) {
+        event->summary = 1;
+
+    } else if (is(name, name_len, "\"priority\"")) {
+        check(is(text, len, "\"HIGH\"") || is(text, len, "\"LOW\""));
+
+    } else {
+        check(is(name, name_len, "\"alertKey\"")
+              || is(name, name_len, "\"details\"")
+              || is(name, name_len, "\"routingKey\""));
     }
 }
 

@@ -1,16 +1,35 @@
 package IlertMap;
 
-# What a Kapacitor webhook must become at ilert: the default mapping of
-# docs/design.md, written from its text alone, so that the tests have values
-# that do not come from the module's C code.
+# What a Kapacitor webhook must become at ilert: the mapping of the reference,
+# written from its text alone, so that the tests have values that do not come
+# from the module's C code.
 #
-#   IlertMap::expect($body) -> {
-#       status => 202 | 400,
-#       result => 'accepted' | 'test',           with 202
-#       error  => 'PATH: what' or its beginning, with 400
-#       event  => the event without integrationKey,
+#   IlertMap::expect($body, %mapping) -> {
+#       status => 202 | 400 | 422,
+#       result => 'accepted' | 'ignored' | 'test',  with 202
+#       error  => 'PATH: what' or its beginning, with 400 and 422
+#       event  => the event without integrationKey, if one is sent,
 #       type   => its eventType, key => its alertKey, level => the level,
+#       source => the source, if %mapping says so,
+#       bad    => [names of directives whose values are not allowed],
 #   }
+#   %mapping is what the directives evaluate to, in bytes:
+#       event_type, summary, details, alert_key, priority, severity,
+#       routing_key => value
+#       label, custom_detail => [[name, value], ..]
+#       link => [[href] or [href, text], ..]
+#       image => [[src] or [src, href] or [src, href, alt], ..]
+#       service, comment => [[value], ..]
+#       source => value of ilert_kapacitor; sources => [the names there are]
+#   With get => sub { my ($name, $value_of) = @_; .. } values are texts with
+#   $variables, and are evaluated in the module's order.  Those of the webhook
+#   and of the event are known here, all others are asked for; $value_of is
+#   a function that evaluates a text.  event_id => $ilert_event_id.
+#   max => N cuts $ilert_alert_key, and key, as ilert_event_max_size does;
+#   sent_key => bytes is $ilert_alert_key as it was sent.
+#
+#   IlertMap::directives(%mapping) -> the lines of nginx.conf that say so
+#   IlertMap::variable($body, $name) -> value of $kapacitor_NAME, in bytes
 #
 # JSON is read by IlertMap::decode($bytes), which loses nothing: an object is
 # an IlertMap::Object (members in the order of the text, the last of equal
@@ -20,6 +39,7 @@ package IlertMap;
 #
 #   IlertMap::encode($value) -> bytes            of such a value
 #   IlertMap::diff($got, $expected) -> list of "path: difference"
+#       members of objects are compared in their order, too
 #   IlertMap::capped($json, $event, $max) -> list of what is wrong with
 #       $json (an event without integrationKey, as sent) as the event $event
 #       cut to $max bytes
@@ -30,6 +50,7 @@ package IlertMap;
 use warnings;
 use strict;
 
+use Digest::MD5 ();
 use JSON::PP ();
 
 use constant DEPTH => 64;
@@ -55,6 +76,17 @@ my %ESCAPE = (b => "\b", f => "\f", n => "\n", r => "\r", t => "\t",
 my %SHORT = map { $ESCAPE{$_} => "\\$_" } grep { $_ ne '/' } keys %ESCAPE;
 
 my %LEVEL = map { $_ => 1 } qw(OK INFO WARNING CRITICAL);
+
+my %ALLOWED = (
+    event_type => qr/\A(?:ALERT|RESOLVE|ACCEPT|COMMENT|off)\z/,
+    priority => qr/\A(?:HIGH|LOW)\z/,
+    severity => qr/\A[1-5]\z/,
+);
+
+# what is evaluated last: directives of one value, and of several, in order
+
+my @SCALARS = qw(summary details priority severity routing_key);
+my @LISTS = qw(label custom_detail link image service comment);
 
 
 # Reading JSON
@@ -261,7 +293,7 @@ sub encode_string {
 # The mapping
 
 sub expect {
-    my ($body) = @_;
+    my ($body, %mapping) = @_;
 
     my $w = eval { decode($body) };
     if (my $error = $@) {
@@ -282,22 +314,274 @@ sub expect {
         return { status => 202, result => 'test', level => $level };
     }
 
-    my $key = key($w, @series);
-    return { status => 400, error => '' } if !defined $key;
+    my %known = (event_id => $mapping{event_id} // '');
+    my %m = (w => $w, facts => facts($w), known => \%known, bad => [],
+             mapping => \%mapping);
 
-    my $type = $level eq 'OK' ? 'RESOLVE' : 'ALERT';
-    my $dump = dumped($w->get('details'));
-    my $text = $dump ? '' : text($w->get('details') // '');
+    my $type = allowed(\%m, 'event_type');
+    my %got = (level => $level, bad => $m{bad});
 
-    my $event = IlertMap::Object->new(
+    return { %got, status => 202, result => 'ignored' } if $type eq 'off';
+
+    $type = $level eq 'OK' ? 'RESOLVE' : 'ALERT' if $type eq '';
+    $got{type} = $known{event_type} = $type;
+
+    my $key = chars(value(\%m, $mapping{alert_key}));
+    $key = key($w, @series) if blank($key);
+    return { %got, status => 400, error => '' } if !defined $key;
+
+    $got{key} = cut_key($key, $mapping{max});
+    $known{alert_key} = $mapping{sent_key} // bytes($got{key});
+
+    if (exists $mapping{source}) {
+        my $source = $got{source} = value(\%m, $mapping{source});
+
+        return { %got, status => 202, result => 'ignored' }
+            if $source eq 'off';
+        return { %got, status => 422, error => 'ilert_kapacitor: no source' }
+            if !grep { $_ eq $source } @{$mapping{sources} // [$source]};
+
+        $known{source} = $source;
+    }
+
+    return { %got, status => 202, result => 'accepted',
+             event => event(\%m, $type, $key) };
+}
+
+
+sub directives {
+    my (%mapping) = @_;
+
+    my @lines;
+
+    for my $name (qw(event_type alert_key), @SCALARS) {
+        push @lines, [$name, $mapping{$name}] if defined $mapping{$name};
+    }
+
+    for my $name (@LISTS) {
+        push @lines, map { [$name, @$_] } @{$mapping{$name} // []};
+    }
+
+    return join '', map {
+        my ($name, @values) = @$_;
+        join(' ', "ilert_$name", map { quoted($_) } @values) . ";\n"
+    } @lines;
+}
+
+
+sub quoted { '"' . $_[0] =~ s/(["\\])/\\$1/gr . '"' }
+
+
+sub event {
+    my ($m, $type, $key) = @_;
+
+    my ($w, $facts) = @$m{qw(w facts)};
+
+    my %value = map {
+        $_ => chars($ALLOWED{$_} ? allowed($m, $_)
+                                 : value($m, $m->{mapping}{$_}))
+    } @SCALARS;
+
+    my %list = map { $_ => [items($m, $_)] } @LISTS;
+    my $labels = named(@{$list{label}});
+
+    $value{summary} = summary($w) if $value{summary} eq '';
+
+    if ($value{details} eq '') {
+        $value{details} = $facts->{dump} ? '' : text($w->get('details') // '');
+    }
+
+    $value{severity} = IlertMap::Number->new($value{severity})
+        if $value{severity} ne '';
+
+    my @members = (
         eventType => $type,
-        summary => summary($w),
-        $text ne '' ? (details => $text) : (),
+        summary => $value{summary},
+        details => $value{details},
         alertKey => $key,
-        customDetails => custom($w, $dump, @series));
+        priority => $value{priority},
+        severity => $value{severity},
+        routingKey => $value{routing_key},
+        labels => $labels->names ? $labels : '',
+        links => [map { link_of(@$_) } @{$list{link}}],
+        images => [map { image_of(@$_) } @{$list{image}}],
+        services => [map { IlertMap::Object->new(alias => $_->[0]) }
+                     @{$list{service}}],
+        comments => [map { IlertMap::Object->new(creator => 'Kapacitor',
+                                                 content => $_->[0]) }
+                     @{$list{comment}}],
+        customDetails => custom($w, $facts, named(@{$list{custom_detail}})),
+    );
 
-    return { status => 202, result => 'accepted', event => $event,
-             type => $type, key => $key, level => $level };
+    my $event = IlertMap::Object->new;
+
+    while (my ($name, $value) = splice @members, 0, 2) {
+        $event->add($name, $value)
+            if is_array($value) ? @$value : is_object($value) || $value ne '';
+    }
+
+    return $event;
+}
+
+
+# The items of a list that have a name or value that decides.
+
+sub items {
+    my ($m, $name) = @_;
+
+    my @items = map { [map { chars(value($m, $_)) } @$_] }
+                @{$m->{mapping}{$name} // []};
+
+    return grep { $_->[0] ne '' && $_->[1] ne '' } @items
+        if $name =~ /^(?:label|custom_detail)\z/;
+    return grep { $_->[0] ne '' } @items;
+}
+
+
+sub named {
+    my (@items) = @_;
+
+    return IlertMap::Object->new(map { @$_ } @items);
+}
+
+
+sub link_of {
+    my ($href, $text) = @_;
+
+    return IlertMap::Object->new(href => $href, text =>
+        ($text // '') ne '' ? $text : $href);
+}
+
+
+sub image_of {
+    my ($src, $href, $alt) = @_;
+
+    return IlertMap::Object->new(src => $src,
+        ($href // '') ne '' ? (href => $href) : (),
+        ($alt // '') ne '' ? (alt => $alt) : ());
+}
+
+
+# Bytes to characters, what is none and NUL being U+FFFD; and back.
+
+sub chars { characters($_[0]) =~ tr/\0/\x{fffd}/r }
+
+sub bytes {
+    my ($string) = @_;
+
+    utf8::encode($string);
+    return $string;
+}
+
+
+# A value as the module sees it: empty if it is not allowed.
+
+sub allowed {
+    my ($m, $name) = @_;
+
+    my $value = value($m, $m->{mapping}{$name});
+
+    return $value if $value eq '' || $value =~ $ALLOWED{$name};
+
+    push @{$m->{bad}}, $name;
+    return '';
+}
+
+
+sub value {
+    my ($m, $text) = @_;
+
+    $text //= '';
+
+    my $get = $m->{mapping}{get} or return $text;
+    my $value_of = sub { value($m, $_[0]) };
+
+    $text =~ s{\$(?:\{(\w+)\}|(\w+))}{
+        my $name = lc($1 // $2);
+        $name =~ /^kapacitor_(.*)/ ? kapacitor($m, $1)
+            : $name =~ /^ilert_(.*)/ ? $m->{known}{$1} // ''
+            : $get->($name, $value_of) // ''
+    }aegx;
+
+    return $text;
+}
+
+
+sub variable {
+    my ($body, $name) = @_;
+
+    my $w = decode($body);
+
+    return kapacitor({ w => $w, facts => facts($w) }, lc $name);
+}
+
+
+sub kapacitor {
+    my ($m, $name) = @_;
+
+    my ($w, $facts) = @$m{qw(w facts)};
+
+    return plain(matched($facts->{tags}, $1)) if $name =~ /^tag_(.+)/;
+    return plain(matched($facts->{fields}, $1)) if $name =~ /^field_(.+)/;
+    return plain($w->get('previousLevel')) if $name eq 'previous_level';
+    return plain($facts->{measurement}) if $name eq 'name';
+    return plain($facts->{$name}) if $name =~ /^(?:task|group|server)\z/;
+
+    if ($name eq 'id_md5') {
+        my $id = $w->get('id');
+        return blank($id) ? '' : Digest::MD5::md5_hex(bytes($id));
+    }
+
+    return plain($w->get($name));
+}
+
+
+# A value as a variable has it.
+
+sub plain {
+    my ($value) = @_;
+
+    return '' if !defined $value;
+    return $value ? 'true' : 'false' if is_bool($value);
+    return bytes("$value");
+}
+
+
+# The first member that a variable of that name means.
+
+sub matched {
+    my ($object, $name) = @_;
+
+    return if !$object;
+
+    for ($object->names) {
+        return $object->get($_) if lc($_ =~ s/[^A-Za-z0-9]/_/gr) eq $name;
+    }
+
+    return;
+}
+
+
+# An alert key that takes more than half of the size is cut to a sixteenth.
+
+sub cut_key {
+    my ($key, $max) = @_;
+
+    return $key if !$max || length(encode_string($key)) - 2 <= $max / 2;
+
+    my $bytes = bytes($key);
+    my $part = substr $bytes, 0, $max / 16;
+    $part =~ s/(?:[\xc0-\xff][\x80-\xbf]*)\z//
+        if !valid($part);
+
+    return characters($part) . '#' . Digest::MD5::md5_hex($bytes);
+}
+
+
+sub valid {
+    my ($bytes) = @_;
+
+    return $bytes =~ /^(?:(?:$CHARS){0,30000})*\z/;
 }
 
 
@@ -427,40 +711,58 @@ sub tag {
 }
 
 
-sub custom {
-    my ($w, $dump, @series) = @_;
+# What is known of the triggering row, and from the dump.
 
-    my $custom = IlertMap::Object->new;
+sub facts {
+    my ($w) = @_;
 
-    for (qw(id level previousLevel time duration message)) {
-        $custom->known($_, $w->get($_));
-    }
-
+    my @series = series($w);
     my ($rows, $trigger) = rows($w->get('time'), @series);
 
+    my %facts = (rows => $rows, dump => scalar dumped($w->get('details')));
+
     if ($trigger) {
-        $custom->known(measurement => $trigger->get('measurement'));
+        $facts{$_} = $trigger->get($_) for qw(measurement tags fields);
+
     } elsif (@series) {
-        $custom->known(measurement => $series[0]->get('name'));
+        $facts{measurement} = $series[0]->get('name');
+        $facts{tags} = tags($series[0]);
     }
 
-    if ($dump) {
+    if (my $dump = $facts{dump}) {
         my $server = $dump->get('ServerInfo');
         $server = ref $server eq 'IlertMap::Object'
             ? $server->get('Hostname') : undef;
 
-        $custom->known(task => $dump->get('TaskName'));
-        $custom->known(group => $dump->get('Group'));
-        $custom->known(server => $server) if is_string($server);
+        $facts{task} = $dump->get('TaskName');
+        $facts{group} = $dump->get('Group');
+        $facts{server} = $server if is_string($server);
     }
 
-    if ($trigger) {
-        $custom->known($_, $trigger->get($_)) for qw(tags fields);
-    } elsif (@series) {
-        $custom->known(tags => tags($series[0]));
-    }
+    return \%facts;
+}
 
-    $custom->add(rows => $rows) if @$rows;
+
+# What the mapping gives wins over ours of that name.
+
+sub custom {
+    my ($w, $facts, $mapped) = @_;
+
+    my @received = qw(id level previousLevel time duration message);
+    my @found = qw(measurement task group server);
+    my %ours = (map({ $_ => $w->get($_) } @received),
+                map({ $_ => $facts->{$_} } @found, qw(tags fields)),
+                rows => @{$facts->{rows}} ? $facts->{rows} : undef);
+
+    delete @ours{$mapped->names};
+
+    my $custom = IlertMap::Object->new;
+
+    $custom->known($_, $ours{$_}) for @received, @found;
+    $custom->add($_, $mapped->get($_)) for $mapped->names;
+    $custom->known($_, $ours{$_}) for qw(tags fields rows);
+
+    $custom->{mapped} = $mapped;
 
     return $custom;
 }
@@ -717,12 +1019,16 @@ sub diff {
         if kind($got) ne kind($expected);
 
     if (is_object($got)) {
+        return map { diff($got->get($_), $expected->get($_), "$path.$_") }
+            $got->names if same_names($got, $expected);
+
         return ((map { "$path.$_: missing" }
                  grep { !$got->has($_) } $expected->names),
                 (map { "$path.$_: not expected" }
                  grep { !$expected->has($_) } $got->names),
                 (map { diff($got->get($_), $expected->get($_), "$path.$_") }
-                 grep { $expected->has($_) } $got->names));
+                 grep { $expected->has($_) } $got->names),
+                order($got, $expected, $path));
     }
 
     if (is_array($got)) {
@@ -734,6 +1040,28 @@ sub diff {
 
     return if !defined $got || "$got" eq "$expected";
     return "$path: got " . shown($got) . ', expected ' . shown($expected);
+}
+
+
+sub same_names {
+    my ($got, $expected) = @_;
+
+    return join("\0", $got->names) eq join("\0", $expected->names);
+}
+
+
+sub order {
+    my ($got, $expected, $path) = @_;
+
+    my @got = grep { $expected->has($_) } $got->names;
+    my @expected = grep { $got->has($_) } $expected->names;
+
+    for (0 .. $#got) {
+        return "$path: $got[$_] stands where $expected[$_] is expected"
+            if $got[$_] ne $expected[$_];
+    }
+
+    return;
 }
 
 
@@ -756,8 +1084,9 @@ sub shown {
 
 
 # Rows are dropped from the end, then fields, then texts are cut at UTF-8
-# boundaries; customDetails.truncated is true and the last member.  A cut
-# alertKey ends in a digest, so that different ones stay different.
+# boundaries, but what may not be cut is left out; customDetails.truncated is
+# true and the last member.  A cut alertKey ends in a digest, so that different
+# ones stay different.
 
 sub capped {
     my ($json, $event, $max) = @_;
@@ -771,17 +1100,28 @@ sub capped {
     my $custom = $got->get('customDetails');
     return @wrong, 'no customDetails' if !is_object($custom);
 
-    return @wrong, diff($got, $event) if !$custom->has('truncated');
-
-    push @wrong, 'truncated is not true'
-        if encode($custom->get('truncated')) ne 'true';
-    push @wrong, 'truncated is not the last member'
-        if ($custom->names)[-1] ne 'truncated';
+    my @diff = diff($got, $event);
+    return @wrong if !@diff;
 
     my $full = $event->get('customDetails');
+    my $mapped = $full->{mapped};
+    my $marked = $custom->has('truncated');
 
-    my ($rows, $of_rows) = map { $_->get('rows') // [] } $custom, $full;
-    my ($fields, $of_fields) = map { $_->get('fields')
+    return @wrong, @diff if !$marked && !$mapped->has('truncated');
+
+    if ($marked && !$mapped->has('truncated')) {
+        push @wrong, 'truncated is not true'
+            if encode($custom->get('truncated')) ne 'true';
+        push @wrong, 'truncated is not the last member'
+            if ($custom->names)[-1] ne 'truncated';
+    }
+
+    push @wrong, 'something is cut, but all would fit'
+        if room($event, $max) >= 0 && longest($event) <= $max;
+
+    my ($rows, $of_rows) = map { ours($_, $mapped, 'rows') // [] }
+                           $custom, $full;
+    my ($fields, $of_fields) = map { ours($_, $mapped, 'fields')
                                      // IlertMap::Object->new }
                                $custom, $full;
 
@@ -793,27 +1133,54 @@ sub capped {
 
     push @wrong, 'fields are cut, but there are rows' if $cut_fields && @$rows;
 
-    my ($g, $e) = (without($got), without($event));
-    my $texts = texts($g, $e, '', \@wrong);
+    my ($g, $e) = map { without($_, $mapped) } $got, $event;
+    my %c = (mapped => $mapped, max => $max, wrong => \@wrong, cut => [],
+             out => []);
+
+    texts(\%c, $g, $e, '');
 
     # an alertKey that is too long is cut whatever else is there
-    my $cut_key = ($g->get('alertKey') // '') ne $e->get('alertKey');
+    my @cut = grep { $_ ne '.alertKey' } @{$c{cut}};
+    my $cut_key = @cut < @{$c{cut}};
 
-    push @wrong, 'texts are cut, but there are fields'
-        if $texts > $cut_key && $fields->names;
-    push @wrong, 'texts are cut, but there are rows'
-        if $texts > $cut_key && @$rows;
+    push @wrong, 'alertKey is cut, but is not long'
+        if $cut_key && longest($e->get('alertKey')) <= $max / 2;
+    push @wrong, "cut, but there are fields: @cut" if @cut && $fields->names;
+    push @wrong, "cut, but there are rows: @cut" if @cut && @$rows;
+
+    my $texts = @cut + $cut_key + @{$c{out}};
+
     push @wrong, 'truncated, but nothing is'
         if !$texts && !$cut_rows && !$cut_fields;
+    push @wrong, order($g, $e, 'event');
 
     # what was dropped last would not have fitted
     if ($cut_rows && !$cut_fields && !$texts) {
         my $next = longest($of_rows->[@$rows]);
+        my $mark = $marked && !$mapped->has('truncated') ? 0
+                   : length ',"truncated":true';
         push @wrong, "room for another row of $next bytes in $size"
-            if $size + $next + 1 + (@$rows ? 0 : 10) <= $max;
+            if $size + $next + 1 + (@$rows ? 0 : 10) + $mark <= $max;
     }
 
     return @wrong;
+}
+
+
+# What is left of $max bytes after this value, or less than nothing, soon.
+
+sub room {
+    my ($value, $max) = @_;
+
+    return $max - length($value) - 2 if is_string($value);
+
+    for (is_array($value) ? @$value
+         : is_object($value) ? map({ $value->get($_) } $value->names) : ())
+    {
+        last if ($max = room($_, $max)) < 0;
+    }
+
+    return $max;
 }
 
 
@@ -834,10 +1201,19 @@ sub fields_of {
 }
 
 
-# The event but for rows, fields, truncated.
+# A member of customDetails unless the mapping gives it.
+
+sub ours {
+    my ($custom, $mapped, $name) = @_;
+
+    return $mapped->has($name) ? undef : $custom->get($name);
+}
+
+
+# The event but for our rows, fields, truncated.
 
 sub without {
-    my ($event) = @_;
+    my ($event, $mapped) = @_;
 
     my $rest = IlertMap::Object->new(map { $_ => $event->get($_) }
                                      grep { $_ ne 'customDetails' }
@@ -846,18 +1222,21 @@ sub without {
 
     $rest->add(customDetails => IlertMap::Object->new(
         map { $_ => $custom->get($_) }
-        grep { !/^(?:rows|fields|truncated)\z/ } $custom->names));
+        grep { !/^(?:rows|fields|truncated)\z/ || $mapped->has($_) }
+        $custom->names));
 
     return $rest;
 }
 
 
-# How many strings are cut; a cut one is a beginning of what it was.
+# What is cut, or left out, goes to $c->{cut}; what is larger than the cap by
+# itself, and could never stay, to $c->{out}.  A cut string is a beginning of
+# what it was.
 
 sub texts {
-    my ($got, $expected, $path, $wrong) = @_;
+    my ($c, $got, $expected, $path) = @_;
 
-    my $cut = 0;
+    my ($mapped, $wrong) = @$c{qw(mapped wrong)};
 
     for my $name ($expected->names) {
         my $e = $expected->get($name);
@@ -865,21 +1244,27 @@ sub texts {
         my $at = "$path.$name";
 
         if (!$got->has($name)) {
-            $cut++;
-            push @$wrong, "$at: missing"
-                if $at =~ /^\.(?:eventType|summary|alertKey|customDetails)\z/
-                   || $at eq '.customDetails.level';
+            push @$wrong, "$at: missing" if must_be($at, $mapped);
+
+            if (is_array($e)) {
+                left_out($c, "$at\[$_]", $e->[$_]) for 0 .. $#$e;
+            } else {
+                left_out($c, $at, $e);
+            }
 
         } elsif (is_object($e) && is_object($g)) {
-            $cut += texts($g, $e, $at, $wrong);
+            texts($c, $g, $e, $at);
+
+        } elsif (is_array($e) && is_array($g)) {
+            push @$wrong, "$at: empty" if !@$g;
+            $at eq '.comments' ? comments($c, $g, $e, $at)
+                               : whole($c, $g, $e, $at);
 
         } elsif (is_string($e) && is_string($g) && $e ne $g) {
-            $cut++;
-            my $part = $g;
-            $part =~ s/#[0-9a-f]{32}\z// if $name eq 'alertKey';
+            push @{$c->{cut}}, $at;
+            push @$wrong, "$at: cut" if whole_text($at, $mapped);
             push @$wrong, "$at: not a beginning of what was received"
-                if substr($e, 0, length $part) ne $part;
-            push @$wrong, "$at: cut" if $name =~ /^(?:eventType|level)\z/;
+                if !beginning($g, $e, $at);
 
         } else {
             push @$wrong, diff($g, $e, $at);
@@ -888,8 +1273,111 @@ sub texts {
 
     push @$wrong, "$path.$_: not expected"
         for grep { !$expected->has($_) } $got->names;
+}
 
-    return $cut;
+
+sub left_out {
+    my ($c, $at, $value) = @_;
+
+    my $item = $at =~ /^\.(?:links|images|services|routingKey)\b/;
+
+    push @{$c->{$item && length(encode($value)) > $c->{max} ? 'out' : 'cut'}},
+        $at;
+}
+
+
+sub must_be {
+    my ($at, $mapped) = @_;
+
+    return 1 if $at =~ /^\.(?:eventType|summary|alertKey|priority|severity
+                           |customDetails)\z/x;
+    return $at eq '.customDetails.level' && !$mapped->has('level');
+}
+
+
+sub whole_text {
+    my ($at, $mapped) = @_;
+
+    return 1 if $at =~ /^\.(?:eventType|priority|routingKey)\z/;
+    return $at eq '.customDetails.level' && !$mapped->has('level');
+}
+
+
+sub beginning {
+    my ($part, $all, $at) = @_;
+
+    if ($at eq '.alertKey') {
+        my $digest = Digest::MD5::md5_hex(bytes($all));
+        $part =~ s/#\Q$digest\E\z// or return 0;
+    }
+
+    return substr($all, 0, length $part) eq $part;
+}
+
+
+# Items that are there, or not at all.  URLs and services are whole, a link's
+# text and an image's alt may be cut.
+
+sub whole {
+    my ($c, $got, $expected, $at) = @_;
+
+    my $i = 0;
+
+    for my $item (@$got) {
+        for (; $i < @$expected; $i++) {
+            last if part_of_item($item, $expected->[$i]);
+            left_out($c, "$at\[$i]", $expected->[$i]);
+        }
+
+        if ($i == @$expected) {
+            push @{$c->{wrong}}, "$at: not an item as given: " . shown($item);
+            return;
+        }
+
+        push @{$c->{cut}}, "$at\[$i]"
+            if encode($item) ne encode($expected->[$i]);
+        $i++;
+    }
+
+    left_out($c, "$at\[$_]", $expected->[$_]) for $i .. $#$expected;
+}
+
+
+sub part_of_item {
+    my ($got, $expected) = @_;
+
+    return 0 if !same_names($got, $expected);
+
+    for my $name ($got->names) {
+        my ($g, $e) = map { $_->get($name) } $got, $expected;
+
+        return 0 if $g ne $e
+                    && ($name !~ /^(?:text|alt)\z/ || !beginning($g, $e, ''));
+    }
+
+    return 1;
+}
+
+
+# The last ones may be missing.
+
+sub comments {
+    my ($c, $got, $expected, $at) = @_;
+
+    my $wrong = $c->{wrong};
+
+    push @$wrong, "$at: more than expected" if @$got > @$expected;
+    left_out($c, "$at\[$_]", $expected->[$_]) for @$got .. $#$expected;
+
+    for (0 .. $#$got) {
+        my ($g, $e) = map { $_->get('content') } $got->[$_], $expected->[$_];
+
+        push @{$c->{cut}}, "$at\[$_]" if $g ne $e;
+        push @$wrong, diff($got->[$_]->get('creator'), 'Kapacitor',
+                           "$at\[$_].creator");
+        push @$wrong, "$at\[$_].content: not a beginning of what was given"
+            if !beginning($g, $e, "$at\[$_]");
+    }
 }
 
 
@@ -905,6 +1393,8 @@ sub new {
 
 
 package IlertMap::Object;
+
+# {mapped} of an event's customDetails: those that the mapping gives.
 
 sub new {
     my ($class, @members) = @_;

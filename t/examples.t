@@ -1,0 +1,454 @@
+#!/usr/bin/perl
+
+# Every file in docs/examples/ as it is, but for addresses, ports, and the
+# place of its files: what Kapacitor has really sent goes in, ilert over TLS
+# under its own name gets what the comments of the example promise.
+
+use warnings;
+use strict;
+
+use File::Basename qw(basename dirname);
+use File::Temp qw(tempdir);
+use FindBin;
+use MIME::Base64 qw(encode_base64);
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use IlertDNS;
+use IlertFake;
+use IlertTest qw(done webhook webhook_request);
+
+plan(skip_all => 'no IO::Socket::SSL') unless IlertFake::have_tls;
+
+my %KEY = (
+    ops => 'il1api5ec4e7d001',
+    web => 'il1api5ec4e7d002',
+    dba => 'il1api5ec4e7d003',
+    native => 'il1kap5ec4e7d004',
+);
+
+my %NAME = reverse %KEY;
+
+my $certificates = IlertFake::certificates(tempdir(CLEANUP => 1),
+    hosts => [ 'api.ilert.com', '127.0.0.1' ]);
+
+my $dns = IlertDNS->start(names => { 'api.ilert.com' => '127.0.0.1' });
+
+my $fake = IlertFake->start(tls => $certificates,
+    keys => { map { $_ => /kap/ ? 'kapacitor' : 'api' } values %KEY });
+
+my %drive = (
+    minimal => \&minimal, sandbox => \&sandbox, teams => \&teams,
+    grouping => \&grouping, levels => \&levels, chronograf => \&chronograf,
+    case => \&case, pair => \&pair, ingest => \&ingest,
+);
+
+my @examples = map { basename($_, '.conf') }
+               glob dirname($FindBin::Bin) . '/docs/examples/*.conf';
+
+is_deeply([ sort keys %drive ], [ sort @examples ], 'each example is tested');
+
+for my $example (sort keys %drive) {
+    subtest $example => sub {
+        $fake->reset;
+        $drive{$example}->();
+        is_deeply([ map { $_->{fault} } $fake->errors ], [],
+                  'no fault of a request');
+    };
+}
+
+done();
+
+
+# nginx with the example; %opt: listen => its address, files => { name =>
+# text } of /etc/nginx, and further replacements.
+
+my $t;
+
+sub start {
+    my ($example, %opt) = @_;
+
+    my $listen = delete $opt{listen} // '127.0.0.1:8080';
+    my %files = %{delete $opt{files} // { 'ilert/ops.key' => $KEY{ops} }};
+
+    $t = IlertTest->new(example => $example, fake => $fake, workers => 1,
+        files => { map { $_ => "$files{$_}\n" } keys %files },
+        replace => {
+            $listen => '127.0.0.1:%%PORT_0%%',
+            '/etc/nginx' => '%%DIR%%',
+            '127.0.0.53' => $dns->address,
+            'api.ilert.com/' => 'api.ilert.com:' . $fake->port . '/',
+            '/etc/ssl/certs/ca-certificates.crt' => $certificates->{ca_file},
+            %opt,
+        })->start;
+}
+
+# Posts a capture, or a body; returns what ilert got of it.  The webhook must
+# be accepted.
+
+sub posted {
+    my ($uri, $webhook, %opt) = @_;
+
+    my $n = $fake->requests;
+    my $body = $webhook =~ /^\{/ ? $webhook : webhook($webhook);
+    my $answer = $t->post($uri, $body, %opt);
+
+    ok($answer->{status} == 202 && $answer->{json}{status} eq 'accepted'
+       && $fake->requests == $n + 1, "$uri is sent")
+        or diag($answer->{raw});
+
+    return $fake->request(-1);
+}
+
+sub not_sent {
+    my ($status, $uri, $webhook, %opt) = @_;
+
+    my $n = $fake->requests;
+    my $answer = $t->post($uri, $webhook =~ /^\{/ ? $webhook
+                                                  : webhook($webhook), %opt);
+
+    is($answer->{json}{status} // $answer->{status}, $status,
+       "$uri is $status");
+    is($fake->requests, $n, 'nothing is sent');
+}
+
+# "source: alert key: state", for each alert that ilert shows, sorted
+
+sub shown {
+    my $alerts = $fake->alerts;
+    my @shown;
+
+    for my $key (keys %$alerts) {
+        push @shown, map { "$NAME{$key}: $_: $alerts->{$key}{$_}{state}" }
+                     keys %{$alerts->{$key}};
+    }
+
+    return join '; ', sort @shown;
+}
+
+sub tagged {
+    my ($name, $tag, $value) = @_;
+    return webhook($name) =~ s/"tags":\{/"tags":{"$tag":"$value",/r;
+}
+
+
+# The examples ------------------------------------------------------------
+
+sub minimal {
+    start('minimal', files => {
+        'ilert/ops.key' => $KEY{ops},
+        'ilert/dba.url' => "https://api.ilert.com/api/v1/events/kapacitor/"
+                           . $KEY{native},
+    });
+
+    my $critical = webhook('01-levels-04-CRITICAL');
+
+    for (['/kapacitor', 'ops'], ['/kapacitor/dba', 'native']) {
+        my ($uri, $source) = @$_;
+
+        $fake->reset;
+
+        my $request = posted($uri, $critical);
+        is($request->{sni}, 'api.ilert.com', 'the name of the server, in TLS');
+        is($request->{uri}, $source eq 'ops' ? '/api/events'
+               : "/api/v1/events/kapacitor/$KEY{native}", 'the path');
+        is($request->{body}, $critical, 'the body is unchanged')
+            if $source eq 'native';
+        is(shown(), "$source: cpu:host=web01: open", 'CRITICAL');
+
+        posted($uri, '01-levels-06-OK');
+        is(shown(), "$source: cpu:host=web01: resolved", 'OK');
+    }
+
+    not_sent('test', '/kapacitor', '37-service-test-01-OK');
+    not_sent(404, '/kapacitor/', $critical);
+    not_sent(404, '/ilert/events', $critical);
+
+    $fake->refuse(all => 1);
+    is($t->post('/kapacitor', $critical)->{status}, 502, 'no ilert');
+    $fake->accept;
+}
+
+
+# the fake ilert of "make run" speaks no TLS
+
+sub sandbox {
+    my $key = 'il1api0123456789abcdef';
+    my $plain = IlertFake->start(keys => { $key => 'api' });
+
+    $t = IlertTest->new(example => 'sandbox', fake => $plain,
+        replace => {
+            '127.0.0.1:18080' => '127.0.0.1:%%PORT_0%%',
+            '127.0.0.1:18081' => '%%FAKE%%',
+            ' access.log ' => ' %%DIR%%/access.log ',
+        })->start;
+
+    for (['04-CRITICAL', 'open'], ['08-OK', 'resolved']) {
+        my ($name, $state) = @$_;
+
+        is($t->post('/kapacitor', webhook("01-levels-$name"))->{status}, 202,
+           $name);
+        is($plain->alerts->{$key}{'cpu:host=web01'}{state}, $state, $state);
+    }
+
+    is_deeply([ $plain->errors ], [], 'no fault of a request');
+    like($t->access_log, qr/"result":"DELIVERED".*"key":"cpu:host=web01"/,
+         'the log that "make run" reads');
+}
+
+
+sub teams {
+    start('teams', files => {
+        map { ("ilert/$_.key" => $KEY{$_}) } qw(ops web dba)
+    });
+
+    for (['web', 'web'], ['database', 'dba'], ['DataBase', 'dba'],
+         ['unknown', 'ops'])
+    {
+        my ($team, $source) = @$_;
+
+        $fake->reset;
+
+        my $event = posted('/kapacitor',
+            tagged('01-levels-04-CRITICAL', team => $team))->{json};
+        is_deeply($event->{labels}, { team => $team }, 'the label');
+        is(shown(), "$source: cpu:host=web01: open", "team $team");
+
+        posted('/kapacitor', tagged('01-levels-06-OK', team => $team));
+        is(shown(), "$source: cpu:host=web01: resolved", "and its OK");
+    }
+
+    $fake->reset;
+    my $event = posted('/kapacitor', '15-topic-post-02-CRITICAL')->{json};
+    is($event->{labels}, undef, 'no label');
+    is(shown(), 'ops: topic/web02: open', 'no team');
+
+    not_sent('ignored', '/kapacitor',
+             tagged('01-levels-04-CRITICAL', team => 'test'));
+}
+
+
+sub grouping {
+    start('grouping');
+
+    # two alerts on one host
+
+    posted('/kapacitor/host', $_)
+        for '01-levels-04-CRITICAL', '17-endpoint-01-CRITICAL';
+    is(shown(), 'ops: web01: open', 'one alert for a host');
+
+    my $event = posted('/kapacitor/host', '17-endpoint-03-OK')->{json};
+    is($event->{eventType}, 'COMMENT', 'an OK comments');
+    is_deeply($event->{comments}, [ { creator => 'Kapacitor',
+                                      content => 'ep:host=web01 is OK' } ],
+              'what the comment says');
+
+    my $alert = $fake->alerts->{$KEY{ops}}{web01};
+    is_deeply($alert->{log}, [ qw(ALERT ALERT COMMENT) ],
+              'events of the alert');
+    is("$alert->{opened} $alert->{state}", '1 open',
+       'opened once, and open still');
+
+    # one alert on each of two hosts
+
+    $fake->reset;
+    posted('/kapacitor/task', $_)
+        for '15-topic-post-01-WARNING', '15-topic-post-02-CRITICAL';
+    is(shown(), 'ops: t15: open', 'one alert for a task');
+
+    # rules of Chronograf's; "-" may be in names and in values of tags
+
+    for (['CPU high-cluster_id=c1,host=web01', 'cpu high'],
+         ['CPU high-nil', 'cpu high'],
+         ['e-mail is slow-host=web-01,dc=eu-1', 'e-mail is slow'],
+         ['non-nil-nil', 'non-nil'],
+         ['Disk', 'disk'], ['e-mail', 'e-mail'])
+    {
+        my ($id, $key) = @$_;
+
+        $fake->reset;
+        posted('/kapacitor/rule',
+            webhook('12-chronograf-threshold-01-CRITICAL')
+                =~ s/"id":"[^"]*"/"id":"$id"/r);
+        is(shown(), "ops: $key: open", "the rule of \"$id\"");
+    }
+
+    # what cannot be grouped
+
+    for (['host', '04-fieldtypes-01-CRITICAL', 'types:nil'],
+         ['task', '06-details-html-01-CRITICAL', 'html:host=h1'],
+         ['rule', '01-levels-04-CRITICAL', 'cpu:host=web01'])
+    {
+        my ($by, $webhook, $id) = @$_;
+
+        $fake->reset;
+        posted("/kapacitor/$by", $webhook);
+        is(shown(), "ops: $id: open", "no $by");
+    }
+}
+
+
+sub levels {
+    start('levels');
+
+    for (['01-INFO'], ['03-WARNING', 'LOW', 3], ['04-CRITICAL', 'HIGH', 1],
+         ['05-WARNING', 'LOW', 3], ['02-INFO'], ['06-OK', undef, undef])
+    {
+        my ($name, @expected) = @$_;
+
+        if (!@expected) {
+            not_sent('ignored', '/kapacitor', "01-levels-$name");
+            next;
+        }
+
+        my $event = posted('/kapacitor', "01-levels-$name")->{json};
+        is_deeply([ @$event{qw(priority severity)} ], \@expected, $name);
+    }
+
+    is(shown(), 'ops: cpu:host=web01: resolved', 'the end');
+}
+
+
+sub chronograf {
+    my $url = 'https://chronograf.example.com/sources/1';
+    my $critical = webhook('12-chronograf-threshold-01-CRITICAL');
+
+    my @history = { href => "$url/alerts", text => 'Alert history' };
+    my @host = { href => "$url/hosts/web01", text => 'Host web01' };
+    my @dashboard = { href => "$url/dashboards/3", text => 'Dashboard' };
+
+    start('chronograf', files => {
+        map { ("ilert/$_.key" => $KEY{$_}) } qw(ops dba)
+    });
+
+    my $check = sub {
+        my ($what, $request, $source, $priority, @links) = @_;
+
+        is($NAME{$request->{key}}, $source, "$what: the source");
+        is($request->{json}{priority}, $priority, 'the priority');
+        is_deeply($request->{json}{links}, \@links, 'the links');
+    };
+
+    $check->('no argument', posted('/kapacitor', $critical), 'ops', undef,
+             @host, @history);
+
+    $check->('all of it',
+             posted('/kapacitor?source=dba&dashboard=3', $critical,
+                    headers => [ 'X-Priority' => 'low' ]),
+             'dba', 'LOW', @dashboard, @host, @history);
+
+    $check->('errors',
+             posted('/kapacitor?source=dbb&dashboard=3%2F..', $critical,
+                    headers => [ 'X-Priority' => 'urgent' ]),
+             'ops', undef, @host, @history);
+
+    $check->('a bad host',
+             posted('/kapacitor', $critical =~ s/"web01"/"web 01\/..?a=b"/r,
+                    headers => [ 'X-Priority' => 'HIGH' ]),
+             'ops', 'HIGH', @history);
+
+    $fake->reset;
+    posted('/kapacitor?source=dba', $critical);
+    posted('/kapacitor?source=dba', '12-chronograf-threshold-02-OK');
+    is(shown(), 'dba: cpu high-cluster_id=c1,host=web01: resolved',
+       'the OK resolves');
+
+    not_sent('ignored', '/kapacitor?source=test', $critical);
+    not_sent('test', '/kapacitor?source=dba', '37-service-test-01-OK');
+}
+
+
+sub case {
+    start('case');
+
+    my $small = webhook('01-levels-04-CRITICAL');
+    my $ok = webhook('01-levels-06-OK');
+
+    posted('/kapacitor', $_) for $small, $small =~ s/=web01"/=WEB01"/r, $ok;
+    is_deeply([ sort map { s/ [0-9a-f]{32}//r } split /; /, shown() ],
+              [ 'ops: cpu:host=web01: open', 'ops: cpu:host=web01: resolved' ],
+              'two ids, two alerts');
+
+    # the tasks t01 and a
+
+    $fake->reset;
+    posted('/kapacitor/tasks', $_) for $small, '52-v1.4.1-levels-02-CRITICAL',
+                                       '52-v1.4.1-levels-05-OK';
+    is(shown(), 'ops: a cpu:host=web01: resolved; '
+       . 'ops: t01 cpu:host=web01: open', 'two tasks, two alerts');
+
+    $fake->reset;
+    my $request = posted('/kapacitor/tasks', '06-details-html-01-CRITICAL');
+    is($request->{alert_key}, ' html:host=h1', 'a task that is not known');
+    is(shown(), 'ops: html:host=h1: open', 'ilert removes the space');
+}
+
+
+sub pair {
+    start('pair');
+
+    my $from = sub {
+        my ($server, $name) = @_;
+        return webhook("01-levels-$name")
+               =~ s/(Hostname\S+?)localhost/$1$server/r;
+    };
+
+    my @labels = map { $_->{json}{labels}{node} }
+                 map { posted('/kapacitor/pair', $from->(@$_)) }
+                 ['kap1', '04-CRITICAL'], ['kap2', '04-CRITICAL'],
+                 ['kap2', '06-OK'], ['kap1', '06-OK'];
+
+    is("@labels", 'kap1 kap2 kap2 kap1', 'the node is named');
+
+    my $alert = $fake->alerts->{$KEY{ops}}{'cpu:host=web01'};
+    is("$alert->{opened} $alert->{state}", '1 resolved',
+       'a pair: one alert, resolved');
+    is($alert->{log}[2], 'RESOLVE', 'by the first OK');
+
+    is(posted('/kapacitor/pair', '06-details-html-01-CRITICAL')
+           ->{json}{labels}{node}, '127.0.0.1', 'a node that is not known');
+
+    $fake->reset;
+    my $event = posted('/kapacitor/sites', $from->('east', '04-CRITICAL'))
+                ->{json};
+    is($event->{summary}, 'east: cpu:host=web01 is CRITICAL', 'the summary');
+
+    posted('/kapacitor/sites', $from->('west', $_)) for '04-CRITICAL', '06-OK';
+    is(shown(), 'ops: east cpu:host=web01: open; '
+       . 'ops: west cpu:host=web01: resolved', 'sites: an alert for each');
+}
+
+
+sub ingest {
+    my %file = map { my $name = $certificates->{$_};
+                     open my $file, '<', $name or die "$name: $!";
+                     local $/;
+                     ($_ => scalar <$file>) } qw(cert_file key_file);
+
+    # from "openssl passwd -apr1", of the password in the captures
+
+    start('ingest', listen => '8443', files => {
+        'ilert/ops.key' => $KEY{ops},
+        'kapacitor.users' => 'kap:$apr1$BBcHhf9a$ElTP2fRtsNw4wgydlEjHb1',
+        'tls/nginx.example.com.crt' => $file{cert_file},
+        'tls/nginx.example.com.key' => $file{key_file},
+    });
+
+    my $name = '24-auth-headers-01-CRITICAL';
+    my ($user) = webhook_request($name) =~ /^Authorization: (.*?)\r$/m;
+    my %tls = (tls => { SSL_ca_file => $certificates->{ca_file} });
+
+    not_sent(400, '/kapacitor', $name);
+    not_sent(401, '/kapacitor', $name, %tls);
+    not_sent(401, '/kapacitor', $name, %tls, headers => [
+        Authorization => 'Basic ' . encode_base64('kap:wrong', '') ]);
+    not_sent(404, '/ilert/events', $name, %tls,
+             headers => [ Authorization => $user ]);
+
+    my $request = posted('/kapacitor', $name, %tls,
+                         headers => [ Authorization => $user ]);
+    is($request->{header}{authorization}, undef,
+       'the password stays here');
+    is(shown(), 'ops: ep:host=web01: open', 'the alert opens');
+}
