@@ -70,7 +70,8 @@ sub bad {
 
     my ($code, $text) = output($conf);
 
-    is($text, "[emerg] $expected", named($conf));
+    ref $expected ? like($text, $expected, named($conf))
+                  : is($text, "[emerg] $expected", named($conf));
     is($code, 1, 'is refused');
 }
 
@@ -146,9 +147,7 @@ subtest 'contexts' => sub {
         bad(server("if (\$arg_x) {\n$line }"), $no);
         bad(http("upstream u {\n$line }"), $no);
         bad(http("ilert_source x {\nilert_$name $GOOD{$name}; }"),
-            "unknown directive in \"ilert_source\" \"x\", "
-            . '"integration_key", "integration_key_file", "webhook_url", '
-            . '"webhook_url_file" and "endpoint" are allowed in F:4');
+            qr/^\[emerg\] unknown directive in "ilert_source" "x".* F:4$/);
     }
 
     for my $name (@SCALARS, @LISTS) {

@@ -208,7 +208,7 @@ for my $n (0 .. LOCATIONS - 1) {
     my %mapping = mapping(pick(0.1, 0.4, 0.7));
     my $source = pick(qw(ops ops ops dba), '$arg_source');
     my $captures = chance(0.4);
-    my $max = chance(0.3) ? 4 : chance(0.2) ? 9 : 64;
+    my $max = chance(0.4) ? 4 : chance(0.3) ? 9 : 64;
 
     my $location = $captures
         ? "~ \"(?s)^/c/$n/(?<c1>[^/]*)/(?<c2>[^/]*)\$\"" : "= /p/$n";
@@ -407,9 +407,8 @@ is(join(' ', keys %sent), '', 'every request belongs to an answer');
 note(join ', ', map { "$_: $outcome{$_}" } sort keys %outcome);
 
 if ($random >= 1000) {
-    cmp_ok($outcome{accepted} // 0, '>', $random / 2, 'most are sent');
-    cmp_ok($outcome{$_} // 0, '>', $random / 300, "some are $_")
-        for qw(ignored 422 cut bad);
+    cmp_ok($outcome{accepted} // 0, '>', $random / 5, 'many are sent');
+    ok($outcome{$_}, "some are $_") for qw(ignored 422 cut bad);
 }
 
 done();
