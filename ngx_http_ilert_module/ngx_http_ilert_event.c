@@ -223,6 +223,8 @@ ngx_http_ilert_event_type(ngx_http_ilert_event_t *ev,
 {
     ngx_uint_t  i;
 
+    ev->level = wh->level;
+
     for (i = NGX_HTTP_ILERT_ALERT; i <= NGX_HTTP_ILERT_COMMENT; i++) {
         if (ngx_http_ilert_types[i].len == name->len
             && ngx_memcmp(ngx_http_ilert_types[i].data, name->data, name->len)
@@ -386,7 +388,15 @@ ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
 {
     size_t                       size;
     ngx_int_t                    rc;
+    ngx_str_t                   *priority;
     ngx_http_ilert_event_ctx_t   ctx;
+
+    priority = &mapping->values[NGX_HTTP_ILERT_PRIORITY];
+
+    if (priority->len) {
+        ev->priority = (priority->data[0] == 'H') ? NGX_HTTP_ILERT_HIGH
+                                                  : NGX_HTTP_ILERT_LOW;
+    }
 
     ngx_memzero(&ctx, sizeof(ngx_http_ilert_event_ctx_t));
 

@@ -34,6 +34,13 @@ typedef enum {
 } ngx_http_ilert_type_e;
 
 
+typedef enum {
+    NGX_HTTP_ILERT_NO_PRIORITY = 0,
+    NGX_HTTP_ILERT_LOW,
+    NGX_HTTP_ILERT_HIGH
+} ngx_http_ilert_priority_e;
+
+
 /* names of the types, by ngx_http_ilert_type_e; that of no type is null */
 
 extern ngx_str_t  ngx_http_ilert_types[];
@@ -95,7 +102,10 @@ struct ngx_http_ilert_event_s {
     ngx_http_ilert_source_t    *source;
     ngx_http_ilert_type_e       type;
     ngx_str_t                   alert_key;
-    ngx_str_t                   id;         /* decimal; set by queue.c */
+    ngx_http_ilert_level_e      level;
+    ngx_http_ilert_priority_e   priority;
+    uint64_t                    number;     /* event id; set by queue.c */
+    ngx_str_t                   id;         /* the same, decimal */
     unsigned                    key_cut:1;  /* it was longer */
 
     /*
@@ -106,7 +116,7 @@ struct ngx_http_ilert_event_s {
 };
 
 
-/* sets the type: the one of that name, if it is not empty */
+/* sets the level and the type: the one of that name, if it is not empty */
 void ngx_http_ilert_event_type(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_webhook_t *wh, ngx_str_t *name);
 
@@ -123,7 +133,7 @@ ngx_int_t ngx_http_ilert_event_key(ngx_http_ilert_event_t *ev,
 
 
 /*
- * Sets the body, of at most max_size bytes (NGX_HTTP_ILERT_EVENT_MIN_SIZE
+ * Sets the priority, and the body, of at most max_size bytes (NGX_HTTP_ILERT_EVENT_MIN_SIZE
  * or more): what does not fit is left out, first rows, then fields, then
  * ends of texts, and customDetails.truncated says so.  Strings are copied,
  * neither the webhook nor the mapping is needed any longer.  Returns NGX_OK

@@ -98,7 +98,7 @@ ngx_http_ilert_body_handler(ngx_http_request_t *r)
          * request stays until the event is done with
          */
 
-        r->connection->log->action = "waiting for ilert";
+        r->connection->log->action = "waiting for event to be safe";
         r->main->blocked++;
         return;
     }
@@ -135,7 +135,7 @@ ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
         return ngx_http_ilert_reject(r, NGX_HTTP_BAD_REQUEST, &error);
     }
 
-    if (rc != NGX_OK || ngx_http_ilert_queue_id(&ev->id, r->pool) != NGX_OK) {
+    if (rc != NGX_OK || ngx_http_ilert_queue_id(ev, r->pool) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -18,6 +18,12 @@
 
 #define NGX_HTTP_ILERT_KEY_FILE_SIZE  4096
 
+#define NGX_HTTP_ILERT_MAX_CONCURRENCY 1000
+
+/* the least value of max_size: SQLite's own pages, and some events */
+
+#define NGX_HTTP_ILERT_MIN_QUEUE_SIZE  (1024 * 1024)
+
 /* a URL ends in this and a key */
 
 #define NGX_HTTP_ILERT_NATIVE_PATH    "v1/events/kapacitor/"
@@ -33,6 +39,8 @@ static void *ngx_http_ilert_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 
+static char *ngx_http_ilert_queue_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy,
@@ -47,6 +55,12 @@ static char *ngx_http_ilert_source_invalid(ngx_conf_t *cf,
     ngx_command_t *cmd, const char *what);
 static char *ngx_http_ilert_source_endpoint(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_http_ilert_source_concurrency(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_ilert_source_retry(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_ilert_source_max_age(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_uint_t ngx_http_ilert_source_is_key(ngx_str_t *key);
 static ngx_int_t ngx_http_ilert_source_read_file(ngx_conf_t *cf,
     ngx_command_t *cmd, ngx_str_t *value);
@@ -60,12 +74,17 @@ static char *ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_http_ilert_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+static ngx_int_t ngx_http_ilert_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_ilert_init_process(ngx_cycle_t *cycle);
+static void ngx_http_ilert_exit_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_ilert_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_ilert_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_ilert_check_endpoint(ngx_conf_t *cf,
     ngx_http_ilert_endpoint_t *endpoint);
 static ngx_int_t ngx_http_ilert_resolve_source(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
+static void ngx_http_ilert_check_sources(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf);
 static ngx_int_t ngx_http_ilert_resolve_location(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
 static ngx_int_t ngx_http_ilert_init_mapping(ngx_conf_t *cf,
@@ -84,6 +103,13 @@ static off_t  ngx_http_ilert_event_min_size = NGX_HTTP_ILERT_EVENT_MIN_SIZE;
 
 
 static ngx_command_t  ngx_http_ilert_commands[] = {
+
+    { ngx_string("ilert_queue"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_ilert_queue_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("ilert_source"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
@@ -216,8 +242,8 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
 
 
 /*
- * Of ilert_source { }: each takes one argument.  For those with a key,
- * "post" is how the name goes on if the argument is a file's.
+ * Of ilert_source { }.  For those with a key, "post" is how the name goes on
+ * if the argument is a file's.
  */
 
 static ngx_command_t  ngx_http_ilert_source_commands[] = {
@@ -257,6 +283,27 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
       0,
       NULL },
 
+    { ngx_string("concurrency"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_source_concurrency,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("retry"),
+      NGX_CONF_TAKE2,
+      ngx_http_ilert_source_retry,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("max_age"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_source_max_age,
+      0,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -282,11 +329,11 @@ ngx_module_t  ngx_http_ilert_module = {
     ngx_http_ilert_commands,               /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_http_ilert_init_module,            /* init module */
+    ngx_http_ilert_init_process,           /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_ilert_exit_process,           /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -389,6 +436,74 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 static char *
+ngx_http_ilert_queue_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_main_conf_t *imcf = conf;
+
+    ngx_str_t  *value, size;
+
+    if (imcf->queue.path.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    imcf->queue.max_size = 1024 * 1024 * 1024;
+
+    if (cf->args->nelts == 3) {
+
+        size.data = value[2].data + 9;
+        size.len = value[2].len - 9;
+
+        if (value[2].len < 10
+            || ngx_strncmp(value[2].data, "max_size=", 9) != 0
+            || (imcf->queue.max_size = ngx_parse_offset(&size))
+               < NGX_HTTP_ILERT_MIN_QUEUE_SIZE)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in \"ilert_queue\", "
+                               "\"max_size=\" and a size of 1m or more is "
+                               "allowed", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0
+        && cf->args->nelts == 2)
+    {
+        ngx_str_set(&imcf->queue.path, "");
+        return NGX_CONF_OK;
+    }
+
+    imcf->queue.path = value[1];
+
+    while (imcf->queue.path.len > 1
+           && imcf->queue.path.data[imcf->queue.path.len - 1] == '/')
+    {
+        imcf->queue.path.data[--imcf->queue.path.len] = '\0';
+    }
+
+    if (imcf->queue.path.len == 0) {
+        return "has an empty path";
+    }
+
+#if (NGX_THREADS)
+
+    if (ngx_conf_full_name(cf->cycle, &imcf->queue.path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+
+#else
+
+    return "needs an nginx built with threads (--with-threads)";
+
+#endif
+}
+
+
+static char *
 ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ilert_main_conf_t *imcf = conf;
@@ -436,6 +551,11 @@ ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     source->name = value[1];
     source->file_name = cf->conf_file->file.name.data;
     source->line = cf->conf_file->line;
+
+    source->concurrency = NGX_CONF_UNSET_UINT;
+    source->retry_first = NGX_CONF_UNSET_MSEC;
+    source->retry_longest = NGX_CONF_UNSET_MSEC;
+    source->max_age = NGX_CONF_UNSET_MSEC;
 
     save = *cf;
     cf->handler = ngx_http_ilert_source_member;
@@ -492,12 +612,13 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown directive in \"ilert_source\" \"%V\", "
                            "\"integration_key\", \"integration_key_file\", "
-                           "\"webhook_url\", \"webhook_url_file\" and "
-                           "\"endpoint\" are allowed", &source->name);
+                           "\"webhook_url\", \"webhook_url_file\", "
+                           "\"endpoint\", \"concurrency\", \"retry\" and "
+                           "\"max_age\" are allowed", &source->name);
         return NGX_CONF_ERROR;
     }
 
-    if (cf->args->nelts != 2) {
+    if (cf->args->nelts != (cmd->type == NGX_CONF_TAKE2 ? 3 : 2)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid number of arguments in "
                            "\"%V\" directive", &value[0]);
@@ -709,6 +830,101 @@ ngx_http_ilert_source_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     source->endpoint_name = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ilert_source_concurrency(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_ilert_source_t *source = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (source->concurrency != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n < 1 || n > NGX_HTTP_ILERT_MAX_CONCURRENCY) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"concurrency\", a number "
+                           "from 1 to %d is allowed", &value[1],
+                           NGX_HTTP_ILERT_MAX_CONCURRENCY);
+        return NGX_CONF_ERROR;
+    }
+
+    source->concurrency = n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ilert_source_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_source_t *source = conf;
+
+    ngx_str_t  *value;
+
+    if (source->retry_first != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    source->retry_first = ngx_parse_time(&value[1], 0);
+    source->retry_longest = ngx_parse_time(&value[2], 0);
+
+    if (source->retry_first == (ngx_msec_t) NGX_ERROR
+        || source->retry_longest == (ngx_msec_t) NGX_ERROR
+        || source->retry_first == 0
+        || source->retry_longest < source->retry_first)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid values \"%V\" and \"%V\" in \"retry\", two "
+                           "times such as \"1s\" and \"5m\" are allowed, the "
+                           "second one not shorter than the first one",
+                           &value[1], &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ilert_source_max_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_source_t *source = conf;
+
+    ngx_str_t  *value;
+
+    if (source->max_age != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
+        source->max_age = 0;
+        return NGX_CONF_OK;
+    }
+
+    source->max_age = ngx_parse_time(&value[1], 0);
+
+    if (source->max_age == (ngx_msec_t) NGX_ERROR || source->max_age == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"max_age\", a time such as "
+                           "\"12h\" and \"off\" are allowed", &value[1]);
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }
@@ -989,6 +1205,58 @@ ngx_http_ilert_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_int_t
+ngx_http_ilert_init_module(ngx_cycle_t *cycle)
+{
+#if (NGX_THREADS)
+
+    ngx_http_ilert_main_conf_t  *imcf;
+
+    imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_ilert_module);
+
+    if (imcf && imcf->queue.path.len) {
+        ngx_http_ilert_queue_create(cycle, &imcf->queue);
+    }
+
+#endif
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_init_process(ngx_cycle_t *cycle)
+{
+#if (NGX_THREADS)
+
+    ngx_http_ilert_main_conf_t  *imcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_ilert_module);
+
+    if (imcf && imcf->queue.path.len) {
+        return ngx_http_ilert_queue_init_process(cycle, &imcf->queue);
+    }
+
+#endif
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_exit_process(ngx_cycle_t *cycle)
+{
+#if (NGX_THREADS)
+    ngx_http_ilert_queue_exit_process();
+#endif
+}
+
+
+static ngx_int_t
 ngx_http_ilert_preconfiguration(ngx_conf_t *cf)
 {
     return ngx_http_ilert_add_variables(cf);
@@ -1014,6 +1282,10 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
         }
     }
 
+    if (imcf->queue.path.len == 0) {
+        ngx_http_ilert_check_sources(cf, imcf);
+    }
+
     sources = imcf->sources.elts;
 
     for (i = 0; i < imcf->sources.nelts; i++) {
@@ -1035,6 +1307,16 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
     if (ngx_http_ilert_init_mapping(cf, imcf) != NGX_OK) {
         return NGX_ERROR;
     }
+
+#if (NGX_THREADS)
+
+    if (imcf->queue.path.len
+        && ngx_http_ilert_queue_init(cf, &imcf->queue) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+#endif
 
     if (imcf->endpoints.nelts == 0) {
         return NGX_OK;
@@ -1090,6 +1372,11 @@ ngx_http_ilert_resolve_source(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    ngx_conf_init_uint_value(source->concurrency, 8);
+    ngx_conf_init_msec_value(source->retry_first, 1000);
+    ngx_conf_init_msec_value(source->retry_longest, 5 * 60 * 1000);
+    ngx_conf_init_msec_value(source->max_age, 0);
+
     source->uri.len = source->endpoint->prefix.len + source->path.len;
 
     source->uri.data = ngx_pnalloc(cf->pool, source->uri.len);
@@ -1102,6 +1389,55 @@ ngx_http_ilert_resolve_source(ngx_conf_t *cf,
     ngx_memcpy(p, source->path.data, source->path.len);
 
     return NGX_OK;
+}
+
+
+/* names what has no effect where events are relayed */
+
+static void
+ngx_http_ilert_check_sources(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
+{
+    u_char                    *p, *last, list[256];
+    ngx_uint_t                 i, n, concurrency, retry, max_age;
+    ngx_http_ilert_source_t  **sources;
+
+    concurrency = 0;
+    retry = 0;
+    max_age = 0;
+
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        concurrency |= (sources[i]->concurrency != NGX_CONF_UNSET_UINT);
+        retry |= (sources[i]->retry_first != NGX_CONF_UNSET_MSEC);
+        max_age |= (sources[i]->max_age != NGX_CONF_UNSET_MSEC);
+    }
+
+    n = concurrency + retry + max_age;
+
+    if (n == 0) {
+        return;
+    }
+
+    p = list;
+    last = list + sizeof(list);
+
+    if (concurrency) {
+        p = ngx_slprintf(p, last, ", \"concurrency\"");
+    }
+
+    if (retry) {
+        p = ngx_slprintf(p, last, ", \"retry\"");
+    }
+
+    if (max_age) {
+        p = ngx_slprintf(p, last, ", \"max_age\"");
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "%*s in \"ilert_source\" %s no effect without "
+                  "\"ilert_queue\"", (size_t) (p - list) - 2, list + 2,
+                  n == 1 ? "has" : "have");
 }
 
 

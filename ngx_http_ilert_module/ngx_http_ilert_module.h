@@ -12,8 +12,10 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_event.h"
 #include "ngx_http_ilert_mapping.h"
+#include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_request.h"
 
 
@@ -35,6 +37,8 @@ typedef struct {
 
     u_char                      *file_name;
     ngx_uint_t                   line;
+
+    ngx_http_ilert_courier_endpoint_t  courier;
 } ngx_http_ilert_endpoint_t;
 
 
@@ -58,6 +62,12 @@ struct ngx_http_ilert_source_s {
     ngx_str_t                    uri;       /* the endpoint's prefix, path */
     ngx_str_t                    open;      /* {"integrationKey":"KEY", */
 
+    /* with a queue */
+    ngx_uint_t                   concurrency;
+    ngx_msec_t                   retry_first;
+    ngx_msec_t                   retry_longest;
+    ngx_msec_t                   max_age;   /* 0: off */
+
     u_char                      *file_name;
     ngx_uint_t                   line;
 
@@ -65,6 +75,9 @@ struct ngx_http_ilert_source_s {
     time_t                       fault_time;
     ngx_uint_t                   fault_status;
     unsigned                     fault:1;
+    unsigned                     quiet:1;   /* nginx says no more of it */
+
+    ngx_http_ilert_courier_source_t  courier;
 };
 
 
@@ -72,6 +85,7 @@ typedef struct {
     ngx_array_t                  sources;   /* ngx_http_ilert_source_t * */
     ngx_array_t                  endpoints; /* ngx_http_ilert_endpoint_t * */
     ngx_array_t                  locations; /* ngx_http_ilert_loc_conf_t * */
+    ngx_http_ilert_queue_conf_t  queue;
 } ngx_http_ilert_main_conf_t;
 
 

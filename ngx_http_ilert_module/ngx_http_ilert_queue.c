@@ -9,165 +9,1004 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_queue.h"
 
 
 /* of a process: what /proc/sys/kernel/pid_max may be at most */
 
-#define NGX_HTTP_ILERT_PID_BITS      22
+#define NGX_HTTP_ILERT_PID_BITS        22
 
-/* seconds between two lines about one source in trouble */
+#if (NGX_THREADS)
 
-#define NGX_HTTP_ILERT_FAULT_PERIOD  10
+/* Kapacitor waits for 30 seconds: it hears from us before that */
 
-#define NGX_HTTP_ILERT_ERROR_SIZE    512
+#define NGX_HTTP_ILERT_QUEUE_DEADLINE  20000
 
+/* how soon what could not be committed is tried again */
+
+#define NGX_HTTP_ILERT_QUEUE_RETRY     500
+
+/* seconds without a failure after which trouble is over */
+
+#define NGX_HTTP_ILERT_QUEUE_CALM      2
+
+/* a worker stays while a job is under way */
+
+#define NGX_HTTP_ILERT_QUEUE_HOLD      60000
+
+#define NGX_HTTP_ILERT_QUEUE_NAMES     1024
+
+
+/* in shared memory */
 
 typedef struct {
-    ngx_http_ilert_event_t           *event;
-    ngx_http_ilert_queue_handler_pt   handler;
-    void                             *data;
-} ngx_http_ilert_relay_t;
+    pthread_mutex_t                     mutex;      /* of writers */
+
+    /*
+     * What ilert shows of an alert is not known after a relay beside the
+     * queue: relays so far, and those that the store has heard of.
+     */
+    ngx_atomic_t                        relayed;
+    ngx_atomic_t                        settled;
+
+    ngx_atomic_t                        trouble;    /* is logged */
+    ngx_atomic_t                        failed;     /* when last, in seconds */
+} ngx_http_ilert_queue_shctx_t;
 
 
-static void ngx_http_ilert_queue_relayed(ngx_http_ilert_request_t *ir);
-static u_char *ngx_http_ilert_queue_error(ngx_http_ilert_request_t *ir,
-    u_char *buf, u_char *last);
-static void ngx_http_ilert_queue_log(ngx_http_ilert_request_t *ir,
-    ngx_str_t *error);
+/* a webhook that waits for its event to be committed */
+
+typedef struct {
+    ngx_queue_t                         queue;
+    ngx_http_ilert_store_event_t       *stored;
+    ngx_http_ilert_event_t             *event;
+    ngx_http_ilert_outcome_handler_pt   handler;
+    void                               *data;
+    ngx_pool_t                         *pool;
+    ngx_msec_t                          deadline;
+    ngx_uint_t                          relayed;    /* beside the queue */
+} ngx_http_ilert_queue_waiter_t;
+
+
+/* of a worker */
+
+typedef struct {
+    ngx_http_ilert_queue_conf_t        *conf;
+    ngx_http_ilert_main_conf_t         *imcf;
+    ngx_http_ilert_queue_shctx_t       *sh;
+
+    ngx_http_ilert_store_t              store;
+    ngx_http_ilert_store_job_t          job;
+    ngx_atomic_uint_t                   relayed;    /* that the job settles */
+
+    ngx_thread_pool_t                  *thread_pool;
+    ngx_thread_task_t                  *task;
+
+    /* what the next job will have */
+    ngx_queue_t                         accepts;
+    ngx_queue_t                         verdicts;
+    ngx_uint_t                          nverdicts;  /* the job's, too */
+    ngx_uint_t                          njob;       /* those of the job */
+
+    ngx_queue_t                         waiters;    /* by deadline */
+
+    ngx_event_t                         deadline;
+    ngx_event_t                         retry;
+    ngx_event_t                         hold;
+
+    unsigned                            busy:1;     /* the thread has a job */
+    unsigned                            pending:1;  /* no thread could be had */
+    unsigned                            probe:1;    /* whether it works */
+    unsigned                            undecided:1;    /* the last job */
+    unsigned                            troubled:1; /* we look for its end */
+
+    /* set by the thread: of sources that are not configured, each with */
+    /* a zero at its end */
+    size_t                              nnames;
+    u_char                              names[NGX_HTTP_ILERT_QUEUE_NAMES];
+} ngx_http_ilert_queue_t;
+
+
+static ngx_int_t ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
+static ngx_int_t ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex);
+static ngx_int_t ngx_http_ilert_queue_init_pool(ngx_conf_t *cf);
+static void ngx_http_ilert_queue_init_event(ngx_event_t *ev,
+    ngx_event_handler_pt handler);
+static ngx_http_ilert_store_event_t *ngx_http_ilert_queue_store_event(
+    ngx_http_ilert_event_t *ev);
+static ngx_uint_t ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q);
+static void ngx_http_ilert_queue_move(ngx_queue_t *to, ngx_queue_t *from);
+static void ngx_http_ilert_queue_thread(void *data, ngx_log_t *log);
+static void ngx_http_ilert_queue_find_strangers(ngx_http_ilert_queue_t *q);
+static void ngx_http_ilert_queue_done(ngx_event_t *ev);
+static void ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q,
+    ngx_queue_t *verdicts);
+static void ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q,
+    ngx_queue_t *accepts, ngx_uint_t accepted);
+static void ngx_http_ilert_queue_refuse(ngx_http_ilert_queue_t *q,
+    ngx_http_ilert_queue_waiter_t *w, ngx_http_ilert_store_waits_e waits);
+static void ngx_http_ilert_queue_relayed(ngx_http_ilert_outcome_t *outcome,
+    void *data);
+static void ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
+    ngx_uint_t status, const char *result, const char *error);
+static void ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q);
+static void ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q);
+static void ngx_http_ilert_queue_retry_handler(ngx_event_t *ev);
+static void ngx_http_ilert_queue_hold_handler(ngx_event_t *ev);
+static void ngx_http_ilert_queue_deadline_handler(ngx_event_t *ev);
+static void ngx_http_ilert_queue_set_deadline(ngx_http_ilert_queue_t *q);
+
+
+extern ngx_module_t  ngx_thread_pool_module;
+
+
+static ngx_str_t  ngx_http_ilert_queue_zone_name = ngx_string("ilert_queue");
+static ngx_str_t  ngx_http_ilert_queue_pool_name = ngx_string("ilert");
+
+static ngx_http_ilert_queue_t  *ngx_http_ilert_queue;
 
 
 ngx_int_t
-ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
-    ngx_http_ilert_queue_handler_pt handler, void *data, ngx_pool_t *pool)
+ngx_http_ilert_queue_init(ngx_conf_t *cf, ngx_http_ilert_queue_conf_t *conf)
 {
-    ngx_http_ilert_relay_t  *relay;
-
-    relay = ngx_palloc(pool, sizeof(ngx_http_ilert_relay_t));
-    if (relay == NULL) {
+    conf->shm_zone = ngx_shared_memory_add(cf,
+                                           &ngx_http_ilert_queue_zone_name,
+                                           8 * ngx_pagesize,
+                                           &ngx_http_ilert_module);
+    if (conf->shm_zone == NULL) {
         return NGX_ERROR;
     }
 
-    relay->event = ev;
-    relay->handler = handler;
-    relay->data = data;
+    conf->shm_zone->init = ngx_http_ilert_queue_init_zone;
+    conf->shm_zone->data = conf;
 
-    return ngx_http_ilert_request_send(ev, 1, ngx_http_ilert_queue_relayed,
-                                       relay);
+    return ngx_http_ilert_queue_init_pool(cf);
 }
 
 
-static void
-ngx_http_ilert_queue_relayed(ngx_http_ilert_request_t *ir)
+static ngx_int_t
+ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
-    u_char                     buf[NGX_HTTP_ILERT_ERROR_SIZE];
-    ngx_http_ilert_relay_t    *relay;
-    ngx_http_ilert_outcome_t   outcome;
+    ngx_slab_pool_t               *shpool;
+    ngx_http_ilert_queue_shctx_t  *sh;
 
-    relay = ir->data;
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
-    ngx_memzero(&outcome, sizeof(ngx_http_ilert_outcome_t));
-
-    if (ir->verdict == NGX_HTTP_ILERT_DONE) {
-        outcome.status = NGX_HTTP_ACCEPTED;
-        ngx_str_set(&outcome.result, "DELIVERED");
-
-    } else {
-
-        if (ir->status == NGX_HTTP_TOO_MANY_REQUESTS) {
-            outcome.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-
-        } else if (ir->timed_out) {
-            outcome.status = NGX_HTTP_GATEWAY_TIME_OUT;
-
-        } else {
-            outcome.status = NGX_HTTP_BAD_GATEWAY;
-        }
-
-        ngx_str_set(&outcome.result, "UNAVAILABLE");
-
-        outcome.error.data = buf;
-        outcome.error.len = ngx_http_ilert_queue_error(ir, buf,
-                                                       buf + sizeof(buf))
-                            - buf;
+    if (data || shm_zone->shm.exists) {
+        return NGX_OK;
     }
 
-    ngx_http_ilert_queue_log(ir, &outcome.error);
+    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_ilert_queue_shctx_t));
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
 
-    relay->handler(&outcome, relay->data);
+    shpool->data = sh;
+
+    if (ngx_http_ilert_queue_init_mutex(&sh->mutex) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "a mutex that is shared and robust is not to be had");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
-static u_char *
-ngx_http_ilert_queue_error(ngx_http_ilert_request_t *ir, u_char *buf,
-    u_char *last)
+/* robust: it must not stay locked when a worker that has it is killed */
+
+static ngx_int_t
+ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex)
 {
-    u_char  *p;
+    ngx_int_t            rc;
+    pthread_mutexattr_t  attr;
 
-    if (ir->status) {
-        p = ngx_slprintf(buf, last, "ilert answered %ui", ir->status);
-
-        if (ir->reason.len) {
-            p = ngx_slprintf(p, last, ": %V", &ir->reason);
-        }
-
-        return p;
+    if (pthread_mutexattr_init(&attr) != 0) {
+        return NGX_ERROR;
     }
 
-    if (ir->timed_out) {
-        return ngx_slprintf(buf, last, "ilert did not answer in time");
+    rc = NGX_ERROR;
+
+    if (pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0
+        && pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) == 0
+        && pthread_mutex_init(mutex, &attr) == 0)
+    {
+        rc = NGX_OK;
     }
 
-    if (ir->misrouted) {
-        return ngx_slprintf(buf, last, "nginx answered %ui itself, check the "
-                            "location of ilert_endpoint \"%V\"",
-                            ir->local_status,
-                            &ir->event->source->endpoint->name);
-    }
+    (void) pthread_mutexattr_destroy(&attr);
 
-    return ngx_slprintf(buf, last, "no answer from ilert");
+    return rc;
 }
 
 
 /*
- * One line when a source gets into trouble and one when it is out of it;
- * where that goes to and fro, a pair in ten seconds.
+ * A thread of our own, unless the user has configured "thread_pool ilert":
+ * in the default pool a commit would wait for others' files.
  */
 
-static void
-ngx_http_ilert_queue_log(ngx_http_ilert_request_t *ir, ngx_str_t *error)
+static ngx_int_t
+ngx_http_ilert_queue_init_pool(ngx_conf_t *cf)
 {
-    ngx_http_ilert_source_t  *source;
+    ngx_str_t    *value;
+    ngx_conf_t    save;
+    ngx_array_t   args;
 
-    source = ir->event->source;
+    if (ngx_thread_pool_get(cf->cycle, &ngx_http_ilert_queue_pool_name)) {
+        return NGX_OK;
+    }
 
-    if (ir->verdict == NGX_HTTP_ILERT_DONE) {
+    if (ngx_array_init(&args, cf->pool, 3, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
-        if (source->fault) {
-            source->fault = 0;
+    value = ngx_array_push_n(&args, 3);
 
-            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                          "ilert source \"%V\": delivering again",
-                          &source->name);
+    ngx_str_set(&value[0], "thread_pool");
+    value[1] = ngx_http_ilert_queue_pool_name;
+    ngx_str_set(&value[2], "threads=1");
+
+    save = *cf;
+
+    cf->args = &args;
+
+    if (ngx_thread_pool_module.commands[0].set(cf,
+                                          &ngx_thread_pool_module.commands[0],
+                                          NULL)
+        != NGX_CONF_OK)
+    {
+        *cf = save;
+        return NGX_ERROR;
+    }
+
+    *cf = save;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf)
+{
+    ngx_file_info_t   fi;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (ngx_create_dir(conf->path.data, 0700) == NGX_FILE_ERROR
+        && ngx_errno != NGX_EEXIST)
+    {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                      ngx_create_dir_n " \"%V\" of \"ilert_queue\" failed",
+                      &conf->path);
+        return;
+    }
+
+    if (ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT || geteuid() != 0) {
+        return;
+    }
+
+    /* as ngx_create_paths() does, which would not go on after a failure */
+
+    if (ngx_file_info(conf->path.data, &fi) == NGX_FILE_ERROR
+        || (fi.st_uid != ccf->user
+            && chown((const char *) conf->path.data, ccf->user, -1) == -1)
+        || ((fi.st_mode & S_IRWXU) != S_IRWXU
+            && chmod((const char *) conf->path.data,
+                     (fi.st_mode | S_IRWXU) & 07777) == -1))
+    {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                      "\"%V\" of \"ilert_queue\" cannot be given to user %d",
+                      &conf->path, (int) ccf->user);
+    }
+}
+
+
+ngx_int_t
+ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf)
+{
+    ngx_slab_pool_t         *shpool;
+    ngx_http_ilert_queue_t  *q;
+
+    q = ngx_pcalloc(cycle->pool, sizeof(ngx_http_ilert_queue_t));
+    if (q == NULL) {
+        return NGX_ERROR;
+    }
+
+    shpool = (ngx_slab_pool_t *) conf->shm_zone->shm.addr;
+
+    q->conf = conf;
+    q->imcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                                  ngx_http_ilert_module);
+    q->sh = shpool->data;
+
+    q->store.path = conf->path;
+    q->store.max_size = conf->max_size;
+    q->store.mutex = &q->sh->mutex;
+
+    q->thread_pool = ngx_thread_pool_get(cycle,
+                                         &ngx_http_ilert_queue_pool_name);
+    if (q->thread_pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    q->task = ngx_thread_task_alloc(cycle->pool, 0);
+    if (q->task == NULL) {
+        return NGX_ERROR;
+    }
+
+    q->task->ctx = q;
+    q->task->handler = ngx_http_ilert_queue_thread;
+    q->task->event.data = q;
+    q->task->event.handler = ngx_http_ilert_queue_done;
+
+    ngx_queue_init(&q->accepts);
+    ngx_queue_init(&q->verdicts);
+    ngx_queue_init(&q->waiters);
+
+    ngx_http_ilert_queue_init_event(&q->deadline,
+                                    ngx_http_ilert_queue_deadline_handler);
+    ngx_http_ilert_queue_init_event(&q->retry,
+                                    ngx_http_ilert_queue_retry_handler);
+    ngx_http_ilert_queue_init_event(&q->hold,
+                                    ngx_http_ilert_queue_hold_handler);
+
+    /* verdicts that are lost are only made again */
+
+    q->retry.cancelable = 1;
+
+    /* whether the database can be opened is seen, and said, at once */
+
+    q->probe = 1;
+
+    ngx_http_ilert_queue = q;
+
+    return ngx_http_ilert_courier_init_process(cycle, conf);
+}
+
+
+static void
+ngx_http_ilert_queue_init_event(ngx_event_t *ev, ngx_event_handler_pt handler)
+{
+    static ngx_connection_t  dumb;
+
+    /* for ngx_event_ident() */
+
+    dumb.fd = (ngx_socket_t) -1;
+
+    ev->handler = handler;
+    ev->data = &dumb;
+    ev->log = ngx_cycle->log;
+}
+
+
+void
+ngx_http_ilert_queue_exit_process(void)
+{
+    ngx_http_ilert_queue_t  *q;
+
+    q = ngx_http_ilert_queue;
+
+    if (q == NULL) {
+        return;
+    }
+
+    /* the thread has been joined; after TERM there may be much left */
+
+    if (q->busy) {
+        ngx_http_ilert_queue_free(&q->job.accepts, 0);
+        ngx_http_ilert_queue_free(&q->job.verdicts, 1);
+        ngx_http_ilert_queue_free(&q->job.taken, 0);
+    }
+
+    ngx_http_ilert_queue_free(&q->accepts, 0);
+    ngx_http_ilert_queue_free(&q->verdicts, 1);
+
+    ngx_http_ilert_courier_exit_process();
+
+    ngx_http_ilert_store_close(&q->store);
+}
+
+
+void
+ngx_http_ilert_queue_free(ngx_queue_t *events, ngx_uint_t data)
+{
+    ngx_queue_t                   *link;
+    ngx_http_ilert_store_event_t  *se;
+
+    while (!ngx_queue_empty(events)) {
+
+        link = ngx_queue_head(events);
+        ngx_queue_remove(link);
+
+        se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+
+        if (data && se->data) {
+            ngx_free(se->data);
+        }
+
+        ngx_free(se);
+    }
+}
+
+
+ngx_int_t
+ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_outcome_handler_pt handler, void *data, ngx_pool_t *pool)
+{
+    ngx_http_ilert_queue_t         *q;
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    q = ngx_http_ilert_queue;
+
+    if (q == NULL) {
+        return ngx_http_ilert_relay(ev, handler, data, pool);
+    }
+
+    w = ngx_pcalloc(pool, sizeof(ngx_http_ilert_queue_waiter_t));
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->stored = ngx_http_ilert_queue_store_event(ev);
+    if (w->stored == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->stored->data = w;
+    w->event = ev;
+    w->handler = handler;
+    w->data = data;
+    w->pool = pool;
+    w->deadline = ngx_current_msec + NGX_HTTP_ILERT_QUEUE_DEADLINE;
+
+    ngx_queue_insert_tail(&q->accepts, &w->stored->queue);
+    ngx_queue_insert_tail(&q->waiters, &w->queue);
+
+    ngx_http_ilert_queue_set_deadline(q);
+
+    ev->source->courier.more = 1;
+
+    ngx_http_ilert_queue_run();
+
+    return NGX_OK;
+}
+
+
+/* a copy: the thread may have it in its hands when the webhook is gone */
+
+static ngx_http_ilert_store_event_t *
+ngx_http_ilert_queue_store_event(ngx_http_ilert_event_t *ev)
+{
+    ngx_http_ilert_store_event_t  *se;
+
+    se = ngx_http_ilert_store_event(ev->source->name.len, ev->alert_key.len,
+                                    ev->body.len);
+    if (se == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(se->source.data, ev->source->name.data, ev->source->name.len);
+    ngx_memcpy(se->key.data, ev->alert_key.data, ev->alert_key.len);
+    ngx_memcpy(se->body.data, ev->body.data, ev->body.len);
+
+    se->id = ev->number;
+    se->received = ngx_http_ilert_queue_now();
+    se->type = ev->type;
+    se->level = ev->level;
+    se->native = ev->source->native;
+    se->low = (ev->priority == NGX_HTTP_ILERT_LOW);
+    se->high = (ev->priority == NGX_HTTP_ILERT_HIGH);
+
+    return se;
+}
+
+
+void
+ngx_http_ilert_queue_verdict(ngx_http_ilert_store_event_t *se)
+{
+    ngx_http_ilert_queue_t  *q;
+
+    q = ngx_http_ilert_queue;
+
+    ngx_queue_insert_tail(&q->verdicts, &se->queue);
+    q->nverdicts++;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_queue_verdicts(void)
+{
+    return ngx_http_ilert_queue->nverdicts;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_queue_settled(void)
+{
+    ngx_http_ilert_queue_t  *q;
+
+    q = ngx_http_ilert_queue;
+
+    return !q->busy && (q->nverdicts == 0 || q->undecided);
+}
+
+
+void
+ngx_http_ilert_queue_run(void)
+{
+    ngx_http_ilert_queue_t  *q;
+
+    q = ngx_http_ilert_queue;
+
+    if (q->busy) {
+        return;
+    }
+
+    /* after a failure only webhooks do not wait for the next try */
+
+    if (q->undecided && q->retry.timer_set && ngx_queue_empty(&q->accepts)) {
+        return;
+    }
+
+    if (!q->pending && !ngx_http_ilert_queue_prepare(q)) {
+        return;
+    }
+
+    q->pending = 0;
+
+    if (ngx_thread_task_post(q->thread_pool, q->task) != NGX_OK) {
+        q->pending = 1;
+
+        if (!q->retry.timer_set) {
+            ngx_add_timer(&q->retry, NGX_HTTP_ILERT_QUEUE_RETRY);
         }
 
         return;
     }
 
-    if ((source->fault && source->fault_status == ir->status)
-        || (source->fault_time
-            && ngx_time() - source->fault_time < NGX_HTTP_ILERT_FAULT_PERIOD))
+    q->busy = 1;
+    ngx_add_timer(&q->hold, NGX_HTTP_ILERT_QUEUE_HOLD);
+}
+
+
+/* whether there is anything to do */
+
+static ngx_uint_t
+ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
+{
+    ngx_uint_t                   probe;
+    ngx_http_ilert_store_job_t  *job;
+
+    job = &q->job;
+
+    ngx_memzero(job, sizeof(ngx_http_ilert_store_job_t));
+
+    job->now = ngx_http_ilert_queue_now();
+
+    ngx_http_ilert_queue_move(&job->accepts, &q->accepts);
+    ngx_http_ilert_queue_move(&job->verdicts, &q->verdicts);
+    ngx_queue_init(&job->taken);
+
+    q->njob = q->nverdicts;
+
+    probe = q->probe;
+    q->probe = 0;
+
+    q->relayed = q->sh->relayed;
+    job->unknown = (q->relayed != q->sh->settled);
+
+    ngx_http_ilert_courier_prepare(job);
+
+    return !ngx_queue_empty(&job->accepts) || !ngx_queue_empty(&job->verdicts)
+           || job->ntakes || job->nrelease || job->begin || job->clean
+           || probe;
+}
+
+
+static void
+ngx_http_ilert_queue_move(ngx_queue_t *to, ngx_queue_t *from)
+{
+    ngx_queue_init(to);
+
+    if (!ngx_queue_empty(from)) {
+        ngx_queue_add(to, from);
+        ngx_queue_init(from);
+    }
+}
+
+
+/* on the thread, which the event loop leaves alone with store and job */
+
+static void
+ngx_http_ilert_queue_thread(void *data, ngx_log_t *log)
+{
+    ngx_http_ilert_queue_t *q = data;
+
+    if (ngx_http_ilert_store_run(&q->store, &q->job)
+        == NGX_HTTP_ILERT_STORE_OK
+        && q->job.begin)
     {
+        ngx_http_ilert_queue_find_strangers(q);
+    }
+}
+
+
+static void
+ngx_http_ilert_queue_find_strangers(ngx_http_ilert_queue_t *q)
+{
+    u_char     buf[NGX_HTTP_ILERT_QUEUE_NAMES];
+    ngx_str_t  name;
+
+    name.data = buf;
+    name.len = 0;
+
+    while (ngx_http_ilert_store_next_source(&q->store, &name, sizeof(buf))
+           == NGX_OK)
+    {
+        if (ngx_http_ilert_find_source(q->imcf, &name)) {
+            continue;
+        }
+
+        if (q->nnames + name.len + 1 > NGX_HTTP_ILERT_QUEUE_NAMES) {
+            break;
+        }
+
+        q->nnames = ngx_sprintf(q->names + q->nnames, "%V%Z", &name)
+                    - q->names;
+    }
+}
+
+
+/* on the event loop again */
+
+static void
+ngx_http_ilert_queue_done(ngx_event_t *ev)
+{
+    ngx_http_ilert_queue_t *q = ev->data;
+
+    ngx_uint_t   accepted;
+    ngx_queue_t  accepts, verdicts;
+
+    q->busy = 0;
+
+    ngx_del_timer(&q->hold);
+
+    accepted = q->job.accepted;
+
+    ngx_http_ilert_queue_move(&accepts, &q->job.accepts);
+    ngx_http_ilert_queue_move(&verdicts, &q->job.verdicts);
+
+    ngx_http_ilert_queue_log(q);
+
+    q->undecided = !q->job.decided;
+
+    if (q->job.decided && q->job.unknown) {
+        q->sh->settled = q->relayed;
+    }
+
+    if ((q->undecided || q->troubled) && !q->retry.timer_set) {
+        ngx_add_timer(&q->retry, NGX_HTTP_ILERT_QUEUE_RETRY);
+    }
+
+    ngx_http_ilert_queue_decide(q, &verdicts);
+
+    ngx_http_ilert_courier_take(&q->job);
+
+    if (accepted && !ngx_queue_empty(&accepts)) {
+        ngx_http_ilert_courier_wake();
+    }
+
+    /* the thread works while webhooks are answered */
+
+    ngx_http_ilert_queue_run();
+
+    ngx_http_ilert_queue_answer(q, &accepts, accepted);
+}
+
+
+static void
+ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q, ngx_queue_t *verdicts)
+{
+    if (!q->job.decided) {
+
+        /* once more, and before later ones */
+
+        if (!ngx_queue_empty(&q->verdicts)) {
+            ngx_queue_add(verdicts, &q->verdicts);
+        }
+
+        ngx_http_ilert_queue_move(&q->verdicts, verdicts);
+
         return;
     }
 
-    source->fault = 1;
-    source->fault_time = ngx_time();
-    source->fault_status = ir->status;
+    ngx_http_ilert_queue_free(verdicts, 1);
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "ilert source \"%V\": event %V not delivered: %V",
-                  &source->name, &ir->event->id, error);
+    q->nverdicts -= q->njob;
+}
+
+
+static void
+ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
+    ngx_uint_t accepted)
+{
+    ngx_queue_t                    *link;
+    ngx_http_ilert_store_event_t   *se;
+    ngx_http_ilert_store_waits_e    waits;
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    while (!ngx_queue_empty(accepts)) {
+
+        link = ngx_queue_head(accepts);
+        ngx_queue_remove(link);
+
+        se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+        w = se->data;
+        waits = se->waits;
+
+        ngx_free(se);
+
+        if (w == NULL) {
+
+            /* answered when its time was over */
+
+            continue;
+        }
+
+        ngx_queue_remove(&w->queue);
+
+        if (ngx_queue_empty(&q->waiters)) {
+            ngx_del_timer(&q->deadline);
+        }
+
+        if (accepted) {
+            ngx_http_ilert_queue_finish(w, NGX_HTTP_ACCEPTED, "ACCEPTED", "");
+
+        } else {
+            ngx_http_ilert_queue_refuse(q, w, waits);
+        }
+    }
+}
+
+
+/* the event is not on disk: it may be sent if it overtakes no other */
+
+static void
+ngx_http_ilert_queue_refuse(ngx_http_ilert_queue_t *q,
+    ngx_http_ilert_queue_waiter_t *w, ngx_http_ilert_store_waits_e waits)
+{
+    switch (waits) {
+
+    case NGX_HTTP_ILERT_STORE_NONE_WAITS:
+        break;
+
+    case NGX_HTTP_ILERT_STORE_WAITS:
+        ngx_http_ilert_queue_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                    "UNAVAILABLE",
+                                    "the queue cannot be written to, and "
+                                    "earlier events of the alert wait in it");
+        return;
+
+    default:
+        ngx_http_ilert_queue_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                    "UNAVAILABLE",
+                                    "the queue can be neither written to nor "
+                                    "asked for earlier events of the alert");
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(&q->sh->relayed, 1);
+
+    if (ngx_http_ilert_relay(w->event, ngx_http_ilert_queue_relayed, w,
+                             w->pool)
+        != NGX_OK)
+    {
+        ngx_http_ilert_queue_finish(w, NGX_HTTP_BAD_GATEWAY, "UNAVAILABLE",
+                                    "no memory");
+    }
+}
+
+
+static void
+ngx_http_ilert_queue_relayed(ngx_http_ilert_outcome_t *outcome, void *data)
+{
+    ngx_http_ilert_queue_waiter_t *w = data;
+
+    /* a job that was begun meanwhile has not settled it */
+
+    (void) ngx_atomic_fetch_add(&ngx_http_ilert_queue->sh->relayed, 1);
+
+    w->handler(outcome, w->data);
+}
+
+
+static void
+ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
+    ngx_uint_t status, const char *result, const char *error)
+{
+    ngx_http_ilert_outcome_t  outcome;
+
+    outcome.status = status;
+
+    outcome.result.data = (u_char *) result;
+    outcome.result.len = ngx_strlen(result);
+
+    outcome.error.data = (u_char *) error;
+    outcome.error.len = ngx_strlen(error);
+
+    w->handler(&outcome, w->data);
+}
+
+
+/* one line when trouble begins and one when it ends, of all workers */
+
+static void
+ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q)
+{
+    u_char  *p;
+
+    if (q->store.notice[0]) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %s", &q->conf->path,
+                      q->store.notice);
+        q->store.notice[0] = '\0';
+    }
+
+    for (p = q->names; p < q->names + q->nnames; p += ngx_strlen(p) + 1) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": events of source \"%s\" wait, but "
+                      "it is not configured", &q->conf->path, p);
+    }
+
+    q->nnames = 0;
+
+    ngx_http_ilert_queue_log_trouble(q);
+
+    if (q->job.expired) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %ui events are older than "
+                      "\"max_age\" and became dead letters",
+                      &q->conf->path, q->job.expired);
+    }
+
+    if (q->job.dropped) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %ui dead letters were removed, "
+                      "they are kept for 30 days and in a quarter of "
+                      "\"max_size\"", &q->conf->path, q->job.dropped);
+    }
+}
+
+
+/* where there is hardly any room one worker may fail, and another one not */
+
+static void
+ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q)
+{
+    if (q->store.state != NGX_HTTP_ILERT_STORE_OK) {
+
+        q->troubled = 1;
+        q->sh->failed = ngx_time();
+
+        if (ngx_atomic_cmp_set(&q->sh->trouble, 0, 1)) {
+            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                          "ilert queue \"%V\": %s; events are relayed",
+                          &q->conf->path, q->store.error);
+        }
+
+        return;
+    }
+
+    if (ngx_time() - (time_t) q->sh->failed < NGX_HTTP_ILERT_QUEUE_CALM) {
+        return;
+    }
+
+    q->troubled = 0;
+
+    if (q->sh->trouble && ngx_atomic_cmp_set(&q->sh->trouble, 1, 0)) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": committing again",
+                      &q->conf->path);
+    }
+}
+
+
+static void
+ngx_http_ilert_queue_retry_handler(ngx_event_t *ev)
+{
+    ngx_http_ilert_queue->probe = 1;
+
+    ngx_http_ilert_queue_run();
+}
+
+
+/* as long as this is set the worker does not exit */
+
+static void
+ngx_http_ilert_queue_hold_handler(ngx_event_t *ev)
+{
+    ngx_add_timer(ev, NGX_HTTP_ILERT_QUEUE_HOLD);
+}
+
+
+static void
+ngx_http_ilert_queue_deadline_handler(ngx_event_t *ev)
+{
+    ngx_queue_t                    *link;
+    ngx_http_ilert_queue_t         *q;
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    q = ngx_http_ilert_queue;
+
+    while (!ngx_queue_empty(&q->waiters)) {
+
+        link = ngx_queue_head(&q->waiters);
+        w = ngx_queue_data(link, ngx_http_ilert_queue_waiter_t, queue);
+
+        if ((ngx_msec_int_t) (w->deadline - ngx_current_msec) > 0) {
+            break;
+        }
+
+        ngx_queue_remove(link);
+
+        /* it may still be committed, and is delivered then */
+
+        w->stored->data = NULL;
+
+        ngx_http_ilert_queue_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                    "UNAVAILABLE", "the event could not be "
+                                    "committed in time");
+    }
+
+    ngx_http_ilert_queue_set_deadline(q);
+}
+
+
+static void
+ngx_http_ilert_queue_set_deadline(ngx_http_ilert_queue_t *q)
+{
+    ngx_queue_t                    *link;
+    ngx_msec_int_t                  timer;
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    if (q->deadline.timer_set || ngx_queue_empty(&q->waiters)) {
+        return;
+    }
+
+    link = ngx_queue_head(&q->waiters);
+    w = ngx_queue_data(link, ngx_http_ilert_queue_waiter_t, queue);
+
+    timer = w->deadline - ngx_current_msec;
+
+    ngx_add_timer(&q->deadline, timer > 0 ? timer : 1);
+}
+
+
+#else
+
+ngx_int_t
+ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_outcome_handler_pt handler, void *data, ngx_pool_t *pool)
+{
+    return ngx_http_ilert_relay(ev, handler, data, pool);
+}
+
+#endif
+
+
+int64_t
+ngx_http_ilert_queue_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (int64_t) tp->sec * 1000 + tp->msec;
 }
 
 
@@ -177,27 +1016,21 @@ ngx_http_ilert_queue_log(ngx_http_ilert_request_t *ir, ngx_str_t *error)
  */
 
 ngx_int_t
-ngx_http_ilert_queue_id(ngx_str_t *id, ngx_pool_t *pool)
+ngx_http_ilert_queue_id(ngx_http_ilert_event_t *ev, ngx_pool_t *pool)
 {
-    uint64_t         now;
-    ngx_time_t      *tp;
     static uint64_t  last;
 
-    id->data = ngx_pnalloc(pool, NGX_INT64_LEN);
-    if (id->data == NULL) {
+    ev->id.data = ngx_pnalloc(pool, NGX_INT64_LEN);
+    if (ev->id.data == NULL) {
         return NGX_ERROR;
     }
 
-    tp = ngx_timeofday();
-    now = (uint64_t) tp->sec * 1000 + tp->msec;
+    last = ngx_max(last + 1, (uint64_t) ngx_http_ilert_queue_now());
 
-    last = ngx_max(last + 1, now);
+    ev->number = (last << NGX_HTTP_ILERT_PID_BITS)
+                 | ((uint64_t) ngx_pid & ((1 << NGX_HTTP_ILERT_PID_BITS) - 1));
 
-    id->len = ngx_sprintf(id->data, "%uL",
-                          (last << NGX_HTTP_ILERT_PID_BITS)
-                          | ((uint64_t) ngx_pid
-                             & ((1 << NGX_HTTP_ILERT_PID_BITS) - 1)))
-              - id->data;
+    ev->id.len = ngx_sprintf(ev->id.data, "%uL", ev->number) - ev->id.data;
 
     return NGX_OK;
 }

@@ -12,30 +12,44 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_relay.h"
+#include "ngx_http_ilert_store.h"
 
 
 /*
  * The door between webhooks and deliveries: an event is submitted, and once
  * it is safe, or known not to be, the submitter hears of it.
  *
- * The event is relayed: sent at once, and one try is all.
+ * With "ilert_queue" the event is safe when it is on disk.  A worker has one
+ * thread for that, and at most one job on it: what is submitted meanwhile
+ * goes into the next job, one transaction.  What the courier has to say, and
+ * what it wants, goes the same way.  Without a queue, and while the disk
+ * refuses, events are relayed.
  */
 
-
-/*
- * "status" is Kapacitor's answer: 202 the event is safe, and "result" says
- * why; 503 ilert said 429; 504 ilert did not answer in time; 502 anything
- * else went wrong, and "error", gone on return, says what.
- */
 
 typedef struct {
-    ngx_uint_t                   status;
-    ngx_str_t                    result;    /* of $ilert_result */
-    ngx_str_t                    error;
-} ngx_http_ilert_outcome_t;
+    ngx_str_t                    path;      /* of the folder; NULL: off */
+    off_t                        max_size;
+    ngx_shm_zone_t              *shm_zone;
+} ngx_http_ilert_queue_conf_t;
 
-typedef void (*ngx_http_ilert_queue_handler_pt)(
-    ngx_http_ilert_outcome_t *outcome, void *data);
+
+/* "ilert_queue" has been read: the shared memory, and the thread */
+ngx_int_t ngx_http_ilert_queue_init(ngx_conf_t *cf,
+    ngx_http_ilert_queue_conf_t *conf);
+
+/*
+ * Makes the folder, in the master; where that fails it is logged, and all
+ * goes on without a queue.
+ */
+void ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf);
+
+/* of a worker */
+ngx_int_t ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf);
+void ngx_http_ilert_queue_exit_process(void);
 
 
 /*
@@ -44,14 +58,37 @@ typedef void (*ngx_http_ilert_queue_handler_pt)(
  * NGX_OK, or NGX_ERROR if there is no memory: the handler is not called.
  */
 ngx_int_t ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
-    ngx_http_ilert_queue_handler_pt handler, void *data, ngx_pool_t *pool);
+    ngx_http_ilert_outcome_handler_pt handler, void *data, ngx_pool_t *pool);
 
 
 /*
- * A new event id: decimal, of no other event, in this worker or another,
- * before or after.  NGX_ERROR if there is no memory.
+ * For the courier: an event that had been taken has its verdict, and both it
+ * and its "data" are freed when that is on disk.
  */
-ngx_int_t ngx_http_ilert_queue_id(ngx_str_t *id, ngx_pool_t *pool);
+void ngx_http_ilert_queue_verdict(ngx_http_ilert_store_event_t *se);
+
+/* frees stored events; with "data", that of each of them, too */
+void ngx_http_ilert_queue_free(ngx_queue_t *events, ngx_uint_t data);
+
+/* starts a job, if there is something to do and none is under way */
+void ngx_http_ilert_queue_run(void);
+
+/* verdicts that are not on disk yet */
+ngx_uint_t ngx_http_ilert_queue_verdicts(void);
+
+/* true if there are none, or if they cannot get there */
+ngx_uint_t ngx_http_ilert_queue_settled(void);
+
+/* wall clock, ms */
+int64_t ngx_http_ilert_queue_now(void);
+
+
+/*
+ * Sets a new event id, of no other event, in this worker or another, before
+ * or after.  NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_http_ilert_queue_id(ngx_http_ilert_event_t *ev,
+    ngx_pool_t *pool);
 
 
 #endif /* _NGX_HTTP_ILERT_QUEUE_H_INCLUDED_ */

@@ -42,6 +42,10 @@
 
 #define NGX_HTTP_ILERT_REASON_SIZE   256
 
+/* seconds, whatever Retry-After says */
+
+#define NGX_HTTP_ILERT_RETRY_AFTER_MAX  3600
+
 /* as much of a key gives it away */
 
 #define NGX_HTTP_ILERT_KEY_PART      4
@@ -102,11 +106,15 @@ static ngx_int_t ngx_http_ilert_request_answered(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
 static void ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d,
     ngx_int_t rc);
+static ngx_uint_t ngx_http_ilert_request_sent(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_ilert_request_misrouted(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_ilert_request_has_answer(ngx_http_upstream_t *u);
 static ngx_http_ilert_verdict_e ngx_http_ilert_request_verdict(
     ngx_uint_t status);
 static void ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d);
+static time_t ngx_http_ilert_request_retry_after(ngx_http_upstream_t *u);
+static ngx_str_t *ngx_http_ilert_request_header(ngx_http_upstream_t *u,
+    const char *name);
 static void ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d);
 static void ngx_http_ilert_request_line(ngx_str_t *text);
 static void ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key);
@@ -683,6 +691,7 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
     ir = &d->request;
     ir->verdict = NGX_HTTP_ILERT_AGAIN;
+    ir->sent = ngx_http_ilert_request_sent(d->sr);
 
     if (ngx_http_ilert_request_misrouted(d->sr)) {
         ir->misrouted = 1;
@@ -695,6 +704,8 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
         if (ir->verdict != NGX_HTTP_ILERT_DONE) {
             ngx_http_ilert_request_reason(d);
+            ir->retry_after = ngx_http_ilert_request_retry_after(
+                                                            d->sr->upstream);
         }
 
         ngx_http_ilert_request_log_answer(d);
@@ -704,6 +715,20 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
     }
 
     ngx_post_event(&d->end, &ngx_posted_events);
+}
+
+
+/* of one that was tried again elsewhere each try may have been sent */
+
+static ngx_uint_t
+ngx_http_ilert_request_sent(ngx_http_request_t *sr)
+{
+    if (sr->upstream == NULL) {
+        return 0;
+    }
+
+    return sr->upstream->request_sent
+           || (sr->upstream_states && sr->upstream_states->nelts > 1);
 }
 
 
@@ -770,10 +795,7 @@ ngx_http_ilert_request_verdict(ngx_uint_t status)
 static void
 ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d)
 {
-    ngx_str_t         id;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_str_t        *value, id;
 
     if (d->log.log_level < NGX_LOG_INFO) {
         return;
@@ -781,30 +803,11 @@ ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d)
 
     ngx_str_set(&id, "-");
 
-    part = &d->sr->upstream->headers_in.headers.part;
-    h = part->elts;
+    value = ngx_http_ilert_request_header(d->sr->upstream, "correlation-id");
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == sizeof("correlation-id") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "correlation-id",
-                               h[i].key.len)
-               == 0)
-        {
-            id = h[i].value;
-            ngx_http_ilert_request_line(&id);
-            break;
-        }
+    if (value) {
+        id = *value;
+        ngx_http_ilert_request_line(&id);
     }
 
     d->log.action = "reading ilert's answer";
@@ -812,6 +815,71 @@ ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d)
     ngx_log_error(NGX_LOG_INFO, &d->log, 0,
                   "ilert answered %ui, correlation-id: \"%V\"",
                   d->request.status, &id);
+}
+
+
+/* how long ilert wants us to wait */
+
+static time_t
+ngx_http_ilert_request_retry_after(ngx_http_upstream_t *u)
+{
+    time_t      t;
+    ngx_str_t  *value;
+
+    value = ngx_http_ilert_request_header(u, "retry-after");
+
+    if (value == NULL) {
+        return 0;
+    }
+
+    t = ngx_atotm(value->data, value->len);
+
+    if (t == NGX_ERROR) {
+        t = ngx_parse_http_time(value->data, value->len);
+
+        if (t == NGX_ERROR || t <= ngx_time()) {
+            return 0;
+        }
+
+        t -= ngx_time();
+    }
+
+    return ngx_min(t, NGX_HTTP_ILERT_RETRY_AFTER_MAX);
+}
+
+
+/* a header of the answer, or NULL; "name" is in lower case */
+
+static ngx_str_t *
+ngx_http_ilert_request_header(ngx_http_upstream_t *u, const char *name)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+    part = &u->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+        {
+            return &h[i].value;
+        }
+    }
 }
 
 
@@ -1045,6 +1113,30 @@ ngx_http_ilert_request_tick_handler(ngx_event_t *ev)
 }
 
 
+void
+ngx_http_ilert_request_give_up(ngx_http_ilert_request_handler_pt handler)
+{
+    ngx_queue_t                *q;
+    ngx_http_ilert_delivery_t  *d;
+
+    if (ngx_http_ilert_request_busy_queue.next == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&ngx_http_ilert_request_busy_queue);
+         q != ngx_queue_sentinel(&ngx_http_ilert_request_busy_queue);
+         q = ngx_queue_next(q))
+    {
+        d = ngx_queue_data(q, ngx_http_ilert_delivery_t, queue);
+
+        if (d->request.handler == handler && !d->ended) {
+            d->request.given_up = 1;
+            ngx_http_ilert_request_end(d, NGX_ERROR);
+        }
+    }
+}
+
+
 /*
  * A native source's key is in the URI of its requests, and so in what nginx
  * has to say of an invalid URL, a rewrite cycle or a missing file.
@@ -1061,6 +1153,13 @@ ngx_http_ilert_request_log_writer(ngx_log_t *log, ngx_uint_t level,
 
     d = ngx_queue_data(log, ngx_http_ilert_delivery_t, log);
     source = d->request.event->source;
+
+    if (source->quiet && (level == NGX_LOG_ERR || level == NGX_LOG_WARN)) {
+
+        /* it has been said what is wrong, and the event is not lost */
+
+        return;
+    }
 
     line.data = buf;
     line.len = len;

@@ -52,8 +52,11 @@ struct ngx_http_ilert_request_s {
 
     ngx_http_ilert_verdict_e            verdict;
     ngx_uint_t                          status;     /* ilert's, or 0 */
+    time_t                              retry_after;    /* or 0 */
+    unsigned                            sent:1;     /* ilert may have it */
 
     /* where status is 0, why there is no answer of ilert's */
+    unsigned                            given_up:1; /* by us */
     unsigned                            timed_out:1;
     unsigned                            misrouted:1;    /* nginx answered */
     ngx_uint_t                          local_status;   /* then, with that */
@@ -72,6 +75,10 @@ struct ngx_http_ilert_request_s {
 ngx_int_t ngx_http_ilert_request_send(ngx_http_ilert_event_t *ev,
     ngx_uint_t attempt, ngx_http_ilert_request_handler_pt handler,
     void *data);
+
+
+/* gives up what has that handler, which is called soon */
+void ngx_http_ilert_request_give_up(ngx_http_ilert_request_handler_pt handler);
 
 
 /* takes our places in nginx's phases and filters, at postconfiguration */

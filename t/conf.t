@@ -137,7 +137,10 @@ subtest 'sources' => sub {
          "$ROOT/$KAP", "$API endpoint default", "''")
     {
         bad(source("integration_key $OTHER;\n$_;"),
-            qr/^\[emerg\] unknown directive in "ilert_source" "ops".* F:3$/);
+            'unknown directive in "ilert_source" "ops", '
+            . '"integration_key", "integration_key_file", "webhook_url", '
+            . '"webhook_url_file", "endpoint", "concurrency", "retry" and '
+            . '"max_age" are allowed in F:3');
     }
 
     bad(source("integration_key $API;\nserver { x; }"),
@@ -149,7 +152,7 @@ subtest 'sources' => sub {
         'invalid number of arguments in "integration_key" directive in F:3');
 
     for my $member (qw(integration_key integration_key_file webhook_url
-                       webhook_url_file endpoint))
+                       webhook_url_file endpoint concurrency max_age))
     {
         for ('', " $API $OTHER") {
             bad(source("$member$_;"), 'invalid number of arguments in '

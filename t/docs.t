@@ -2,8 +2,9 @@
 
 # The documentation is true: every configuration in it is one that nginx takes
 # without a warning, the reference has the directives and variables of the code
-# and no others, and what it shows of events is what ilert gets.  What the
-# files in docs/examples/ do is examples.t's.
+# and no others, and what it shows of events is what ilert gets; the log lines
+# are those of the code, and the queries work.  What the files in
+# docs/examples/ do is examples.t's.
 
 use warnings;
 use strict;
@@ -17,6 +18,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use IlertFake;
+use IlertQueue;
 use IlertTest;
 
 my $TOP = dirname($FindBin::Bin);
@@ -35,7 +37,8 @@ my %text = map { $_ => text($_) } @pages, 'CHANGES', 'Makefile',
            't/ilert-event.schema.json',
            map({ "docs/examples/$_.conf" } @examples),
            map({ "${CODE}_$_" } qw(module.h module.c variables.c handler.c
-                                   queue.c));
+                                   mapping.c request.c queue.c relay.c
+                                   courier.c store.c));
 
 my $reference = $text{'docs/ngx_http_ilert_module.md'};
 
@@ -68,6 +71,8 @@ sub adapted {
     $conf =~ s/(integration_key_file) \S+;/$1 %%DIR%%\/key;/g;
     $conf =~ s/(webhook_url_file) \S+;/$1 %%DIR%%\/url;/g;
     $conf =~ s/(access_log) \/\S+?([^\/\s;]+)(?=[ ;])/$1 %%DIR%%\/$2/g;
+    $conf =~ s/(ilert_queue) \/[^\s;]+/$1 %%DIR%%\/queue/g;
+    $conf =~ s/(server) api\.ilert\.com:443;/$1 127.0.0.1:9;/;
     $conf =~ s/(ssl_trusted_certificate) \S+;/$1 $certificates->{ca_file};/g;
     $conf =~ s/(ssl_certificate) \S+;/$1 $certificates->{cert_file};/g;
     $conf =~ s/(ssl_certificate_key) \S+;/$1 $certificates->{key_file};/g;
@@ -128,7 +133,7 @@ my ($way_out) = $text{'docs/examples/minimal.conf'}
                 =~ /^( +location \/ilert\/ .*)\z/ms;
 $way_out =~ s/^ +# .*\n\n//m;
 
-for (grep { $_ ne 'minimal' && $_ ne 'sandbox' } @examples) {
+for (grep { !/^(?:minimal|sandbox|keepalive)$/ } @examples) {
     my ($other) = $text{"docs/examples/$_.conf"}
                   =~ /^( +location \/ilert\/ .*)\z/ms;
     is($other, $way_out, "$_.conf: the endpoint of minimal.conf");
@@ -166,7 +171,7 @@ while ($chapter =~ /^\#\#\#[ ](\w+)\n(.*?)(?=^\#\#\#[ ]|\z)/gms) {
     my ($name, $about) = ($1, $2);
 
     next if $about =~ /^\*\*Context:\*\* `(?:ilert_source|location)`$/m;
-    next if $name =~ /_size$|^ilert_source$/;
+    next if $name =~ /_size$|^ilert_(?:queue|source)$/;
 
     my ($conf) = $about =~ /^```nginx\n(.*?)^```$/ms;
     ok(defined $conf, "$name: an example") or next;
@@ -350,6 +355,118 @@ while ($module =~ /prev->(\w+),\s*([\d* ]+)\)/g) {
     is(size($size // '0'), $value, "ilert_$name: the value by default");
 }
 
+my %members = $module
+              =~ /^ +ngx_conf_init_\w+_value\(source->(\w+), (.*)\);$/gm;
+
+for (['concurrency 8', concurrency => '8'],
+     ['retry 1s 5m', retry_first => '1000', retry_longest => '5 * 60 * 1000'],
+     ['max_age off', max_age => '0'])
+{
+    my ($shown, %value) = @$_;
+
+    like($chapter, qr/^\*\*Default:\*\* `$shown;`$/m, "$shown: is shown");
+    is($members{$_}, $value{$_}, "$_: the value by default") for keys %value;
+}
+
+# log lines; a string of C may be in several pieces
+
+my $pieces = qr/(?:\s*"(?:[^"\\]|\\.)*")+/;
+
+sub joined {
+    my ($literal) = @_;
+    return join('', $literal =~ /"((?:[^"\\]|\\.)*)"/g) =~ s/\\(.)/$1/gr;
+}
+
+# a format, and what it makes, as a pattern
+
+sub pattern {
+    my ($format) = @_;
+    return join '.+', map { quotemeta } split /%\*?\.?\*?[a-z]+/i, $format, -1;
+}
+
+my %levels = (INFO => 'info', NOTICE => 'notice', WARN => 'warn',
+              ERR => 'error', CRIT => 'crit');
+
+my $errors = section($reference, '## Error Log');
+my (%logged, %shown_lines);
+
+for my $part (qw(handler mapping request queue relay courier)) {
+    my $log = $text{"${CODE}_$part.c"};
+
+    $log =~ s/ngx_create_dir_n\s*"/"mkdir()/g;
+
+    while ($log =~ /ngx_log_error\(NGX_LOG_(\w+),\s*[&\w>-]+,\s*[\w()]+,
+                    ($pieces)/gx)
+    {
+        my ($level, $format) = ($levels{$1} // next, joined($2));
+
+        # what the store says is below
+
+        $logged{"$level $format"} = pattern($format)
+            if $format ne 'ilert queue "%V": %s';
+    }
+}
+
+while ($errors =~ /^At the level `(\w+)`:\n\n((?:(?:- |  ).*\n)+)/gm) {
+    my ($level, $list) = ($1, $2);
+
+    for my $item ($list =~ /^- (.*?)(?=^- |\z)/gms) {
+        $item =~ s/\s+/ /g;
+        my ($line) = $item =~ /^`([^`]+)`/;
+        $shown_lines{"$level $line"} = 1;
+        $shown_lines{"$level $_"} = 1 for $item =~ /, or `(".*?)`/g;
+    }
+}
+
+cmp_ok(scalar keys %logged, '>', 12, 'lines of the log in the code');
+
+for my $line (sort keys %logged) {
+    my ($level, $format) = split / /, $line, 2;
+    ok(scalar(grep { /^$level $logged{$line}$/ } keys %shown_lines),
+       "is shown: $line");
+}
+
+for my $line (sort keys %shown_lines) {
+    next if $line =~ /: moved to "FILE", a new one is begun$/;
+    my ($level) = $line =~ /^(\w+)/;
+    ok(scalar(grep { /^$level / && $line =~ /^$level $logged{$_}$/ }
+              keys %logged), "is logged: $line");
+}
+
+# errors of the queue
+
+my $operations = $text{'docs/operations.md'};
+my $remedies = section($operations, '## Errors of the queue');
+
+my @errors = map { joined($_) }
+    $text{"${CODE}_store.c"} =~ /sqlite3_snprintf\(sizeof\(store->error\),
+                                 \s*store->error,($pieces)/gx;
+my @remedies = map { /`([^`]+)`/g } $remedies =~ /^\| (`.*?) \| /gm;
+
+cmp_ok(scalar @errors, '>', 7, 'errors of the store');
+
+for my $format (@errors) {
+    my $pattern = pattern($format);
+    ok(scalar(grep { /^$pattern$/ } @remedies), "has a remedy: $format");
+}
+
+for my $remedy (@remedies) {
+    ok(scalar(grep { $remedy =~ /^@{[pattern($_)]}$/ } @errors),
+       "is an error: $remedy");
+}
+
+# what one is told to look for is what is logged
+
+my $watch = section($operations, '## What to watch');
+my @watched = $watch =~ /^    (.+)$/gm;
+
+cmp_ok(scalar @watched, '>', 6, 'lines to watch');
+
+for my $pattern (@watched) {
+    ok(scalar(grep { s/^\w+ //r =~ /$pattern/ } keys %shown_lines),
+       "to watch: $pattern");
+}
+
 # variables
 
 my @variables = $text{"${CODE}_variables.c"}
@@ -367,12 +484,83 @@ my $format = join ' ', map { s/_$/_x/r } map { "\$$_" } @shown;
 taken('variables, to nginx', "http {\nlog_format all '$format';\n}\n");
 
 my %results = map { $_ => 1 } map {
-        $text{"${CODE}_$_"} =~ /result, "([A-Z]+)"/g
-    } qw(handler.c queue.c);
+        $text{"${CODE}_$_"} =~ /(?:result, |,\s+)"([A-Z]{5,}|TEST)"/g
+    } qw(handler.c queue.c relay.c);
 my ($result) = $section =~ /^(\| `\$ilert_result` .*)/m;
 
 is_deeply([ sort $result =~ /`([A-Z]+)`/g ], [ sort keys %results ],
           'values of $ilert_result');
+
+
+# Queries -----------------------------------------------------------------
+
+subtest 'queries of operations.md' => sub {
+    plan(skip_all => 'no program sqlite3')
+        unless grep { -x "$_/sqlite3" } split /:/, $ENV{PATH};
+    plan(skip_all => 'an nginx without threads')
+        unless IlertTest::_version_text() =~ /--with-threads/;
+
+    my ($source, $events, $alerts, $age, $dead, @discard)
+        = $operations =~ /^```sql\n(.*?)^```$/gms;
+    is(scalar @discard, 3, 'three of them discard');
+
+    my $q = IlertQueue->new(sources => { map { $_ => '' } qw(ops old) });
+    $q->start;
+
+    $q->fake->rule(status => 400, times => 1);
+    $q->post('bad', 'CRITICAL');
+    wait_until(sub { $q->dead }, 10, 'a dead letter');
+
+    $q->fake->refuse(all => 1);
+    my @ids = map { $q->post(@$_)->{json}{event} }
+              ['a', 'CRITICAL'], ['a', 'OK'],
+              ['b', 'CRITICAL', source => 'old'];
+    $q->test->wait_log(qr/not delivered/);
+
+    my $time = qr/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/;
+
+    my @rows = $q->sql($source);
+    is_deeply([ map { "@$_[0, 1]" } @rows ], [ 'old 1', 'ops 2' ],
+              'how much waits');
+    like($rows[0][2], $time, 'and since when');
+
+    @rows = $q->sql($events);
+    is_deeply([ map { "@$_[1 .. 5]" } @rows ],
+              [ "$ids[0] ops a 1 3", "$ids[1] ops a 2 0",
+                "$ids[2] old b 1 3" ], 'what waits');
+
+    ok(wait_until(sub {
+        grep { "@$_[0 .. 2]" eq 'ops a 2' && $_->[3] =~ $time }
+             $q->sql($alerts)
+    }, 10), 'what waits for its next try');
+
+    like(($q->sql($age))[0][0], qr/^\d$/, 'the age');
+
+    my ($letter) = $q->dead;
+    $dead =~ s/= \d+;/= $letter->{id};/;
+    @rows = $q->sql($dead);
+    like("@{$rows[0]}[0 .. 4]",
+         qr/^$letter->{id} ops bad 400 ilert answered 400/, 'dead letters');
+    like($rows[1][0], qr/^\{"eventType":"ALERT"/, 'what was sent');
+
+    my ($seq) = map { $_->[0] } grep { $_->[1] eq $ids[1] } $q->sql($events);
+    $discard[0] =~ s/= \d+;/= $seq;/;
+    $discard[2] =~ s/= \d+;/= $letter->{id};/;
+    $q->sql($_) for @discard;
+
+    is_deeply([ $q->dead, map { "@$_[0, 1]" } $q->sql($source) ],
+              [ 'ops 1' ], 'all is discarded but one');
+    is($q->value('SELECT dead_bytes FROM total'), 0, 'the sum');
+
+    $q->change(sources => { ops => '' })->reload;
+    $q->fake->reset;
+    $q->fake->accept;
+    ok($q->drained, 'what was left is delivered');
+    is_deeply([ map { "$_->{alert_key} $_->{type}" } $q->fake->events ],
+              [ 'a ALERT' ], 'and nothing else');
+    is($q->test->log_since(0) =~ /source "old" wait/ ? 1 : 0, 0,
+       'nothing is left of the old source');
+};
 
 
 # The pages ---------------------------------------------------------------

@@ -42,6 +42,7 @@ my %drive = (
     minimal => \&minimal, sandbox => \&sandbox, teams => \&teams,
     grouping => \&grouping, levels => \&levels, chronograf => \&chronograf,
     case => \&case, pair => \&pair, ingest => \&ingest,
+    keepalive => \&keepalive,
 );
 
 my @examples = map { basename($_, '.conf') }
@@ -62,7 +63,7 @@ done();
 
 
 # nginx with the example; %opt: listen => its address, files => { name =>
-# text } of /etc/nginx, and further replacements.
+# text } of /etc/nginx, and further replacements; one that is undef is none.
 
 my $t;
 
@@ -75,17 +76,29 @@ sub start {
     $t = IlertTest->new(example => $example, fake => $fake, workers => 1,
         files => { map { $_ => "$files{$_}\n" } keys %files },
         replace => {
-            $listen => '127.0.0.1:%%PORT_0%%',
-            '/etc/nginx' => '%%DIR%%',
-            '127.0.0.53' => $dns->address,
-            'api.ilert.com/' => 'api.ilert.com:' . $fake->port . '/',
-            '/etc/ssl/certs/ca-certificates.crt' => $certificates->{ca_file},
-            %opt,
+            replacements($listen, %opt)
         })->start;
 }
 
+sub replacements {
+    my ($listen, %opt) = @_;
+
+    my %replace = (
+        $listen => '127.0.0.1:%%PORT_0%%',
+        '/etc/nginx' => '%%DIR%%',
+        '/var/lib/nginx' => '%%DIR%%',
+        '127.0.0.53' => $dns->address,
+        'api.ilert.com/' => 'api.ilert.com:' . $fake->port . '/',
+        '/etc/ssl/certs/ca-certificates.crt' => $certificates->{ca_file},
+        %opt,
+    );
+
+    return map { $_ => $replace{$_} } grep { defined $replace{$_} }
+           keys %replace;
+}
+
 # Posts a capture, or a body; returns what ilert got of it.  The webhook must
-# be accepted.
+# be accepted, and is sent once.
 
 sub posted {
     my ($uri, $webhook, %opt) = @_;
@@ -93,6 +106,8 @@ sub posted {
     my $n = $fake->requests;
     my $body = $webhook =~ /^\{/ ? $webhook : webhook($webhook);
     my $answer = $t->post($uri, $body, %opt);
+
+    $fake->wait_requests($n + 1);
 
     ok($answer->{status} == 202 && $answer->{json}{status} eq 'accepted'
        && $fake->requests == $n + 1, "$uri is sent")
@@ -166,8 +181,36 @@ sub minimal {
     not_sent(404, '/ilert/events', $critical);
 
     $fake->refuse(all => 1);
-    is($t->post('/kapacitor', $critical)->{status}, 502, 'no ilert');
+    is($t->post('/kapacitor', $_)->{status}, 202, 'no ilert')
+        for $critical, webhook('01-levels-06-OK');
+    ok($t->wait_log(qr/not delivered/), 'a try');
+
+    $fake->reset;
     $fake->accept;
+    ok($fake->wait_events(2), 'ilert is back');
+    is_deeply([ map { $_->{type} } $fake->events ], [ 'ALERT', 'RESOLVE' ],
+              'all is delivered, in order');
+}
+
+
+sub keepalive {
+    my $ilert = '127.0.0.1:' . $fake->port;
+
+    start('keepalive', 'api.ilert.com/' => undef, '127.0.0.53' => undef,
+          'server api.ilert.com:443;' => "server $ilert;");
+
+    my @requests = map { posted('/kapacitor', "01-levels-$_") }
+                   '04-CRITICAL', '05-WARNING', '06-OK';
+
+    for my $request (@requests) {
+        is($request->{uri}, '/api/events', 'the path');
+        is($request->{sni}, 'api.ilert.com', 'the name, in TLS');
+        is($request->{header}{host}, 'api.ilert.com', 'and in the request');
+        is($request->{connection}, $requests[0]{connection},
+           'the connection is the same');
+    }
+
+    is(shown(), 'ops: cpu:host=web01: resolved', 'the end');
 }
 
 
@@ -187,13 +230,15 @@ sub sandbox {
     for (['04-CRITICAL', 'open'], ['08-OK', 'resolved']) {
         my ($name, $state) = @$_;
 
+        my $n = $plain->events;
         is($t->post('/kapacitor', webhook("01-levels-$name"))->{status}, 202,
            $name);
+        $plain->wait_events($n + 1);
         is($plain->alerts->{$key}{'cpu:host=web01'}{state}, $state, $state);
     }
 
     is_deeply([ $plain->errors ], [], 'no fault of a request');
-    like($t->access_log, qr/"result":"DELIVERED".*"key":"cpu:host=web01"/,
+    like($t->access_log, qr/"result":"ACCEPTED".*"key":"cpu:host=web01"/,
          'the log that "make run" reads');
 }
 

@@ -36,8 +36,8 @@ __ubsan_default_options(void)
 
 
 /*
- * What OpenSSL keeps till the end, and the contexts of compiled expressions
- * that nginx 1.22 does not give back to PCRE2.
+ * What OpenSSL keeps till the end, a worker's connections, and the contexts
+ * of compiled expressions that nginx 1.22 does not give back to PCRE2.
  */
 
 const char *
@@ -45,6 +45,7 @@ __lsan_default_suppressions(void)
 {
     return "leak:libcrypto\n"
            "leak:libssl\n"
+           "leak:ngx_event_process_init\n"
            "leak:ngx_regex_malloc\n";
 }
 

@@ -166,8 +166,13 @@ sub run {
             $self->accept_all()
                 if $self->{listener} && vec($r, fileno $self->{listener}, 1);
 
-            for my $fd (CORE::keys %{$self->{conn}}) {
-                my $c = $self->{conn}{$fd} or next;
+            # in the order of their age: an end that came before a request
+            # is seen before it
+            for my $c (sort { $a->{number} <=> $b->{number} }
+                       values %{$self->{conn}})
+            {
+                my $fd = $c->{fd};
+                next if !$c->{sock};
                 $self->on_write($c) if vec($w, $fd, 1) && $c->{sock};
                 $self->on_read($c) if vec($r, $fd, 1) && $c->{sock};
             }

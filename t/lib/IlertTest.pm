@@ -34,6 +34,9 @@ package IlertTest;
 #     module => 0           without load_module
 #     user => 'nobody'      when root; default: root
 #     env => { name => value }
+#     command => [..]       runs nginx, its arguments being added: ['sh', '-c',
+#                           'ulimit -f 999; exec "$@"', 'sh']
+#     daemon => 1           as upgrades need; how it ends is not known then
 #     secrets => [..]       see secret
 #     leaks => 1            keys in logs and answers are not looked for
 #   Placeholders in conf, replace and main: %%PORT_0%%..%%PORT_9%%, %%DIR%%,
@@ -48,6 +51,9 @@ package IlertTest;
 #     reload(fail => 1)     the configuration must be refused: returns the
 #                           [emerg] lines, which are then expected
 #     set_conf($text)       a new configuration for the next start or reload
+#     upgrade               with daemon => 1: USR2, and QUIT for the old master when the workers
+#                           of the new one serve; upgrade(sub { .. }) calls
+#                           it before that, while both serve
 #     kill_worker([$signal [, $pid]])   KILL by default; waits for the
 #                           successor; the log line about it is expected.
 #                           Returns the pid
@@ -159,7 +165,7 @@ $SIG{$_} ||= sub { exit 130 } for qw(INT TERM HUP);
 
 my %OPTION = map { $_ => 1 } qw(
     conf full example replace fake files main events workers connections
-    log_level module user env leaks secrets
+    log_level module user env command daemon leaks secrets
 );
 
 sub new {
@@ -341,7 +347,7 @@ sub _complete {
 
     my $level = $opt{log_level} || 'info';
     my %main = (
-        daemon => 'off',
+        daemon => $opt{daemon} ? 'on' : 'off',
         pid => "$dir/nginx.pid",
         error_log => "$dir/error.log $level",
         worker_processes => $opt{workers} || 2,
@@ -462,7 +468,8 @@ sub start {
     croak 'already running' if $self->{pid};
     $self->write_file('nginx.conf', $self->_configuration(%{$self->{opt}}));
 
-    my @command = $self->_arguments('nginx.conf');
+    my @command = (@{$self->{opt}{command} || []},
+                   $self->_arguments('nginx.conf'));
     my $mark = $self->mark;
 
     STDOUT->flush();
@@ -477,6 +484,7 @@ sub start {
     }
 
     $self->{pid} = $pid;
+    $self->_find_daemon() if $self->{opt}{daemon};
     my $ready = _wait(sub { $self->_reap || $self->_ready }, 30);
 
     if (!$self->{pid} || !$ready) {
@@ -486,6 +494,21 @@ sub start {
     }
 
     return $self;
+}
+
+sub _find_daemon {
+    my ($self) = @_;
+
+    _wait(sub { waitpid($self->{pid}, WNOHANG) }, 30);
+    if ($?) {
+        delete $self->{pid};
+        return;
+    }
+
+    _wait(sub { -s $self->path('nginx.pid') }, 30);
+    my $text = _slurp($self->path('nginx.pid'));
+    ($self->{pid}) = defined $text ? $text =~ /^(\d+)/ : ();
+    $self->{adopted} = 1;
 }
 
 # A group of its own keeps Ctrl-C away from it: we stop it ourselves.  If we
@@ -522,6 +545,12 @@ sub _die_with_parent {
 sub _reap {
     my ($self) = @_;
     my $pid = $self->{pid} or return 1;
+
+    if ($self->{adopted}) {
+        return 0 if kill(0, $pid) && !_zombie($pid);
+        delete @$self{qw(pid adopted)};
+        return 1;
+    }
 
     return 0 if waitpid($pid, WNOHANG) == 0;
 
@@ -631,6 +660,36 @@ sub reload {
     return $self;
 }
 
+sub upgrade {
+    my ($self, $meanwhile) = @_;
+    my $old = $self->{pid} or croak 'not running';
+    my $new;
+
+    kill 'USR2', $old;
+    _wait(sub {
+        my $text = _slurp($self->path('nginx.pid'));
+        ($new) = defined $text ? $text =~ /^(\d+)\n/ : ();
+        return $new && $new != $old;
+    }, 30) or die "no new master:\n" . _tail($self->_all_logs) . "\n";
+
+    {
+        local $self->{pid} = $new;
+        _wait(sub { $self->_ready }, 30) or die "no new workers\n";
+    }
+
+    $meanwhile->() if $meanwhile;
+
+    kill 'QUIT', $old;
+    if (!_wait(sub { $self->_reap }, 30)) {
+        $self->_fault(process => 'the old master was still there after 30 s');
+        kill 'KILL', $old;
+        waitpid $old, 0;
+    }
+
+    @$self{qw(pid adopted)} = ($new, 1);
+    return $self;
+}
+
 sub kill_worker {
     my ($self, $signal, $pid) = @_;
 
@@ -656,7 +715,7 @@ sub crash {
     kill 'STOP', $pid;
     kill 'KILL', $self->_processes, $pid;
     waitpid $pid, 0;
-    delete @$self{qw(pid killed)};
+    delete @$self{qw(pid killed adopted)};
     _wait(sub { !$self->_processes }, 10)
         or die "processes survived KILL\n";
 }

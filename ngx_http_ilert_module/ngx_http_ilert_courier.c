@@ -1,0 +1,1302 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <sys/file.h>
+
+#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_relay.h"
+#include "ngx_http_ilert_request.h"
+
+
+#if (NGX_THREADS)
+
+/*
+ * The lock is flock()'s, on a file opened by the worker itself: one that is
+ * inherited, or one of fcntl()'s, would be shared or lost with another file
+ * descriptor.  The kernel lets go of it when the worker dies.
+ *
+ * Every worker has the FIFO open, and writes a byte into it when it has
+ * committed events; only the courier reads.  The FIFO is there for workers of
+ * another master, too, while nginx is being upgraded.
+ */
+
+#define NGX_HTTP_ILERT_COURIER_LOCK      "/courier.lock"
+#define NGX_HTTP_ILERT_COURIER_FIFO      "/wakeup"
+
+/* ms between two tries to become the courier: when a worker begins, later */
+
+#define NGX_HTTP_ILERT_COURIER_EAGER     20
+#define NGX_HTTP_ILERT_COURIER_TICK      500
+#define NGX_HTTP_ILERT_COURIER_BEGINNING 1000
+
+/* events of a source that are taken ahead, and when it is time for more */
+
+#define NGX_HTTP_ILERT_COURIER_READY     100
+#define NGX_HTTP_ILERT_COURIER_LOW       50
+
+/* verdicts wait for company: so many, or so many ms */
+
+#define NGX_HTTP_ILERT_COURIER_VERDICTS  32
+#define NGX_HTTP_ILERT_COURIER_FLUSH     5
+
+/* ms that a worker which exits gives to its deliveries */
+
+#define NGX_HTTP_ILERT_COURIER_GRACE     1000
+
+/* ms from one part of housekeeping to the next */
+
+#define NGX_HTTP_ILERT_COURIER_CLEAN     60000
+
+/*
+ * An endpoint is down after so many requests in a row that came to nothing:
+ * fewer are enough if they were of several alerts, for one event may be all
+ * that is wrong.  Then there is one request at a time, with pauses like those
+ * of "retry", but no longer than this, in ms: it costs little, and all wait
+ * for it.  An event that has just come in need not wait for a pause's end.
+ */
+
+#define NGX_HTTP_ILERT_COURIER_FAULTS    8
+#define NGX_HTTP_ILERT_COURIER_SEVERAL   4
+#define NGX_HTTP_ILERT_COURIER_PROBE_MAX 10000
+
+/* pauses of a source in ms: too many requests; what does not mend itself */
+
+#define NGX_HTTP_ILERT_COURIER_LIMIT     10000
+#define NGX_HTTP_ILERT_COURIER_LIMIT_MAX 30000
+#define NGX_HTTP_ILERT_COURIER_PARK      30000
+#define NGX_HTTP_ILERT_COURIER_PARK_MAX  300000
+
+
+/* a request under way; stays until its verdict is on disk */
+
+typedef struct {
+    ngx_http_ilert_event_t           event;
+    ngx_http_ilert_store_event_t    *stored;
+    u_char                           id[NGX_INT64_LEN];
+    u_char                           error[NGX_HTTP_ILERT_ERROR_SIZE];
+} ngx_http_ilert_courier_delivery_t;
+
+
+/* of a worker */
+
+typedef struct {
+    ngx_http_ilert_queue_conf_t     *conf;
+    ngx_http_ilert_main_conf_t      *imcf;
+    ngx_http_ilert_store_take_t     *takes;     /* one for each source */
+    ngx_str_t                       *release;
+
+    ngx_fd_t                         lock;
+    ngx_fd_t                         fifo;      /* to write to */
+    ngx_connection_t                *connection;    /* to read from it */
+    u_char                          *lock_name;
+    u_char                          *fifo_name;
+
+    ngx_event_t                      tick;
+    ngx_event_t                      wait;      /* for a pause's end */
+    ngx_event_t                      flush;
+    ngx_event_t                      clean;
+    ngx_event_t                      grace;
+
+    ngx_msec_t                       started;
+    ngx_uint_t                       inflight;
+    int64_t                          longest;   /* of all pauses, ms */
+
+    unsigned                         active:1;  /* we are the courier */
+    unsigned                         begin:1;   /* and the store has to know */
+    unsigned                         leaving:1;
+    unsigned                         cleaning:1;
+    unsigned                         fault:1;   /* of a file, which is said */
+} ngx_http_ilert_courier_t;
+
+
+static u_char *ngx_http_ilert_courier_name(ngx_pool_t *pool, ngx_str_t *path,
+    const char *name);
+static void ngx_http_ilert_courier_init_event(ngx_event_t *ev,
+    ngx_event_handler_pt handler, ngx_uint_t cancelable);
+static void ngx_http_ilert_courier_tick_handler(ngx_event_t *ev);
+static ngx_int_t ngx_http_ilert_courier_open(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_fault(ngx_http_ilert_courier_t *co,
+    const char *what, u_char *name);
+static ngx_int_t ngx_http_ilert_courier_try(ngx_http_ilert_courier_t *co);
+static ngx_int_t ngx_http_ilert_courier_listen(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_fifo_handler(ngx_event_t *rev);
+static void ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co);
+static ngx_msec_int_t ngx_http_ilert_courier_pause(
+    ngx_http_ilert_source_t *source, ngx_uint_t fresh);
+static void ngx_http_ilert_courier_set_wait(ngx_http_ilert_courier_t *co,
+    ngx_msec_int_t timer);
+static void ngx_http_ilert_courier_deliver(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_source_t *source);
+static ngx_uint_t ngx_http_ilert_courier_has_aged(
+    ngx_http_ilert_source_t *source, ngx_http_ilert_store_event_t *se);
+static ngx_int_t ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_source_t *source, ngx_http_ilert_store_event_t *se);
+static void ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir);
+static void ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
+    ngx_http_ilert_courier_delivery_t *cd);
+static void ngx_http_ilert_courier_delivered(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_source_t *source);
+static void ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
+    ngx_http_ilert_store_event_t *se);
+static void ngx_http_ilert_courier_refused(ngx_http_ilert_request_t *ir);
+static ngx_uint_t ngx_http_ilert_courier_is_down(
+    ngx_http_ilert_courier_endpoint_t *ce);
+static void ngx_http_ilert_courier_pause_source(
+    ngx_http_ilert_source_t *source, ngx_msec_t first, ngx_msec_t longest);
+static ngx_msec_t ngx_http_ilert_courier_back_off(ngx_msec_t first,
+    ngx_msec_t longest, ngx_uint_t n);
+static void ngx_http_ilert_courier_flush(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_flush_handler(ngx_event_t *ev);
+static void ngx_http_ilert_courier_wait_handler(ngx_event_t *ev);
+static void ngx_http_ilert_courier_clean_handler(ngx_event_t *ev);
+static void ngx_http_ilert_courier_leave(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_grace_handler(ngx_event_t *ev);
+static void ngx_http_ilert_courier_give_back(
+    ngx_http_ilert_store_event_t *se);
+static void ngx_http_ilert_courier_left(ngx_http_ilert_courier_t *co);
+
+
+static ngx_http_ilert_courier_t  ngx_http_ilert_courier;
+
+
+ngx_int_t
+ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf)
+{
+    ngx_uint_t                  i, n;
+    ngx_http_ilert_source_t   **sources;
+    ngx_http_ilert_courier_t   *co;
+
+    co = &ngx_http_ilert_courier;
+
+    ngx_memzero(co, sizeof(ngx_http_ilert_courier_t));
+
+    co->conf = conf;
+    co->imcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                                   ngx_http_ilert_module);
+    co->lock = NGX_INVALID_FILE;
+    co->fifo = NGX_INVALID_FILE;
+    co->started = ngx_current_msec;
+
+    n = co->imcf->sources.nelts;
+
+    co->takes = ngx_palloc(cycle->pool,
+                           n * sizeof(ngx_http_ilert_store_take_t));
+    co->release = ngx_palloc(cycle->pool, n * sizeof(ngx_str_t));
+
+    co->lock_name = ngx_http_ilert_courier_name(cycle->pool, &conf->path,
+                                                NGX_HTTP_ILERT_COURIER_LOCK);
+    co->fifo_name = ngx_http_ilert_courier_name(cycle->pool, &conf->path,
+                                                NGX_HTTP_ILERT_COURIER_FIFO);
+
+    if (co->takes == NULL || co->release == NULL || co->lock_name == NULL
+        || co->fifo_name == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    sources = co->imcf->sources.elts;
+
+    co->longest = NGX_HTTP_ILERT_COURIER_PARK_MAX;
+
+    for (i = 0; i < n; i++) {
+        ngx_queue_init(&sources[i]->courier.ready);
+
+        co->longest = ngx_max(co->longest,
+                              (int64_t) sources[i]->retry_longest);
+    }
+
+    ngx_http_ilert_courier_init_event(&co->tick,
+                                   ngx_http_ilert_courier_tick_handler, 1);
+    ngx_http_ilert_courier_init_event(&co->wait,
+                                   ngx_http_ilert_courier_wait_handler, 1);
+    ngx_http_ilert_courier_init_event(&co->clean,
+                                   ngx_http_ilert_courier_clean_handler, 1);
+    ngx_http_ilert_courier_init_event(&co->flush,
+                                   ngx_http_ilert_courier_flush_handler, 0);
+    ngx_http_ilert_courier_init_event(&co->grace,
+                                   ngx_http_ilert_courier_grace_handler, 0);
+
+    ngx_add_timer(&co->tick, 1);
+
+    return NGX_OK;
+}
+
+
+/* what had been taken is taken again by the next one */
+
+void
+ngx_http_ilert_courier_exit_process(void)
+{
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+    ngx_http_ilert_courier_t  *co;
+
+    co = &ngx_http_ilert_courier;
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+        ngx_http_ilert_queue_free(&sources[i]->courier.ready, 0);
+    }
+}
+
+
+static u_char *
+ngx_http_ilert_courier_name(ngx_pool_t *pool, ngx_str_t *path,
+    const char *name)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(pool, path->len + ngx_strlen(name) + 1);
+
+    if (p) {
+        ngx_sprintf(p, "%V%s%Z", path, name);
+    }
+
+    return p;
+}
+
+
+static void
+ngx_http_ilert_courier_init_event(ngx_event_t *ev,
+    ngx_event_handler_pt handler, ngx_uint_t cancelable)
+{
+    static ngx_connection_t  dumb;
+
+    /* for ngx_event_ident() */
+
+    dumb.fd = (ngx_socket_t) -1;
+
+    ev->handler = handler;
+    ev->data = &dumb;
+    ev->log = ngx_cycle->log;
+    ev->cancelable = cancelable;
+}
+
+
+static void
+ngx_http_ilert_courier_tick_handler(ngx_event_t *ev)
+{
+    ngx_msec_t                 timer;
+    ngx_http_ilert_courier_t  *co;
+
+    co = &ngx_http_ilert_courier;
+
+    if (ngx_exiting || co->active) {
+        return;
+    }
+
+    ngx_http_ilert_queue_run();
+
+    if (ngx_http_ilert_courier_open(co) == NGX_OK
+        && ngx_http_ilert_courier_try(co) == NGX_OK)
+    {
+        return;
+    }
+
+    timer = (ngx_current_msec - co->started < NGX_HTTP_ILERT_COURIER_BEGINNING)
+            ? NGX_HTTP_ILERT_COURIER_EAGER : NGX_HTTP_ILERT_COURIER_TICK;
+
+    ngx_add_timer(ev, timer);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_courier_open(ngx_http_ilert_courier_t *co)
+{
+    if (co->lock == NGX_INVALID_FILE) {
+        co->lock = open((char *) co->lock_name,
+                        O_RDWR|O_CREAT|O_NONBLOCK|O_CLOEXEC, 0600);
+
+        if (co->lock == NGX_INVALID_FILE) {
+            ngx_http_ilert_courier_fault(co, ngx_open_file_n, co->lock_name);
+            return NGX_ERROR;
+        }
+    }
+
+    if (co->fifo == NGX_INVALID_FILE) {
+
+        if (mkfifo((char *) co->fifo_name, 0600) == -1
+            && ngx_errno != NGX_EEXIST)
+        {
+            ngx_http_ilert_courier_fault(co, "mkfifo()", co->fifo_name);
+            return NGX_ERROR;
+        }
+
+        co->fifo = open((char *) co->fifo_name, O_RDWR|O_NONBLOCK|O_CLOEXEC);
+
+        if (co->fifo == NGX_INVALID_FILE) {
+            ngx_http_ilert_courier_fault(co, ngx_open_file_n, co->fifo_name);
+            return NGX_ERROR;
+        }
+    }
+
+    co->fault = 0;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_courier_fault(ngx_http_ilert_courier_t *co, const char *what,
+    u_char *name)
+{
+    /* of the folder itself the store will say more */
+
+    if (ngx_errno == NGX_ENOENT || ngx_errno == NGX_EACCES) {
+        return;
+    }
+
+    if (!co->fault) {
+        co->fault = 1;
+
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, ngx_errno,
+                      "%s \"%s\" failed, nothing that waits is delivered",
+                      what, name);
+    }
+}
+
+
+/* NGX_DECLINED: another worker is the courier */
+
+static ngx_int_t
+ngx_http_ilert_courier_try(ngx_http_ilert_courier_t *co)
+{
+    if (flock(co->lock, LOCK_EX|LOCK_NB) == -1) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_ilert_courier_listen(co) != NGX_OK) {
+        (void) flock(co->lock, LOCK_UN);
+        return NGX_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                  "ilert queue \"%V\": this worker delivers",
+                  &co->conf->path);
+
+    co->active = 1;
+    co->begin = 1;
+    co->cleaning = 1;
+
+    ngx_add_timer(&co->clean, NGX_HTTP_ILERT_COURIER_CLEAN);
+
+    /* what has made events wait may have been mended in the configuration */
+
+    ngx_http_ilert_courier_release(co);
+    ngx_http_ilert_queue_run();
+
+    return NGX_OK;
+}
+
+
+/*
+ * With a connection that is idle the core tells us at once when the worker
+ * is to exit.
+ */
+
+static ngx_int_t
+ngx_http_ilert_courier_listen(ngx_http_ilert_courier_t *co)
+{
+    ngx_fd_t           fd;
+    ngx_connection_t  *c;
+
+    fd = open((char *) co->fifo_name, O_RDWR|O_NONBLOCK|O_CLOEXEC);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_http_ilert_courier_fault(co, ngx_open_file_n, co->fifo_name);
+        return NGX_ERROR;
+    }
+
+    c = ngx_get_connection(fd, ngx_cycle->log);
+
+    if (c == NULL) {
+        (void) ngx_close_file(fd);
+        return NGX_ERROR;
+    }
+
+    c->data = co;
+    c->idle = 1;
+    c->log = ngx_cycle->log;
+
+    c->read->handler = ngx_http_ilert_courier_fifo_handler;
+    c->read->log = c->log;
+    c->write->log = c->log;
+
+    /* it may be open when the worker exits */
+
+    c->read->channel = 1;
+    c->write->channel = 1;
+
+    if (ngx_add_event(c->read, NGX_READ_EVENT, 0) != NGX_OK) {
+        ngx_close_connection(c);
+        return NGX_ERROR;
+    }
+
+    co->connection = c;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_courier_fifo_handler(ngx_event_t *rev)
+{
+    u_char                     buf[512];
+    ssize_t                    n;
+    ngx_connection_t          *c;
+    ngx_http_ilert_courier_t  *co;
+
+    c = rev->data;
+    co = c->data;
+
+    if (c->close) {
+        ngx_http_ilert_courier_leave(co);
+        return;
+    }
+
+    do {
+        n = read(c->fd, buf, sizeof(buf));
+    } while (n == sizeof(buf));
+
+    ngx_http_ilert_courier_more(co);
+}
+
+
+void
+ngx_http_ilert_courier_wake(void)
+{
+    ngx_http_ilert_courier_t  *co;
+
+    co = &ngx_http_ilert_courier;
+
+    if (co->active && !co->leaving) {
+        return;
+    }
+
+    /* if it is full the courier has enough to read */
+
+    if (co->fifo != NGX_INVALID_FILE && write(co->fifo, "", 1) == -1
+        && ngx_errno != NGX_EAGAIN)
+    {
+        ngx_http_ilert_courier_fault(co, "write()", co->fifo_name);
+    }
+}
+
+
+/* no event has to wait for a time */
+
+static void
+ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co)
+{
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+        sources[i]->courier.release = 1;
+        sources[i]->courier.more = 1;
+    }
+}
+
+
+/* there may be events of any source */
+
+static void
+ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co)
+{
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+        sources[i]->courier.more = 1;
+    }
+
+    ngx_http_ilert_queue_run();
+}
+
+
+/*
+ * "more" is cleared here and not when the job is done: what is committed
+ * meanwhile sets it again.
+ */
+
+void
+ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t                        i, n;
+    ngx_msec_int_t                    pause;
+    ngx_http_ilert_source_t          *source, **sources;
+    ngx_http_ilert_courier_t         *co;
+    ngx_http_ilert_store_take_t      *take;
+    ngx_http_ilert_courier_source_t  *cs;
+
+    co = &ngx_http_ilert_courier;
+
+    if (!co->active) {
+        return;
+    }
+
+    job->takes = co->takes;
+    job->release = co->release;
+
+    if (co->leaving) {
+        return;
+    }
+
+    job->begin = co->begin;
+    job->clean = co->cleaning;
+
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+        source = sources[i];
+        cs = &source->courier;
+
+        if (cs->release) {
+            co->release[job->nrelease++] = source->name;
+        }
+
+        if (!cs->more || cs->nready >= NGX_HTTP_ILERT_COURIER_LOW) {
+            continue;
+        }
+
+        pause = ngx_http_ilert_courier_pause(source, 1);
+
+        if (pause) {
+            ngx_http_ilert_courier_set_wait(co, pause);
+            continue;
+        }
+
+        n = NGX_HTTP_ILERT_COURIER_READY;
+
+        /* those that wait for a probe's outcome wait on disk */
+
+        if (cs->faults
+            || ngx_http_ilert_courier_is_down(&source->endpoint->courier))
+        {
+            n = 1;
+        }
+
+        if (cs->nready >= n) {
+            continue;
+        }
+
+        take = &co->takes[job->ntakes++];
+
+        take->source = source->name;
+        take->n = n - cs->nready;
+        take->max_age = source->max_age;
+        take->taken = 0;
+
+        cs->more = 0;
+    }
+}
+
+
+void
+ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
+{
+    int64_t                        timer;
+    ngx_uint_t                     i;
+    ngx_queue_t                   *link;
+    ngx_http_ilert_source_t       *source;
+    ngx_http_ilert_courier_t      *co;
+    ngx_http_ilert_store_event_t  *se;
+
+    co = &ngx_http_ilert_courier;
+
+    for (i = 0; i < job->ntakes; i++) {
+        source = ngx_http_ilert_find_source(co->imcf, &job->takes[i].source);
+
+        if (!job->decided || job->takes[i].taken == job->takes[i].n) {
+            source->courier.more = 1;
+        }
+    }
+
+    if (job->decided) {
+
+        if (job->begin) {
+            co->begin = 0;
+        }
+
+        if (job->clean) {
+            co->cleaning = job->more;
+        }
+
+        for (i = 0; i < job->nrelease; i++) {
+            source = ngx_http_ilert_find_source(co->imcf, &job->release[i]);
+            source->courier.release = job->held;
+            source->courier.more = 1;
+        }
+    }
+
+    while (!ngx_queue_empty(&job->taken)) {
+
+        link = ngx_queue_head(&job->taken);
+        ngx_queue_remove(link);
+
+        se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+
+        if (co->leaving) {
+            ngx_http_ilert_courier_give_back(se);
+            continue;
+        }
+
+        se->next = job->now;
+
+        source = ngx_http_ilert_find_source(co->imcf, &se->source);
+
+        ngx_queue_insert_tail(&source->courier.ready, link);
+        source->courier.nready++;
+    }
+
+    if (!co->active) {
+        return;
+    }
+
+    if (co->leaving) {
+        ngx_http_ilert_courier_left(co);
+        return;
+    }
+
+    if (job->due) {
+        timer = job->due - ngx_http_ilert_queue_now();
+
+        if (timer > co->longest) {
+
+            /* the clock was set back */
+
+            ngx_http_ilert_courier_release(co);
+
+        } else {
+            ngx_http_ilert_courier_set_wait(co, timer > 0 ? timer : 1);
+        }
+    }
+
+    ngx_http_ilert_courier_go(co);
+}
+
+
+/* sends what may be sent now */
+
+static void
+ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co)
+{
+    ngx_uint_t                        i;
+    ngx_queue_t                      *link;
+    ngx_msec_int_t                    pause;
+    ngx_http_ilert_source_t          *source, **sources;
+    ngx_http_ilert_store_event_t     *se;
+    ngx_http_ilert_courier_source_t  *cs;
+
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+        source = sources[i];
+        cs = &source->courier;
+
+        while (cs->nready && cs->inflight < source->concurrency) {
+
+            link = ngx_queue_head(&cs->ready);
+            se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+
+            pause = ngx_http_ilert_courier_pause(source, se->attempts == 0);
+
+            if (pause) {
+                ngx_http_ilert_courier_set_wait(co, pause);
+                break;
+            }
+
+            ngx_http_ilert_courier_deliver(co, source);
+        }
+
+        if (cs->more && cs->nready < NGX_HTTP_ILERT_COURIER_LOW) {
+            ngx_http_ilert_courier_flush(co);
+        }
+    }
+}
+
+
+/*
+ * How many ms the source has to wait before its next request; -1 until the
+ * outcome of one that is under way, which then wakes it.
+ */
+
+static ngx_msec_int_t
+ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source, ngx_uint_t fresh)
+{
+    ngx_msec_int_t                      pause, probe;
+    ngx_http_ilert_courier_source_t    *cs;
+    ngx_http_ilert_courier_endpoint_t  *ce;
+
+    cs = &source->courier;
+    ce = &source->endpoint->courier;
+
+    pause = 0;
+
+    if (cs->faults) {
+
+        if (cs->inflight) {
+            return -1;
+        }
+
+        pause = ngx_max((ngx_msec_int_t) (cs->until - ngx_current_msec), 0);
+    }
+
+    if (ngx_http_ilert_courier_is_down(ce)) {
+
+        if (ce->inflight) {
+            return -1;
+        }
+
+        probe = ce->until - ngx_current_msec;
+
+        if (fresh) {
+            probe = ngx_min(probe, (ngx_msec_int_t)
+                                   (ce->probed + 2 * source->retry_first
+                                    - ngx_current_msec));
+        }
+
+        pause = ngx_max(pause, probe);
+    }
+
+    return pause;
+}
+
+
+static void
+ngx_http_ilert_courier_set_wait(ngx_http_ilert_courier_t *co,
+    ngx_msec_int_t timer)
+{
+    if (timer == -1) {
+        return;
+    }
+
+    timer = ngx_min(timer, NGX_HTTP_ILERT_COURIER_CLEAN);
+
+    if (co->wait.timer_set
+        && (ngx_msec_int_t) (co->wait.timer.key - ngx_current_msec) <= timer)
+    {
+        return;
+    }
+
+    ngx_add_timer(&co->wait, timer);
+}
+
+
+static void
+ngx_http_ilert_courier_deliver(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_source_t *source)
+{
+    ngx_queue_t                      *link;
+    ngx_http_ilert_store_event_t     *se;
+    ngx_http_ilert_courier_source_t  *cs;
+
+    cs = &source->courier;
+
+    link = ngx_queue_head(&cs->ready);
+    ngx_queue_remove(link);
+    cs->nready--;
+
+    se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+
+    if (ngx_http_ilert_courier_has_aged(source, se)) {
+        ngx_http_ilert_courier_give_back(se);
+        cs->more = 1;
+        ngx_http_ilert_courier_flush(co);
+        return;
+    }
+
+    if (se->native != source->native) {
+
+        if (!cs->changed) {
+            cs->changed = 1;
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "ilert source \"%V\": events wait that are of the "
+                          "other kind, made for %s", &source->name,
+                          se->native ? "a webhook URL" : "an integration key");
+        }
+
+        se->verdict = NGX_HTTP_ILERT_STORE_AGAIN;
+        se->next = ngx_http_ilert_queue_now() + NGX_HTTP_ILERT_COURIER_PARK_MAX;
+
+        ngx_http_ilert_queue_verdict(se);
+        ngx_http_ilert_courier_flush(co);
+        return;
+    }
+
+    if (ngx_http_ilert_courier_send(co, source, se) != NGX_OK) {
+
+        /* no memory: a moment later there may be some */
+
+        ngx_http_ilert_courier_give_back(se);
+        ngx_http_ilert_courier_pause_source(source, source->retry_first,
+                                            source->retry_longest);
+        cs->more = 1;
+        ngx_http_ilert_courier_flush(co);
+    }
+}
+
+
+/* it was not too old when it was taken: what is to be done the store knows */
+
+static ngx_uint_t
+ngx_http_ilert_courier_has_aged(ngx_http_ilert_source_t *source,
+    ngx_http_ilert_store_event_t *se)
+{
+    int64_t  end;
+
+    if (source->max_age == 0) {
+        return 0;
+    }
+
+    end = se->received + (int64_t) source->max_age;
+
+    return end > se->next && end <= ngx_http_ilert_queue_now();
+}
+
+
+static ngx_int_t
+ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_source_t *source, ngx_http_ilert_store_event_t *se)
+{
+    ngx_http_ilert_event_t             *ev;
+    ngx_http_ilert_courier_delivery_t  *cd;
+
+    cd = ngx_calloc(sizeof(ngx_http_ilert_courier_delivery_t), ngx_cycle->log);
+    if (cd == NULL) {
+        return NGX_ERROR;
+    }
+
+    cd->stored = se;
+    se->data = cd;
+
+    ev = &cd->event;
+
+    ev->source = source;
+    ev->type = se->type;
+    ev->level = se->level;
+    ev->alert_key = se->key;
+    ev->body = se->body;
+    ev->number = se->id;
+    ev->id.data = cd->id;
+    ev->id.len = ngx_sprintf(cd->id, "%uL", se->id) - cd->id;
+
+    if (ngx_http_ilert_request_send(ev, se->attempts + 1,
+                                    ngx_http_ilert_courier_done, cd)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    co->inflight++;
+    source->courier.inflight++;
+    source->endpoint->courier.inflight++;
+    source->endpoint->courier.probed = ngx_current_msec;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir)
+{
+    ngx_http_ilert_source_t            *source;
+    ngx_http_ilert_courier_t           *co;
+    ngx_http_ilert_courier_delivery_t  *cd;
+
+    cd = ir->data;
+    co = &ngx_http_ilert_courier;
+    source = ir->event->source;
+
+    co->inflight--;
+    source->courier.inflight--;
+    source->endpoint->courier.inflight--;
+
+    ngx_http_ilert_courier_verdict(ir, cd);
+    ngx_http_ilert_queue_verdict(cd->stored);
+
+    /* the alert may have more events */
+
+    source->courier.more = 1;
+
+    if (!co->leaving) {
+        ngx_http_ilert_courier_go(co);
+    }
+
+    ngx_http_ilert_courier_flush(co);
+}
+
+
+static void
+ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
+    ngx_http_ilert_courier_delivery_t *cd)
+{
+    ngx_str_t                      error;
+    ngx_http_ilert_source_t       *source;
+    ngx_http_ilert_store_event_t  *se;
+
+    se = cd->stored;
+    source = ir->event->source;
+
+    error.data = cd->error;
+    error.len = 0;
+
+    if (ir->verdict == NGX_HTTP_ILERT_DONE) {
+        se->verdict = NGX_HTTP_ILERT_STORE_DONE;
+        ngx_http_ilert_courier_delivered(&ngx_http_ilert_courier, source);
+        ngx_http_ilert_relay_log(ir, &error);
+        source->quiet = 0;
+        return;
+    }
+
+    error.len = ngx_http_ilert_relay_error(ir, cd->error,
+                                           cd->error + sizeof(cd->error))
+                - cd->error;
+
+    if (ir->verdict == NGX_HTTP_ILERT_DEAD) {
+        se->verdict = NGX_HTTP_ILERT_STORE_DEAD;
+        se->status = ir->status;
+        se->error = error;
+
+        ngx_http_ilert_courier_delivered(&ngx_http_ilert_courier, source);
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "ilert source \"%V\": event %V is a dead letter: %V",
+                      &source->name, &ir->event->id, &error);
+        return;
+    }
+
+    if (ir->given_up) {
+
+        /* ilert may have it, and will get it again */
+
+        se->verdict = NGX_HTTP_ILERT_STORE_AGAIN;
+        se->maybe = ir->sent;
+        se->next = ngx_http_ilert_queue_now();
+        return;
+    }
+
+    ngx_http_ilert_courier_undelivered(ir, se);
+    ngx_http_ilert_relay_log(ir, &error);
+    source->quiet = source->fault;
+}
+
+
+/* ilert has answered, and has nothing against the source */
+
+static void
+ngx_http_ilert_courier_delivered(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_source_t *source)
+{
+    ngx_uint_t                  i, down;
+    ngx_http_ilert_source_t   **sources;
+    ngx_http_ilert_endpoint_t  *endpoint;
+
+    endpoint = source->endpoint;
+
+    if (source->courier.faults) {
+        source->courier.faults = 0;
+        source->courier.release = 1;
+    }
+
+    down = ngx_http_ilert_courier_is_down(&endpoint->courier);
+
+    endpoint->courier.faults = 0;
+    endpoint->courier.several = 0;
+
+    if (!down) {
+        return;
+    }
+
+    /* what waits has waited for this */
+
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+        if (sources[i]->endpoint == endpoint) {
+            sources[i]->courier.release = 1;
+            sources[i]->courier.more = 1;
+        }
+    }
+}
+
+
+static void
+ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
+    ngx_http_ilert_store_event_t *se)
+{
+    ngx_msec_t                          pause;
+    ngx_http_ilert_source_t            *source;
+    ngx_http_ilert_courier_endpoint_t  *ce;
+
+    source = ir->event->source;
+    ce = &source->endpoint->courier;
+
+    se->verdict = NGX_HTTP_ILERT_STORE_AGAIN;
+
+    if (ir->verdict == NGX_HTTP_ILERT_PARK
+        || ir->status == NGX_HTTP_TOO_MANY_REQUESTS)
+    {
+        /* it is not the event's fault: the source waits, and the event not */
+
+        ngx_http_ilert_courier_refused(ir);
+
+        se->next = ngx_http_ilert_queue_now();
+        return;
+    }
+
+    se->maybe = ir->sent;
+
+    if (ce->faults++ == 0) {
+        ce->alert = se->alert;
+
+    } else if (ce->alert != se->alert) {
+        ce->several = 1;
+    }
+
+    if (ngx_http_ilert_courier_is_down(ce)) {
+        pause = ngx_http_ilert_courier_back_off(source->retry_first,
+                                    ngx_min(source->retry_longest,
+                                            NGX_HTTP_ILERT_COURIER_PROBE_MAX),
+                                    ce->faults
+                                    - NGX_HTTP_ILERT_COURIER_SEVERAL);
+        ce->until = ngx_current_msec + pause;
+
+    } else {
+        pause = ngx_http_ilert_courier_back_off(source->retry_first,
+                                                source->retry_longest,
+                                                se->attempts);
+        pause -= ngx_random() % (pause / 4 + 1);
+    }
+
+    se->next = ngx_http_ilert_queue_now() + pause;
+}
+
+
+static void
+ngx_http_ilert_courier_refused(ngx_http_ilert_request_t *ir)
+{
+    ngx_http_ilert_source_t  *source;
+
+    source = ir->event->source;
+
+    if (ir->verdict == NGX_HTTP_ILERT_PARK) {
+        ngx_http_ilert_courier_pause_source(source,
+                                            NGX_HTTP_ILERT_COURIER_PARK,
+                                            NGX_HTTP_ILERT_COURIER_PARK_MAX);
+
+    } else if (ir->retry_after) {
+        ngx_http_ilert_courier_pause_source(source, ir->retry_after * 1000,
+                                            ir->retry_after * 1000);
+
+    } else {
+        ngx_http_ilert_courier_pause_source(source,
+                                            NGX_HTTP_ILERT_COURIER_LIMIT,
+                                            NGX_HTTP_ILERT_COURIER_LIMIT_MAX);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_courier_is_down(ngx_http_ilert_courier_endpoint_t *ce)
+{
+    return ce->faults >= (ce->several ? NGX_HTTP_ILERT_COURIER_SEVERAL
+                                      : NGX_HTTP_ILERT_COURIER_FAULTS);
+}
+
+
+/* requests that were under way when the pause began do not make it longer */
+
+static void
+ngx_http_ilert_courier_pause_source(ngx_http_ilert_source_t *source,
+    ngx_msec_t first, ngx_msec_t longest)
+{
+    ngx_http_ilert_courier_source_t  *cs;
+
+    cs = &source->courier;
+
+    if (cs->faults && (ngx_msec_int_t) (cs->until - ngx_current_msec) > 0) {
+        return;
+    }
+
+    cs->until = ngx_current_msec
+                + ngx_http_ilert_courier_back_off(first, longest, cs->faults);
+    cs->faults++;
+}
+
+
+/* first, twice that, four times, and so on, up to the longest */
+
+static ngx_msec_t
+ngx_http_ilert_courier_back_off(ngx_msec_t first, ngx_msec_t longest,
+    ngx_uint_t n)
+{
+    while (n-- && first < longest) {
+        first *= 2;
+    }
+
+    return ngx_min(first, longest);
+}
+
+
+/* a job soon, or at once if there is reason for it */
+
+static void
+ngx_http_ilert_courier_flush(ngx_http_ilert_courier_t *co)
+{
+    if (co->inflight == 0 || co->leaving
+        || ngx_http_ilert_queue_verdicts() >= NGX_HTTP_ILERT_COURIER_VERDICTS)
+    {
+        if (!co->flush.posted) {
+            ngx_post_event(&co->flush, &ngx_posted_events);
+        }
+
+        return;
+    }
+
+    if (!co->flush.timer_set) {
+        ngx_add_timer(&co->flush, NGX_HTTP_ILERT_COURIER_FLUSH);
+    }
+}
+
+
+static void
+ngx_http_ilert_courier_flush_handler(ngx_event_t *ev)
+{
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    ngx_http_ilert_queue_run();
+}
+
+
+static void
+ngx_http_ilert_courier_wait_handler(ngx_event_t *ev)
+{
+    ngx_http_ilert_courier_t  *co;
+
+    co = &ngx_http_ilert_courier;
+
+    if (co->active && !co->leaving) {
+        ngx_http_ilert_courier_go(co);
+        ngx_http_ilert_courier_more(co);
+    }
+}
+
+
+static void
+ngx_http_ilert_courier_clean_handler(ngx_event_t *ev)
+{
+    ngx_http_ilert_courier_t  *co;
+
+    co = &ngx_http_ilert_courier;
+
+    if (co->active && !co->leaving) {
+        co->cleaning = 1;
+        ngx_add_timer(ev, NGX_HTTP_ILERT_COURIER_CLEAN);
+        ngx_http_ilert_queue_run();
+    }
+}
+
+
+/* the worker exits: nothing new is sent, what is not sent is given back */
+
+static void
+ngx_http_ilert_courier_leave(ngx_http_ilert_courier_t *co)
+{
+    ngx_uint_t                        i;
+    ngx_queue_t                      *link;
+    ngx_http_ilert_source_t         **sources;
+    ngx_http_ilert_courier_source_t  *cs;
+
+    if (co->leaving) {
+        return;
+    }
+
+    co->leaving = 1;
+    co->connection->idle = 0;
+
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+        cs = &sources[i]->courier;
+
+        while (!ngx_queue_empty(&cs->ready)) {
+            link = ngx_queue_head(&cs->ready);
+            ngx_queue_remove(link);
+            cs->nready--;
+
+            ngx_http_ilert_courier_give_back(
+                ngx_queue_data(link, ngx_http_ilert_store_event_t, queue));
+        }
+    }
+
+    ngx_add_timer(&co->grace, NGX_HTTP_ILERT_COURIER_GRACE);
+
+    ngx_http_ilert_queue_run();
+
+    ngx_http_ilert_courier_left(co);
+}
+
+
+static void
+ngx_http_ilert_courier_give_back(ngx_http_ilert_store_event_t *se)
+{
+    se->verdict = NGX_HTTP_ILERT_STORE_UNSENT;
+
+    ngx_http_ilert_queue_verdict(se);
+}
+
+
+static void
+ngx_http_ilert_courier_grace_handler(ngx_event_t *ev)
+{
+    ngx_http_ilert_request_give_up(ngx_http_ilert_courier_done);
+}
+
+
+/* lets go of the lock when all verdicts are on disk, or cannot get there */
+
+static void
+ngx_http_ilert_courier_left(ngx_http_ilert_courier_t *co)
+{
+    ngx_uint_t  i;
+
+    ngx_event_t  *events[] = { &co->wait, &co->flush, &co->clean, &co->grace };
+
+    if (co->inflight || !ngx_http_ilert_queue_settled()) {
+        return;
+    }
+
+    for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        if (events[i]->timer_set) {
+            ngx_del_timer(events[i]);
+        }
+    }
+
+    co->active = 0;
+
+    ngx_close_connection(co->connection);
+    co->connection = NULL;
+
+    (void) ngx_close_file(co->lock);
+    co->lock = NGX_INVALID_FILE;
+}
+
+#endif

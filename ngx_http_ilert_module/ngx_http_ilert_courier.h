@@ -1,0 +1,72 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_COURIER_H_INCLUDED_
+#define _NGX_HTTP_ILERT_COURIER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_store.h"
+
+
+/*
+ * Delivers what waits in the queue.  There is one courier at a time, in
+ * whichever worker holds the lock on the queue's folder; when that worker
+ * exits or dies another one takes over.  What may go now is the store's to
+ * say; the courier has a hundred events of a source at most in its hands.
+ */
+
+
+/* of a source */
+
+typedef struct {
+    ngx_queue_t                  ready;     /* taken, not sent yet */
+    ngx_uint_t                   nready;
+    ngx_uint_t                   inflight;
+
+    ngx_uint_t                   faults;    /* 429, or it is refused */
+    ngx_msec_t                   until;     /* the pause's end, then */
+
+    unsigned                     more:1;    /* there may be events to take */
+    unsigned                     release:1; /* none need wait any longer */
+    unsigned                     changed:1; /* its kind has, and that is said */
+} ngx_http_ilert_courier_source_t;
+
+
+/* of an endpoint */
+
+typedef struct {
+    ngx_uint_t                   inflight;
+    ngx_uint_t                   faults;    /* in a row, without an answer */
+    int64_t                      alert;     /* whose event was the first */
+    unsigned                     several:1; /* others' were too */
+    ngx_msec_t                   probed;    /* the last one's start */
+    ngx_msec_t                   until;     /* the next one, if it is down */
+} ngx_http_ilert_courier_endpoint_t;
+
+
+/* of a worker; NGX_ERROR without memory */
+ngx_int_t ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf);
+
+
+void ngx_http_ilert_courier_exit_process(void);
+
+
+/* puts what it wants into a job of the queue's, before it is run */
+void ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job);
+
+/* the job has been run: takes what has been taken */
+void ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job);
+
+/* events have been committed: the courier, wherever it is, is told */
+void ngx_http_ilert_courier_wake(void);
+
+
+#endif /* _NGX_HTTP_ILERT_COURIER_H_INCLUDED_ */

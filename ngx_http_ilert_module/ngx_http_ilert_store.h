@@ -1,0 +1,214 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_STORE_H_INCLUDED_
+#define _NGX_HTTP_ILERT_STORE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+
+/*
+ * The events that wait, in a SQLite database: the only part that knows SQL.
+ * It knows no request and no clock: what the time is, is told.
+ *
+ * A store is of one process, and what is called here blocks: it is called
+ * on a thread, one call at a time.  Processes take turns by "mutex".
+ *
+ * The state of an alert, which is a source and an alert key - trimmed, and
+ * ASCII letters in lower case, as ilert compares them - is in one row that
+ * points at the first of its waiting events.  No second event of an alert is
+ * taken before the first one has its verdict.
+ */
+
+
+/* what ilert shows of an alert, as far as one knows */
+
+#define NGX_HTTP_ILERT_SHOWS_UNKNOWN   0
+#define NGX_HTTP_ILERT_SHOWS_OPEN      1
+#define NGX_HTTP_ILERT_SHOWS_RESOLVED  2
+
+
+/* what has become of a taken event */
+
+typedef enum {
+    NGX_HTTP_ILERT_STORE_UNSENT = 0,    /* was not sent: may be taken again */
+    NGX_HTTP_ILERT_STORE_DONE,          /* ilert has it */
+    NGX_HTTP_ILERT_STORE_AGAIN,         /* not before "next" */
+    NGX_HTTP_ILERT_STORE_DEAD           /* to the dead letters */
+} ngx_http_ilert_store_verdict_e;
+
+
+/* whether other events of the alert wait */
+
+typedef enum {
+    NGX_HTTP_ILERT_STORE_NONE_WAITS = 0,
+    NGX_HTTP_ILERT_STORE_WAITS,
+    NGX_HTTP_ILERT_STORE_CANNOT_SAY
+} ngx_http_ilert_store_waits_e;
+
+
+/*
+ * An event and its strings, one allocation; freed with ngx_free().  Times
+ * are wall clock, in milliseconds.
+ */
+
+typedef struct {
+    ngx_queue_t                 queue;
+
+    ngx_str_t                   source;     /* its name */
+    ngx_str_t                   key;        /* the alert key, as it is sent */
+    ngx_str_t                   body;       /* without the integration key */
+    uint64_t                    id;         /* event id */
+    int64_t                     received;
+    ngx_uint_t                  type;       /* ngx_http_ilert_type_e */
+    ngx_uint_t                  level;      /* ngx_http_ilert_level_e */
+    unsigned                    native:1;   /* a body of Kapacitor's */
+    unsigned                    low:1;      /* priority LOW */
+    unsigned                    high:1;     /* priority HIGH */
+
+    /* of one that has been taken */
+
+    int64_t                     seq;        /* order of commit */
+    int64_t                     alert;
+    ngx_uint_t                  attempts;   /* made before */
+
+    /* its verdict */
+
+    ngx_http_ilert_store_verdict_e  verdict;
+    int64_t                     next;       /* of AGAIN; else the caller's */
+    unsigned                    maybe:1;    /* of AGAIN: ilert may have it */
+    ngx_uint_t                  status;     /* of DEAD: ilert's, or 0 */
+    ngx_str_t                   error;      /* of DEAD; the caller's memory */
+
+    /* of one that was to be accepted, when the job has failed */
+
+    ngx_http_ilert_store_waits_e    waits;
+
+    void                       *data;       /* the caller's */
+} ngx_http_ilert_store_event_t;
+
+
+/* what may be taken of a source */
+
+typedef struct {
+    ngx_str_t                   source;
+    ngx_uint_t                  n;          /* events, at most */
+    int64_t                     max_age;    /* ms; 0: any */
+
+    ngx_uint_t                  taken;      /* set by the job */
+} ngx_http_ilert_store_take_t;
+
+
+/*
+ * What is done in one transaction: verdicts first, which make room, then
+ * accepts, then takes.  Lists may be empty.
+ */
+
+typedef struct {
+    int64_t                     now;
+
+    ngx_queue_t                 verdicts;   /* store_event_t */
+    ngx_queue_t                 accepts;    /* in the order of commit */
+
+    ngx_http_ilert_store_take_t  *takes;
+    ngx_uint_t                  ntakes;
+
+    unsigned                    begin:1;    /* of a courier: what had been */
+                                            /* taken may have been sent */
+    unsigned                    unknown:1;  /* nothing is known of what */
+                                            /* ilert shows */
+    unsigned                    clean:1;    /* housekeeping; a bounded part */
+    ngx_str_t                  *release;    /* name of a source whose events */
+                                            /* need not wait any longer */
+    ngx_uint_t                  nrelease;
+
+    /* the outcome */
+
+    ngx_queue_t                 taken;      /* store_event_t, to be freed */
+    int64_t                     due;        /* when the next one of those */
+                                            /* that wait for a time may go, */
+                                            /* or 0; now, if there was more */
+                                            /* than is for one job */
+    ngx_uint_t                  expired;    /* too old: now dead letters */
+    ngx_uint_t                  dropped;    /* dead letters for which there */
+                                            /* was no room, or too old */
+    unsigned                    more:1;     /* "clean" is not done yet */
+    unsigned                    held:1;     /* nor is "release" */
+    unsigned                    accepted:1; /* all of the accepts are safe */
+    unsigned                    decided:1;  /* so is all the rest: verdicts, */
+                                            /* "begin", "unknown", ... */
+} ngx_http_ilert_store_job_t;
+
+
+typedef enum {
+    NGX_HTTP_ILERT_STORE_OK = 0,
+    NGX_HTTP_ILERT_STORE_FULL,      /* no room: disk, quota, max_size */
+    NGX_HTTP_ILERT_STORE_FAILED,    /* it was open, and there was an error */
+    NGX_HTTP_ILERT_STORE_CLOSED     /* cannot be opened, see "error" */
+} ngx_http_ilert_store_state_e;
+
+
+/* to be zeroed, but for the first three members */
+
+typedef struct {
+    ngx_str_t                   path;       /* of the folder, with a zero */
+    off_t                       max_size;
+    pthread_mutex_t            *mutex;      /* robust, shared; or NULL */
+
+    ngx_http_ilert_store_state_e  state;
+    char                        error[512]; /* one line: what is wrong and, */
+                                            /* if known, how to mend it */
+    char                        notice[512];    /* to be logged once, as a */
+                                            /* database that was moved aside */
+    void                       *private;    /* of store.c */
+} ngx_http_ilert_store_t;
+
+
+/*
+ * Allocates an event with room for strings of these lengths, which are set
+ * and whose bytes are the caller's to fill in.  NULL without memory.
+ */
+ngx_http_ilert_store_event_t *ngx_http_ilert_store_event(size_t source,
+    size_t key, size_t body);
+
+
+/*
+ * Runs the job, opening the database first if it is not open.  All of it is
+ * on disk (fsync) when "accepted" and "decided" are set.  If "accepted" is
+ * not set nothing of the accepts is, and each has "waits" set.  If there was
+ * no room for the accepts, all the rest may still have been done: there may
+ * be taken events whatever the outcome.  If "decided" is not set, it is all
+ * to be given again.  Returns the store's state, which is also in
+ * store->state.
+ *
+ * If the state is not OK, writing is tried again no sooner than half
+ * a second later (by job->now): until then only "waits" is found out.  If it
+ * is FULL, that holds for the accepts alone, unless the rest had no room
+ * either.  An empty job will do to try it.
+ */
+ngx_http_ilert_store_state_e ngx_http_ilert_store_run(
+    ngx_http_ilert_store_t *store, ngx_http_ilert_store_job_t *job);
+
+
+/*
+ * The next name of a source that has waiting events, in the order of names,
+ * after "name" (empty: the first one): set, at most "size" bytes, and
+ * NGX_OK, or NGX_DECLINED.
+ */
+ngx_int_t ngx_http_ilert_store_next_source(ngx_http_ilert_store_t *store,
+    ngx_str_t *name, size_t size);
+
+
+/* closes the database; the store can be run again */
+void ngx_http_ilert_store_close(ngx_http_ilert_store_t *store);
+
+
+#endif /* _NGX_HTTP_ILERT_STORE_H_INCLUDED_ */

@@ -1,0 +1,86 @@
+package IlertShim;
+
+# A clock that can be set and a disk that can be broken or stopped, for an
+# nginx under test: t/shim.c, built for the occasion.
+#
+#     my $shim = IlertShim->new or plan(skip_all => 'no compiler');
+#     my $q = IlertQueue->new(env => $shim->env);
+#     $shim->folder($q->dir);      # the disk is that of files below it
+#
+# clock($seconds)       is added to the time of day, may be negative
+# stuck(0 | 1)          a sync does not return
+# write_error($errno), sync_error($errno)   of each write, of each sync; 0: none
+
+use warnings;
+use strict;
+
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use File::Temp ();
+
+use IlertTest ();
+
+my $library;
+
+sub build {
+    return $library if defined $library;
+
+    my $top = IlertTest::top();
+    my $cc = $ENV{CC} || 'cc';
+    make_path("$top/build/t");
+    my $file = File::Temp->new(TEMPLATE => 'shim-XXXXXX', SUFFIX => '.so',
+        DIR => "$top/build/t", UNLINK => 0);
+    $file->close;
+    chmod 0755, "$file";
+
+    my $text = `$cc -shared -fPIC -O1 -o '$file' '$top/t/shim.c' -ldl 2>&1`;
+    if ($?) {
+        unlink "$file";
+        Test::More::diag($text);
+        return $library = '';
+    }
+
+    return $library = "$file";
+}
+
+END { unlink $library if $library }
+
+sub new {
+    my ($class) = @_;
+    return if !build();
+
+    my $file = File::Temp->new(TEMPLATE => 'shim-XXXXXX',
+                               DIR => dirname($library));
+    chmod 0644, "$file";
+    my $self = bless { file => $file, clock => 0, stuck => 0, write => 0,
+                       sync => 0, folder => '/nowhere' }, $class;
+    return $self->store;
+}
+
+# A sanitizer wants to be the first library.
+
+sub env {
+    my ($self) = @_;
+    my $options = join ':', grep { length } $ENV{ASAN_OPTIONS} // '',
+                  'verify_asan_link_order=0';
+    return { LD_PRELOAD => $library, ILERT_SHIM => "$self->{file}",
+             ASAN_OPTIONS => $options };
+}
+
+sub store {
+    my ($self) = @_;
+
+    open my $file, '+<:raw', "$self->{file}" or die "$self->{file}: $!";
+    print $file pack 'q l l l a236', @$self{qw(clock stuck write sync folder)};
+    close $file or die "$self->{file}: $!";
+    return $self;
+}
+
+sub set { my ($self, %what) = @_; %$self = (%$self, %what); $self->store }
+sub clock { $_[0]->set(clock => $_[1]) }
+sub stuck { $_[0]->set(stuck => $_[1]) }
+sub write_error { $_[0]->set(write => $_[1]) }
+sub sync_error { $_[0]->set(sync => $_[1]) }
+sub folder { $_[0]->set(folder => $_[1]) }
+
+1;

@@ -1,0 +1,256 @@
+
+/*
+ * Loaded before libc by LD_PRELOAD: a clock that a test can set and a disk
+ * that it can break or stop, as the file that ILERT_SHIM names says, which is
+ * mapped and may be written to at any time (t/lib/IlertShim.pm).
+ */
+
+
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+
+typedef struct {
+    volatile int64_t  clock;        /* what is added to the time, in seconds */
+    volatile int32_t  stuck;        /* a sync does not return while it is set */
+    volatile int32_t  write_error;  /* errno of each write */
+    volatile int32_t  sync_error;   /* errno of each sync */
+    char              folder[236];  /* of the files that are meant */
+} control_t;
+
+
+static control_t   none;
+static control_t  *control = &none;
+
+#define real(name)                                                            \
+    static __typeof__(name)  *next;                                           \
+    if (next == NULL) {                                                       \
+        next = (__typeof__(name) *) dlsym(RTLD_NEXT, #name);                  \
+    }
+
+
+__attribute__((constructor))
+static void
+shim_init(void)
+{
+    int    fd;
+    void  *p;
+    char  *path;
+
+    path = getenv("ILERT_SHIM");
+    if (path == NULL) {
+        return;
+    }
+
+    fd = open(path, O_RDONLY);
+    if (fd == -1) {
+        return;
+    }
+
+    p = mmap(NULL, sizeof(control_t), PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+
+    if (p != MAP_FAILED) {
+        control = p;
+    }
+}
+
+
+int
+clock_gettime(clockid_t id, struct timespec *tp)
+{
+    int  rc;
+
+    real(clock_gettime)
+
+    rc = next(id, tp);
+
+    if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) {
+        tp->tv_sec += control->clock;
+    }
+
+    return rc;
+}
+
+
+int
+gettimeofday(struct timeval *restrict tv, void *restrict tz)
+{
+    int  rc;
+
+    real(gettimeofday)
+
+    rc = next(tv, tz);
+
+    if (rc == 0 && tv != NULL) {
+        tv->tv_sec += control->clock;
+    }
+
+    return rc;
+}
+
+
+time_t
+time(time_t *tp)
+{
+    time_t  t;
+
+    real(time)
+
+    t = next(NULL) + control->clock;
+
+    if (tp != NULL) {
+        *tp = t;
+    }
+
+    return t;
+}
+
+
+/* the kernel waits by the real clock */
+
+int
+pthread_mutex_timedlock(pthread_mutex_t *restrict mutex,
+    const struct timespec *restrict abstime)
+{
+    struct timespec  ts;
+
+    real(pthread_mutex_timedlock)
+
+    ts = *abstime;
+    ts.tv_sec -= control->clock;
+
+    return next(mutex, &ts);
+}
+
+
+int
+pthread_cond_timedwait(pthread_cond_t *restrict cond,
+    pthread_mutex_t *restrict mutex, const struct timespec *restrict abstime)
+{
+    struct timespec  ts;
+
+    real(pthread_cond_timedwait)
+
+    ts = *abstime;
+    ts.tv_sec -= control->clock;
+
+    return next(cond, mutex, &ts);
+}
+
+
+static int
+shim_is_ours(int fd)
+{
+    char     link[64], path[1024];
+    ssize_t  n;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+
+    n = readlink(link, path, sizeof(path) - 1);
+    if (n <= 0) {
+        return 0;
+    }
+
+    path[n] = '\0';
+
+    return strncmp(path, control->folder, strlen(control->folder)) == 0;
+}
+
+
+static int
+shim_fails(int fd, int error)
+{
+    if (error == 0 || !shim_is_ours(fd)) {
+        return 0;
+    }
+
+    errno = error;
+
+    return 1;
+}
+
+
+ssize_t
+pwrite(int fd, const void *buf, size_t n, off_t offset)
+{
+    real(pwrite)
+
+    return shim_fails(fd, control->write_error) ? -1
+                                                : next(fd, buf, n, offset);
+}
+
+
+ssize_t
+pwrite64(int fd, const void *buf, size_t n, off64_t offset)
+{
+    real(pwrite64)
+
+    return shim_fails(fd, control->write_error) ? -1
+                                                : next(fd, buf, n, offset);
+}
+
+
+int
+ftruncate(int fd, off_t size)
+{
+    real(ftruncate)
+
+    return shim_fails(fd, control->write_error) ? -1 : next(fd, size);
+}
+
+
+int
+ftruncate64(int fd, off64_t size)
+{
+    real(ftruncate64)
+
+    return shim_fails(fd, control->write_error) ? -1 : next(fd, size);
+}
+
+
+static void
+shim_wait(int fd)
+{
+    if (!control->stuck || !shim_is_ours(fd)) {
+        return;
+    }
+
+    while (control->stuck) {
+        usleep(10000);
+    }
+}
+
+
+int
+fsync(int fd)
+{
+    real(fsync)
+
+    shim_wait(fd);
+
+    return shim_fails(fd, control->sync_error) ? -1 : next(fd);
+}
+
+
+int
+fdatasync(int fd)
+{
+    real(fdatasync)
+
+    shim_wait(fd);
+
+    return shim_fails(fd, control->sync_error) ? -1 : next(fd);
+}

@@ -1,0 +1,674 @@
+
+/*
+ * The store, without nginx.
+ *
+ *     store_test DIR [NAME ...]      cases, or groups of them: prints "ok
+ *                                    CASE" or "not ok CASE", and what was
+ *                                    wrong
+ *     store_test bench DIR [ARG ...]
+ *
+ * Each case runs in a process and in a folder of its own below DIR.  The
+ * environment: TEST_SEED, of what is random; it is printed.
+ */
+
+
+#include "store_test.h"
+
+#include <dirent.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+
+char                         test_dir[256];
+ngx_uint_t                   test_failures;
+ngx_uint_t                   test_alloc_fails;
+
+ngx_http_ilert_store_job_t   outcome;
+
+volatile ngx_cycle_t        *ngx_cycle;
+
+static ngx_cycle_t           test_cycle;
+static uint32_t              test_random = 1;
+static uint64_t              test_id;
+
+
+void *
+ngx_alloc(size_t size, ngx_log_t *log)
+{
+    if (test_alloc_fails && --test_alloc_fails == 0) {
+        return NULL;
+    }
+
+    return malloc(size);
+}
+
+
+u_char *
+ngx_strerror(ngx_err_t err, u_char *buf, size_t size)
+{
+    return buf + snprintf((char *) buf, size, "%s", strerror(err));
+}
+
+
+void
+fail_at(const char *file, int line, const char *what, const char *got)
+{
+    const char  *p;
+
+    if (++test_failures > 20) {
+        return;
+    }
+
+    p = strrchr(file, '/');
+
+    printf("# %s:%d: %s%s%s\n", p ? p + 1 : file, line, what,
+           got ? ": " : "", got ? got : "");
+}
+
+
+void
+check_int_at(const char *file, int line, const char *what, int64_t got,
+    int64_t wanted)
+{
+    char  text[128];
+
+    if (got != wanted) {
+        sqlite3_snprintf(sizeof(text), text, "%lld, not %lld", got, wanted);
+        fail_at(file, line, what, text);
+    }
+}
+
+
+void
+check_str_at(const char *file, int line, const char *what, const char *got,
+    const char *wanted)
+{
+    char  *text;
+
+    if (strcmp(got, wanted) != 0) {
+        text = sqlite3_mprintf("\"%s\", not \"%s\"", got, wanted);
+        fail_at(file, line, what, text);
+        sqlite3_free(text);
+    }
+}
+
+
+static void
+begin_job(test_t *t)
+{
+    memset(&t->job, 0, sizeof(t->job));
+
+    ngx_queue_init(&t->job.verdicts);
+    ngx_queue_init(&t->job.accepts);
+    ngx_queue_init(&t->job.taken);
+
+    t->job.takes = t->takes;
+    t->job.release = t->release;
+    t->accepted = NULL;
+}
+
+
+static void
+free_events(ngx_queue_t *events)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(events)) {
+        q = ngx_queue_head(events);
+        ngx_queue_remove(q);
+        ngx_free(ngx_queue_data(q, event_t, queue));
+    }
+}
+
+
+static void
+remove_files(const char *path)
+{
+    DIR            *dir;
+    char           *name;
+    struct dirent  *de;
+
+    dir = opendir(path);
+    if (dir == NULL) {
+        return;
+    }
+
+    while ((de = readdir(dir))) {
+        if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0) {
+            name = sqlite3_mprintf("%s/%s", path, de->d_name);
+            unlink(name);
+            sqlite3_free(name);
+        }
+    }
+
+    closedir(dir);
+    rmdir(path);
+}
+
+
+void
+setup(test_t *t, const char *name)
+{
+    memset(t, 0, sizeof(test_t));
+
+    sqlite3_snprintf(sizeof(t->path), t->path, "%s/%s", test_dir, name);
+
+    remove_files(t->path);
+
+    if (mkdir(t->path, 0700) == -1) {
+        fail_at(__FILE__, __LINE__, "mkdir", strerror(errno));
+    }
+
+    t->store.path.data = (u_char *) t->path;
+    t->store.path.len = strlen(t->path);
+    t->store.max_size = 1024 * 1024 * 1024;
+    t->now = NOW;
+
+    ngx_queue_init(&outcome.taken);
+    ngx_queue_init(&outcome.accepts);
+    begin_job(t);
+}
+
+
+void
+teardown(test_t *t)
+{
+    ngx_http_ilert_store_close(&t->store);
+
+    free_events(&t->job.verdicts);
+    free_events(&t->job.accepts);
+    free_events(&outcome.taken);
+    free_events(&outcome.accepts);
+
+    remove_files(t->path);
+}
+
+
+event_t *
+new_event(const char *source, const char *key, ngx_uint_t type,
+    const char *body)
+{
+    event_t  *ev;
+
+    ev = ngx_http_ilert_store_event(strlen(source), strlen(key),
+                                    strlen(body));
+
+    memcpy(ev->source.data, source, strlen(source));
+    memcpy(ev->key.data, key, strlen(key));
+    memcpy(ev->body.data, body, strlen(body));
+
+    ev->type = type;
+    ev->level = (type == RESOLVE) ? NGX_HTTP_ILERT_OK
+                                  : NGX_HTTP_ILERT_CRITICAL;
+    ev->id = ++test_id;
+
+    return ev;
+}
+
+
+event_t *
+accept_event(test_t *t, const char *source, const char *key, ngx_uint_t type,
+    const char *body)
+{
+    event_t  *ev;
+
+    ev = new_event(source, key, type, body);
+    ev->received = t->now;
+
+    ngx_queue_insert_tail(&t->job.accepts, &ev->queue);
+
+    if (t->accepted == NULL) {
+        t->accepted = ev;
+    }
+
+    return ev;
+}
+
+
+void
+take(test_t *t, const char *source, ngx_uint_t n, int64_t max_age)
+{
+    ngx_http_ilert_store_take_t  *take;
+
+    take = &t->takes[t->job.ntakes++];
+
+    take->source.data = (u_char *) source;
+    take->source.len = strlen(source);
+    take->n = n;
+    take->max_age = max_age;
+}
+
+
+void
+release(test_t *t, const char *source)
+{
+    t->release[0].data = (u_char *) source;
+    t->release[0].len = strlen(source);
+    t->job.nrelease = 1;
+}
+
+
+void
+verdict(test_t *t, event_t *ev, ngx_uint_t verdict)
+{
+    ngx_queue_remove(&ev->queue);
+    ngx_queue_insert_tail(&t->job.verdicts, &ev->queue);
+
+    ev->verdict = verdict;
+}
+
+
+static void
+move_events(ngx_queue_t *to, ngx_queue_t *from)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(from)) {
+        q = ngx_queue_head(from);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(to, q);
+    }
+}
+
+
+/* what was not decided goes to the next job */
+
+ngx_uint_t
+run(test_t *t)
+{
+    ngx_uint_t   state;
+    ngx_queue_t  undecided;
+
+    t->job.now = t->now;
+
+    state = ngx_http_ilert_store_run(&t->store, &t->job);
+
+    check_int(t->store.state, state);
+    check((state == OK) == (t->store.error[0] == '\0'));
+    check(state != OK || (t->job.accepted && t->job.decided));
+    check(!t->job.accepted || t->job.decided
+          || ngx_queue_empty(&t->job.accepts));
+    check(strchr(t->store.error, '\n') == NULL);
+
+    free_events(&outcome.taken);
+    free_events(&outcome.accepts);
+
+    outcome = t->job;
+
+    ngx_queue_init(&outcome.taken);
+    ngx_queue_init(&outcome.accepts);
+    move_events(&outcome.taken, &t->job.taken);
+    move_events(&outcome.accepts, &t->job.accepts);
+
+    ngx_queue_init(&undecided);
+
+    if (t->job.decided) {
+        free_events(&t->job.verdicts);
+
+    } else {
+        move_events(&undecided, &t->job.verdicts);
+    }
+
+    begin_job(t);
+    move_events(&t->job.verdicts, &undecided);
+
+    if (!outcome.decided) {
+        t->job.begin = outcome.begin;
+        t->job.unknown = outcome.unknown;
+    }
+
+    return state;
+}
+
+
+event_t *
+taken(test_t *t, ngx_uint_t n)
+{
+    ngx_queue_t  *q;
+
+    for (q = ngx_queue_head(&outcome.taken);
+         q != ngx_queue_sentinel(&outcome.taken);
+         q = ngx_queue_next(q))
+    {
+        if (n-- == 0) {
+            return ngx_queue_data(q, event_t, queue);
+        }
+    }
+
+    return NULL;
+}
+
+
+event_t *
+only(test_t *t)
+{
+    check(taken(t, 1) == NULL);
+
+    return taken(t, 0);
+}
+
+
+void
+accept_one(test_t *t, const char *source, const char *key, ngx_uint_t type,
+    const char *body)
+{
+    accept_event(t, source, key, type, body);
+
+    check_int(run(t), OK);
+    check(outcome.accepted);
+}
+
+
+event_t *
+take_one(test_t *t, const char *source)
+{
+    take(t, source, 1, 0);
+
+    check_int(run(t), OK);
+
+    return only(t);
+}
+
+
+void
+decide(test_t *t, event_t *ev, ngx_uint_t v)
+{
+    if (ev == NULL) {
+        fail_at(__FILE__, __LINE__, "nothing was taken", NULL);
+        return;
+    }
+
+    verdict(t, ev, v);
+
+    check_int(run(t), OK);
+    check(outcome.decided);
+}
+
+
+const char *
+drain(test_t *t, const char *source)
+{
+    char         *p;
+    event_t      *ev;
+    static char   text[65536];
+
+    p = text;
+    *p = '\0';
+
+    for ( ;; ) {
+        take(t, source, 100, 0);
+
+        if (run(t) != OK || taken(t, 0) == NULL) {
+            break;
+        }
+
+        while ((ev = taken(t, 0))) {
+
+            if (p - text < (ssize_t) sizeof(text) - 1024) {
+                p += sprintf(p, "%s%.*s:%.*s", p == text ? "" : " ",
+                             (int) ev->key.len, ev->key.data,
+                             (int) ngx_min(ev->body.len, 64), ev->body.data);
+            }
+
+            verdict(t, ev, DONE);
+        }
+    }
+
+    return text;
+}
+
+
+const char *
+sql(test_t *t, const char *fmt, ...)
+{
+    int            rc;
+    char          *name, *text;
+    va_list        args;
+    sqlite3       *db;
+    sqlite3_stmt  *stmt;
+    static char    result[8][1024];
+    static int     n;
+
+    va_start(args, fmt);
+    text = sqlite3_vmprintf(fmt, args);
+    va_end(args);
+
+    n = (n + 1) % 8;
+    result[n][0] = '\0';
+
+    name = sqlite3_mprintf("%s/queue.db", t->path);
+
+    rc = sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, "unix");
+
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(db, 5000);
+        rc = sqlite3_prepare_v2(db, text, -1, &stmt, NULL);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+
+        if (rc == SQLITE_ROW) {
+            if (sqlite3_column_bytes(stmt, 0)) {
+                sqlite3_snprintf(sizeof(result[n]), result[n], "%s",
+                                 sqlite3_column_text(stmt, 0));
+            }
+
+            while (rc == SQLITE_ROW) {
+                rc = sqlite3_step(stmt);
+            }
+        }
+
+        sqlite3_finalize(stmt);
+    }
+
+    if (rc != SQLITE_OK && rc != SQLITE_DONE) {
+        fail_at(__FILE__, __LINE__, text, sqlite3_errmsg(db));
+    }
+
+    sqlite3_close(db);
+    sqlite3_free(name);
+    sqlite3_free(text);
+
+    return result[n];
+}
+
+
+void
+write_file(const char *path, const void *data, size_t len)
+{
+    int  fd;
+
+    fd = open(path, O_WRONLY|O_CREAT|O_TRUNC, 0600);
+
+    check(fd != -1 && write(fd, data, len) == (ssize_t) len);
+
+    close(fd);
+}
+
+
+ngx_uint_t
+exists(test_t *t, const char *name)
+{
+    char  *path;
+    int    rc;
+
+    path = sqlite3_mprintf("%s/%s", t->path, name);
+    rc = access(path, F_OK);
+    sqlite3_free(path);
+
+    return rc == 0;
+}
+
+
+ngx_uint_t
+count_files(test_t *t, const char *prefix)
+{
+    DIR            *dir;
+    ngx_uint_t      n;
+    struct dirent  *de;
+
+    n = 0;
+    dir = opendir(t->path);
+
+    while (dir && (de = readdir(dir))) {
+        n += (strncmp(de->d_name, prefix, strlen(prefix)) == 0);
+    }
+
+    if (dir) {
+        closedir(dir);
+    }
+
+    return n;
+}
+
+
+void
+forget(test_t *t)
+{
+    char        path[600];
+    ngx_uint_t  i;
+
+    static const char  *names[] = { "queue.db", "queue.db-wal",
+                                    "queue.db-shm" };
+
+    for (i = 0; i < 3; i++) {
+        sqlite3_snprintf(sizeof(path), path, "%s/%s", t->path, names[i]);
+        unlink(path);
+    }
+}
+
+
+pthread_mutex_t *
+shared_mutex(void)
+{
+    pthread_mutex_t      *mutex;
+    pthread_mutexattr_t   attr;
+
+    mutex = mmap(NULL, sizeof(pthread_mutex_t), PROT_READ|PROT_WRITE,
+                 MAP_SHARED|MAP_ANONYMOUS, -1, 0);
+
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(mutex, &attr);
+
+    return mutex;
+}
+
+
+void
+rnd_seed(uint32_t seed)
+{
+    test_random = seed ? seed : 1;
+}
+
+
+uint32_t
+rnd(uint32_t n)
+{
+    test_random ^= test_random << 13;
+    test_random ^= test_random >> 17;
+    test_random ^= test_random << 5;
+
+    return test_random % n;
+}
+
+
+static int
+run_case(test_case_t *tc, uint32_t seed)
+{
+    int    status;
+    pid_t  pid;
+
+    fflush(stdout);
+
+    pid = fork();
+
+    if (pid == 0) {
+        rnd_seed(seed);
+        tc->run();
+        fflush(stdout);
+        exit(test_failures ? 1 : 0);
+    }
+
+    while (waitpid(pid, &status, 0) == -1 && errno == EINTR) { /* void */ }
+
+    if (WIFSIGNALED(status)) {
+        printf("# signal %d\n", WTERMSIG(status));
+    }
+
+    printf("%sok %s\n", status ? "not " : "", tc->name);
+
+    return status != 0;
+}
+
+
+static int
+wanted(const char *group, const char *name, int argc, char **argv)
+{
+    int  i;
+
+    for (i = 2; i < argc; i++) {
+        if (strcmp(group, argv[i]) == 0 || strcmp(name, argv[i]) == 0) {
+            return 1;
+        }
+    }
+
+    return argc == 2;
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int           failed;
+    char         *seed;
+    uint32_t      number;
+    ngx_uint_t    i;
+    test_case_t  *tc;
+
+    static struct {
+        const char   *name;
+        test_case_t  *cases;
+    } groups[] = {
+        { "rules", rule_cases },
+        { "trouble", trouble_cases },
+        { "processes", process_cases },
+        { "faults", fault_cases },
+        { NULL, NULL }
+    };
+
+    ngx_cycle = &test_cycle;
+
+    if (argc >= 3 && strcmp(argv[1], "bench") == 0) {
+        return bench(argc - 2, argv + 2);
+    }
+
+    if (argc < 2) {
+        fprintf(stderr, "store_test DIR [CASE ...] | bench DIR [ARG ...]\n");
+        return 2;
+    }
+
+    sqlite3_snprintf(sizeof(test_dir), test_dir, "%s", argv[1]);
+
+    seed = getenv("TEST_SEED");
+    number = seed ? strtoul(seed, NULL, 10)
+                  : (uint32_t) time(NULL) ^ (uint32_t) getpid() << 16;
+
+    printf("# TEST_SEED=%u\n", number);
+
+    vfs_init();
+
+    failed = 0;
+
+    for (i = 0; groups[i].name; i++) {
+        for (tc = groups[i].cases; tc->name; tc++) {
+            if (wanted(groups[i].name, tc->name, argc, argv)) {
+                failed |= run_case(tc, number);
+            }
+        }
+    }
+
+    return failed;
+}

@@ -1,0 +1,172 @@
+
+#ifndef _STORE_TEST_H_INCLUDED_
+#define _STORE_TEST_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_store.h"
+
+
+/*
+ * A store in a folder of its own, a job to be filled in, and what the last
+ * one has taken.
+ */
+
+#define ALERT     NGX_HTTP_ILERT_ALERT
+#define RESOLVE   NGX_HTTP_ILERT_RESOLVE
+#define ACCEPT    NGX_HTTP_ILERT_ACCEPT
+#define COMMENT   NGX_HTTP_ILERT_COMMENT
+
+#define OK        NGX_HTTP_ILERT_STORE_OK
+#define FULL      NGX_HTTP_ILERT_STORE_FULL
+#define FAILED    NGX_HTTP_ILERT_STORE_FAILED
+#define CLOSED    NGX_HTTP_ILERT_STORE_CLOSED
+
+#define DONE      NGX_HTTP_ILERT_STORE_DONE
+#define UNSENT    NGX_HTTP_ILERT_STORE_UNSENT
+#define AGAIN     NGX_HTTP_ILERT_STORE_AGAIN
+#define DEAD      NGX_HTTP_ILERT_STORE_DEAD
+
+#define NONE_WAITS  NGX_HTTP_ILERT_STORE_NONE_WAITS
+#define WAITS       NGX_HTTP_ILERT_STORE_WAITS
+#define CANNOT_SAY  NGX_HTTP_ILERT_STORE_CANNOT_SAY
+
+#define MAX_TAKES   8
+
+#define SECOND      ((int64_t) 1000)
+#define DAY         ((int64_t) 86400 * 1000)
+
+/* 2025-06-15 12:00:00 UTC */
+
+#define NOW         ((int64_t) 1749988800 * 1000)
+
+
+typedef ngx_http_ilert_store_event_t  event_t;
+
+typedef struct {
+    char                          path[512];
+    ngx_http_ilert_store_t        store;
+    ngx_http_ilert_store_job_t    job;
+    ngx_http_ilert_store_take_t   takes[MAX_TAKES];
+    ngx_str_t                     release[1];
+    int64_t                       now;
+    event_t                      *accepted;     /* the first one of the job */
+} test_t;
+
+
+extern char       test_dir[256];
+extern ngx_uint_t  test_failures;
+
+/* fails the n-th allocation from now on, once; 0: none */
+extern ngx_uint_t  test_alloc_fails;
+
+
+#define check(condition)                                                      \
+    ((condition) ? (void) 0 : fail_at(__FILE__, __LINE__, #condition, NULL))
+
+#define check_int(got, wanted)                                                \
+    check_int_at(__FILE__, __LINE__, #got, (int64_t) (got),                   \
+                 (int64_t) (wanted))
+
+#define check_str(got, wanted)                                                \
+    check_str_at(__FILE__, __LINE__, #got, got, wanted)
+
+
+void fail_at(const char *file, int line, const char *what, const char *got);
+void check_int_at(const char *file, int line, const char *what, int64_t got,
+    int64_t wanted);
+void check_str_at(const char *file, int line, const char *what,
+    const char *got, const char *wanted);
+
+/* an empty folder, a store that is not open */
+void setup(test_t *t, const char *name);
+/* closes the store, frees the job's events; the folder stays */
+void teardown(test_t *t);
+
+event_t *new_event(const char *source, const char *key, ngx_uint_t type,
+    const char *body);
+/* adds an event to the job; of what is not given there are defaults */
+event_t *accept_event(test_t *t, const char *source, const char *key,
+    ngx_uint_t type, const char *body);
+void take(test_t *t, const char *source, ngx_uint_t n, int64_t max_age);
+void release(test_t *t, const char *source);
+/* takes the event out of the list it is in */
+void verdict(test_t *t, event_t *ev, ngx_uint_t verdict);
+
+/*
+ * Runs the job and begins a new one.  What was taken is in t->job.taken of
+ * the old one: "taken" gives the n-th, "outcome" the rest.
+ */
+ngx_uint_t run(test_t *t);
+event_t *taken(test_t *t, ngx_uint_t n);
+event_t *only(test_t *t);
+
+extern ngx_http_ilert_store_job_t  outcome;
+
+/* in one go: accept, take and deliver what there is */
+void accept_one(test_t *t, const char *source, const char *key,
+    ngx_uint_t type, const char *body);
+event_t *take_one(test_t *t, const char *source);
+void decide(test_t *t, event_t *ev, ngx_uint_t verdict);
+/* "key:body key:body ..." of what is taken and delivered, till the end */
+const char *drain(test_t *t, const char *source);
+
+/* by a connection of its own; the first column of the first row, or "" */
+const char *sql(test_t *t, const char *fmt, ...);
+
+void write_file(const char *path, const void *data, size_t len);
+ngx_uint_t exists(test_t *t, const char *name);
+/* how many files of the folder have a name that begins so */
+ngx_uint_t count_files(test_t *t, const char *prefix);
+
+/* removes the database, which must be closed, but not the ballast */
+void forget(test_t *t);
+
+pthread_mutex_t *shared_mutex(void);
+
+uint32_t rnd(uint32_t n);
+void rnd_seed(uint32_t seed);
+
+
+/* vfs.c */
+
+typedef enum {
+    FAULT_NONE = 0,
+    FAULT_IOERR,
+    FAULT_FULL,
+    FAULT_OPEN,         /* SQLITE_CANTOPEN */
+    FAULT_BUSY,
+    FAULT_KILL          /* the process */
+} fault_e;
+
+void vfs_init(void);
+/* the n-th call from now on fails, and "more" after that one */
+void vfs_fault(ngx_uint_t n, fault_e fault, ngx_uint_t more);
+/* calls made, and whether one has failed */
+ngx_uint_t vfs_calls(void);
+ngx_uint_t vfs_failed(void);
+const char *vfs_name(void);
+/* calls of sync since it was 0, and writes since the last one */
+extern ngx_uint_t  vfs_syncs;
+extern ngx_uint_t  vfs_unsynced;
+/* how many bytes the files in the store's folder may have; 0: any */
+void vfs_quota(test_t *t, off_t size);
+
+
+typedef struct {
+    const char  *name;
+    void       (*run)(void);
+} test_case_t;
+
+extern test_case_t  rule_cases[];
+extern test_case_t  trouble_cases[];
+extern test_case_t  process_cases[];
+extern test_case_t  fault_cases[];
+
+int bench(int argc, char **argv);
+
+
+#endif /* _STORE_TEST_H_INCLUDED_ */
