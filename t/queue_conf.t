@@ -1,0 +1,305 @@
+#!/usr/bin/perl
+
+# The configuration of the queue: what nginx -t says of each refusal, with
+# file and line, what has no effect, and what is made in the folder.
+
+use warnings;
+use strict;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use IlertQueue;
+use IlertTest;
+
+IlertQueue::need();
+
+my $KEY = $IlertQueue::KEY;
+my $PASS = 'proxy_pass http://127.0.0.1:9;';
+my $SERVER = 'server { location /k { ilert_kapacitor ops; } '
+             . "location /ilert/ { internal; ilert_endpoint; $PASS } }";
+
+my $t = IlertTest->new(conf => '', secrets => [$KEY]);
+
+
+# Exit code and output of nginx -t: the file reads F, the first line of $conf,
+# which is the body of http { }, is its line 1.
+
+sub output {
+    my ($conf, %opt) = @_;
+
+    my ($code, $text) = $t->test_conf("# begin\n$conf", %opt);
+    my ($before) = $t->read_file('test.conf') =~ /\A(.*?)^# begin$/ms;
+    my $first = 1 + ($before =~ tr/\n//);
+    my $dir = $t->dir;
+
+    $text =~ s/^nginx: (?:the )?configuration file .*\n//mg;
+    $text =~ s/^nginx: //mg;
+    $text =~ s{\Q$dir\E/test\.conf:(\d+)}{'F:' . ($1 - $first)}ge;
+    chomp $text;
+
+    return ($code, $text);
+}
+
+sub bad {
+    my ($conf, $expected, %opt) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($code, $text) = output($conf, %opt);
+
+    ref $expected ? like($text, $expected, named($conf))
+                  : is($text, "[emerg] $expected", named($conf));
+    is($code, 1, 'is refused');
+}
+
+sub good {
+    my ($conf, @expected) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($code, $text) = output($conf);
+
+    is($text, join("\n", map { "[warn] $_" } @expected), named($conf));
+    is($code, 0, 'is accepted');
+}
+
+sub named {
+    my ($conf) = @_;
+
+    $conf =~ s/\Q$SERVER\E|integration_key \w+;//g;
+    $conf =~ s/\s+/ /g;
+    return $conf;
+}
+
+sub source { "ilert_source ops { integration_key $KEY; $_[0] } $SERVER" }
+
+
+subtest 'ilert_queue' => sub {
+    my $end = source('');
+
+    good("ilert_queue $_;\n$end") for 'queue', 'off', '%%DIR%%/absolute',
+        'queue max_size=1m', 'queue max_size=1024k', 'queue max_size=1048576',
+        'queue max_size=2M', 'queue max_size=10g', "'with space'",
+        './dots';
+
+    for my $size ('max_size=10', 'max_size=1048575', 'max_size=1023k',
+                  'max_size=0', 'max_size=', 'max_size=x', 'max_size=-1',
+                  'max_size=1m1', 'max_size=1.5g', 'max_size', 'MAX_SIZE=2m',
+                  'max_size=99999999999999999999', 'min_size=2m', 'off')
+    {
+        bad("\n\nilert_queue queue $size;\n$end",
+            "invalid parameter \"$size\" in \"ilert_queue\", \"max_size=\" "
+            . 'and a size of 1m or more is allowed in F:3');
+    }
+
+    bad("\nilert_queue;\n$end",
+        'invalid number of arguments in "ilert_queue" directive in F:2');
+    bad("\nilert_queue queue max_size=1m max_size=2m;\n$end",
+        qr/^\[emerg\] .*"ilert_queue".* in F:2$/);
+    bad("\nilert_queue queue;\nilert_queue $_;\n$end",
+        qr/^\[emerg\] "ilert_queue" directive is duplicate in F:3$/)
+        for 'queue', 'other', 'off';
+    bad("\nilert_queue off;\nilert_queue queue;\n$end",
+        qr/^\[emerg\] "ilert_queue" directive is duplicate in F:3$/);
+    bad("\nilert_queue \"\";\n$end", qr/^\[emerg\] .*"ilert_queue".* in F:2$/);
+
+    bad("$_\n$end", qr/^\[emerg\] .*"ilert_queue".* in F:2$/)
+        for "server {\nilert_queue queue; }",
+            "server { location / {\nilert_queue queue; } }";
+};
+
+subtest 'members of a source' => sub {
+    my $queue = 'ilert_queue queue;';
+
+    good("$queue " . source($_)) for
+        'concurrency 1;', 'concurrency 1000;', 'retry 1s 5m;',
+        'retry 100ms 100ms;', 'retry 1 2;', 'retry 1m 1d;', 'max_age off;',
+        'max_age 1s;', 'max_age 30d;',
+        'max_age 2h; retry 2s 1m; concurrency 4;';
+
+    for my $name (qw(concurrency retry max_age)) {
+        my $value = $name eq 'retry' ? '1s 2s' : '5';
+
+        bad("$queue\n" . source("\n$name $value;\n$name $value;"),
+            qr/^\[emerg\] "$name".*duplicate.* in F:4$/);
+        bad("$queue\n" . source("\n$name;"),
+            qr/^\[emerg\] .*invalid number.*"$name".* in F:3$/);
+        bad("$queue\n" . source("\n$name $value $value;"),
+            qr/^\[emerg\] .*invalid number.*"$name".* in F:3$/);
+        bad("$queue\nserver { $name $value; }\n" . source(''),
+            qr/^\[emerg\] .*"$name".* in F:2$/);
+    }
+
+    bad("$queue\n" . source("\n$_;"),
+        qr/^\[emerg\] .*invalid.*"\w+".* in F:3$/) for
+        'concurrency 0', 'concurrency 1001', 'concurrency -1',
+        'concurrency x', 'concurrency 1k', 'concurrency off', 'retry 1s x',
+        'retry x 1s', 'retry 2s 1s', 'retry 0 1s', 'retry -1s 1s',
+        'retry off off', 'max_age x', 'max_age -1s', 'max_age 5q';
+};
+
+# One line, however many sources
+
+subtest 'no effect' => sub {
+    my $has = 'in "ilert_source" has no effect without "ilert_queue"';
+    my $have = $has =~ s/has/have/r;
+
+    for my $off ('', 'ilert_queue off; ') {
+        good($off . source('retry 1s 2s;'), "\"retry\" $has");
+        good($off . source('max_age 5m;'), "\"max_age\" $has");
+        good($off . source('concurrency 5;'), "\"concurrency\" $has");
+        good($off . source('retry 1s 2s; concurrency 5;'),
+             "\"concurrency\", \"retry\" $have");
+        good($off . source('max_age off; retry 1s 2s; concurrency 5;'),
+             "\"concurrency\", \"retry\", \"max_age\" $have");
+        good($off . source(''));
+        good("$off ilert_source two { integration_key $KEY; }\n"
+             . source('retry 1s 2s;') . "\nilert_source three {\n"
+             . "integration_key $KEY; max_age 3m; }",
+             "\"retry\", \"max_age\" $have");
+    }
+
+    # the queue may come after the sources
+
+    good(source('retry 1s 2s;') . ' ilert_queue queue;');
+};
+
+subtest 'what cannot be made' => sub {
+    my ($code, $text) = output("ilert_queue none/queue;\n" . source(''));
+    is($code, 0, 'a missing parent is no error of the configuration');
+    unlike($text, qr/\[(?:emerg|alert|crit)\]/, 'at most a line');
+
+    $t->write_file('file', "x\n");
+    ($code, $text) = output("ilert_queue file;\n" . source(''));
+    is($code, 0, 'nor is a file in its place');
+};
+
+
+# The folder, as seen when nginx runs
+
+my ($nobody, $uid) = IlertQueue::nobody();
+my $q = IlertQueue->new(queue => 'queue', $nobody ? (user => $nobody) : ());
+
+subtest 'the folder' => sub {
+    my $mask = umask 0;
+    $q->start;
+    umask $mask;
+
+    my @stat = stat $q->dir;
+    is(sprintf('%04o', $stat[2] & 07777), '0700', 'rights of the folder');
+    is($stat[4], $uid // $>, 'its owner');
+
+    $q->fake->refuse(all => 1);
+    is($q->post("id $_", 'CRITICAL')->{status}, 202) for 1 .. 20;
+
+    my %files = %{$q->files};
+    my @known = qw(ballast courier.lock queue.db queue.db-shm queue.db-wal
+                   wakeup);
+    is_deeply([ sort keys %files ], \@known, 'what is in it');
+
+    for my $name (@known) {
+        next if !$files{$name};
+        my ($mode, $owner, $size) = @{$files{$name}};
+        is($mode, '0600', "rights of $name");
+        is($owner, $uid // $>, 'its owner');
+    }
+
+    is($files{ballast}[2], 4 << 20, 'size of the ballast');
+    my $blocks = (stat $q->dir . '/ballast')[12];
+    cmp_ok($blocks * 512, '>=', 4 << 20, 'which is there');
+    ok(-p $q->dir . '/wakeup', 'wakeup is a FIFO');
+
+    $q->fake->accept;
+    ok($q->drained, 'all was delivered');
+    is_deeply([ $q->have_key ], [], 'keys are in no file');
+    is_deeply([ $q->faults(once => 1) ], []);
+};
+
+subtest 'the database' => sub {
+    is($q->value('pragma journal_mode'), 'wal');
+    is($q->value('pragma user_version'), 1, 'version of the schema');
+    is($q->value('pragma application_id'), 0x696c7274, 'it is ours');
+    is($q->value('pragma integrity_check'), 'ok');
+
+    my $schema = join "\n", map { $_->[0] }
+        $q->sql('select sql from sqlite_master where sql not null');
+    like($schema, qr/CREATE TABLE \W?$_\W/i, "table $_")
+        for qw(source alert event dead);
+    unlike($schema, qr/\Q$KEY\E/, 'no key');
+};
+
+subtest 'another folder by a reload' => sub {
+    $q->fake->refuse(all => 1);
+    is($q->post('old', 'CRITICAL')->{result}, 'ACCEPTED');
+    my $old = $q->dir;
+
+    $q->change(queue => 'second')->reload;
+    is($q->post('new', 'CRITICAL')->{result}, 'ACCEPTED');
+    isnt($q->dir, $old);
+    is(sprintf('%04o', (stat $q->dir)[2] & 07777), '0700', 'is made');
+    is($q->value('select count(*) from event'), 1, 'takes what comes');
+
+    $q->fake->accept;
+    ok($q->drained, 'and delivers it');
+    $q->change(queue => 'queue')->reload;
+    ok($q->drained, 'what is in the first one waits for it');
+    is_deeply([ $q->faults ], []);
+};
+
+subtest 'off by a reload' => sub {
+    $q->forget;
+    $q->fake->refuse(all => 1);
+    is($q->post('a', 'CRITICAL')->{result}, 'ACCEPTED');
+    $q->change(queue => undef)->reload;
+    ok(wait_until(sub { !$q->test->old_workers }, 6));
+    $q->fake->accept;
+
+    is($q->post('b', 'CRITICAL')->{result}, 'DELIVERED', 'is relayed');
+    is_deeply($q->arrivals, { 'ops/b' => [ 1 ] }, 'the other waits');
+
+    $q->change(queue => 'queue')->reload;
+    ok($q->drained, 'until the queue is back');
+    is($q->post('a', 'OK')->{result}, 'ACCEPTED');
+    ok($q->drained);
+    is_deeply([ $q->faults ], []);
+};
+
+$q->stop;
+
+subtest 'what cannot be made, when nginx runs' => sub {
+    for my $path ('none/queue', 'file') {
+        my $n = IlertQueue->new(queue => $path, fake => $q->fake,
+                                files => { file => "x\n" });
+        $q->fake->reset;
+        $n->start;
+
+        my $r = $n->post('a', 'CRITICAL');
+        is($r->{status}, 202, "$path: events are relayed");
+        is($r->{result}, 'DELIVERED');
+        ok($n->test->wait_log(qr/\[(?:error|crit)\].*\Q$path\E/), 'a line');
+
+        $q->fake->rule(status => 500);
+        $r = $n->post('a', 'OK');
+        is($r->{status}, 502, 'with what ilert says');
+        is($r->{result}, 'UNAVAILABLE');
+        $n->stop;
+    }
+
+    # made meanwhile, it is used
+
+    $q->fake->reset;
+    my $n = IlertQueue->new(queue => 'later/queue', fake => $q->fake);
+    $n->start;
+    is($n->post('a', 'CRITICAL')->{result}, 'DELIVERED');
+
+    mkdir $n->test->path('later');
+    mkdir $n->test->path('later/queue'), 0700;
+    ok(wait_until(sub { $n->post('a', 'CRITICAL')->{result} eq 'ACCEPTED' },
+                  5), 'a folder made later is used');
+    ok($n->drained);
+    is_deeply([ $n->faults ], []);
+    $n->stop;
+};
+
+done();

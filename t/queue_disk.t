@@ -1,0 +1,224 @@
+#!/usr/bin/perl
+
+# Trouble with the disk: full, at max_size, read-only.  Events are relayed or
+# refused, never lost, verdicts are recorded, and the queue recovers by itself.
+
+use warnings;
+use strict;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use IlertFake;
+use IlertQueue;
+use IlertTest;
+
+IlertQueue::need();
+
+my $KEY = $IlertQueue::KEY;
+my $fake = IlertFake->start(keys => { $KEY => 'api' }, bodies => 0);
+
+my $REFUSED = 'the queue cannot be written to, and earlier events of the '
+              . 'alert wait in it';
+my @MOUNTED;
+
+END { system('umount', '-l', $_) for @MOUNTED }
+
+sub queue {
+    my (%opt) = @_;
+    $fake->reset;
+    $fake->accept;
+    return IlertQueue->new(workers => 2, fake => $fake, log_level => 'notice',
+                           sources => { ops => 'retry 50ms 300ms;' }, %opt);
+}
+
+# A file system of its own; false if we may not make one.
+
+sub mount {
+    my ($path, $options) = @_;
+    mkdir $path;
+    return 0 if $> || system("mount -t tmpfs -o $options tmpfs '$path' "
+                             . '>/dev/null 2>&1');
+    push @MOUNTED, $path;
+    return 1;
+}
+
+sub unmount {
+    my ($path) = @_;
+    system('umount', $path) == 0 or system('umount', '-l', $path);
+    @MOUNTED = grep { $_ ne $path } @MOUNTED;
+}
+
+sub fill {
+    my ($path) = @_;
+    open my $file, '>:raw', $path or return;
+    for my $size (1 << 16, 4096, 512) {
+        1 while syswrite $file, 'x' x $size;
+    }
+    close $file;
+}
+
+# Posts until the queue takes no more, and goes on for a while.  "stuck" waits
+# in it.
+
+sub exhaust {
+    my ($q, $size, $seconds) = @_;
+    my ($n, $accepted, $end) = (0, 0, 0);
+
+    while (!$end || time() < $end) {
+        my $r = $q->post('grow' . ++$n, 'CRITICAL', size => $size,
+                         timeout => 20);
+        $accepted++ if $r->{result} eq 'ACCEPTED';
+        $end ||= time() + $seconds if $r->{result} ne 'ACCEPTED';
+        last if $n == 1000;
+        sleep(0.01);
+    }
+
+    cmp_ok($n, '<', 1000, "full after $accepted events of $n");
+}
+
+sub stuck {
+    my ($q) = @_;
+    $fake->rule(match => qr/"(?:stuck|grow\d+) \d+"/, status => 500);
+    is($q->post('stuck', 'CRITICAL')->{result}, 'ACCEPTED', 'one waits');
+}
+
+# What holds while it takes no more.
+
+sub full {
+    my ($q, $size) = @_;
+    my %how = (size => $size, timeout => 20);
+
+    my $r = $q->post('other', 'CRITICAL', %how);
+    is("$r->{status} $r->{result}", '202 DELIVERED', 'an event is relayed');
+    like($r->{body}, qr/^\{"status":"accepted","event":"\d+"\}\n?$/);
+
+    $r = $q->post('stuck', 'OK', %how);
+    is("$r->{status} $r->{result}", '503 UNAVAILABLE',
+       'one whose alert waits is not');
+    is($r->{body} =~ s/\n//r, qq({"status":"rejected","error":"$REFUSED"}));
+
+    my $rule = $fake->rule(match => qr/"other 2"/, status => 400);
+    $r = $q->post('other', 'WARNING', %how);
+    is("$r->{status} $r->{result}", '502 UNAVAILABLE',
+       'a relayed one gets the verdict');
+    $r = $q->post('other', 'OK', %how);
+    is("$r->{status} $r->{result}", '202 DELIVERED');
+    is($fake->alerts->{$KEY}{other}{state}, 'resolved');
+}
+
+subtest 'max_size' => sub {
+    my $q = queue(queue => 'queue max_size=1m');
+    $q->start;
+    stuck($q);
+    exhaust($q, 30_000, 1.5);
+    full($q, 30_000);
+    cmp_ok($q->value('pragma page_count') * $q->value('pragma page_size'),
+           '<=', 1 << 20, 'it is kept');
+
+    $fake->clear_rules;
+    ok($q->drained(10), 'verdicts are recorded all the same');
+    $q->recovers;
+    $q->told_once(1);
+
+    # the space is used again; another worker needs half a second to see it
+    sleep(0.7);
+    $fake->rule(status => 500);
+    my @r = map { $q->post("second$_", 'CRITICAL', size => 30_000) } 1 .. 12;
+    is(scalar(grep { $_->{result} eq 'ACCEPTED' } @r), 12, 'room again');
+    $fake->clear_rules;
+    $q->ends_well;
+};
+
+for my $workers (1, 4) {
+    subtest "a full file system, workers: $workers" => sub {
+        my $q = queue(queue => 'disk/queue', workers => $workers);
+        my $disk = $q->test->path('disk');
+
+        if (!mount($disk, 'size=16m,mode=0755')) {
+            plan(skip_all => 'no file system can be mounted');
+        }
+
+        $q->start;
+        $q->post("first$_", 'CRITICAL') for 1 .. 10;
+        ok($q->drained);
+        stuck($q);
+        fill("$disk/filler");
+        exhaust($q, 30_000, 3);
+        full($q, 30_000);
+
+        $fake->clear_rules;
+        ok($q->drained(8), 'verdicts are recorded all the same');
+
+        unlink "$disk/filler";
+        $q->recovers;
+        $q->told_once(1);
+
+        # full when nginx starts
+        stuck($q);
+        $q->crash;
+        fill("$disk/filler");
+        $q->start;
+        my $r = $q->post('new', 'CRITICAL', size => 30_000, timeout => 20);
+        like("$r->{status} $r->{result}",
+             qr/^(?:202 (?:DELIVERED|ACCEPTED)|503 UNAVAILABLE)$/,
+             "full at the start: $r->{status} $r->{result}");
+        unlink "$disk/filler";
+        $q->recovers;
+        $fake->clear_rules;
+    $q->ends_well;
+        unmount($disk);
+    };
+}
+
+# The same by a limit, which anyone may set.
+
+subtest 'a limit of the size of files' => sub {
+    my $q = queue(command => [ 'sh', '-c', 'trap "" XFSZ; ulimit -f 12000; '
+                               . 'exec "$@"', 'sh' ]);
+    $q->start;
+    stuck($q);
+    exhaust($q, 60_000, 1);
+    full($q, 60_000);
+
+    # neither the database nor its log can grow: here the ballast is no help
+    $q->stop;
+    delete $q->test->{opt}{command};
+    $q->start;
+    $fake->clear_rules;
+    ok($q->drained(20), 'without it all is delivered');
+    $fake->clear_rules;
+    $q->ends_well;
+};
+
+subtest 'a read-only file system' => sub {
+    my $q = queue(queue => 'disk/queue');
+    my $disk = $q->test->path('disk');
+
+    if (!mount($disk, 'size=16m,mode=0755')) {
+        plan(skip_all => 'no file system can be mounted');
+    }
+
+    mkdir "$disk/queue", 0700;
+    system("mount -o remount,ro '$disk'") == 0 or die 'remount';
+    $q->start;
+
+    for my $n (1 .. 3) {
+        my $r = $q->post('a', 'CRITICAL');
+        is("$r->{status} $r->{result}", '202 DELIVERED', 'is relayed');
+        sleep(0.3);
+    }
+    is($q->lines('crit|error', '; events are relayed'), 1, 'one line');
+
+    system("mount -o remount,rw '$disk'") == 0 or die 'remount';
+    $q->recovers;
+    $q->told_once(1);
+    $fake->clear_rules;
+    $q->ends_well;
+    unmount($disk);
+};
+
+done();

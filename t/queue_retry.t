@@ -1,0 +1,363 @@
+#!/usr/bin/perl
+
+# Verdicts: what is delivered, dead, tried again and when, and what holds back
+# a whole source or endpoint; max_age; what the log says.
+
+use warnings;
+use strict;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use IlertFake;
+use IlertQueue;
+use IlertTest;
+
+IlertQueue::need();
+
+my @PARK = (300 .. 303, 307, 308, 401, 402, 403, 404, 407);
+my @DEAD = (400, 405, 406, 409, 410 .. 418, 421 .. 428, 431, 451, 499);
+my @AGAIN = (408, 500 .. 505, 507, 508, 520, 599);
+my @DONE = (200 .. 204, 206, 299);
+
+my (%key, %source);
+
+for my $name (qw(ops pauses attempts age known gone limited after broken logs
+                 dead), map { "park$_" } @PARK)
+{
+    $key{$name} = sprintf 'il1api5ec4e7c%02d', scalar keys %key;
+    $source{$name} = "integration_key $key{$name}; retry 50ms 200ms;";
+}
+
+$source{pauses} =~ s/retry .*/retry 200ms 800ms;/;
+$source{$_} .= ' max_age 1s;' for qw(age known gone);
+$source{broken} .= ' endpoint broken;';
+
+my $q = IlertQueue->new(
+    workers => 2, sources => \%source,
+    keys => { map { $_ => 'api' } values %key },
+    server => <<'CONF',
+        location /broken/ {
+            internal;
+            ilert_endpoint broken;
+            proxy_pass http://%%FAKE%%/api/$ilert_path;
+            return 403;
+        }
+CONF
+);
+
+$q->start;
+
+my ($t, $fake) = ($q->test, $q->fake);
+my $begun = time();
+
+sub match { my ($id) = @_; return qr/"\Q$id\E \d+"/ }
+sub of { my ($name) = @_; grep { $_->{key} eq $key{$name} } $fake->requests }
+
+sub rows {
+    my ($name) = @_;
+    return $q->value('select count(*) from event where alert in (select id'
+        . " from alert where source = (select id from source where"
+        . " name = '$name'))");
+}
+
+sub empty {
+    my ($name, $seconds) = @_;
+    return wait_until(sub { !rows($name) }, $seconds, "an empty $name");
+}
+
+
+# These take a while: how they went on is looked at in the end.
+
+$fake->rule(match => qr/$key{"park$_"}/, status => $_,
+            headers => [ Location => $fake->url . '/api/events' ]) for @PARK;
+my $limit = $fake->rule(match => qr/$key{limited}/, status => 429);
+
+for my $name ('limited', map { "park$_" } @PARK) {
+    $q->post("$name.$_", 'CRITICAL', source => $name) for 1 .. 12;
+}
+
+subtest 'delivered' => sub {
+    for my $status (@DONE) {
+        my $rule = $fake->rule(match => qr/$key{ops}/, status => $status);
+        $q->post("done$status", 'CRITICAL');
+        ok(empty('ops'), "after a $status");
+        $fake->drop_rule($rule);
+    }
+
+    is(scalar(() = of('ops')), @DONE, 'each once');
+};
+
+subtest 'dead letters' => sub {
+    my $mark = $t->mark;
+    my (%id, @rules);
+
+    for my $status (@DEAD) {
+        push @rules, $fake->rule(match => match("dead$status"), status =>
+            $status, body => qq({"message":"no $status, so there"}));
+        $id{$status} = $q->post("dead$status", 'CRITICAL',
+                                source => 'dead')->{json}{event};
+    }
+
+    ok(empty('dead'), 'they leave the queue');
+    is(scalar(() = of('dead')), @DEAD, 'after one request');
+
+    my %dead = map { $_->{alert_key} => $_ } $q->dead;
+    is(keys %dead, @DEAD, 'for another table');
+
+    for my $status (@DEAD) {
+        my $row = $dead{"dead$status"};
+        is($row->{id}, $id{$status}, "$status: id");
+        is($row->{status}, $status, 'status');
+        is($row->{source}, 'dead', 'source');
+        like($row->{error}, qr/no $status, so there$/, 'error');
+        cmp_ok($row->{died}, '>=', $row->{received}, 'times');
+        cmp_ok(abs($row->{received} / 1000 - time()), '<', 30, 'times');
+
+        is($q->lines('error', qq(ilert source "dead": event $id{$status} is )
+                 . "a dead letter: ilert answered $status: no $status, so "
+                 . 'there', $mark), 1, 'one line of the log');
+    }
+
+    $fake->drop_rule($_) for @rules;
+    $q->post("dead$_", 'OK', source => 'dead') for @DEAD;
+    ok(empty('dead'), 'later events of the alert are delivered');
+    is(scalar(() = $q->dead), @DEAD, 'the letters stay');
+};
+
+subtest 'again' => sub {
+    my @rules = map { $fake->rule(match => match("again$_"), status => $_,
+                                  times => 2) } @AGAIN;
+    $q->post("again$_", 'CRITICAL') for @AGAIN;
+    ok(empty('ops'), 'all are delivered');
+
+    my %times;
+    $times{$_->{event}{summary}}++ for of('ops');
+    is($times{"again$_ 1"}, 3, "$_: at the third try") for @AGAIN;
+    $fake->drop_rule($_) for @rules;
+};
+
+subtest 'pauses' => sub {
+    my $rule = $fake->rule(match => match('pause'), status => 500);
+    $q->post('pause', 'CRITICAL', source => 'pauses');
+    ok(wait_until(sub { 6 <= scalar(() = of('pauses')) }, 10), 'six tries');
+    $fake->drop_rule($rule);
+
+    my @times = map { $_->{time} } (of('pauses'))[0 .. 5];
+    my @expected = ([ 150, 200 ], [ 300, 400 ], ([ 600, 800 ]) x 3);
+    for my $i (0 .. 4) {
+        my $gap = ($times[$i + 1] - $times[$i]) * 1000;
+        my ($from, $to) = @{$expected[$i]};
+        ok($gap > $from - 5 && $gap < $to + 250,
+           sprintf 'after try %d: %.0f ms of %d to %d', $i + 1, $gap, $from,
+           $to);
+    }
+
+    ok(empty('pauses'));
+    my @attempts = map { $_->{header}{'x-attempt'} } of('pauses');
+    is_deeply(\@attempts, [ 1 .. @attempts ], '$ilert_attempt');
+};
+
+subtest 'Retry-After' => sub {
+    my $rule = $fake->rule(match => qr/$key{after}/, status => 429,
+        times => 1, headers => [ 'Retry-After' => 2 ]);
+    $q->post('after', 'CRITICAL', source => 'after');
+    my $now = time();
+    ok(wait_until(sub { of('after') }, 2));
+    $q->post("after$_", 'CRITICAL', source => 'after') for 1 .. 10;
+    $q->post('meanwhile', 'CRITICAL');
+    ok(empty('ops', 1), 'other sources go on');
+
+    sleep(0.1) while time() < $now + 1.7;
+    is(scalar(() = of('after')), 1, 'the whole source waits');
+    ok(empty('after', 5), 'for as long as ilert says');
+    cmp_ok(time() - $now, '<', 4, 'not longer');
+    $fake->drop_rule($rule);
+
+    my %times;
+    $times{$_->{event}{summary}}++ for of('after');
+    is(delete $times{'after 1'}, 2, 'the refused one is sent again');
+    is(scalar(grep { $_ != 1 } values %times), 0, 'the others once');
+};
+
+subtest 'answers of nginx' => sub {
+    my $mark = $t->mark;
+    $q->post("broken$_", 'CRITICAL', source => 'broken') for 1 .. 3;
+    sleep(1);
+    is(rows('broken'), 3, 'the events wait');
+    is($q->lines('error', 'nginx answered 403 itself, check the location of '
+             . 'ilert_endpoint "broken"', $mark), 1, 'one line');
+    is(scalar(grep { /broken/ } map { $_->{alert_key} } $q->dead), 0,
+       'none is dead');
+};
+
+subtest 'lines of trouble' => sub {
+    my $mark = $t->mark;
+    my $rule = $fake->rule(match => qr/$key{logs}/, status => 500,
+                           body => '{"message":"oh no"}');
+    my %ids = map { $q->post("log$_", 'CRITICAL', source => 'logs')
+                    ->{json}{event} => 1 } 1 .. 20;
+    sleep(1.2);
+    $fake->drop_rule($rule);
+    ok(empty('logs'));
+
+    ok($t->wait_log(qr/\[notice\].*ilert source "logs": delivering again/, 2,
+                    $mark), 'a line when it is over');
+    my @lines = $t->grep_log(qr/source "logs": (?:event|deliv)/, $mark);
+    is(@lines, 2, 'and one when it begins, however many events and tries')
+        or diag join "\n", @lines[0 .. ($#lines > 9 ? 9 : $#lines)];
+    my ($id) = $lines[0] =~ /\[error\] .*: event (\d+) not delivered: (.*)/;
+    is($2, 'ilert answered 500: oh no', 'which tells why');
+    ok($ids{$id}, 'and names one');
+};
+
+# The first pause of a 429 is ten seconds.
+
+subtest 'a source is limited' => sub {
+    sleep(0.1) while time() < $begun + 9.5;
+    my @times = map { $_->{time} } of('limited');
+    my $n = grep { $_ < $times[0] + 9.4 } @times;
+    cmp_ok($n, '<=', 8, "$n requests in the first seconds");
+    is(scalar(grep { $_ > $times[0] + 1 && $_ < $times[0] + 9.4 } @times), 0,
+       'then none');
+
+    $fake->drop_rule($limit);
+    ok(empty('limited', 35), 'all are delivered in the end');
+    note(sprintf 'after %.1f s', time() - $begun);
+
+    my %times;
+    $times{$_->{event}{summary}}++ for grep { $_->{status} == 202 }
+                                       of('limited');
+    is(keys %times, 12, 'each');
+    is(scalar(grep { $_ != 1 } values %times), 0, 'once');
+};
+
+
+# An endpoint that does not answer
+
+my $e = IlertQueue->new(
+    workers => 2, timeout => '250ms',
+    sources => { ops => 'retry 100ms 5m;',
+                 map { $_ => $source{$_} } qw(attempts age known gone) },
+    keys => { $IlertQueue::KEY => 'api', map { $_ => 'api' } values %key });
+$e->start;
+
+subtest 'attempts over restarts' => sub {
+    my $rule = $e->fake->rule(status => 500);
+    $e->post('attempt', 'CRITICAL', source => 'attempts');
+    ok($e->fake->wait_requests(3));
+    $e->stop->start;
+    ok($e->fake->wait_requests(6), 'QUIT');
+    $e->crash;
+    $e->start;
+    my $n = $e->fake->counts->{requests};
+    ok($e->fake->wait_requests($n + 3), 'KILL');
+
+    my @attempts = map { $_->{header}{'x-attempt'} } $e->fake->requests;
+    my $wrong = grep { my $step = $attempts[$_] - $attempts[$_ - 1];
+                       $step < 0 || $step > 1 } 1 .. $#attempts;
+    is($wrong, 0, "attempts: @attempts");
+    cmp_ok($attempts[-1], '>=', $n + 1, 'they are counted on');
+    $e->fake->drop_rule($rule);
+    ok($e->drained);
+};
+
+# Source "known": ilert is known to show its alert resolved, and a 429 changes
+# nothing of that.
+
+subtest 'max_age' => sub {
+    $e->forget;
+    $e->post('known', $_, source => 'known') for qw(CRITICAL OK);
+    ok($e->drained);
+
+    my $mark = $e->test->mark;
+    my @rules = map { $e->fake->rule(match => qr/$key{$_}/, status => 429,
+                      headers => [ 'Retry-After' => 2 ]) } qw(age known gone);
+
+    $e->post('age1', 'CRITICAL', source => 'age');
+    $e->post('age2', $_, source => 'age') for qw(CRITICAL OK);
+    $e->post('age3', 'OK', source => 'age');
+    $e->post('known', 'OK', source => 'known');
+    $e->post('gone', $_, source => 'gone') for qw(CRITICAL WARNING);
+
+    sleep(1.4);
+    $e->post('age4', 'CRITICAL', source => 'age');
+    $e->post('gone', 'CRITICAL', source => 'gone');
+    $e->fake->drop_rule($_) for @rules;
+    ok($e->drained, 'none is left');
+
+    my %open = %{$e->fake->alerts->{$key{age}} || {}};
+    is_deeply([ sort keys %open ], [ 'age4' ], 'ilert shows the young one');
+
+    my @sent = map { "$_->{type} $_->{event}{summary}" }
+               grep { $_->{status} == 202 } $e->fake->requests;
+    is_deeply([ sort @sent ], [ 'ALERT age4 1', 'ALERT gone 3',
+        'ALERT known 1', 'RESOLVE age2 2', 'RESOLVE age3 1',
+        'RESOLVE known 2' ], 'and got what ends alerts');
+
+    my @dead = $e->dead;
+    is_deeply([ sort map { $_->{alert_key} } @dead ],
+              [ qw(age1 age2 gone gone known) ], 'the old ones are dead');
+    is_deeply([ grep { $_->{status} != 0
+                       || $_->{error} ne 'older than max_age' } @dead ], [],
+              'for their age');
+    ok($e->lines('warn', 'max_age', $mark), 'a line of the log');
+};
+
+for my $rule ({ hang => 1 }, { reset => 'after' }, undef) {
+    my $what = $rule ? join ' ', %$rule : 'refused';
+
+    subtest "endpoint is down: $what" => sub {
+        $e->forget;
+        my $mark = $e->test->mark;
+        my $connections = $e->fake->counts->{connections};
+
+        $rule ? $e->fake->rule(%$rule) : $e->fake->refuse(all => 1);
+        $e->post("e$_", 'CRITICAL') for 1 .. 40;
+
+        my $from = time();
+        sleep(2);
+
+        if ($rule) {
+            my @late = grep { $_->{time} > $from + 1 } $e->fake->requests;
+            is((sort { $b <=> $a } 0, map { $_->{inflight} } @late)[0] < 2, 1,
+               'one request at a time');
+            cmp_ok($e->fake->counts->{requests}, '<=', 30,
+                   'few in the end: ' . $e->fake->counts->{requests});
+        }
+
+        my $back = time();
+        $rule ? $e->fake->clear_rules : $e->fake->accept;
+        ok($e->drained(15), 'then all are delivered');
+        cmp_ok(time() - $back, '<', 5, 'soon');
+
+        # the first success ends all pauses
+        my @events = $e->fake->events;
+        cmp_ok($events[-1]{time} - $events[0]{time}, '<', 1.5, 'at once');
+
+        is_deeply([ $e->faults ], []);
+        my $n = $e->lines('error', ' not delivered: ', $mark);
+        cmp_ok($n, '<=', 1, 'one line for 40 events');
+        is($e->lines('notice', 'delivering again', $mark), $n,
+           'and one at its end');
+    };
+}
+
+$e->stop;
+
+
+subtest 'a source is parked' => sub {
+    for my $status (@PARK) {
+        my $n = () = of("park$status");
+        ok($n >= 1 && $n <= 8, "$status: $n requests") if time() < $begun + 30;
+        is(rows("park$status"), 12, 'all events wait');
+        is(scalar(() = $t->grep_log(
+            qr/\[error\].*ilert source "park$status".*not delivered/)), 1,
+            'one line') if time() < $begun + 30;
+    }
+};
+
+done();
