@@ -832,7 +832,8 @@ ngx_http_ilert_courier_deliver(ngx_http_ilert_courier_t *co,
         }
 
         se->verdict = NGX_HTTP_ILERT_STORE_AGAIN;
-        se->next = ngx_http_ilert_queue_now() + NGX_HTTP_ILERT_COURIER_PARK_MAX;
+        se->next = ngx_http_ilert_queue_now()
+                   + NGX_HTTP_ILERT_COURIER_PARK_MAX;
 
         ngx_http_ilert_queue_verdict(se);
         ngx_http_ilert_courier_flush(co);

@@ -35,7 +35,7 @@ typedef struct {
 
     unsigned                     more:1;    /* there may be events to take */
     unsigned                     release:1; /* none need wait any longer */
-    unsigned                     changed:1; /* its kind has, and that is said */
+    unsigned                     changed:1; /* its kind has, which is said */
 } ngx_http_ilert_courier_source_t;
 
 

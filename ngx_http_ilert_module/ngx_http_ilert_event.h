@@ -133,11 +133,11 @@ ngx_int_t ngx_http_ilert_event_key(ngx_http_ilert_event_t *ev,
 
 
 /*
- * Sets the priority, and the body, of at most max_size bytes (NGX_HTTP_ILERT_EVENT_MIN_SIZE
- * or more): what does not fit is left out, first rows, then fields, then
- * ends of texts, and customDetails.truncated says so.  Strings are copied,
- * neither the webhook nor the mapping is needed any longer.  Returns NGX_OK
- * or NGX_ERROR.
+ * Sets the priority, and the body, of at most max_size bytes, which are
+ * NGX_HTTP_ILERT_EVENT_MIN_SIZE or more: what does not fit is left out, first
+ * rows, then fields, then ends of texts, and customDetails.truncated says so.
+ * Strings are copied: neither the webhook nor the mapping is needed any
+ * longer.  Returns NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_webhook_t *wh, ngx_http_ilert_mapping_t *mapping,

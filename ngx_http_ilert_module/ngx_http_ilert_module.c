@@ -888,8 +888,8 @@ ngx_http_ilert_source_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         || source->retry_longest < source->retry_first)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid values \"%V\" and \"%V\" in \"retry\", two "
-                           "times such as \"1s\" and \"5m\" are allowed, the "
+                           "invalid values \"%V\" and \"%V\" in \"retry\", "
+                           "two times such as \"1s\" and \"5m\" are allowed, the "
                            "second one not shorter than the first one",
                            &value[1], &value[2]);
         return NGX_CONF_ERROR;
@@ -921,8 +921,8 @@ ngx_http_ilert_source_max_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (source->max_age == (ngx_msec_t) NGX_ERROR || source->max_age == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"max_age\", a time such as "
-                           "\"12h\" and \"off\" are allowed", &value[1]);
+                           "invalid value \"%V\" in \"max_age\", a time such "
+                           "as \"12h\" and \"off\" are allowed", &value[1]);
         return NGX_CONF_ERROR;
     }
 

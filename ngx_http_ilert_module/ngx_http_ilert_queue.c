@@ -96,7 +96,7 @@ typedef struct {
     ngx_event_t                         hold;
 
     unsigned                            busy:1;     /* the thread has a job */
-    unsigned                            pending:1;  /* no thread could be had */
+    unsigned                            pending:1;  /* there was no thread */
     unsigned                            probe:1;    /* whether it works */
     unsigned                            undecided:1;    /* the last job */
     unsigned                            troubled:1; /* we look for its end */

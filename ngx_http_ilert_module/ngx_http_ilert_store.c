@@ -2267,7 +2267,8 @@ ngx_http_ilert_store_aside(ngx_http_ilert_store_t *store, int64_t now)
     }
 
     sqlite3_snprintf(sizeof(store->notice), store->notice,
-                     "\"%s\" is damaged (%s): moved to \"%s\", a new one is begun",
+                     "\"%s\" is damaged (%s): moved to \"%s\", "
+                     "a new one is begun",
                      db->name, db->message, to);
 
     sqlite3_snprintf(sizeof(date), date, "%s", to + ngx_strlen(db->name));
