@@ -42,6 +42,10 @@
 #define NGX_HTTP_ILERT_COURIER_READY     100
 #define NGX_HTTP_ILERT_COURIER_LOW       50
 
+/* bytes of bodies in hand after which no more are taken */
+
+#define NGX_HTTP_ILERT_COURIER_SIZE      (4 * 1024 * 1024)
+
 /* verdicts wait for company: so many, or so many ms */
 
 #define NGX_HTTP_ILERT_COURIER_VERDICTS  32
@@ -107,6 +111,7 @@ typedef struct {
 
     ngx_msec_t                       started;
     ngx_uint_t                       inflight;
+    size_t                           size;      /* of bodies in hand */
     int64_t                          longest;   /* of all pauses, ms */
 
     unsigned                         active:1;  /* we are the courier */
@@ -163,6 +168,7 @@ static void ngx_http_ilert_courier_leave(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_grace_handler(ngx_event_t *ev);
 static void ngx_http_ilert_courier_give_back(
     ngx_http_ilert_store_event_t *se);
+static void ngx_http_ilert_courier_decide(ngx_http_ilert_store_event_t *se);
 static void ngx_http_ilert_courier_left(ngx_http_ilert_courier_t *co);
 
 
@@ -570,7 +576,9 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
             co->release[job->nrelease++] = source->name;
         }
 
-        if (!cs->more || cs->nready >= NGX_HTTP_ILERT_COURIER_LOW) {
+        if (!cs->more || cs->nready >= NGX_HTTP_ILERT_COURIER_LOW
+            || co->size >= NGX_HTTP_ILERT_COURIER_SIZE)
+        {
             continue;
         }
 
@@ -650,6 +658,8 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
         ngx_queue_remove(link);
 
         se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+
+        co->size += se->body.len;
 
         if (co->leaving) {
             ngx_http_ilert_courier_give_back(se);
@@ -835,7 +845,7 @@ ngx_http_ilert_courier_deliver(ngx_http_ilert_courier_t *co,
         se->next = ngx_http_ilert_queue_now()
                    + NGX_HTTP_ILERT_COURIER_PARK_MAX;
 
-        ngx_http_ilert_queue_verdict(se);
+        ngx_http_ilert_courier_decide(se);
         ngx_http_ilert_courier_flush(co);
         return;
     }
@@ -929,7 +939,7 @@ ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir)
     source->endpoint->courier.inflight--;
 
     ngx_http_ilert_courier_verdict(ir, cd);
-    ngx_http_ilert_queue_verdict(cd->stored);
+    ngx_http_ilert_courier_decide(cd->stored);
 
     /* the alert may have more events */
 
@@ -1260,6 +1270,15 @@ static void
 ngx_http_ilert_courier_give_back(ngx_http_ilert_store_event_t *se)
 {
     se->verdict = NGX_HTTP_ILERT_STORE_UNSENT;
+
+    ngx_http_ilert_courier_decide(se);
+}
+
+
+static void
+ngx_http_ilert_courier_decide(ngx_http_ilert_store_event_t *se)
+{
+    ngx_http_ilert_courier.size -= se->body.len;
 
     ngx_http_ilert_queue_verdict(se);
 }

@@ -31,6 +31,10 @@
 
 #define NGX_HTTP_ILERT_QUEUE_CALM      2
 
+/* seconds between two lines about dead letters */
+
+#define NGX_HTTP_ILERT_QUEUE_LOG_PERIOD  3600
+
 /* a worker stays while a job is under way */
 
 #define NGX_HTTP_ILERT_QUEUE_HOLD      60000
@@ -94,6 +98,12 @@ typedef struct {
     ngx_event_t                         deadline;
     ngx_event_t                         retry;
     ngx_event_t                         hold;
+
+    /* dead letters, not logged yet */
+    ngx_uint_t                          expired;
+    ngx_uint_t                          dropped;
+    time_t                              expired_time;
+    time_t                              dropped_time;
 
     unsigned                            busy:1;     /* the thread has a job */
     unsigned                            pending:1;  /* there was no thread */
@@ -867,18 +877,31 @@ ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q)
 
     ngx_http_ilert_queue_log_trouble(q);
 
-    if (q->job.expired) {
+    q->expired += q->job.expired;
+    q->dropped += q->job.dropped;
+
+    if (q->expired && ngx_time() - q->expired_time
+                      >= NGX_HTTP_ILERT_QUEUE_LOG_PERIOD)
+    {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "ilert queue \"%V\": %ui events are older than "
                       "\"max_age\" and became dead letters",
-                      &q->conf->path, q->job.expired);
+                      &q->conf->path, q->expired);
+
+        q->expired = 0;
+        q->expired_time = ngx_time();
     }
 
-    if (q->job.dropped) {
+    if (q->dropped && ngx_time() - q->dropped_time
+                      >= NGX_HTTP_ILERT_QUEUE_LOG_PERIOD)
+    {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "ilert queue \"%V\": %ui dead letters were removed, "
                       "they are kept for 30 days and in a quarter of "
-                      "\"max_size\"", &q->conf->path, q->job.dropped);
+                      "\"max_size\"", &q->conf->path, q->dropped);
+
+        q->dropped = 0;
+        q->dropped_time = ngx_time();
     }
 }
 

@@ -56,7 +56,7 @@
 
 /* bytes of taken events after which a job takes no more */
 
-#define NGX_HTTP_ILERT_STORE_TAKE_SIZE    (16 * 1024 * 1024)
+#define NGX_HTTP_ILERT_STORE_TAKE_SIZE    (1024 * 1024)
 
 
 /* alert.state */
@@ -94,8 +94,10 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_PAGES,
     NGX_HTTP_ILERT_STORE_FREE_PAGES,
 
-    NGX_HTTP_ILERT_STORE_GET_TOTAL,
-    NGX_HTTP_ILERT_STORE_SET_TOTAL,
+    NGX_HTTP_ILERT_STORE_GET_EPOCH,
+    NGX_HTTP_ILERT_STORE_SET_EPOCH,
+    NGX_HTTP_ILERT_STORE_SET_RECOVERED,
+    NGX_HTTP_ILERT_STORE_DEAD_BYTES,
 
     NGX_HTTP_ILERT_STORE_GET_SOURCE,
     NGX_HTTP_ILERT_STORE_ADD_SOURCE,
@@ -151,12 +153,11 @@ typedef struct {
                                             /* database may not grow */
     unsigned        disk:1;                 /* FULL is not by max_size */
     unsigned        opened:1;               /* it was, so events may wait */
+    unsigned        buried:1;               /* a dead letter has been added */
 
     /* in a transaction */
 
     int64_t         epoch;
-    int64_t         dead_bytes;
-    unsigned        changed:1;              /* one of these is */
     unsigned        more:1;                 /* there is more to take */
     size_t          taken;                  /* bytes */
 
@@ -198,7 +199,8 @@ static int ngx_http_ilert_store_transaction(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static int ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
-static int ngx_http_ilert_store_totals(ngx_http_ilert_store_db_t *db);
+static int ngx_http_ilert_store_epoch(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_releases(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_verdict(ngx_http_ilert_store_db_t *db,
@@ -284,6 +286,8 @@ static ngx_uint_t ngx_http_ilert_store_is_closed(
     ngx_http_ilert_store_db_t *db);
 static void ngx_http_ilert_store_report(ngx_http_ilert_store_t *store);
 static void ngx_http_ilert_store_report_closed(ngx_http_ilert_store_t *store);
+static void ngx_http_ilert_store_reason(ngx_http_ilert_store_db_t *db,
+    char *text, size_t size);
 
 
 /*
@@ -362,16 +366,29 @@ static const char  *ngx_http_ilert_store_schema[] = {
     "    body       BLOB NOT NULL\n"
     ");\n"
 
+    "CREATE TRIGGER alert_deleted AFTER DELETE ON alert BEGIN\n"
+    "    -- its id may be given to another one\n"
+    "    DELETE FROM event WHERE alert = OLD.id;\n"
+    "END;\n"
+
     "CREATE INDEX dead_id ON dead (id);\n"
     "CREATE INDEX dead_died ON dead (died);\n"
 
     "CREATE TABLE total (\n"
     "    -- one row\n"
     "    epoch      INTEGER NOT NULL,  -- of what is known of ilert\n"
-    "    dead_bytes INTEGER NOT NULL   -- sum of length(dead.body)\n"
+    "    dead_bytes INTEGER NOT NULL,  -- sum of length(dead.body)\n"
+    "    recovered  INTEGER NOT NULL   -- time, from an error\n"
     ");\n"
 
-    "INSERT INTO total VALUES (1, 0);\n"
+    "CREATE TRIGGER dead_inserted AFTER INSERT ON dead BEGIN\n"
+    "    UPDATE total SET dead_bytes = dead_bytes + length(NEW.body);\n"
+    "END;\n"
+    "CREATE TRIGGER dead_deleted AFTER DELETE ON dead BEGIN\n"
+    "    UPDATE total SET dead_bytes = dead_bytes - length(OLD.body);\n"
+    "END;\n"
+
+    "INSERT INTO total VALUES (1, 0, 0);\n"
 };
 
 #define NGX_HTTP_ILERT_STORE_VERSION                                          \
@@ -403,8 +420,10 @@ static const char  *ngx_http_ilert_store_sql[] = {
     "PRAGMA page_count",
     "PRAGMA freelist_count",
 
-    "SELECT epoch, dead_bytes FROM total",
-    "UPDATE total SET epoch = ?1, dead_bytes = ?2",
+    "SELECT epoch FROM total",
+    "UPDATE total SET epoch = epoch + 1",
+    "UPDATE total SET recovered = ?1",
+    "SELECT dead_bytes FROM total",
 
     "SELECT id FROM source WHERE name = ?1",
     "INSERT INTO source (name) VALUES (?1)",
@@ -1000,19 +1019,12 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
 
     db = store->private;
 
-    rc = ngx_http_ilert_store_totals(db);
+    db->more = 0;
+    db->taken = 0;
+
+    rc = ngx_http_ilert_store_epoch(store, job);
     if (rc != SQLITE_OK) {
         return rc;
-    }
-
-    if (job->unknown) {
-        db->epoch++;
-        db->changed = 1;
-    }
-
-    if (store->state != NGX_HTTP_ILERT_STORE_OK) {
-        /* to know that writing works there must be something to write */
-        db->changed = 1;
     }
 
     if (job->begin) {
@@ -1040,11 +1052,15 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
         }
     }
 
-    if (job->clean) {
+    /* dead letters are not to take the room of what waits */
+
+    if (job->clean || db->buried) {
         rc = ngx_http_ilert_store_clean(store, job);
         if (rc != SQLITE_OK) {
             return rc;
         }
+
+        db->buried = 0;
     }
 
     if (!(without & NGX_HTTP_ILERT_STORE_NO_ACCEPTS)
@@ -1056,47 +1072,46 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
         }
     }
 
-    rc = ngx_http_ilert_store_takes(db, job, without);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    if (!db->changed) {
-        return SQLITE_OK;
-    }
-
-    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_TOTAL, "ii",
-                                     db->epoch, db->dead_bytes);
+    return ngx_http_ilert_store_takes(db, job, without);
 }
 
 
+/* what is known of ilert is of an epoch; another one, and nothing is known */
+
 static int
-ngx_http_ilert_store_totals(ngx_http_ilert_store_db_t *db)
+ngx_http_ilert_store_epoch(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
 {
-    int            rc;
-    sqlite3_stmt  *stmt;
+    int                         rc;
+    ngx_http_ilert_store_db_t  *db;
 
-    stmt = db->stmts[NGX_HTTP_ILERT_STORE_GET_TOTAL];
+    db = store->private;
+    rc = SQLITE_OK;
 
-    db->changed = 0;
-    db->more = 0;
-    db->taken = 0;
-
-    rc = sqlite3_step(stmt);
-
-    if (rc == SQLITE_ROW) {
-        db->epoch = sqlite3_column_int64(stmt, 0);
-        db->dead_bytes = sqlite3_column_int64(stmt, 1);
-        rc = SQLITE_OK;
-
-    } else if (rc == SQLITE_DONE) {
-        rc = ngx_http_ilert_store_error(db, SQLITE_CORRUPT);
-
-    } else {
-        rc = ngx_http_ilert_store_error(db, rc);
+    if (job->unknown) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_EPOCH,
+                                       "");
     }
 
-    (void) sqlite3_reset(stmt);
+    if (rc == SQLITE_OK && store->state != NGX_HTTP_ILERT_STORE_OK) {
+
+        /*
+         * to know that writing works there must be something to write, and
+         * SQLite does not write what is the same
+         */
+
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_RECOVERED,
+                                       "i", job->now);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_EPOCH,
+                                      &db->epoch, "");
+    }
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        return ngx_http_ilert_store_error(db, SQLITE_CORRUPT);
+    }
 
     return rc;
 }
@@ -1285,8 +1300,7 @@ ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
         return rc;
     }
 
-    db->dead_bytes += ev->body.len;
-    db->changed = 1;
+    db->buried = 1;
 
     return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_DEAD,
                                      "iiitiiiiiiitb", ev->seq,
@@ -1317,7 +1331,7 @@ ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job)
 {
     int                         rc;
-    int64_t                     seq, died, size;
+    int64_t                     seq, died, size, bytes;
     ngx_uint_t                  rows;
     sqlite3_stmt               *stmt;
     ngx_http_ilert_store_db_t  *db;
@@ -1325,9 +1339,21 @@ ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
     db = store->private;
     stmt = db->stmts[NGX_HTTP_ILERT_STORE_OLDEST_DEAD];
 
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_DEAD_BYTES, &bytes,
+                                  "");
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
     for (rows = NGX_HTTP_ILERT_STORE_ROWS; rows; rows--) {
 
         rc = sqlite3_step(stmt);
+
+        if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+            rc = ngx_http_ilert_store_error(db, rc);
+            (void) sqlite3_reset(stmt);
+            return rc;
+        }
 
         seq = sqlite3_column_int64(stmt, 0);
         died = sqlite3_column_int64(stmt, 1);
@@ -1335,14 +1361,9 @@ ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
 
         (void) sqlite3_reset(stmt);
 
-        if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-            return ngx_http_ilert_store_error(db, rc);
-        }
-
         if (rc == SQLITE_DONE
             || (died > job->now - NGX_HTTP_ILERT_STORE_DEAD_TIME
-                && (store->max_size == 0
-                    || db->dead_bytes <= store->max_size / 4)))
+                && (store->max_size == 0 || bytes <= store->max_size / 4)))
         {
             break;
         }
@@ -1353,8 +1374,7 @@ ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
             return rc;
         }
 
-        db->dead_bytes -= size;
-        db->changed = 1;
+        bytes -= size;
         job->dropped++;
     }
 
@@ -2135,7 +2155,7 @@ ngx_http_ilert_store_prepare(ngx_http_ilert_store_t *store)
 {
     int                         rc;
     char                        sql[64];
-    int64_t                     pages, reserve;
+    int64_t                     pages, reserve, used;
     const char                 *text;
     ngx_uint_t                  n;
     ngx_http_ilert_store_db_t  *db;
@@ -2150,6 +2170,15 @@ ngx_http_ilert_store_prepare(ngx_http_ilert_store_t *store)
 
     reserve = ngx_http_ilert_store_reserve(pages);
 
+    rc = ngx_http_ilert_store_pragma(db, "PRAGMA page_count", &used);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    /* max_size was larger */
+
+    used = (used > pages) ? used + reserve : pages;
+
     for (n = 0; n < NGX_HTTP_ILERT_STORE_NSTMTS; n++) {
 
         text = ngx_http_ilert_store_sql[n];
@@ -2159,7 +2188,7 @@ ngx_http_ilert_store_prepare(ngx_http_ilert_store_t *store)
             text = sql;
 
         } else if (n == NGX_HTTP_ILERT_STORE_LIMIT_ALL) {
-            sqlite3_snprintf(sizeof(sql), sql, text, pages);
+            sqlite3_snprintf(sizeof(sql), sql, text, used);
             text = sql;
         }
 
@@ -2633,6 +2662,7 @@ ngx_http_ilert_store_is_closed(ngx_http_ilert_store_db_t *db)
 static void
 ngx_http_ilert_store_report(ngx_http_ilert_store_t *store)
 {
+    char                        text[256];
     ngx_http_ilert_store_db_t  *db;
 
     db = store->private;
@@ -2668,15 +2698,10 @@ ngx_http_ilert_store_report(ngx_http_ilert_store_t *store)
         return;
     }
 
-    if (db->err) {
-        sqlite3_snprintf(sizeof(store->error), store->error,
-                         "\"%s\": %s (%d, system error %d)", db->name,
-                         db->message, db->rc, (int) db->err);
-        return;
-    }
+    ngx_http_ilert_store_reason(db, text, sizeof(text));
 
-    sqlite3_snprintf(sizeof(store->error), store->error, "\"%s\": %s (%d)",
-                     db->name, db->message, db->rc);
+    sqlite3_snprintf(sizeof(store->error), store->error, "\"%s\": %s",
+                     db->name, text);
 }
 
 
@@ -2685,7 +2710,7 @@ ngx_http_ilert_store_report_closed(ngx_http_ilert_store_t *store)
 {
     char                       *user, buf[1024];
     uid_t                       uid;
-    u_char                      text[NGX_MAX_ERROR_STR / 8];
+    char                        text[256];
     struct passwd               pw, *found;
     ngx_file_info_t             fi;
     ngx_http_ilert_store_db_t  *db;
@@ -2715,12 +2740,7 @@ ngx_http_ilert_store_report_closed(ngx_http_ilert_store_t *store)
         return;
     }
 
-    if (db->err) {
-        *ngx_strerror(db->err, text, sizeof(text) - 1) = '\0';
-
-    } else {
-        sqlite3_snprintf(sizeof(text), (char *) text, "%s", db->message);
-    }
+    ngx_http_ilert_store_reason(db, text, sizeof(text));
 
     uid = geteuid();
 
@@ -2733,10 +2753,36 @@ ngx_http_ilert_store_report_closed(ngx_http_ilert_store_t *store)
     }
 
     sqlite3_snprintf(sizeof(store->error), store->error,
-                     "\"%s\" cannot be written (%d: %s): the folder and all "
-                     "in it must belong to user %s, and the file system "
-                     "be writable",
-                     db->name, db->err ? (int) db->err : db->rc, text, user);
+                     "\"%s\" cannot be written (%s): the folder and all in "
+                     "it must belong to user %s, and the file system be "
+                     "writable", db->name, text, user);
+}
+
+
+/* the system's, or SQLite's, or both */
+
+static void
+ngx_http_ilert_store_reason(ngx_http_ilert_store_db_t *db, char *text,
+    size_t size)
+{
+    u_char  *p, err[64];
+
+    if (db->err == 0) {
+        sqlite3_snprintf(size, text, "%s", db->message);
+        return;
+    }
+
+    p = ngx_strerror(db->err, err, sizeof(err));
+
+    if (db->rc == NGX_HTTP_ILERT_STORE_SYSTEM
+        || (db->rc & 0xff) == SQLITE_CANTOPEN)
+    {
+        sqlite3_snprintf(size, text, "%.*s", (int) (p - err), err);
+        return;
+    }
+
+    sqlite3_snprintf(size, text, "%s, %.*s", db->message, (int) (p - err),
+                     err);
 }
 
 

@@ -348,6 +348,16 @@ only(test_t *t)
 }
 
 
+event_t *
+keep(event_t *ev)
+{
+    ngx_queue_remove(&ev->queue);
+    ngx_queue_init(&ev->queue);
+
+    return ev;
+}
+
+
 void
 accept_one(test_t *t, const char *source, const char *key, ngx_uint_t type,
     const char *body)

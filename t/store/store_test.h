@@ -103,6 +103,8 @@ void verdict(test_t *t, event_t *ev, ngx_uint_t verdict);
 ngx_uint_t run(test_t *t);
 event_t *taken(test_t *t, ngx_uint_t n);
 event_t *only(test_t *t);
+/* over the next run */
+event_t *keep(event_t *ev);
 
 extern ngx_http_ilert_store_job_t  outcome;
 

@@ -112,6 +112,53 @@ fill(test_t *t, ngx_uint_t events, size_t size)
 }
 
 
+/* one event at a time, each of another alert */
+
+static void
+fill_until_full(test_t *t, size_t size)
+{
+    char        *body, key[32];
+    ngx_uint_t   n;
+
+    body = malloc(size + 1);
+    memset(body, 'x', size);
+    body[size] = '\0';
+
+    for (n = 0; n < 10000; n++) {
+        sprintf(key, "more %d", (int) n);
+        accept_event(t, "ops", key, ALERT, body);
+
+        if (run(t) != OK) {
+            break;
+        }
+    }
+
+    check_int(t->store.state, FULL);
+    free(body);
+}
+
+
+/* whatever the state is: takes and verdicts go on */
+
+static void
+drain_full(test_t *t)
+{
+    for ( ;; ) {
+        take(t, "ops", 10, 0);
+        run(t);
+        check(outcome.decided);
+
+        if (taken(t, 0) == NULL) {
+            break;
+        }
+
+        while (taken(t, 0)) {
+            verdict(t, taken(t, 0), DONE);
+        }
+    }
+}
+
+
 static void
 test_newer(void)
 {
@@ -468,6 +515,41 @@ test_follow(void)
 }
 
 
+/* what is in its log may be all that can be rescued */
+
+static void
+test_log_kept(void)
+{
+    int          fd;
+    off_t        i;
+    test_t       t;
+    struct stat  st;
+
+    setup(&t, "log_kept");
+
+    fill(&t, 3000, 1200);
+    accept_one(&t, "ops", "last", ALERT, "x");
+    check(stat(file(&t, "queue.db-wal"), &st) == 0 && st.st_size > 0);
+
+    fd = open(file(&t, "queue.db"), O_WRONLY);
+
+    for (i = 40; i < 400; i++) {
+        check(pwrite(fd, "damaged", 7, i * 4096) == 7);
+    }
+
+    take(&t, "ops", 3000, 0);
+    check_int(run(&t), OK);
+    contains(t.store.notice, "/queue.db\" is damaged (database disk image is "
+                             "malformed): moved to \"");
+
+    check(stat(file(&t, "queue.db.damaged-20250615-120000-wal"), &st) == 0
+          && st.st_size > 0);
+
+    close(fd);
+    teardown(&t);
+}
+
+
 static void
 test_removed(void)
 {
@@ -549,7 +631,8 @@ read_only(test_t *t)
     chmod(t->path, 0500);
     check_int(try_one(t, "k"), CLOSED);
     check_int(refused(t)->waits, NONE_WAITS);
-    contains(t->store.error, "/queue.db\" cannot be written (13: ");
+    contains(t->store.error, "/queue.db\" cannot be written "
+                              "(Permission denied): ");
     check(strstr(t->store.error, user) != NULL);
 
     chmod(t->path, 0700);
@@ -572,7 +655,8 @@ read_only(test_t *t)
     chmod(file(t, "queue.db"), 0400);
     t->now += SECOND;
     check_int(try_one(t, "k"), CLOSED);
-    contains(t->store.error, "cannot be written (8: attempt to write a");
+    contains(t->store.error, "cannot be written (attempt to write a "
+                              "readonly database): ");
     check(strstr(t->store.error, user) != NULL);
 
     chmod(file(t, "queue.db"), 0);
@@ -909,6 +993,33 @@ test_max_size(void)
 }
 
 
+/* so it is with one that is larger than it may be now */
+
+static void
+test_max_size_smaller(void)
+{
+    test_t  t;
+
+    setup(&t, "max_size_smaller");
+
+    fill(&t, 2000, 2000);
+    ngx_http_ilert_store_close(&t.store);
+
+    t.store.max_size = 1024 * 1024;
+
+    fill_until_full(&t, 2000);
+    contains(t.store.error, "/queue.db\" has reached max_size");
+
+    drain_full(&t);
+    check_str(sql(&t, "SELECT count(*) FROM event"), "0");
+
+    t.now += SECOND;
+    check_int(try_one(&t, "new"), OK);
+
+    teardown(&t);
+}
+
+
 /* dead letters at max_size: those that have no room are dropped */
 
 static void
@@ -1102,6 +1213,101 @@ test_disk_full(void)
 }
 
 
+/* the room of the ballast is not for the accepts of others either */
+
+static void
+test_disk_full_others(void)
+{
+    char         key[32], body[3001];
+    event_t     *ev;
+    ngx_uint_t   n, i;
+    test_t       t, u;
+
+    setup(&t, "disk_full_others");
+
+    u = t;
+    u.store.path.data = (u_char *) u.path;
+    ngx_queue_init(&u.job.accepts);
+    ngx_queue_init(&u.job.verdicts);
+    u.job.takes = u.takes;
+
+    check_int(run(&u), OK);
+    check_int(run(&t), OK);
+
+    vfs_quota(&t, 6 * 1024 * 1024);
+
+    memset(body, 'x', 3000);
+    body[3000] = '\0';
+
+    n = 0;
+
+    do {
+        sprintf(key, "%d", (int) n++);
+        accept_event(&t, "ops", key, ALERT, body);
+    } while (run(&t) == OK && n < 10000);
+
+    check_int(t.store.state, FULL);
+    check(!exists(&t, "ballast"));
+
+    for (i = 0; i < 2000; i++) {
+        u.now += SECOND;
+        accept_event(&u, "ops", "others", ALERT, body);
+        run(&u);
+        n += outcome.accepted;
+    }
+
+    check_int(u.store.state, FULL);
+    contains(u.store.error, "no room on the disk of \"");
+    check(used_size(&t) < 3 * 1024 * 1024);
+
+    /* nor for those of one that begins */
+
+    ngx_http_ilert_store_close(&u.store);
+
+    for (i = 0; i < 100; i++) {
+        u.now += SECOND;
+        accept_event(&u, "ops", "others", ALERT, body);
+        run(&u);
+        n += outcome.accepted;
+    }
+
+    check_int(u.store.state, FULL);
+    check(used_size(&t) < 3 * 1024 * 1024);
+
+    for (i = 0; i < n; i++) {
+        take(&t, "ops", 1, 0);
+        run(&t);
+        check(outcome.decided);
+
+        ev = taken(&t, 0);
+
+        if (ev == NULL) {
+            break;
+        }
+
+        verdict(&t, ev, DONE);
+    }
+
+    check_int(i, n - 1);
+
+    /* one of them makes it again, all go on */
+
+    vfs_quota(&t, 100 * 1024 * 1024);
+    t.now += 61 * SECOND;
+    u.now += 61 * SECOND;
+    check_int(try_one(&t, "k"), OK);
+    check(exists(&t, "ballast"));
+
+    for (i = 0; i < 500; i++) {
+        accept_event(&u, "ops", "others", ALERT, body);
+        check_int(run(&u), OK);
+    }
+
+    ngx_http_ilert_store_close(&u.store);
+    teardown(&t);
+}
+
+
 /* a limit of the process: another error than that of a full disk */
 
 static void
@@ -1185,7 +1391,20 @@ test_pause(void)
     vfs_fault(0, FAULT_NONE, 0);
     check_int(run(&t), FAILED);
 
+    /* a job that changes nothing has to show that writing works, too */
+
+    vfs_fault(1, FAULT_IOERR, 1000000);
     t.now += 500;
+    check_int(run(&t), FAILED);
+    t.now += 500;
+    vfs_fault(1, FAULT_FULL, 1000000);
+    take(&t, "dev", 1, 0);
+    check_int(run(&t), FULL);
+    check(!outcome.decided);
+    vfs_fault(0, FAULT_NONE, 0);
+
+    t.now += 60 * SECOND;
+    take(&t, "dev", 1, 0);
     check_int(run(&t), OK);
     check_str(drain(&t, "ops"), "k:x");
 
@@ -1244,6 +1463,7 @@ test_case_t  trouble_cases[] = {
     { "truncated", test_truncated },
     { "changed bytes", test_flipped },
     { "another process moves it aside", test_follow },
+    { "the log of a damaged one", test_log_kept },
     { "removed", test_removed },
     { "read-only", test_read_only },
     { "a folder in its place", test_is_folder },
@@ -1251,8 +1471,10 @@ test_case_t  trouble_cases[] = {
     { "locked by others", test_locked },
     { "a process is stopped", test_mutex },
     { "max_size", test_max_size },
+    { "a smaller max_size", test_max_size_smaller },
     { "dead letters at max_size", test_max_size_dead },
     { "disk full", test_disk_full },
+    { "disk full, several processes", test_disk_full_others },
     { "limit of a file's size", test_file_limit },
     { "pause", test_pause },
     { "no memory", test_no_memory },
