@@ -16,6 +16,7 @@ use Time::HiRes qw(sleep time);
 use IlertFake;
 use IlertMap;
 use IlertQueue;
+use IlertRandom;
 use IlertTest;
 
 IlertQueue::need();
@@ -156,6 +157,41 @@ subtest 'what ilert gets' => sub {
     is($headers, 'content-length content-type host user-agent x-attempt',
        'headers');
     is($fake->request(0)->{header}{'x-attempt'}, 1, '$ilert_attempt');
+};
+
+# Webhooks made by chance, several at once: each arrives as IlertMap says.
+
+subtest 'random webhooks' => sub {
+    $q->forget;
+    IlertRandom::seed();
+    my (%expected, @h, $n);
+
+    for (1 .. 300) {
+        my $body = IlertRandom::webhook(short => 1);
+        my $expect = IlertMap::expect($body);
+        push @h, $t->start_post('/ops', $body, timeout => 30);
+        $t->finish(splice @h) if @h == 15;
+        next if !$expect->{event};
+        push @{$expected{IlertMap::encode($expect->{event})}}, $expect;
+        $n++;
+    }
+
+    $t->finish(@h);
+    ok($q->drained(20), 'all is delivered');
+    is_deeply([ $fake->errors ], [], 'and valid');
+    is($fake->counts->{events}, $n, "$n events");
+
+    my @wrong;
+    for my $request ($fake->requests) {
+        my (undef, $json) = IlertMap::split_key($request->{body});
+        my $event = IlertMap::decode($json);
+        my $custom = $event->get('customDetails');
+        next if ref $custom && $custom->has('truncated');
+        my $same = shift @{$expected{IlertMap::encode($event)} || []};
+        push @wrong, $json if !$same;
+    }
+
+    is_deeply(\@wrong, [], 'as without a queue');
 };
 
 subtest 'types' => sub {
@@ -363,6 +399,46 @@ subtest 'a thousand' => sub {
     is_deeply([ $q->faults ], []);
     is_deeply([ $q->dead ], [], 'no dead letter');
     is($q->marks, 0, 'no mark is left');
+};
+
+# What is taken at a time is bounded by its size, too.
+
+subtest 'large bodies' => sub {
+    my $n = IlertQueue->new(
+        workers => 1, timeout => '20s', keys => { $KAP => 'kapacitor' },
+        sources => { ops => 'webhook_url https://api.ilert.com/api/v1/events/'
+                            . "kapacitor/$KAP; retry 50ms 400ms;" },
+        server => 'client_body_buffer_size 4m;');
+
+    $n->start;
+    $n->fake->refuse(all => 1);
+    for my $i (1 .. 50) {
+        my $r = $n->post("l$i", 'CRITICAL', size => 3_000_000, timeout => 20);
+        is($r->{result}, 'ACCEPTED') if $r->{result} ne 'ACCEPTED';
+    }
+
+    $n->stop->start;
+    my ($pid) = $n->test->workers;
+    my ($before, $most) = (IlertTest::process_rss($pid), 0);
+    $n->fake->accept;
+
+    ok(wait_until(sub {
+        my $rss = IlertTest::process_rss($pid);
+        $most = $rss if $rss > $most;
+        return $n->fake->counts->{events} == 50;
+    }, 30), 'are delivered');
+
+    ok($n->drained);
+    is_deeply([ $n->faults ], []);
+    note(sprintf '%.1f to %.1f MB', map { $_ / (1 << 20) } $before, $most);
+
+    SKIP: {
+        skip 'memory under a sanitizer', 1
+            if defined $ENV{ILERT_MODULE} && $ENV{ILERT_MODULE} eq '';
+        cmp_ok($most, '<', 75 << 20, 'half of them are not in memory');
+    }
+
+    $n->stop;
 };
 
 subtest 'people may look' => sub {

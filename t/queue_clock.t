@@ -219,7 +219,7 @@ clock 'what is kept for a time' => sub {
         my $dead = $days < 30 ? 3 : 0;
         my $over = $days < 7 ? 1 : 0;
         ok(wait_until(sub { $known->('over') == $over }, 5),
-           "day $days: a resolved alert is " . ($over ? 'known' : 'forgotten'));
+           "day $days: a resolved one is " . ($over ? 'known' : 'forgotten'));
         is($known->('open'), 1, 'an open one is known');
         ok(wait_until(sub { $dead == scalar(() = $q->dead) }, 5),
            "$dead dead letters");

@@ -210,6 +210,15 @@ subtest 'the folder' => sub {
     cmp_ok($blocks * 512, '>=', 4 << 20, 'which is there');
     ok(-p $q->dir . '/wakeup', 'wakeup is a FIFO');
 
+    # looked at while it is in use
+
+    my ($code, $text) = $q->test->test_conf($q->conf);
+    is($code, 0, 'nginx -t') or diag $text;
+    my %now = %{$q->files};
+    is_deeply([ map { "$_ @{$now{$_}}[0, 1]" } sort keys %now ],
+              [ map { "$_ @{$files{$_}}[0, 1]" } sort keys %files ],
+              'changes nothing');
+
     $q->fake->accept;
     ok($q->drained, 'all was delivered');
     is_deeply([ $q->have_key ], [], 'keys are in no file');

@@ -71,7 +71,7 @@ my %NGINX = (
     courier => sub { my $pid = $q->courier; kill 'KILL', $pid if $pid },
     reload => sub { kill 'HUP', $t->master },
     all => sub { restart(sub { $t->crash }) },
-    term => sub { restart(sub { $t->stop('TERM') }) },
+    term => sub { restart(\&term) },
     quit => sub { restart(sub { $t->stop }) },
 );
 
@@ -88,6 +88,14 @@ sub restart {
     sleep(rand 0.3) if chance(0.3);
     $t->{opt}{workers} = pick(1, 2, 2, 4);
     $q->start;
+}
+
+# A worker that was about to quit complains of what it leaves.
+
+sub term {
+    my @pids = ($t->workers, $t->old_workers);
+    $t->expect_log(qr/ $_#$_: (?:\*\d+ open socket|aborting)/) for @pids;
+    $t->stop('TERM');
 }
 
 sub chaos {

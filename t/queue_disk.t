@@ -133,6 +133,30 @@ subtest 'max_size' => sub {
     $q->ends_well;
 };
 
+# They may have a quarter of it.
+
+subtest 'dead letters at max_size' => sub {
+    my $q = queue(queue => 'queue max_size=1m');
+    $q->start;
+    $fake->rule(status => 400, match => qr/"bad\d+ \d+"/);
+
+    for my $n (1 .. 60) {
+        $q->post("bad$n", 'CRITICAL', size => 30_000);
+        sleep(0.02);
+    }
+
+    ok(wait_until(sub {
+        my $r = $q->post('good', 'CRITICAL', size => 30_000);
+        return $r->{result} eq 'ACCEPTED';
+    }, 3), 'do not stop the queue');
+    ok($q->drained);
+    ok(wait_until(sub {
+        $q->value('select total(length(body)) from dead') <= 1 << 18;
+    }, 3), 'have their quarter');
+    ok(!(grep { $_->{alert_key} eq 'bad1' } $q->dead), 'the oldest are out');
+    $q->stop;
+};
+
 for my $workers (1, 4) {
     subtest "a full file system, workers: $workers" => sub {
         my $q = queue(queue => 'disk/queue', workers => $workers);

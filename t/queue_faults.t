@@ -11,6 +11,8 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Errno qw(EIO ENOSPC EROFS);
+use IO::Select;
+use IO::Socket::INET;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -111,6 +113,78 @@ subtest 'a slow disk' => sub {
     is_deeply([ grep { !/gone\d+ 1 .* was never sent/ } $q->faults ], []);
     $q->stop;
 };
+
+# Over HTTP/2 a client that goes away is noticed at once.
+
+subtest 'a slow disk and HTTP/2' => sub {
+    my $shim = IlertShim->new;
+    my $q = queue($shim, workers => 1,
+        http => 'server { listen 127.0.0.1:%%PORT_1%% http2; '
+                . 'location = /ops { ilert_kapacitor ops; } }');
+    $q->post('first', 'CRITICAL');
+    ok($q->drained);
+    my @workers = $q->test->workers;
+    my $n = 1;
+
+    for my $case ('waits', 'resets', 'closes') {
+        $shim->stuck(1);
+        my $socket = post_http2($q->test->port(1), "h-$case");
+        $q->test->poll(0.2);
+        syswrite $socket, frame(3, 0, 1, pack 'N', 8) if $case eq 'resets';
+        close $socket if $case eq 'closes';
+        $q->test->poll(0.2);
+        $shim->stuck(0);
+
+        ok($fake->wait_events(++$n, 5), "$case: delivered");
+        like(read_some($socket), qr/"status":"accepted"/, 'answered')
+            if $case eq 'waits';
+        is_deeply($q->arrivals->{"ops/h-$case"}, [ 1 ]);
+    }
+
+    is_deeply([ $q->test->workers ], \@workers, 'the worker lives');
+    $q->stop;
+};
+
+# HEADERS with literal fields, not indexed, and DATA that ends the stream
+
+sub post_http2 {
+    my ($port, $id) = @_;
+
+    my $body = IlertQueue::webhook($id, 1, 'CRITICAL');
+    my @fields = (':authority' => 'localhost', ':method' => 'POST',
+                  ':path' => '/ops', ':scheme' => 'http',
+                  'content-length' => length $body);
+    my $head = '';
+
+    while (my ($name, $value) = splice @fields, 0, 2) {
+        $head .= join '', chr 0, map { chr(length) . $_ } $name, $value;
+    }
+
+    my $socket = IO::Socket::INET->new("127.0.0.1:$port")
+        or die "connect: $@\n";
+    syswrite $socket, join '', "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        frame(4, 0, 0, ''), frame(1, 4, 1, $head), frame(0, 1, 1, $body);
+
+    return $socket;
+}
+
+sub frame {
+    my ($type, $flags, $stream, $payload) = @_;
+    return substr(pack('N', length $payload), 1)
+        . pack('CCN', $type, $flags, $stream) . $payload;
+}
+
+sub read_some {
+    my ($socket) = @_;
+    my $text = '';
+
+    while ($text !~ /"status"[^}]*\}/) {
+        last if !IO::Select->new($socket)->can_read(5);
+        sysread($socket, $text, 4096, length $text) or last;
+    }
+
+    return $text;
+}
 
 subtest 'a failing disk' => sub {
     my $shim = IlertShim->new;

@@ -26,7 +26,7 @@ my @DONE = (200 .. 204, 206, 299);
 my (%key, %source);
 
 for my $name (qw(ops pauses attempts age known gone limited after broken logs
-                 dead), map { "park$_" } @PARK)
+                 dead elsewhere), map { "park$_" } @PARK)
 {
     $key{$name} = sprintf 'il1api5ec4e7c%02d', scalar keys %key;
     $source{$name} = "integration_key $key{$name}; retry 50ms 200ms;";
@@ -35,9 +35,12 @@ for my $name (qw(ops pauses attempts age known gone limited after broken logs
 $source{pauses} =~ s/retry .*/retry 200ms 800ms;/;
 $source{$_} .= ' max_age 1s;' for qw(age known gone);
 $source{broken} .= ' endpoint broken;';
+$source{elsewhere} .= ' endpoint second;';
 
 my $q = IlertQueue->new(
-    workers => 2, sources => \%source,
+    workers => 2,
+    sources => { map { $_ => $source{$_} } grep { $_ ne 'elsewhere' }
+                 keys %source },
     keys => { map { $_ => 'api' } values %key },
     server => <<'CONF',
         location /broken/ {
@@ -238,10 +241,14 @@ subtest 'a source is limited' => sub {
 
 # An endpoint that does not answer
 
+my $second = IlertFake->start(keys => { $key{elsewhere} => 'api' });
+
 my $e = IlertQueue->new(
     workers => 2, timeout => '250ms',
-    sources => { ops => 'retry 100ms 5m;',
-                 map { $_ => $source{$_} } qw(attempts age known gone) },
+    server => 'location /second/ { internal; ilert_endpoint second; '
+        . "proxy_pass http://${\$second->address}/api/\$ilert_path; }",
+    sources => { ops => 'retry 100ms 5m;', map { $_ => $source{$_} }
+                 qw(attempts age known gone elsewhere) },
     keys => { $IlertQueue::KEY => 'api', map { $_ => 'api' } values %key });
 $e->start;
 
@@ -319,7 +326,11 @@ for my $rule ({ hang => 1 }, { reset => 'after' }, undef) {
         $e->post("e$_", 'CRITICAL') for 1 .. 40;
 
         my $from = time();
-        sleep(2);
+        sleep(1);
+        $e->post('elsewhere', 'CRITICAL', source => 'elsewhere');
+        ok($second->wait_events(1, 0.5), 'another one goes on');
+        $second->reset;
+        sleep(1);
 
         if ($rule) {
             my @late = grep { $_->{time} > $from + 1 } $e->fake->requests;
@@ -338,7 +349,7 @@ for my $rule ({ hang => 1 }, { reset => 'after' }, undef) {
         my @events = $e->fake->events;
         cmp_ok($events[-1]{time} - $events[0]{time}, '<', 1.5, 'at once');
 
-        is_deeply([ $e->faults ], []);
+        is_deeply([ grep { !/elsewhere/ } $e->faults ], []);
         my $n = $e->lines('error', ' not delivered: ', $mark);
         cmp_ok($n, '<=', 1, 'one line for 40 events');
         is($e->lines('notice', 'delivering again', $mark), $n,

@@ -24,7 +24,7 @@
 
 typedef struct {
     volatile int64_t  clock;        /* what is added to the time, in seconds */
-    volatile int32_t  stuck;        /* a sync does not return while it is set */
+    volatile int32_t  stuck;        /* syncs do not return while it is set */
     volatile int32_t  write_error;  /* errno of each write */
     volatile int32_t  sync_error;   /* errno of each sync */
     char              folder[236];  /* of the files that are meant */

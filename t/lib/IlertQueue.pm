@@ -60,8 +60,8 @@ package IlertQueue;
 # marks                 number of alerts that are marked as under way
 # drained($seconds)     true when nothing waits (default 10 s)
 # lines($level, $text[, $mark])   number of lines of the error log
-# told_once($most)      two tests: there are at most so many lines about trouble
-#     with the disk, and as many, soon, about its end
+# told_once($most)      two tests: there are at most so many lines about
+#     trouble with the disk, and as many, soon, about its end
 # recovers($seconds)    a test: webhooks are committed again (default 5 s)
 # ends_well(%opt)       three tests: when each alert has had one more webhook
 #     the queue gets empty, faults(%opt) finds none, the database is whole; and
@@ -520,10 +520,13 @@ sub recovers {
     my ($self, $seconds) = @_;
     my $r;
 
-    Test::More::ok(IlertTest::wait_until(sub {
+    my $accepted = IlertTest::wait_until(sub {
         $r = $self->post('again', 'CRITICAL', timeout => 20);
         return $r->{result} eq 'ACCEPTED';
-    }, $seconds // 5), 'it recovers by itself') or Test::More::diag($r->{body});
+    }, $seconds // 5);
+
+    Test::More::ok($accepted, 'it recovers by itself')
+        or Test::More::diag($r->{body});
 }
 
 sub ends_well {

@@ -9,7 +9,8 @@ package IlertShim;
 #
 # clock($seconds)       is added to the time of day, may be negative
 # stuck(0 | 1)          a sync does not return
-# write_error($errno), sync_error($errno)   of each write, of each sync; 0: none
+# write_error($errno)   of each write; 0: none
+# sync_error($errno)    of each sync
 
 use warnings;
 use strict;

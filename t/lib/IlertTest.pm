@@ -51,9 +51,10 @@ package IlertTest;
 #     reload(fail => 1)     the configuration must be refused: returns the
 #                           [emerg] lines, which are then expected
 #     set_conf($text)       a new configuration for the next start or reload
-#     upgrade               with daemon => 1: USR2, and QUIT for the old master when the workers
-#                           of the new one serve; upgrade(sub { .. }) calls
-#                           it before that, while both serve
+#     upgrade               with daemon => 1: USR2, and QUIT for the old
+#                           master when the workers of the new one serve;
+#                           upgrade(sub { .. }) calls it before that, while
+#                           both serve
 #     kill_worker([$signal [, $pid]])   KILL by default; waits for the
 #                           successor; the log line about it is expected.
 #                           Returns the pid
@@ -713,11 +714,27 @@ sub crash {
 
     $self->{killed} = 1;
     kill 'STOP', $pid;
-    kill 'KILL', $self->_processes, $pid;
+    my @pids = $self->_processes;
+    kill 'KILL', @pids, $pid;
     waitpid $pid, 0;
     delete @$self{qw(pid killed adopted)};
-    _wait(sub { !$self->_processes }, 10)
-        or die "processes survived KILL\n";
+
+    # a process may have been born meanwhile; a thread may still have sockets
+    _wait(sub {
+        my @born = $self->_processes;
+        kill 'KILL', @born;
+        return !@born && !grep { _threads($_) } @pids;
+    }, 10) or die "processes survived KILL\n";
+}
+
+# Threads of a process that are not dead.
+
+sub _threads {
+    my ($pid) = @_;
+    return grep {
+        my $stat = _slurp("$_/stat");
+        defined $stat && $stat !~ /^.*\) [ZX] /s;
+    } glob "/proc/$pid/task/*";
 }
 
 sub stop {
