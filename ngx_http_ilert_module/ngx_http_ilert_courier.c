@@ -48,7 +48,7 @@
 
 /* verdicts wait for company: so many, or so many ms */
 
-#define NGX_HTTP_ILERT_COURIER_VERDICTS  32
+#define NGX_HTTP_ILERT_COURIER_VERDICTS  100
 #define NGX_HTTP_ILERT_COURIER_FLUSH     5
 
 /* ms that a worker which exits gives to its deliveries */

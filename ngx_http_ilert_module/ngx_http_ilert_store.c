@@ -320,7 +320,7 @@ static const char  *ngx_http_ilert_store_schema[] = {
     "                                  -- total.epoch, shows is unknown\n"
     "    level      INTEGER NOT NULL,  -- last delivered, as event.level\n"
     "    delivered  INTEGER NOT NULL,  -- time, 0: never\n"
-    "    changed    INTEGER NOT NULL,  -- time of last event or verdict\n"
+    "    changed    INTEGER NOT NULL,  -- time of head, or last verdict\n"
     "    UNIQUE (source, key)\n"
     ");\n"
 
@@ -451,7 +451,8 @@ static const char  *ngx_http_ilert_store_sql[] = {
     " attempts, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
 
     "UPDATE alert SET alert_key = ?3, changed = ?4,"
-    " head = CASE WHEN head = 0 THEN ?2 ELSE head END WHERE id = ?1",
+    " head = CASE WHEN head = 0 THEN ?2 ELSE head END"
+    " WHERE id = ?1 AND (head = 0 OR alert_key <> ?3)",
 
     "UPDATE alert INDEXED BY alert_taken SET state = 0, shows = 0"
     " WHERE state = 1",

@@ -221,11 +221,11 @@ test_done(void)
     t.now++;
     accept_one(&t, "ops", "k", COMMENT, "2");
     accept_one(&t, "ops", "k", RESOLVE, "3");
-    check_str(state(&t, "k"), "0 1 0 0 0 -1749988800000 1");
+    check_str(state(&t, "k"), "0 1 0 0 0 -1749988800000 0");
 
     t.now++;
     take_one(&t, "ops");
-    check_str(state(&t, "k"), "1 1 0 0 0 -1749988800000 1");
+    check_str(state(&t, "k"), "1 1 0 0 0 -1749988800000 0");
 
     t.now++;
     decide(&t, only(&t), DONE);
