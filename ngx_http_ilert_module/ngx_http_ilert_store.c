@@ -247,6 +247,7 @@ static void ngx_http_ilert_store_free(ngx_queue_t *events);
 
 static int ngx_http_ilert_store_open(ngx_http_ilert_store_t *store,
     int64_t now);
+static int ngx_http_ilert_store_open_once(ngx_http_ilert_store_t *store);
 static ngx_uint_t ngx_http_ilert_store_moved(ngx_http_ilert_store_db_t *db);
 static int ngx_http_ilert_store_create_file(ngx_http_ilert_store_db_t *db);
 static int ngx_http_ilert_store_open_file(ngx_http_ilert_store_db_t *db);
@@ -1845,12 +1846,15 @@ ngx_http_ilert_store_next_source(ngx_http_ilert_store_t *store,
 }
 
 
-/* opens the database, if it is not open, or is another one by now */
+/*
+ * Opens the database, if it is not open, or is another one by now.  While
+ * others begin SQLite does not always wait for them by itself.
+ */
 
 static int
 ngx_http_ilert_store_open(ngx_http_ilert_store_t *store, int64_t now)
 {
-    int                         rc;
+    int                         rc, n;
     ngx_http_ilert_store_db_t  *db;
 
     db = store->private;
@@ -1862,6 +1866,40 @@ ngx_http_ilert_store_open(ngx_http_ilert_store_t *store, int64_t now)
 
         ngx_http_ilert_store_close_file(db, 0);
     }
+
+    for (n = 0; /* void */ ; n++) {
+
+        rc = ngx_http_ilert_store_open_once(store);
+
+        if (rc == SQLITE_OK) {
+            break;
+        }
+
+        ngx_http_ilert_store_close_file(db,
+                                        ngx_http_ilert_store_is_damaged(rc));
+
+        if (rc < 0 || (rc & 0xff) != SQLITE_BUSY
+            || !ngx_http_ilert_store_busy(db, n))
+        {
+            return rc;
+        }
+    }
+
+    db->opened = 1;
+
+    ngx_http_ilert_store_make_ballast(db, now);
+
+    return SQLITE_OK;
+}
+
+
+static int
+ngx_http_ilert_store_open_once(ngx_http_ilert_store_t *store)
+{
+    int                         rc;
+    ngx_http_ilert_store_db_t  *db;
+
+    db = store->private;
 
     ngx_set_errno(0);
 
@@ -1883,17 +1921,7 @@ ngx_http_ilert_store_open(ngx_http_ilert_store_t *store, int64_t now)
         rc = ngx_http_ilert_store_prepare(store);
     }
 
-    if (rc != SQLITE_OK) {
-        ngx_http_ilert_store_close_file(db,
-                                        ngx_http_ilert_store_is_damaged(rc));
-        return rc;
-    }
-
-    db->opened = 1;
-
-    ngx_http_ilert_store_make_ballast(db, now);
-
-    return SQLITE_OK;
+    return rc;
 }
 
 
@@ -1985,16 +2013,7 @@ ngx_http_ilert_store_identify(ngx_http_ilert_store_db_t *db, int *version)
     int      rc;
     int64_t  application, number, tables;
 
-    rc = ngx_http_ilert_store_pragma(db, "PRAGMA application_id",
-                                     &application);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_ilert_store_pragma(db, "PRAGMA user_version", &number);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
+    /* tables first: one that makes them at the moment commits all at once */
 
     rc = ngx_http_ilert_store_pragma(db,
                           "SELECT EXISTS (SELECT 1 FROM sqlite_master)",
@@ -2006,6 +2025,17 @@ ngx_http_ilert_store_identify(ngx_http_ilert_store_db_t *db, int *version)
     if (!tables) {
         *version = 0;
         return SQLITE_OK;
+    }
+
+    rc = ngx_http_ilert_store_pragma(db, "PRAGMA application_id",
+                                     &application);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_ilert_store_pragma(db, "PRAGMA user_version", &number);
+    if (rc != SQLITE_OK) {
+        return rc;
     }
 
     if (application != NGX_HTTP_ILERT_STORE_APPLICATION || number <= 0) {

@@ -187,6 +187,50 @@ test_kill_no_mutex(void)
 }
 
 
+/* the database is made by one of several that find none */
+
+static void
+test_begin_at_once(void)
+{
+    int         status;
+    pid_t       pids[4];
+    test_t      t;
+    ngx_uint_t  i, n;
+
+    setup(&t, "begin_at_once");
+
+    for (i = 0; i < 60; i++) {
+        fflush(stdout);
+
+        for (n = 0; n < 4; n++) {
+            pids[n] = fork();
+
+            if (pids[n] == 0) {
+                accept_event(&t, "ops", "k", ALERT, "x");
+                test_failures = 0;
+                run(&t);
+                check_str(t.store.error, "");
+                check_str(t.store.notice, "");
+                fflush(stdout);
+                _exit(test_failures ? 1 : 0);
+            }
+        }
+
+        for (n = 0; n < 4; n++) {
+            waitpid(pids[n], &status, 0);
+            check(status == 0);
+        }
+
+        check_str(sql(&t, "SELECT count(*) FROM event"), "4");
+        check_int(count_files(&t, "queue.db.damaged"), 0);
+
+        forget(&t);
+    }
+
+    teardown(&t);
+}
+
+
 /* an answer is not given before the data is on disk */
 
 static void
@@ -224,6 +268,7 @@ test_sync(void)
 
 test_case_t  process_cases[] = {
     { "on disk", test_sync },
+    { "several begin", test_begin_at_once },
     { "killed at each call", test_kill_in_turn },
     { "killed at random", test_kill },
     { "killed at random, no mutex", test_kill_no_mutex },
