@@ -19,6 +19,7 @@ use Time::HiRes qw(sleep time);
 
 use IlertFake;
 use IlertQueue;
+use IlertRandom qw(chance pick);
 use IlertShim;
 use IlertTest;
 
@@ -32,6 +33,7 @@ my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 sub queue {
     my ($shim, %opt) = @_;
     $fake->reset;
+    $fake->accept;
     my $q = IlertQueue->new(workers => 2, fake => $fake, env => $shim->env,
         log_level => 'notice', sources => { ops => 'retry 50ms 300ms;' },
         %opt);
@@ -234,6 +236,55 @@ subtest 'a failing disk' => sub {
     $q->recovers;
     $fake->clear_rules;
     $q->ends_well;
+};
+
+# By chance, with ilert that comes and goes as well, and workers that die.
+
+subtest 'a disk that comes and goes' => sub {
+    my $seed = IlertRandom::seed();
+    my $shim = IlertShim->new;
+    my $q = queue($shim, workers => 4, timeout => '400ms');
+    my $t = $q->test;
+    my ($next, $end) = (0, time() + ($ENV{QUEUE_CRASH_SECONDS} // 4));
+
+    $t->expect_log(qr/exited on signal 9/,
+                   qr/shared memory zone .* was locked/);
+
+    my @ilert = (sub { }, sub { $fake->rule(status => 500) },
+                 sub { $fake->rule(reset => 'after', take => pick(0, 1)) },
+                 sub { $fake->rule(delay => 0.1) },
+                 sub { $fake->refuse(all => 1) });
+
+    my $sent = $q->load(alerts => 12, clients => 10, until => sub {
+        return time() > $end if time() < $next;
+        $next = time() + 0.05 + rand 0.5;
+
+        $shim->write_error(chance(0.4) ? pick(EIO, ENOSPC, EROFS) : 0);
+        $shim->sync_error(chance(0.25) ? EIO : 0);
+
+        if (chance(0.4)) {
+            $fake->clear_rules;
+            $fake->accept;
+            pick(@ilert)->();
+        }
+
+        my @workers = $t->workers;
+        kill 'KILL', pick(@workers) if @workers && chance(0.2);
+        $q->crash->start if chance(0.05);
+        return 0;
+    });
+
+    $shim->write_error(0)->sync_error(0);
+    $fake->accept;
+    $fake->clear_rules;
+    ok(wait_until(sub { $t->_ready }, 15), 'workers are back');
+    sleep(0.7);
+
+    my %how;
+    $how{$_->{result} || 'no answer'}++ for $q->ledger;
+    note("$sent events: ", join ', ', map { "$how{$_} $_" } sort keys %how);
+    $q->ends_well(parallel => 0);
+    diag("TEST_SEED=$seed") if !Test::More->builder->is_passing;
 };
 
 subtest 'a stuck disk' => sub {
