@@ -124,8 +124,6 @@ typedef struct {
 
 static u_char *ngx_http_ilert_courier_name(ngx_pool_t *pool, ngx_str_t *path,
     const char *name);
-static void ngx_http_ilert_courier_init_event(ngx_event_t *ev,
-    ngx_event_handler_pt handler, ngx_uint_t cancelable);
 static void ngx_http_ilert_courier_tick_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_ilert_courier_open(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_fault(ngx_http_ilert_courier_t *co,
@@ -222,16 +220,16 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
                               (int64_t) sources[i]->retry_longest);
     }
 
-    ngx_http_ilert_courier_init_event(&co->tick,
-                                   ngx_http_ilert_courier_tick_handler, 1);
-    ngx_http_ilert_courier_init_event(&co->wait,
-                                   ngx_http_ilert_courier_wait_handler, 1);
-    ngx_http_ilert_courier_init_event(&co->clean,
-                                   ngx_http_ilert_courier_clean_handler, 1);
-    ngx_http_ilert_courier_init_event(&co->flush,
-                                   ngx_http_ilert_courier_flush_handler, 0);
-    ngx_http_ilert_courier_init_event(&co->grace,
-                                   ngx_http_ilert_courier_grace_handler, 0);
+    ngx_http_ilert_queue_init_event(&co->tick,
+                                    ngx_http_ilert_courier_tick_handler, 1);
+    ngx_http_ilert_queue_init_event(&co->wait,
+                                    ngx_http_ilert_courier_wait_handler, 1);
+    ngx_http_ilert_queue_init_event(&co->clean,
+                                    ngx_http_ilert_courier_clean_handler, 1);
+    ngx_http_ilert_queue_init_event(&co->flush,
+                                    ngx_http_ilert_courier_flush_handler, 0);
+    ngx_http_ilert_queue_init_event(&co->grace,
+                                    ngx_http_ilert_courier_grace_handler, 0);
 
     ngx_add_timer(&co->tick, 1);
 
@@ -270,23 +268,6 @@ ngx_http_ilert_courier_name(ngx_pool_t *pool, ngx_str_t *path,
     }
 
     return p;
-}
-
-
-static void
-ngx_http_ilert_courier_init_event(ngx_event_t *ev,
-    ngx_event_handler_pt handler, ngx_uint_t cancelable)
-{
-    static ngx_connection_t  dumb;
-
-    /* for ngx_event_ident() */
-
-    dumb.fd = (ngx_socket_t) -1;
-
-    ev->handler = handler;
-    ev->data = &dumb;
-    ev->log = ngx_cycle->log;
-    ev->cancelable = cancelable;
 }
 
 

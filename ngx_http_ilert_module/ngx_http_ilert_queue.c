@@ -122,8 +122,6 @@ static ngx_int_t ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex);
 static ngx_int_t ngx_http_ilert_queue_init_pool(ngx_conf_t *cf);
-static void ngx_http_ilert_queue_init_event(ngx_event_t *ev,
-    ngx_event_handler_pt handler);
 static ngx_http_ilert_store_event_t *ngx_http_ilert_queue_store_event(
     ngx_http_ilert_event_t *ev);
 static ngx_uint_t ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q);
@@ -359,15 +357,14 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     ngx_queue_init(&q->waiters);
 
     ngx_http_ilert_queue_init_event(&q->deadline,
-                                    ngx_http_ilert_queue_deadline_handler);
-    ngx_http_ilert_queue_init_event(&q->retry,
-                                    ngx_http_ilert_queue_retry_handler);
+                                    ngx_http_ilert_queue_deadline_handler, 0);
     ngx_http_ilert_queue_init_event(&q->hold,
-                                    ngx_http_ilert_queue_hold_handler);
+                                    ngx_http_ilert_queue_hold_handler, 0);
 
     /* verdicts that are lost are only made again */
 
-    q->retry.cancelable = 1;
+    ngx_http_ilert_queue_init_event(&q->retry,
+                                    ngx_http_ilert_queue_retry_handler, 1);
 
     /* whether the database can be opened is seen, and said, at once */
 
@@ -379,8 +376,9 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
 }
 
 
-static void
-ngx_http_ilert_queue_init_event(ngx_event_t *ev, ngx_event_handler_pt handler)
+void
+ngx_http_ilert_queue_init_event(ngx_event_t *ev, ngx_event_handler_pt handler,
+    ngx_uint_t cancelable)
 {
     static ngx_connection_t  dumb;
 
@@ -391,6 +389,7 @@ ngx_http_ilert_queue_init_event(ngx_event_t *ev, ngx_event_handler_pt handler)
     ev->handler = handler;
     ev->data = &dumb;
     ev->log = ngx_cycle->log;
+    ev->cancelable = cancelable;
 }
 
 

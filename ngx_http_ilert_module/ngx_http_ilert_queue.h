@@ -70,6 +70,10 @@ void ngx_http_ilert_queue_verdict(ngx_http_ilert_store_event_t *se);
 /* frees stored events; with "data", that of each of them, too */
 void ngx_http_ilert_queue_free(ngx_queue_t *events, ngx_uint_t data);
 
+/* a timer of ours; a cancelable one does not keep a worker from exiting */
+void ngx_http_ilert_queue_init_event(ngx_event_t *ev,
+    ngx_event_handler_pt handler, ngx_uint_t cancelable);
+
 /* starts a job, if there is something to do and none is under way */
 void ngx_http_ilert_queue_run(void);
 
