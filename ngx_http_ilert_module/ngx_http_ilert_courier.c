@@ -131,7 +131,8 @@ static void ngx_http_ilert_courier_fault(ngx_http_ilert_courier_t *co,
 static ngx_int_t ngx_http_ilert_courier_try(ngx_http_ilert_courier_t *co);
 static ngx_int_t ngx_http_ilert_courier_listen(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_fifo_handler(ngx_event_t *rev);
-static void ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_endpoint_t *endpoint);
 static void ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co);
 static ngx_msec_int_t ngx_http_ilert_courier_pause(
@@ -380,7 +381,7 @@ ngx_http_ilert_courier_try(ngx_http_ilert_courier_t *co)
 
     /* what has made events wait may have been mended in the configuration */
 
-    ngx_http_ilert_courier_release(co);
+    ngx_http_ilert_courier_release(co, NULL);
     ngx_http_ilert_queue_run();
 
     return NGX_OK;
@@ -481,10 +482,11 @@ ngx_http_ilert_courier_wake(void)
 }
 
 
-/* no event has to wait for a time */
+/* no event has to wait for a time, of the endpoint or, without one, of any */
 
 static void
-ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co)
+ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_endpoint_t *endpoint)
 {
     ngx_uint_t                 i;
     ngx_http_ilert_source_t  **sources;
@@ -492,8 +494,10 @@ ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co)
     sources = co->imcf->sources.elts;
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
-        sources[i]->courier.release = 1;
-        sources[i]->courier.more = 1;
+        if (endpoint == NULL || sources[i]->endpoint == endpoint) {
+            sources[i]->courier.release = 1;
+            sources[i]->courier.more = 1;
+        }
     }
 }
 
@@ -671,7 +675,7 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 
             /* the clock was set back */
 
-            ngx_http_ilert_courier_release(co);
+            ngx_http_ilert_courier_release(co, NULL);
 
         } else {
             ngx_http_ilert_courier_set_wait(co, timer > 0 ? timer : 1);
@@ -995,8 +999,7 @@ static void
 ngx_http_ilert_courier_delivered(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source)
 {
-    ngx_uint_t                  i, down;
-    ngx_http_ilert_source_t   **sources;
+    ngx_uint_t                  down;
     ngx_http_ilert_endpoint_t  *endpoint;
 
     endpoint = source->endpoint;
@@ -1011,19 +1014,11 @@ ngx_http_ilert_courier_delivered(ngx_http_ilert_courier_t *co,
     endpoint->courier.faults = 0;
     endpoint->courier.several = 0;
 
-    if (!down) {
-        return;
-    }
+    if (down) {
 
-    /* what waits has waited for this */
+        /* what waits has waited for this */
 
-    sources = co->imcf->sources.elts;
-
-    for (i = 0; i < co->imcf->sources.nelts; i++) {
-        if (sources[i]->endpoint == endpoint) {
-            sources[i]->courier.release = 1;
-            sources[i]->courier.more = 1;
-        }
+        ngx_http_ilert_courier_release(co, endpoint);
     }
 }
 

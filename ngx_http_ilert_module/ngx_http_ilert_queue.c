@@ -69,8 +69,15 @@ typedef struct {
     void                               *data;
     ngx_pool_t                         *pool;
     ngx_msec_t                          deadline;
-    ngx_uint_t                          relayed;    /* beside the queue */
 } ngx_http_ilert_queue_waiter_t;
+
+
+/* what is logged by its number now and then */
+
+typedef struct {
+    ngx_uint_t                          n;          /* not logged yet */
+    time_t                              logged;
+} ngx_http_ilert_queue_count_t;
 
 
 /* of a worker */
@@ -99,11 +106,9 @@ typedef struct {
     ngx_event_t                         retry;
     ngx_event_t                         hold;
 
-    /* dead letters, not logged yet */
-    ngx_uint_t                          expired;
-    ngx_uint_t                          dropped;
-    time_t                              expired_time;
-    time_t                              dropped_time;
+    /* dead letters */
+    ngx_http_ilert_queue_count_t        expired;
+    ngx_http_ilert_queue_count_t        dropped;
 
     unsigned                            busy:1;     /* the thread has a job */
     unsigned                            pending:1;  /* there was no thread */
@@ -140,6 +145,8 @@ static void ngx_http_ilert_queue_relayed(ngx_http_ilert_outcome_t *outcome,
 static void ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
     ngx_uint_t status, const char *result, const char *error);
 static void ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q);
+static ngx_uint_t ngx_http_ilert_queue_count(
+    ngx_http_ilert_queue_count_t *count, ngx_uint_t n);
 static void ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_retry_handler(ngx_event_t *ev);
 static void ngx_http_ilert_queue_hold_handler(ngx_event_t *ev);
@@ -857,7 +864,8 @@ ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
 static void
 ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q)
 {
-    u_char  *p;
+    u_char      *p;
+    ngx_uint_t   n;
 
     if (q->store.notice[0]) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
@@ -876,32 +884,45 @@ ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q)
 
     ngx_http_ilert_queue_log_trouble(q);
 
-    q->expired += q->job.expired;
-    q->dropped += q->job.dropped;
+    n = ngx_http_ilert_queue_count(&q->expired, q->job.expired);
 
-    if (q->expired && ngx_time() - q->expired_time
-                      >= NGX_HTTP_ILERT_QUEUE_LOG_PERIOD)
-    {
+    if (n) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "ilert queue \"%V\": %ui events are older than "
                       "\"max_age\" and became dead letters",
-                      &q->conf->path, q->expired);
-
-        q->expired = 0;
-        q->expired_time = ngx_time();
+                      &q->conf->path, n);
     }
 
-    if (q->dropped && ngx_time() - q->dropped_time
-                      >= NGX_HTTP_ILERT_QUEUE_LOG_PERIOD)
-    {
+    n = ngx_http_ilert_queue_count(&q->dropped, q->job.dropped);
+
+    if (n) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "ilert queue \"%V\": %ui dead letters were removed, "
                       "they are kept for 30 days and in a quarter of "
-                      "\"max_size\"", &q->conf->path, q->dropped);
-
-        q->dropped = 0;
-        q->dropped_time = ngx_time();
+                      "\"max_size\"", &q->conf->path, n);
     }
+}
+
+
+/* how many are to be logged now */
+
+static ngx_uint_t
+ngx_http_ilert_queue_count(ngx_http_ilert_queue_count_t *count, ngx_uint_t n)
+{
+    count->n += n;
+
+    if (count->n == 0
+        || ngx_time() - count->logged < NGX_HTTP_ILERT_QUEUE_LOG_PERIOD)
+    {
+        return 0;
+    }
+
+    n = count->n;
+
+    count->n = 0;
+    count->logged = ngx_time();
+
+    return n;
 }
 
 
