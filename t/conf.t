@@ -41,32 +41,12 @@ my $t = IlertTest->new(conf => '', secrets => [ $API, $OTHER, $KAP ],
     });
 
 
-# The output of nginx -t: lines with their level but without what nginx says
-# of itself; the file reads F, the first line of $conf is its line 1.
-
-sub output {
-    my ($conf, %opt) = @_;
-
-    my ($code, $text) = $t->test_conf("# begin\n$conf", %opt);
-    my ($before) = $t->read_file('test.conf') =~ /\A(.*?)^# begin$/ms;
-    my $first = 1 + ($before =~ tr/\n//);
-    my $dir = $t->dir;
-
-    $text =~ s/^nginx: (?:the )?configuration file .*\n//mg;
-    $text =~ s/^nginx: //mg;
-    $text =~ s{\Q$dir\E/test\.conf:(\d+)}{'F:' . ($1 - $first)}ge;
-    $text =~ s{\Q$dir\E/}{}g;
-
-    return ($code, $text);
-}
-
 sub bad {
     my ($conf, $expected) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my ($code, $text) = output($conf);
+    my ($code, $text) = $t->conf_lines($conf);
     my $what = $conf =~ s/\s+/ /gr;
-    chomp $text;
 
     if (ref $expected) {
         like($text, $expected, $what);
@@ -81,9 +61,8 @@ sub good {
     my ($conf, $expected) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my ($code, $text) = output($conf);
+    my ($code, $text) = $t->conf_lines($conf);
     my $what = $conf =~ s/\s+/ /gr;
-    chomp $text;
 
     is($text, defined $expected ? "[warn] $expected" : '', $what);
     is($code, 0, 'is accepted');

@@ -44,31 +44,11 @@ my $t = IlertTest->new(conf => '', secrets => [$API, $KAP, $TWO], files => {
 });
 
 
-# The output of nginx -t: lines with their level but without what nginx says
-# of itself; the file reads F, the first line of $conf is its line 1.
-
-sub output {
-    my ($conf) = @_;
-
-    my ($code, $text) = $t->test_conf("# begin\n$conf");
-    my ($before) = $t->read_file('test.conf') =~ /\A(.*?)^# begin$/ms;
-    my $first = 1 + ($before =~ tr/\n//);
-    my $dir = $t->dir;
-
-    $text =~ s/^nginx: (?:the )?configuration file .*\n//mg;
-    $text =~ s/^nginx: //mg;
-    $text =~ s{\Q$dir\E/test\.conf:(\d+)}{'F:' . ($1 - $first)}ge;
-    $text =~ s{\Q$dir\E/}{}g;
-    chomp $text;
-
-    return ($code, $text);
-}
-
 sub bad {
     my ($conf, $expected) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my ($code, $text) = output($conf);
+    my ($code, $text) = $t->conf_lines($conf);
 
     ref $expected ? like($text, $expected, named($conf))
                   : is($text, "[emerg] $expected", named($conf));
@@ -79,7 +59,7 @@ sub good {
     my ($conf, @expected) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my ($code, $text) = output($conf);
+    my ($code, $text) = $t->conf_lines($conf);
 
     is($text, join("\n", map { "[warn] $_" } @expected), named($conf));
     is($code, 0, 'is accepted');
@@ -329,7 +309,7 @@ subtest 'no effect' => sub {
 
     # another file
 
-    my ($code, $text) = output("$SOURCES server { $END\nlocation /k { "
+    my ($code, $text) = $t->conf_lines("$SOURCES server { $END\nlocation /k { "
                                . "include part.conf; } }");
     is($text, '[warn] ' . (one('dba', 9, 'comment') =~ s/F:9/part.conf:1/r),
        'in an included file');

@@ -24,30 +24,11 @@ my $SERVER = 'server { location /k { ilert_kapacitor ops; } '
 my $t = IlertTest->new(conf => '', secrets => [$KEY]);
 
 
-# Exit code and output of nginx -t: the file reads F, the first line of $conf,
-# which is the body of http { }, is its line 1.
-
-sub output {
-    my ($conf, %opt) = @_;
-
-    my ($code, $text) = $t->test_conf("# begin\n$conf", %opt);
-    my ($before) = $t->read_file('test.conf') =~ /\A(.*?)^# begin$/ms;
-    my $first = 1 + ($before =~ tr/\n//);
-    my $dir = $t->dir;
-
-    $text =~ s/^nginx: (?:the )?configuration file .*\n//mg;
-    $text =~ s/^nginx: //mg;
-    $text =~ s{\Q$dir\E/test\.conf:(\d+)}{'F:' . ($1 - $first)}ge;
-    chomp $text;
-
-    return ($code, $text);
-}
-
 sub bad {
     my ($conf, $expected, %opt) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my ($code, $text) = output($conf, %opt);
+    my ($code, $text) = $t->conf_lines($conf, %opt);
 
     ref $expected ? like($text, $expected, named($conf))
                   : is($text, "[emerg] $expected", named($conf));
@@ -58,7 +39,7 @@ sub good {
     my ($conf, @expected) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my ($code, $text) = output($conf);
+    my ($code, $text) = $t->conf_lines($conf);
 
     is($text, join("\n", map { "[warn] $_" } @expected), named($conf));
     is($code, 0, 'is accepted');
@@ -166,12 +147,13 @@ subtest 'no effect' => sub {
 };
 
 subtest 'what cannot be made' => sub {
-    my ($code, $text) = output("ilert_queue none/queue;\n" . source(''));
+    my ($code, $text) = $t->conf_lines("ilert_queue none/queue;\n"
+                                       . source(''));
     is($code, 0, 'a missing parent is no error of the configuration');
     unlike($text, qr/\[(?:emerg|alert|crit)\]/, 'at most a line');
 
     $t->write_file('file', "x\n");
-    ($code, $text) = output("ilert_queue file;\n" . source(''));
+    ($code, $text) = $t->conf_lines("ilert_queue file;\n" . source(''));
     is($code, 0, 'nor is a file in its place');
 };
 

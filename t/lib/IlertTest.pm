@@ -116,6 +116,10 @@ package IlertTest;
 #                                   to a terminal: "nginx: [emerg] .. in F:N".
 #                                   $t->test_conf($conf, %opt): the same in the
 #                                   object's directory and with its ports
+#     $t->conf_lines($conf, %opt)   the same, but lines have their level and
+#                                   not what nginx says of itself, the object's
+#                                   directory is cut off, the file reads F, and
+#                                   the first line of $conf is its line 1
 #     done                          stops everything, adds four tests: no
 #                                   [alert] or [emerg] in a log, no sanitizer's
 #                                   report, no process died or was left over,
@@ -1015,6 +1019,24 @@ sub test_conf {
     $self->_fault(process => "nginx -t ended on signal: $text") if $code > 255;
     $self->_fault(sanitizer => "nginx -t: $text") if $text =~ $SANITIZER_FAULT;
     $self->_fault(leak => "nginx -t: $text") if $self->_leaks($text);
+
+    return ($code, $text);
+}
+
+
+sub conf_lines {
+    my ($self, $conf, %opt) = @_;
+
+    my ($code, $text) = $self->test_conf("# begin\n$conf", %opt);
+    my ($before) = $self->read_file('test.conf') =~ /\A(.*?)^# begin$/ms;
+    my $first = 1 + ($before =~ tr/\n//);
+    my $dir = $self->dir;
+
+    $text =~ s/^nginx: (?:the )?configuration file .*\n//mg;
+    $text =~ s/^nginx: //mg;
+    $text =~ s{\Q$dir\E/test\.conf:(\d+)}{'F:' . ($1 - $first)}ge;
+    $text =~ s{\Q$dir\E/}{}g;
+    chomp $text;
 
     return ($code, $text);
 }
