@@ -37,10 +37,14 @@
 #define NGX_HTTP_ILERT_COURIER_TICK      500
 #define NGX_HTTP_ILERT_COURIER_BEGINNING 1000
 
-/* events of a source that are taken ahead, and when it is time for more */
+/*
+ * Events of a source that are taken ahead at most, when it is time for more,
+ * and in how many ms they have to be delivered for twice as many to be taken
+ */
 
 #define NGX_HTTP_ILERT_COURIER_READY     100
 #define NGX_HTTP_ILERT_COURIER_LOW       50
+#define NGX_HTTP_ILERT_COURIER_SOON      20
 
 /* bytes of bodies in hand after which no more are taken */
 
@@ -71,12 +75,14 @@
 #define NGX_HTTP_ILERT_COURIER_SEVERAL   4
 #define NGX_HTTP_ILERT_COURIER_PROBE_MAX 10000
 
-/* pauses of a source in ms: too many requests; what does not mend itself */
+/* pauses of a key in ms: what does not mend itself */
 
-#define NGX_HTTP_ILERT_COURIER_LIMIT     10000
-#define NGX_HTTP_ILERT_COURIER_LIMIT_MAX 30000
 #define NGX_HTTP_ILERT_COURIER_PARK      30000
 #define NGX_HTTP_ILERT_COURIER_PARK_MAX  300000
+
+/* alerts that one job may resolve by "resolve_after" */
+
+#define NGX_HTTP_ILERT_COURIER_RESOLVES  16
 
 
 /* a request under way; stays until its verdict is on disk */
@@ -96,6 +102,9 @@ typedef struct {
     ngx_http_ilert_main_conf_t      *imcf;
     ngx_http_ilert_store_take_t     *takes;     /* one for each source */
     ngx_str_t                       *release;
+    ngx_http_ilert_store_budget_t   *budgets;   /* of keys, of endpoints */
+    ngx_uint_t                       nbudgets;
+    uint64_t                         ids[NGX_HTTP_ILERT_COURIER_RESOLVES];
 
     ngx_fd_t                         lock;
     ngx_fd_t                         fifo;      /* to write to */
@@ -112,6 +121,7 @@ typedef struct {
     ngx_msec_t                       started;
     ngx_uint_t                       inflight;
     size_t                           size;      /* of bodies in hand */
+    int64_t                          now;       /* at the last job */
     int64_t                          longest;   /* of all pauses, ms */
 
     unsigned                         active:1;  /* we are the courier */
@@ -122,6 +132,11 @@ typedef struct {
 } ngx_http_ilert_courier_t;
 
 
+static ngx_int_t ngx_http_ilert_courier_init_budgets(
+    ngx_http_ilert_courier_t *co, ngx_pool_t *pool);
+static ngx_http_ilert_store_budget_t *ngx_http_ilert_courier_budget(
+    ngx_http_ilert_courier_t *co, ngx_str_t *name,
+    ngx_http_ilert_rate_t *rate);
 static u_char *ngx_http_ilert_courier_name(ngx_pool_t *pool, ngx_str_t *path,
     const char *name);
 static void ngx_http_ilert_courier_tick_handler(ngx_event_t *ev);
@@ -133,10 +148,27 @@ static ngx_int_t ngx_http_ilert_courier_listen(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_fifo_handler(ngx_event_t *rev);
 static void ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_endpoint_t *endpoint);
-static void ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co,
+    ngx_uint_t fresh);
+static void ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_source_t *source);
+static ngx_uint_t ngx_http_ilert_courier_may_take(
+    ngx_http_ilert_source_t *source);
+static ngx_uint_t ngx_http_ilert_courier_is_spent(
+    ngx_http_ilert_source_t *source);
+static ngx_msec_int_t ngx_http_ilert_courier_budget_pause(
+    ngx_http_ilert_source_t *source);
+static void ngx_http_ilert_courier_taken(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co);
 static ngx_msec_int_t ngx_http_ilert_courier_pause(
-    ngx_http_ilert_source_t *source, ngx_uint_t fresh);
+    ngx_http_ilert_source_t *source);
+static ngx_uint_t ngx_http_ilert_courier_is_probed(
+    ngx_http_ilert_source_t *source);
+static ngx_uint_t ngx_http_ilert_courier_is_tight(
+    ngx_http_ilert_key_t *key);
+static ngx_uint_t ngx_http_ilert_courier_pauses(
+    ngx_http_ilert_source_t *source);
 static void ngx_http_ilert_courier_set_wait(ngx_http_ilert_courier_t *co,
     ngx_msec_int_t timer);
 static void ngx_http_ilert_courier_deliver(ngx_http_ilert_courier_t *co,
@@ -152,11 +184,16 @@ static void ngx_http_ilert_courier_delivered(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source);
 static void ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
     ngx_http_ilert_store_event_t *se);
-static void ngx_http_ilert_courier_refused(ngx_http_ilert_request_t *ir);
+static ngx_msec_t ngx_http_ilert_courier_pause_endpoint(
+    ngx_http_ilert_source_t *source);
+static ngx_msec_t ngx_http_ilert_courier_refused(
+    ngx_http_ilert_request_t *ir);
 static ngx_uint_t ngx_http_ilert_courier_is_down(
     ngx_http_ilert_courier_endpoint_t *ce);
-static void ngx_http_ilert_courier_pause_source(
-    ngx_http_ilert_source_t *source, ngx_msec_t first, ngx_msec_t longest);
+static ngx_msec_t ngx_http_ilert_courier_pause_key(
+    ngx_http_ilert_courier_key_t *ck, ngx_msec_t pause);
+static void ngx_http_ilert_courier_return(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_key_t *key, ngx_http_ilert_endpoint_t *endpoint);
 static ngx_msec_t ngx_http_ilert_courier_back_off(ngx_msec_t first,
     ngx_msec_t longest, ngx_uint_t n);
 static void ngx_http_ilert_courier_flush(ngx_http_ilert_courier_t *co);
@@ -205,7 +242,8 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
                                                 NGX_HTTP_ILERT_COURIER_FIFO);
 
     if (co->takes == NULL || co->release == NULL || co->lock_name == NULL
-        || co->fifo_name == NULL)
+        || co->fifo_name == NULL
+        || ngx_http_ilert_courier_init_budgets(co, cycle->pool) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -219,6 +257,13 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
 
         co->longest = ngx_max(co->longest,
                               (int64_t) sources[i]->retry_longest);
+        co->longest = ngx_max(co->longest, (int64_t) sources[i]->repeat);
+        co->longest = ngx_max(co->longest,
+                              (int64_t) sources[i]->resolve_after);
+    }
+
+    for (i = 0; i < NGX_HTTP_ILERT_COURIER_RESOLVES; i++) {
+        co->ids[i] = ngx_http_ilert_queue_number();
     }
 
     ngx_http_ilert_queue_init_event(&co->tick,
@@ -235,6 +280,60 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
     ngx_add_timer(&co->tick, 1);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_courier_init_budgets(ngx_http_ilert_courier_t *co,
+    ngx_pool_t *pool)
+{
+    ngx_uint_t                   i, n;
+    ngx_http_ilert_key_t       **keys;
+    ngx_http_ilert_endpoint_t  **endpoints;
+
+    n = co->imcf->keys.nelts + co->imcf->endpoints.nelts;
+
+    co->budgets = ngx_pcalloc(pool,
+                              n * sizeof(ngx_http_ilert_store_budget_t));
+    if (co->budgets == NULL) {
+        return NGX_ERROR;
+    }
+
+    keys = co->imcf->keys.elts;
+
+    for (i = 0; i < co->imcf->keys.nelts; i++) {
+        keys[i]->courier.budget = ngx_http_ilert_courier_budget(co,
+                                                            &keys[i]->name,
+                                                            &keys[i]->rate);
+    }
+
+    endpoints = co->imcf->endpoints.elts;
+
+    for (i = 0; i < co->imcf->endpoints.nelts; i++) {
+        if (endpoints[i]->rate.n) {
+            endpoints[i]->courier.budget =
+                ngx_http_ilert_courier_budget(co, &endpoints[i]->name,
+                                              &endpoints[i]->rate);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_http_ilert_store_budget_t *
+ngx_http_ilert_courier_budget(ngx_http_ilert_courier_t *co, ngx_str_t *name,
+    ngx_http_ilert_rate_t *rate)
+{
+    ngx_http_ilert_store_budget_t  *budget;
+
+    budget = &co->budgets[co->nbudgets++];
+
+    budget->name = *name;
+    budget->rate = rate->n;
+    budget->window = rate->window;
+
+    return budget;
 }
 
 
@@ -457,7 +556,7 @@ ngx_http_ilert_courier_fifo_handler(ngx_event_t *rev)
         n = read(c->fd, buf, sizeof(buf));
     } while (n == sizeof(buf));
 
-    ngx_http_ilert_courier_more(co);
+    ngx_http_ilert_courier_more(co, 1);
 }
 
 
@@ -505,7 +604,7 @@ ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co,
 /* there may be events of any source */
 
 static void
-ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co)
+ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co, ngx_uint_t fresh)
 {
     ngx_uint_t                 i;
     ngx_http_ilert_source_t  **sources;
@@ -514,26 +613,19 @@ ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co)
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
         sources[i]->courier.more = 1;
+        sources[i]->courier.fresh |= fresh;
     }
 
     ngx_http_ilert_queue_run();
 }
 
 
-/*
- * "more" is cleared here and not when the job is done: what is committed
- * meanwhile sets it again.
- */
-
 void
 ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
 {
-    ngx_uint_t                        i, n;
-    ngx_msec_int_t                    pause;
-    ngx_http_ilert_source_t          *source, **sources;
-    ngx_http_ilert_courier_t         *co;
-    ngx_http_ilert_store_take_t      *take;
-    ngx_http_ilert_courier_source_t  *cs;
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+    ngx_http_ilert_courier_t  *co;
 
     co = &ngx_http_ilert_courier;
 
@@ -543,6 +635,10 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
 
     job->takes = co->takes;
     job->release = co->release;
+    job->budgets = co->budgets;
+    job->nbudgets = co->nbudgets;
+    job->ids = co->ids;
+    job->nids = NGX_HTTP_ILERT_COURIER_RESOLVES;
 
     if (co->leaving) {
         return;
@@ -551,72 +647,186 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
     job->begin = co->begin;
     job->clean = co->cleaning;
 
+    if (job->now < co->now) {
+
+        /* the clock was set back: what is on disk is put right */
+
+        for (i = 0; i < co->nbudgets; i++) {
+            co->budgets[i].next = 0;
+        }
+    }
+
+    co->now = job->now;
+
     sources = co->imcf->sources.elts;
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
-        source = sources[i];
-        cs = &source->courier;
 
-        if (cs->release) {
-            co->release[job->nrelease++] = source->name;
+        if (sources[i]->courier.release) {
+            co->release[job->nrelease++] = sources[i]->name;
         }
 
-        if (!cs->more || cs->nready >= NGX_HTTP_ILERT_COURIER_LOW
-            || co->size >= NGX_HTTP_ILERT_COURIER_SIZE)
-        {
-            continue;
-        }
-
-        pause = ngx_http_ilert_courier_pause(source, 1);
-
-        if (pause) {
-            ngx_http_ilert_courier_set_wait(co, pause);
-            continue;
-        }
-
-        n = NGX_HTTP_ILERT_COURIER_READY;
-
-        /* those that wait for a probe's outcome wait on disk */
-
-        if (cs->faults
-            || ngx_http_ilert_courier_is_down(&source->endpoint->courier))
-        {
-            n = 1;
-        }
-
-        if (cs->nready >= n) {
-            continue;
-        }
-
-        take = &co->takes[job->ntakes++];
-
-        take->source = source->name;
-        take->n = n - cs->nready;
-        take->max_age = source->max_age;
-        take->taken = 0;
-
-        cs->more = 0;
+        ngx_http_ilert_courier_prepare_take(co, job, sources[i]);
     }
+}
+
+
+/*
+ * "more" is cleared here and not when the job is done: what is committed
+ * meanwhile sets it again.
+ */
+
+static void
+ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_source_t *source)
+{
+    ngx_uint_t                        n;
+    ngx_msec_int_t                    pause;
+    ngx_http_ilert_store_take_t      *take;
+    ngx_http_ilert_courier_source_t  *cs;
+
+    cs = &source->courier;
+
+    if (!cs->more || cs->nready >= NGX_HTTP_ILERT_COURIER_LOW
+        || co->size >= NGX_HTTP_ILERT_COURIER_SIZE)
+    {
+        return;
+    }
+
+    pause = ngx_http_ilert_courier_pause(source);
+
+    if (pause == 0) {
+        pause = ngx_http_ilert_courier_budget_pause(source);
+    }
+
+    if (pause) {
+        ngx_http_ilert_courier_set_wait(co, pause);
+        return;
+    }
+
+    n = ngx_http_ilert_courier_may_take(source);
+
+    if (n == 0) {
+        return;
+    }
+
+    take = &co->takes[job->ntakes++];
+
+    take->source = source->name;
+    take->native = source->native;
+    take->n = n;
+    take->max_age = source->max_age;
+    take->policy.coalesce = source->coalesce;
+    take->policy.repeat = source->repeat;
+    take->policy.resolve_after = source->resolve_after;
+    take->budgets[0] = source->shared->courier.budget;
+    take->budgets[1] = source->endpoint->courier.budget;
+
+    cs->more = 0;
+    cs->fresh = 0;
+    cs->pauses = ngx_http_ilert_courier_pauses(source);
+}
+
+
+/*
+ * How many events of the source may be taken.  No more than can be sent at
+ * once: the next most urgent one may be yet to come, and what waits on disk
+ * can still become obsolete.  But where they are gone in no time the disk must
+ * not be what they wait for.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_courier_may_take(ngx_http_ilert_source_t *source)
+{
+    ngx_uint_t                        n, has;
+    ngx_http_ilert_courier_source_t  *cs;
+
+    cs = &source->courier;
+
+    has = cs->nready + cs->inflight;
+
+    if (cs->most == 0
+        || ngx_current_msec - cs->taken > NGX_HTTP_ILERT_COURIER_SOON)
+    {
+        cs->most = source->concurrency;
+    }
+
+    n = cs->most;
+
+    /* those that wait for a probe's outcome wait on disk */
+
+    if (ngx_http_ilert_courier_is_tight(source->shared)
+        || ngx_http_ilert_courier_is_down(&source->endpoint->courier))
+    {
+        n = 1;
+    }
+
+    return (has < n) ? n - has : 0;
+}
+
+
+/* there may be events that could not be taken for want of a budget */
+
+static ngx_uint_t
+ngx_http_ilert_courier_is_spent(ngx_http_ilert_source_t *source)
+{
+    ngx_http_ilert_store_budget_t  *budget;
+
+    budget = source->endpoint->courier.budget;
+
+    return source->shared->courier.budget->next || (budget && budget->next);
+}
+
+
+/* how many ms it takes until there is a budget for the next request */
+
+static ngx_msec_int_t
+ngx_http_ilert_courier_budget_pause(ngx_http_ilert_source_t *source)
+{
+    int64_t                         pause, now;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    now = ngx_http_ilert_queue_now();
+
+    pause = source->shared->courier.budget->next - now;
+    budget = source->endpoint->courier.budget;
+
+    if (budget) {
+        pause = ngx_max(pause, budget->next - now);
+    }
+
+    return (ngx_msec_int_t) ngx_max(ngx_min(pause,
+                                            NGX_HTTP_ILERT_COURIER_CLEAN), 0);
 }
 
 
 void
 ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 {
-    int64_t                        timer;
-    ngx_uint_t                     i;
-    ngx_queue_t                   *link;
-    ngx_http_ilert_source_t       *source;
-    ngx_http_ilert_courier_t      *co;
-    ngx_http_ilert_store_event_t  *se;
+    int64_t                           timer;
+    ngx_uint_t                        i;
+    ngx_http_ilert_source_t          *source;
+    ngx_http_ilert_courier_t         *co;
+    ngx_http_ilert_courier_source_t  *cs;
 
     co = &ngx_http_ilert_courier;
 
     for (i = 0; i < job->ntakes; i++) {
         source = ngx_http_ilert_find_source(co->imcf, &job->takes[i].source);
+        cs = &source->courier;
 
-        if (!job->decided || job->takes[i].taken == job->takes[i].n) {
-            source->courier.more = 1;
+        if (!job->decided || ngx_http_ilert_courier_is_spent(source)) {
+            cs->more = 1;
+        }
+
+        if (job->takes[i].more) {
+            cs->more = 1;
+
+            if (cs->nready == 0 && cs->inflight == 0
+                && ngx_current_msec - cs->taken <= NGX_HTTP_ILERT_COURIER_SOON)
+            {
+                cs->most = ngx_min(2 * cs->most, NGX_HTTP_ILERT_COURIER_READY);
+            }
         }
     }
 
@@ -635,29 +845,13 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
             source->courier.release = job->held;
             source->courier.more = 1;
         }
-    }
 
-    while (!ngx_queue_empty(&job->taken)) {
-
-        link = ngx_queue_head(&job->taken);
-        ngx_queue_remove(link);
-
-        se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
-
-        co->size += se->body.len;
-
-        if (co->leaving) {
-            ngx_http_ilert_courier_give_back(se);
-            continue;
+        for (i = 0; i < job->resolved; i++) {
+            co->ids[i] = ngx_http_ilert_queue_number();
         }
-
-        se->next = job->now;
-
-        source = ngx_http_ilert_find_source(co->imcf, &se->source);
-
-        ngx_queue_insert_tail(&source->courier.ready, link);
-        source->courier.nready++;
     }
+
+    ngx_http_ilert_courier_taken(co, job);
 
     if (!co->active) {
         return;
@@ -686,16 +880,49 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 }
 
 
+static void
+ngx_http_ilert_courier_taken(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_queue_t                   *link;
+    ngx_http_ilert_source_t       *source;
+    ngx_http_ilert_store_event_t  *se;
+
+    while (!ngx_queue_empty(&job->taken)) {
+
+        link = ngx_queue_head(&job->taken);
+        ngx_queue_remove(link);
+
+        se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+
+        co->size += se->body.len;
+
+        source = ngx_http_ilert_find_source(co->imcf, &se->source);
+
+        if (co->leaving
+            || source->courier.pauses != ngx_http_ilert_courier_pauses(source))
+        {
+            source->courier.more = 1;
+            ngx_http_ilert_courier_give_back(se);
+            continue;
+        }
+
+        se->next = job->now;
+
+        ngx_queue_insert_tail(&source->courier.ready, link);
+        source->courier.nready++;
+        source->courier.taken = ngx_current_msec;
+    }
+}
+
+
 /* sends what may be sent now */
 
 static void
 ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co)
 {
     ngx_uint_t                        i;
-    ngx_queue_t                      *link;
-    ngx_msec_int_t                    pause;
     ngx_http_ilert_source_t          *source, **sources;
-    ngx_http_ilert_store_event_t     *se;
     ngx_http_ilert_courier_source_t  *cs;
 
     sources = co->imcf->sources.elts;
@@ -704,18 +931,9 @@ ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co)
         source = sources[i];
         cs = &source->courier;
 
-        while (cs->nready && cs->inflight < source->concurrency) {
-
-            link = ngx_queue_head(&cs->ready);
-            se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
-
-            pause = ngx_http_ilert_courier_pause(source, se->attempts == 0);
-
-            if (pause) {
-                ngx_http_ilert_courier_set_wait(co, pause);
-                break;
-            }
-
+        while (cs->nready && cs->inflight < source->concurrency
+               && !ngx_http_ilert_courier_is_probed(source))
+        {
             ngx_http_ilert_courier_deliver(co, source);
         }
 
@@ -732,35 +950,30 @@ ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co)
  */
 
 static ngx_msec_int_t
-ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source, ngx_uint_t fresh)
+ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source)
 {
     ngx_msec_int_t                      pause, probe;
-    ngx_http_ilert_courier_source_t    *cs;
+    ngx_http_ilert_courier_key_t       *ck;
     ngx_http_ilert_courier_endpoint_t  *ce;
 
-    cs = &source->courier;
+    ck = &source->shared->courier;
     ce = &source->endpoint->courier;
+
+    if (ngx_http_ilert_courier_is_probed(source)) {
+        return -1;
+    }
 
     pause = 0;
 
-    if (cs->faults) {
-
-        if (cs->inflight) {
-            return -1;
-        }
-
-        pause = ngx_max((ngx_msec_int_t) (cs->until - ngx_current_msec), 0);
+    if (ck->faults) {
+        pause = ngx_max((ngx_msec_int_t) (ck->until - ngx_current_msec), 0);
     }
 
     if (ngx_http_ilert_courier_is_down(ce)) {
 
-        if (ce->inflight) {
-            return -1;
-        }
-
         probe = ce->until - ngx_current_msec;
 
-        if (fresh) {
+        if (source->courier.fresh) {
             probe = ngx_min(probe, (ngx_msec_int_t)
                                    (ce->probed + 2 * source->retry_first
                                     - ngx_current_msec));
@@ -770,6 +983,52 @@ ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source, ngx_uint_t fresh)
     }
 
     return pause;
+}
+
+
+/* there is one request for all, whose outcome they wait for */
+
+static ngx_uint_t
+ngx_http_ilert_courier_is_probed(ngx_http_ilert_source_t *source)
+{
+    ngx_http_ilert_courier_key_t       *ck;
+    ngx_http_ilert_courier_endpoint_t  *ce;
+
+    ck = &source->shared->courier;
+    ce = &source->endpoint->courier;
+
+    return (ngx_http_ilert_courier_is_tight(source->shared) && ck->inflight)
+           || (ngx_http_ilert_courier_is_down(ce) && ce->inflight);
+}
+
+
+/*
+ * Others use the key, too, if there was an answer of 429: until there has
+ * been none for as long as a window takes, one request at a time finds out
+ * what is left to us.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_courier_is_tight(ngx_http_ilert_key_t *key)
+{
+    ngx_http_ilert_courier_key_t  *ck;
+
+    ck = &key->courier;
+
+    if (ck->tight && ngx_current_msec - ck->limited > key->rate.window) {
+        ck->tight = 0;
+    }
+
+    return ck->faults || ck->tight;
+}
+
+
+/* what is taken when a pause begins is not sent after its end, or with it */
+
+static ngx_uint_t
+ngx_http_ilert_courier_pauses(ngx_http_ilert_source_t *source)
+{
+    return source->shared->courier.pauses + source->endpoint->courier.pauses;
 }
 
 
@@ -840,8 +1099,8 @@ ngx_http_ilert_courier_deliver(ngx_http_ilert_courier_t *co,
         /* no memory: a moment later there may be some */
 
         ngx_http_ilert_courier_give_back(se);
-        ngx_http_ilert_courier_pause_source(source, source->retry_first,
-                                            source->retry_longest);
+        (void) ngx_http_ilert_courier_pause_key(&source->shared->courier,
+                                                source->retry_first);
         cs->more = 1;
         ngx_http_ilert_courier_flush(co);
     }
@@ -860,7 +1119,7 @@ ngx_http_ilert_courier_has_aged(ngx_http_ilert_source_t *source,
         return 0;
     }
 
-    end = se->received + (int64_t) source->max_age;
+    end = se->said.received + (int64_t) source->max_age;
 
     return end > se->next && end <= ngx_http_ilert_queue_now();
 }
@@ -870,10 +1129,17 @@ static ngx_int_t
 ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source, ngx_http_ilert_store_event_t *se)
 {
+    size_t                              size;
     ngx_http_ilert_event_t             *ev;
     ngx_http_ilert_courier_delivery_t  *cd;
 
-    cd = ngx_calloc(sizeof(ngx_http_ilert_courier_delivery_t), ngx_cycle->log);
+    size = sizeof(ngx_http_ilert_courier_delivery_t);
+
+    if (se->body.len == 0) {
+        size += ngx_http_ilert_event_silent_size(&se->key);
+    }
+
+    cd = ngx_calloc(size, ngx_cycle->log);
     if (cd == NULL) {
         return NGX_ERROR;
     }
@@ -884,10 +1150,18 @@ ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
     ev = &cd->event;
 
     ev->source = source;
-    ev->type = se->type;
-    ev->level = se->level;
+    ev->type = se->said.type;
+    ev->level = se->said.level;
     ev->alert_key = se->key;
     ev->body = se->body;
+
+    if (ev->body.len == 0) {
+        ev->body.data = (u_char *) cd
+                        + sizeof(ngx_http_ilert_courier_delivery_t);
+        ngx_http_ilert_event_silent(ev, source->native, source->resolve_after,
+                                    ngx_time(), (u_char *) cd + size);
+    }
+
     ev->number = se->id;
     ev->id.data = cd->id;
     ev->id.len = ngx_sprintf(cd->id, "%uL", se->id) - cd->id;
@@ -901,6 +1175,7 @@ ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
 
     co->inflight++;
     source->courier.inflight++;
+    source->shared->courier.inflight++;
     source->endpoint->courier.inflight++;
     source->endpoint->courier.probed = ngx_current_msec;
 
@@ -921,6 +1196,7 @@ ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir)
 
     co->inflight--;
     source->courier.inflight--;
+    source->shared->courier.inflight--;
     source->endpoint->courier.inflight--;
 
     ngx_http_ilert_courier_verdict(ir, cd);
@@ -1004,15 +1280,13 @@ ngx_http_ilert_courier_delivered(ngx_http_ilert_courier_t *co,
 
     endpoint = source->endpoint;
 
-    if (source->courier.faults) {
-        source->courier.faults = 0;
-        source->courier.release = 1;
-    }
+    source->shared->courier.faults = 0;
 
     down = ngx_http_ilert_courier_is_down(&endpoint->courier);
 
     endpoint->courier.faults = 0;
     endpoint->courier.several = 0;
+    endpoint->courier.probes = 0;
 
     if (down) {
 
@@ -1041,8 +1315,13 @@ ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
     {
         /* it is not the event's fault: the source waits, and the event not */
 
-        ngx_http_ilert_courier_refused(ir);
+        pause = ngx_http_ilert_courier_refused(ir);
 
+        if (ir->verdict != NGX_HTTP_ILERT_PARK) {
+            se->pause = pause;
+        }
+
+        se->refused = 1;
         se->next = ngx_http_ilert_queue_now();
         return;
     }
@@ -1057,12 +1336,7 @@ ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
     }
 
     if (ngx_http_ilert_courier_is_down(ce)) {
-        pause = ngx_http_ilert_courier_back_off(source->retry_first,
-                                    ngx_min(source->retry_longest,
-                                            NGX_HTTP_ILERT_COURIER_PROBE_MAX),
-                                    ce->faults
-                                    - NGX_HTTP_ILERT_COURIER_SEVERAL);
-        ce->until = ngx_current_msec + pause;
+        pause = ngx_http_ilert_courier_pause_endpoint(source);
 
     } else {
         pause = ngx_http_ilert_courier_back_off(source->retry_first,
@@ -1075,27 +1349,64 @@ ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
 }
 
 
-static void
+/* what was under way when it went down does not make the pause longer */
+
+static ngx_msec_t
+ngx_http_ilert_courier_pause_endpoint(ngx_http_ilert_source_t *source)
+{
+    ngx_msec_int_t                      left;
+    ngx_http_ilert_courier_endpoint_t  *ce;
+
+    ce = &source->endpoint->courier;
+
+    left = ce->until - ngx_current_msec;
+
+    if (ce->probes == 0 || left <= 0) {
+        left = ngx_http_ilert_courier_back_off(source->retry_first,
+                                    ngx_min(source->retry_longest,
+                                            NGX_HTTP_ILERT_COURIER_PROBE_MAX),
+                                    ce->probes++);
+        ce->until = ngx_current_msec + left;
+    }
+
+    ce->pauses++;
+
+    ngx_http_ilert_courier_return(&ngx_http_ilert_courier, NULL,
+                                  source->endpoint);
+
+    return left;
+}
+
+
+/* the key's fault, or it is used up: returns the pause, 0 if there is one */
+
+static ngx_msec_t
 ngx_http_ilert_courier_refused(ngx_http_ilert_request_t *ir)
 {
-    ngx_http_ilert_source_t  *source;
+    ngx_msec_t                     pause;
+    ngx_http_ilert_key_t          *key;
+    ngx_http_ilert_courier_key_t  *ck;
 
-    source = ir->event->source;
+    key = ir->event->source->shared;
+    ck = &key->courier;
 
     if (ir->verdict == NGX_HTTP_ILERT_PARK) {
-        ngx_http_ilert_courier_pause_source(source,
-                                            NGX_HTTP_ILERT_COURIER_PARK,
-                                            NGX_HTTP_ILERT_COURIER_PARK_MAX);
-
-    } else if (ir->retry_after) {
-        ngx_http_ilert_courier_pause_source(source, ir->retry_after * 1000,
-                                            ir->retry_after * 1000);
+        pause = ngx_http_ilert_courier_back_off(NGX_HTTP_ILERT_COURIER_PARK,
+                                            NGX_HTTP_ILERT_COURIER_PARK_MAX,
+                                            ck->faults);
 
     } else {
-        ngx_http_ilert_courier_pause_source(source,
-                                            NGX_HTTP_ILERT_COURIER_LIMIT,
-                                            NGX_HTTP_ILERT_COURIER_LIMIT_MAX);
+        pause = ir->retry_after
+                ? (ngx_msec_t) ir->retry_after * 1000
+                : (ngx_msec_t) ngx_http_ilert_rules_limited(ck->faults,
+                                                            key->rate.window);
+        ck->limited = ngx_current_msec;
+        ck->tight = 1;
     }
+
+    ngx_http_ilert_courier_return(&ngx_http_ilert_courier, key, NULL);
+
+    return ngx_http_ilert_courier_pause_key(ck, pause);
 }
 
 
@@ -1109,21 +1420,56 @@ ngx_http_ilert_courier_is_down(ngx_http_ilert_courier_endpoint_t *ce)
 
 /* requests that were under way when the pause began do not make it longer */
 
-static void
-ngx_http_ilert_courier_pause_source(ngx_http_ilert_source_t *source,
-    ngx_msec_t first, ngx_msec_t longest)
+static ngx_msec_t
+ngx_http_ilert_courier_pause_key(ngx_http_ilert_courier_key_t *ck,
+    ngx_msec_t pause)
 {
-    ngx_http_ilert_courier_source_t  *cs;
-
-    cs = &source->courier;
-
-    if (cs->faults && (ngx_msec_int_t) (cs->until - ngx_current_msec) > 0) {
-        return;
+    if (ck->faults && (ngx_msec_int_t) (ck->until - ngx_current_msec) > 0) {
+        return 0;
     }
 
-    cs->until = ngx_current_msec
-                + ngx_http_ilert_courier_back_off(first, longest, cs->faults);
-    cs->faults++;
+    ck->until = ngx_current_msec + pause;
+    ck->faults++;
+    ck->pauses++;
+
+    return pause;
+}
+
+
+/* what is taken and not sent, of the key or of the endpoint, waits on disk */
+
+static void
+ngx_http_ilert_courier_return(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_key_t *key, ngx_http_ilert_endpoint_t *endpoint)
+{
+    ngx_uint_t                        i;
+    ngx_queue_t                      *link;
+    ngx_http_ilert_source_t         **sources;
+    ngx_http_ilert_courier_source_t  *cs;
+
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+
+        if ((key && sources[i]->shared != key)
+            || (endpoint && sources[i]->endpoint != endpoint))
+        {
+            continue;
+        }
+
+        cs = &sources[i]->courier;
+
+        while (!ngx_queue_empty(&cs->ready)) {
+            link = ngx_queue_head(&cs->ready);
+            ngx_queue_remove(link);
+
+            cs->nready--;
+            cs->more = 1;
+
+            ngx_http_ilert_courier_give_back(
+                ngx_queue_data(link, ngx_http_ilert_store_event_t, queue));
+        }
+    }
 }
 
 
@@ -1182,7 +1528,7 @@ ngx_http_ilert_courier_wait_handler(ngx_event_t *ev)
 
     if (co->active && !co->leaving) {
         ngx_http_ilert_courier_go(co);
-        ngx_http_ilert_courier_more(co);
+        ngx_http_ilert_courier_more(co, 0);
     }
 }
 
@@ -1207,11 +1553,6 @@ ngx_http_ilert_courier_clean_handler(ngx_event_t *ev)
 static void
 ngx_http_ilert_courier_leave(ngx_http_ilert_courier_t *co)
 {
-    ngx_uint_t                        i;
-    ngx_queue_t                      *link;
-    ngx_http_ilert_source_t         **sources;
-    ngx_http_ilert_courier_source_t  *cs;
-
     if (co->leaving) {
         return;
     }
@@ -1219,20 +1560,7 @@ ngx_http_ilert_courier_leave(ngx_http_ilert_courier_t *co)
     co->leaving = 1;
     co->connection->idle = 0;
 
-    sources = co->imcf->sources.elts;
-
-    for (i = 0; i < co->imcf->sources.nelts; i++) {
-        cs = &sources[i]->courier;
-
-        while (!ngx_queue_empty(&cs->ready)) {
-            link = ngx_queue_head(&cs->ready);
-            ngx_queue_remove(link);
-            cs->nready--;
-
-            ngx_http_ilert_courier_give_back(
-                ngx_queue_data(link, ngx_http_ilert_store_event_t, queue));
-        }
-    }
+    ngx_http_ilert_courier_return(co, NULL, NULL);
 
     ngx_add_timer(&co->grace, NGX_HTTP_ILERT_COURIER_GRACE);
 

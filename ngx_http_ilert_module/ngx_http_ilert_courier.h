@@ -19,8 +19,23 @@
  * Delivers what waits in the queue.  There is one courier at a time, in
  * whichever worker holds the lock on the queue's folder; when that worker
  * exits or dies another one takes over.  What may go now is the store's to
- * say; the courier has a hundred events of a source at most in its hands.
+ * say; the courier has no more events in its hands than it can send at once,
+ * unless they go so fast that it would have to wait for the disk.
  */
+
+
+/* of an integration key */
+
+typedef struct {
+    ngx_uint_t                   inflight;
+    ngx_uint_t                   faults;    /* in a row: 429, or it is */
+                                            /* refused */
+    ngx_msec_t                   until;     /* the pause's end, then */
+    ngx_msec_t                   limited;   /* time of the last 429 */
+    ngx_uint_t                   pauses;    /* so far */
+    ngx_http_ilert_store_budget_t  *budget;
+    unsigned                     tight:1;   /* there was a 429 lately */
+} ngx_http_ilert_courier_key_t;
 
 
 /* of a source */
@@ -29,11 +44,13 @@ typedef struct {
     ngx_queue_t                  ready;     /* taken, not sent yet */
     ngx_uint_t                   nready;
     ngx_uint_t                   inflight;
-
-    ngx_uint_t                   faults;    /* 429, or it is refused */
-    ngx_msec_t                   until;     /* the pause's end, then */
+    ngx_uint_t                   most;      /* of both */
+    ngx_msec_t                   taken;     /* when some were taken last */
+    ngx_uint_t                   pauses;    /* of its key and its endpoint */
+                                            /* when a job was begun */
 
     unsigned                     more:1;    /* there may be events to take */
+    unsigned                     fresh:1;   /* one has just come in */
     unsigned                     release:1; /* none need wait any longer */
     unsigned                     changed:1; /* its kind has, which is said */
 } ngx_http_ilert_courier_source_t;
@@ -48,6 +65,9 @@ typedef struct {
     unsigned                     several:1; /* others' were too */
     ngx_msec_t                   probed;    /* the last one's start */
     ngx_msec_t                   until;     /* the next one, if it is down */
+    ngx_uint_t                   pauses;    /* so far */
+    ngx_uint_t                   probes;    /* of those, since it is down */
+    ngx_http_ilert_store_budget_t  *budget; /* NULL: "rate=off" */
 } ngx_http_ilert_courier_endpoint_t;
 
 

@@ -108,6 +108,11 @@ struct ngx_http_ilert_event_s {
     ngx_str_t                   id;         /* the same, decimal */
     unsigned                    key_cut:1;  /* it was longer */
 
+    /* as ilert finds them in the body, which for a native source is its own */
+    /* affair: what the queue goes by; set by handler.c */
+    ngx_http_ilert_type_e       ilert_type;
+    ngx_str_t                   ilert_key;
+
     /*
      * a JSON object without the integration key, which is added when the
      * event leaves; or, for a native source, Kapacitor's body as it came
@@ -142,6 +147,17 @@ ngx_int_t ngx_http_ilert_event_key(ngx_http_ilert_event_t *ev,
 ngx_int_t ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_webhook_t *wh, ngx_http_ilert_mapping_t *mapping,
     size_t max_size, ngx_pool_t *pool);
+
+
+/*
+ * Writes the body of a RESOLVE of which there is no webhook, for nothing was
+ * heard of the alert for "silence" ms: an event, or, for a native source, what
+ * Kapacitor would send.  It is written from body.data on, to "last" at most,
+ * for which the size is enough.
+ */
+size_t ngx_http_ilert_event_silent_size(ngx_str_t *key);
+void ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev,
+    ngx_uint_t native, ngx_msec_t silence, time_t now, u_char *last);
 
 
 #endif /* _NGX_HTTP_ILERT_EVENT_H_INCLUDED_ */

@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_ilert_process(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_submit(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_str_t *body);
+static ngx_int_t ngx_http_ilert_native(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_read_body(ngx_http_request_t *r,
     ngx_str_t *body);
 static ngx_int_t ngx_http_ilert_read_buf(ngx_buf_t *b, u_char *p,
@@ -194,8 +196,15 @@ ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     ev = ctx->event;
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
 
+    ev->ilert_type = ev->type;
+    ev->ilert_key = ev->alert_key;
+
     if (ev->source->native) {
         ev->body = *body;
+
+        if (ngx_http_ilert_native(r, ctx) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
 
     } else if (ngx_http_ilert_mapping_eval(r, &ilcf->mapping, &mapping)
                != NGX_OK
@@ -215,6 +224,39 @@ ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     }
 
     return NGX_AGAIN;
+}
+
+
+/* what ilert will make of a webhook of Kapacitor's, whatever is mapped here */
+
+static ngx_int_t
+ngx_http_ilert_native(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
+{
+    ngx_str_t                   none, error;
+    ngx_http_ilert_event_t      ev;
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    ev = *ctx->event;
+
+    ngx_str_null(&none);
+
+    ngx_http_ilert_event_type(&ev, ctx->webhook, &none);
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    /* without an id and without series there is only the mapped key */
+
+    if (ngx_http_ilert_event_key(&ev, ctx->webhook, &none,
+                                 ilcf->event_max_size, &error, r->pool)
+        == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    ctx->event->ilert_type = ev.type;
+    ctx->event->ilert_key = ev.alert_key;
+
+    return NGX_OK;
 }
 
 

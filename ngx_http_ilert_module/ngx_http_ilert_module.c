@@ -13,12 +13,22 @@
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_variables.h"
 
+#include <ngx_sha1.h>
+
 
 /* no key is longer, nor a file of one */
 
 #define NGX_HTTP_ILERT_KEY_FILE_SIZE  4096
 
 #define NGX_HTTP_ILERT_MAX_CONCURRENCY 1000
+#define NGX_HTTP_ILERT_MAX_RATE        1000000
+
+/* what ilert takes of an integration key, and of an address */
+
+#define NGX_HTTP_ILERT_KEY_RATE        50
+#define NGX_HTTP_ILERT_ENDPOINT_RATE   700
+
+#define NGX_HTTP_ILERT_MINUTE          60000
 
 /* the least value of max_size: SQLite's own pages, and some events */
 
@@ -45,6 +55,8 @@ static char *ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
+static char *ngx_http_ilert_source_unknown(ngx_conf_t *cf,
+    ngx_http_ilert_source_t *source);
 static char *ngx_http_ilert_source_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_ilert_source_url(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -59,8 +71,14 @@ static char *ngx_http_ilert_source_concurrency(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_ilert_source_retry(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_ilert_source_max_age(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_http_ilert_source_time(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_ilert_source_rate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_ilert_source_coalesce(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_http_ilert_parse_rate(ngx_http_ilert_rate_t *rate,
+    ngx_str_t *value);
 static ngx_uint_t ngx_http_ilert_source_is_key(ngx_str_t *key);
 static ngx_int_t ngx_http_ilert_source_read_file(ngx_conf_t *cf,
     ngx_command_t *cmd, ngx_str_t *value);
@@ -71,6 +89,8 @@ static ngx_int_t ngx_http_ilert_add_location(ngx_conf_t *cf,
     ngx_http_ilert_loc_conf_t *ilcf);
 static char *ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_int_t ngx_http_ilert_endpoint_parameters(ngx_conf_t *cf,
+    ngx_http_ilert_endpoint_t *endpoint);
 static char *ngx_http_ilert_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -83,6 +103,12 @@ static ngx_int_t ngx_http_ilert_check_endpoint(ngx_conf_t *cf,
     ngx_http_ilert_endpoint_t *endpoint);
 static ngx_int_t ngx_http_ilert_resolve_source(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
+static ngx_int_t ngx_http_ilert_share_key(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
+static ngx_int_t ngx_http_ilert_add_key(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
+static ngx_uint_t ngx_http_ilert_rate_is_lower(ngx_http_ilert_rate_t *rate,
+    ngx_http_ilert_rate_t *other);
 static void ngx_http_ilert_check_sources(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf);
 static ngx_int_t ngx_http_ilert_resolve_location(ngx_conf_t *cf,
@@ -126,7 +152,7 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       NULL },
 
     { ngx_string("ilert_endpoint"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
       ngx_http_ilert_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -242,8 +268,10 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
 
 
 /*
- * Of ilert_source { }.  For those with a key, "post" is how the name goes on
- * if the argument is a file's.
+ * Of ilert_source { }.  Of those with a key, "post" is how the name goes on
+ * if the argument is a file's.  Those with an offset, of a value that is
+ * NGX_CONF_UNSET_UINT at first, need a queue.  Of times, "post" is an example,
+ * and "off" is allowed if "conf" is set.
  */
 
 static ngx_command_t  ngx_http_ilert_source_commands[] = {
@@ -283,28 +311,64 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
       0,
       NULL },
 
+    { ngx_string("rate"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_source_rate,
+      0,
+      offsetof(ngx_http_ilert_source_t, rate.n),
+      NULL },
+
     { ngx_string("concurrency"),
       NGX_CONF_TAKE1,
       ngx_http_ilert_source_concurrency,
       0,
-      0,
+      offsetof(ngx_http_ilert_source_t, concurrency),
       NULL },
 
     { ngx_string("retry"),
       NGX_CONF_TAKE2,
       ngx_http_ilert_source_retry,
       0,
-      0,
+      offsetof(ngx_http_ilert_source_t, retry_first),
       NULL },
 
     { ngx_string("max_age"),
       NGX_CONF_TAKE1,
-      ngx_http_ilert_source_max_age,
+      ngx_http_ilert_source_time,
+      1,
+      offsetof(ngx_http_ilert_source_t, max_age),
+      "12h" },
+
+    { ngx_string("coalesce"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_source_coalesce,
       0,
-      0,
+      offsetof(ngx_http_ilert_source_t, coalesce),
       NULL },
 
+    { ngx_string("repeat"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_source_time,
+      0,
+      offsetof(ngx_http_ilert_source_t, repeat),
+      "5m" },
+
+    { ngx_string("resolve_after"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_source_time,
+      1,
+      offsetof(ngx_http_ilert_source_t, resolve_after),
+      "12h" },
+
       ngx_null_command
+};
+
+
+static ngx_conf_enum_t  ngx_http_ilert_coalesce[] = {
+    { ngx_string("off"), NGX_HTTP_ILERT_COALESCE_OFF },
+    { ngx_string("repeats"), NGX_HTTP_ILERT_COALESCE_REPEATS },
+    { ngx_string("latest"), NGX_HTTP_ILERT_COALESCE_LATEST },
+    { ngx_null_string, 0 }
 };
 
 
@@ -352,6 +416,7 @@ ngx_http_ilert_create_main_conf(ngx_conf_t *cf)
     if (ngx_array_init(&imcf->sources, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&imcf->endpoints, cf->pool, 1, sizeof(void *))
            != NGX_OK
+        || ngx_array_init(&imcf->keys, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&imcf->locations, cf->pool, 4, sizeof(void *))
            != NGX_OK)
     {
@@ -552,10 +617,14 @@ ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     source->file_name = cf->conf_file->file.name.data;
     source->line = cf->conf_file->line;
 
+    source->rate.n = NGX_CONF_UNSET_UINT;
     source->concurrency = NGX_CONF_UNSET_UINT;
     source->retry_first = NGX_CONF_UNSET_MSEC;
     source->retry_longest = NGX_CONF_UNSET_MSEC;
     source->max_age = NGX_CONF_UNSET_MSEC;
+    source->coalesce = NGX_CONF_UNSET_UINT;
+    source->repeat = NGX_CONF_UNSET_MSEC;
+    source->resolve_after = NGX_CONF_UNSET_MSEC;
 
     save = *cf;
     cf->handler = ngx_http_ilert_source_member;
@@ -591,7 +660,7 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
     ngx_http_ilert_source_t *source = conf;
 
-    char           *rv;
+    char           *rv, *p;
     ngx_str_t      *value;
     ngx_command_t  *cmd;
 
@@ -606,22 +675,23 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     }
 
     if (cmd->name.len == 0) {
-
-        /* its name is not shown: it may be a key without a directive */
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown directive in \"ilert_source\" \"%V\", "
-                           "\"integration_key\", \"integration_key_file\", "
-                           "\"webhook_url\", \"webhook_url_file\", "
-                           "\"endpoint\", \"concurrency\", \"retry\" and "
-                           "\"max_age\" are allowed", &source->name);
-        return NGX_CONF_ERROR;
+        return ngx_http_ilert_source_unknown(cf, source);
     }
 
     if (cf->args->nelts != (cmd->type == NGX_CONF_TAKE2 ? 3 : 2)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid number of arguments in "
                            "\"%V\" directive", &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    p = conf;
+
+    if (cmd->offset
+        && *(ngx_uint_t *) (p + cmd->offset) != NGX_CONF_UNSET_UINT)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" directive is duplicate", &value[0]);
         return NGX_CONF_ERROR;
     }
 
@@ -634,6 +704,35 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     }
 
     return rv;
+}
+
+
+/* its name is not shown: it may be a key without a directive */
+
+static char *
+ngx_http_ilert_source_unknown(ngx_conf_t *cf, ngx_http_ilert_source_t *source)
+{
+    u_char         *p, *last, list[512];
+    ngx_command_t  *cmd;
+
+    p = list;
+    last = list + sizeof(list);
+
+    for (cmd = ngx_http_ilert_source_commands; cmd->name.len; cmd++) {
+
+        if (cmd > ngx_http_ilert_source_commands) {
+            p = ngx_slprintf(p, last, cmd[1].name.len ? ", " : " and ");
+        }
+
+        p = ngx_slprintf(p, last, "\"%V\"", &cmd->name);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown directive in \"ilert_source\" \"%V\", "
+                       "%*s are allowed", &source->name,
+                       (size_t) (p - list), list);
+
+    return NGX_CONF_ERROR;
 }
 
 
@@ -844,10 +943,6 @@ ngx_http_ilert_source_concurrency(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_int_t   n;
     ngx_str_t  *value;
 
-    if (source->concurrency != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
     value = cf->args->elts;
 
     n = ngx_atoi(value[1].data, value[1].len);
@@ -873,10 +968,6 @@ ngx_http_ilert_source_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t  *value;
 
-    if (source->retry_first != NGX_CONF_UNSET_MSEC) {
-        return "is duplicate";
-    }
-
     value = cf->args->elts;
 
     source->retry_first = ngx_parse_time(&value[1], 0);
@@ -889,8 +980,9 @@ ngx_http_ilert_source_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid values \"%V\" and \"%V\" in \"retry\", "
-                           "two times such as \"1s\" and \"5m\" are allowed, the "
-                           "second one not shorter than the first one",
+                           "two times such as \"1s\" and \"5m\" are "
+                           "allowed, the second one not shorter than the "
+                           "first one",
                            &value[1], &value[2]);
         return NGX_CONF_ERROR;
     }
@@ -900,33 +992,119 @@ ngx_http_ilert_source_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_http_ilert_source_max_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_ilert_source_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_str_t   *value;
+    ngx_msec_t  *msp;
+
+    value = cf->args->elts;
+    msp = (ngx_msec_t *) (p + cmd->offset);
+
+    if (cmd->conf && value[1].len == 3
+        && ngx_strncmp(value[1].data, "off", 3) == 0)
+    {
+        *msp = 0;
+        return NGX_CONF_OK;
+    }
+
+    *msp = ngx_parse_time(&value[1], 0);
+
+    if (*msp == (ngx_msec_t) NGX_ERROR || *msp == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\", a time such as "
+                           "\"%s\" %s allowed", &value[1], &cmd->name,
+                           cmd->post, cmd->conf ? "and \"off\" are" : "is");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ilert_source_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ilert_source_t *source = conf;
 
     ngx_str_t  *value;
 
-    if (source->max_age != NGX_CONF_UNSET_MSEC) {
-        return "is duplicate";
-    }
-
     value = cf->args->elts;
 
-    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
-        source->max_age = 0;
-        return NGX_CONF_OK;
-    }
-
-    source->max_age = ngx_parse_time(&value[1], 0);
-
-    if (source->max_age == (ngx_msec_t) NGX_ERROR || source->max_age == 0) {
+    if (ngx_http_ilert_parse_rate(&source->rate, &value[1]) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"max_age\", a time such "
-                           "as \"12h\" and \"off\" are allowed", &value[1]);
+                           "invalid value \"%V\" in \"rate\", a number of "
+                           "requests such as \"50r/m\" or \"2r/s\" and "
+                           "\"off\" are allowed", &value[1]);
         return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_parse_rate(ngx_http_ilert_rate_t *rate, ngx_str_t *value)
+{
+    ngx_int_t  n;
+
+    if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
+        rate->n = 0;
+        rate->window = NGX_HTTP_ILERT_MINUTE;
+        return NGX_OK;
+    }
+
+    if (value->len < 4) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_strncmp(value->data + value->len - 3, "r/m", 3) == 0) {
+        rate->window = NGX_HTTP_ILERT_MINUTE;
+
+    } else if (ngx_strncmp(value->data + value->len - 3, "r/s", 3) == 0) {
+        rate->window = 1000;
+
+    } else {
+        return NGX_ERROR;
+    }
+
+    n = ngx_atoi(value->data, value->len - 3);
+
+    if (n < 1 || n > NGX_HTTP_ILERT_MAX_RATE) {
+        return NGX_ERROR;
+    }
+
+    rate->n = n;
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_http_ilert_source_coalesce(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_source_t *source = conf;
+
+    ngx_str_t        *value;
+    ngx_conf_enum_t  *e;
+
+    value = cf->args->elts;
+
+    for (e = ngx_http_ilert_coalesce; e->name.len; e++) {
+        if (e->name.len == value[1].len
+            && ngx_strcmp(e->name.data, value[1].data) == 0)
+        {
+            source->coalesce = e->value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"coalesce\", \"off\", "
+                       "\"repeats\" and \"latest\" are allowed", &value[1]);
+
+    return NGX_CONF_ERROR;
 }
 
 
@@ -1091,10 +1269,9 @@ ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ilert_loc_conf_t *ilcf = conf;
 
-    ngx_str_t                    *value, name;
     ngx_uint_t                    prefix;
     ngx_http_core_loc_conf_t     *clcf;
-    ngx_http_ilert_endpoint_t    *endpoint, **ep;
+    ngx_http_ilert_endpoint_t    *endpoint, *other, **ep;
     ngx_http_ilert_main_conf_t   *imcf;
 
     if (ilcf->endpoint) {
@@ -1120,35 +1297,29 @@ ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ngx_str_set(&name, "default");
-
-    if (cf->args->nelts == 2) {
-        value = cf->args->elts;
-        name = value[1];
-
-        if (name.len == 0 || ngx_strlchr(name.data, name.data + name.len, '='))
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" in "
-                               "\"ilert_endpoint\", a name is allowed", &name);
-            return NGX_CONF_ERROR;
-        }
-    }
-
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ilert_module);
-
-    endpoint = ngx_http_ilert_find_endpoint(imcf, &name);
-
-    if (endpoint) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "duplicate \"ilert_endpoint\" \"%V\" (first in "
-                           "%s:%ui)", &name, endpoint->file_name,
-                           endpoint->line);
-        return NGX_CONF_ERROR;
-    }
 
     endpoint = ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_endpoint_t));
     if (endpoint == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    endpoint->prefix = clcf->name;
+    endpoint->conf_ctx = cf->ctx;
+    endpoint->file_name = cf->conf_file->file.name.data;
+    endpoint->line = cf->conf_file->line;
+
+    if (ngx_http_ilert_endpoint_parameters(cf, endpoint) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    other = ngx_http_ilert_find_endpoint(imcf, &endpoint->name);
+
+    if (other) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"ilert_endpoint\" \"%V\" (first in "
+                           "%s:%ui)", &other->name, other->file_name,
+                           other->line);
         return NGX_CONF_ERROR;
     }
 
@@ -1159,15 +1330,68 @@ ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *ep = endpoint;
 
-    endpoint->name = name;
-    endpoint->prefix = clcf->name;
-    endpoint->conf_ctx = cf->ctx;
-    endpoint->file_name = cf->conf_file->file.name.data;
-    endpoint->line = cf->conf_file->line;
-
     ilcf->endpoint = endpoint;
 
     return NGX_CONF_OK;
+}
+
+
+/* "[name] [rate=...]" */
+
+static ngx_int_t
+ngx_http_ilert_endpoint_parameters(ngx_conf_t *cf,
+    ngx_http_ilert_endpoint_t *endpoint)
+{
+    ngx_str_t   *value, rate;
+    ngx_uint_t   i;
+
+    endpoint->rate.n = NGX_CONF_UNSET_UINT;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "rate=", 5) == 0
+            && endpoint->rate.n == NGX_CONF_UNSET_UINT)
+        {
+            rate.data = value[i].data + 5;
+            rate.len = value[i].len - 5;
+
+            if (ngx_http_ilert_parse_rate(&endpoint->rate, &rate) == NGX_OK) {
+                continue;
+            }
+
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" of "
+                               "\"ilert_endpoint\", a number of requests such "
+                               "as \"rate=700r/m\" or \"rate=10r/s\" and "
+                               "\"rate=off\" are allowed", &value[i]);
+            return NGX_ERROR;
+        }
+
+        if (i > 1 || value[i].len == 0
+            || ngx_strlchr(value[i].data, value[i].data + value[i].len, '='))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in "
+                               "\"ilert_endpoint\", a name and then "
+                               "\"rate=\" are allowed", &value[i]);
+            return NGX_ERROR;
+        }
+
+        endpoint->name = value[i];
+    }
+
+    if (endpoint->name.len == 0) {
+        ngx_str_set(&endpoint->name, "default");
+    }
+
+    if (endpoint->rate.n == NGX_CONF_UNSET_UINT) {
+        endpoint->rate.n = NGX_HTTP_ILERT_ENDPOINT_RATE;
+        endpoint->rate.window = NGX_HTTP_ILERT_MINUTE;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -1376,6 +1600,14 @@ ngx_http_ilert_resolve_source(ngx_conf_t *cf,
     ngx_conf_init_msec_value(source->retry_first, 1000);
     ngx_conf_init_msec_value(source->retry_longest, 5 * 60 * 1000);
     ngx_conf_init_msec_value(source->max_age, 0);
+    ngx_conf_init_uint_value(source->coalesce,
+                             NGX_HTTP_ILERT_COALESCE_REPEATS);
+    ngx_conf_init_msec_value(source->repeat, 5 * 60 * 1000);
+    ngx_conf_init_msec_value(source->resolve_after, 0);
+
+    if (ngx_http_ilert_share_key(cf, imcf, source) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     source->uri.len = source->endpoint->prefix.len + source->path.len;
 
@@ -1392,52 +1624,155 @@ ngx_http_ilert_resolve_source(ngx_conf_t *cf,
 }
 
 
+/* sources of one integration key have one budget: the lowest that is given */
+
+static ngx_int_t
+ngx_http_ilert_share_key(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_source_t *source)
+{
+    ngx_uint_t             i;
+    ngx_http_ilert_key_t  *shared, **keys;
+
+    keys = imcf->keys.elts;
+
+    for (i = 0; i < imcf->keys.nelts; i++) {
+        if (keys[i]->key.len == source->key.len
+            && ngx_memcmp(keys[i]->key.data, source->key.data, source->key.len)
+               == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == imcf->keys.nelts
+        && ngx_http_ilert_add_key(cf, imcf, source) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    keys = imcf->keys.elts;
+    shared = keys[i];
+    source->shared = shared;
+
+    if (source->rate.n == NGX_CONF_UNSET_UINT) {
+        return NGX_OK;
+    }
+
+    if (shared->source == NULL) {
+        shared->source = source;
+        shared->rate = source->rate;
+        return NGX_OK;
+    }
+
+    if (shared->rate.n != source->rate.n
+        || shared->rate.window != source->rate.window)
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"ilert_source\" \"%V\" and \"%V\" share a key but "
+                      "not their \"rate\", the lower one is used",
+                      &shared->source->name, &source->name);
+    }
+
+    if (ngx_http_ilert_rate_is_lower(&source->rate, &shared->rate)) {
+        shared->source = source;
+        shared->rate = source->rate;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_add_key(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_source_t *source)
+{
+    u_char                *p, digest[20];
+    ngx_sha1_t             sha1;
+    ngx_http_ilert_key_t  *shared, **kp;
+
+    shared = ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_key_t));
+    if (shared == NULL) {
+        return NGX_ERROR;
+    }
+
+    kp = ngx_array_push(&imcf->keys);
+    if (kp == NULL) {
+        return NGX_ERROR;
+    }
+
+    *kp = shared;
+
+    shared->key = source->key;
+    shared->rate.n = NGX_HTTP_ILERT_KEY_RATE;
+    shared->rate.window = NGX_HTTP_ILERT_MINUTE;
+
+    p = ngx_pnalloc(cf->pool, sizeof("key=") - 1 + 2 * sizeof(digest));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, shared->key.data, shared->key.len);
+    ngx_sha1_final(digest, &sha1);
+
+    shared->name.data = p;
+
+    p = ngx_cpymem(p, "key=", sizeof("key=") - 1);
+    p = ngx_hex_dump(p, digest, sizeof(digest));
+
+    shared->name.len = p - shared->name.data;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_rate_is_lower(ngx_http_ilert_rate_t *rate,
+    ngx_http_ilert_rate_t *other)
+{
+    if (rate->n == 0 || other->n == 0) {
+        return rate->n != 0;
+    }
+
+    return rate->n * other->window < other->n * rate->window;
+}
+
+
 /* names what has no effect where events are relayed */
 
 static void
 ngx_http_ilert_check_sources(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
 {
     u_char                    *p, *last, list[256];
-    ngx_uint_t                 i, n, concurrency, retry, max_age;
+    ngx_uint_t                 i, n;
+    ngx_command_t             *cmd;
     ngx_http_ilert_source_t  **sources;
 
-    concurrency = 0;
-    retry = 0;
-    max_age = 0;
-
-    sources = imcf->sources.elts;
-
-    for (i = 0; i < imcf->sources.nelts; i++) {
-        concurrency |= (sources[i]->concurrency != NGX_CONF_UNSET_UINT);
-        retry |= (sources[i]->retry_first != NGX_CONF_UNSET_MSEC);
-        max_age |= (sources[i]->max_age != NGX_CONF_UNSET_MSEC);
-    }
-
-    n = concurrency + retry + max_age;
-
-    if (n == 0) {
-        return;
-    }
-
+    n = 0;
     p = list;
     last = list + sizeof(list);
+    sources = imcf->sources.elts;
 
-    if (concurrency) {
-        p = ngx_slprintf(p, last, ", \"concurrency\"");
+    for (cmd = ngx_http_ilert_source_commands; cmd->name.len; cmd++) {
+
+        for (i = 0; cmd->offset && i < imcf->sources.nelts; i++) {
+
+            if (*(ngx_uint_t *) ((char *) sources[i] + cmd->offset)
+                != NGX_CONF_UNSET_UINT)
+            {
+                p = ngx_slprintf(p, last, "%s\"%V\"", n++ ? ", " : "",
+                                 &cmd->name);
+                break;
+            }
+        }
     }
 
-    if (retry) {
-        p = ngx_slprintf(p, last, ", \"retry\"");
+    if (n) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "%*s in \"ilert_source\" %s no effect without "
+                      "\"ilert_queue\"", (size_t) (p - list), list,
+                      n == 1 ? "has" : "have");
     }
-
-    if (max_age) {
-        p = ngx_slprintf(p, last, ", \"max_age\"");
-    }
-
-    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "%*s in \"ilert_source\" %s no effect without "
-                  "\"ilert_queue\"", (size_t) (p - list) - 2, list + 2,
-                  n == 1 ? "has" : "have");
 }
 
 

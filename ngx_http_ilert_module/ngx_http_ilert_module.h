@@ -28,10 +28,32 @@
 #define NGX_HTTP_ILERT_VERSION  "0.1.0"
 
 
+/* requests in any window of time */
+
+typedef struct {
+    ngx_uint_t                   n;         /* 0: any number */
+    ngx_msec_t                   window;
+} ngx_http_ilert_rate_t;
+
+
+/* an integration key, which sources may share */
+
+typedef struct {
+    ngx_str_t                    key;
+    ngx_str_t                    name;      /* of its budget: "key=" and */
+                                            /* a digest, no endpoint's name */
+    ngx_http_ilert_rate_t        rate;
+    ngx_http_ilert_source_t     *source;    /* whose "rate" that is, or NULL */
+
+    ngx_http_ilert_courier_key_t  courier;
+} ngx_http_ilert_key_t;
+
+
 /* a location with "ilert_endpoint": events leave through it */
 
 typedef struct {
     ngx_str_t                    name;
+    ngx_http_ilert_rate_t        rate;
     ngx_str_t                    prefix;    /* the location's, ends in "/" */
     ngx_http_conf_ctx_t         *conf_ctx;  /* of the location */
 
@@ -61,12 +83,17 @@ struct ngx_http_ilert_source_s {
     ngx_str_t                    path;      /* below the endpoint */
     ngx_str_t                    uri;       /* the endpoint's prefix, path */
     ngx_str_t                    open;      /* {"integrationKey":"KEY", */
+    ngx_http_ilert_key_t        *shared;
 
     /* with a queue */
+    ngx_http_ilert_rate_t        rate;      /* as given, see "shared" */
     ngx_uint_t                   concurrency;
     ngx_msec_t                   retry_first;
     ngx_msec_t                   retry_longest;
     ngx_msec_t                   max_age;   /* 0: off */
+    ngx_uint_t                   coalesce;  /* ngx_http_ilert_coalesce_e */
+    ngx_msec_t                   repeat;
+    ngx_msec_t                   resolve_after;     /* 0: off */
 
     u_char                      *file_name;
     ngx_uint_t                   line;
@@ -84,6 +111,7 @@ struct ngx_http_ilert_source_s {
 typedef struct {
     ngx_array_t                  sources;   /* ngx_http_ilert_source_t * */
     ngx_array_t                  endpoints; /* ngx_http_ilert_endpoint_t * */
+    ngx_array_t                  keys;      /* ngx_http_ilert_key_t * */
     ngx_array_t                  locations; /* ngx_http_ilert_loc_conf_t * */
     ngx_http_ilert_queue_conf_t  queue;
 } ngx_http_ilert_main_conf_t;

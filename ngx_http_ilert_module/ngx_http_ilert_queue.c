@@ -486,6 +486,7 @@ ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_queue_set_deadline(q);
 
     ev->source->courier.more = 1;
+    ev->source->courier.fresh = 1;
 
     ngx_http_ilert_queue_run();
 
@@ -500,23 +501,27 @@ ngx_http_ilert_queue_store_event(ngx_http_ilert_event_t *ev)
 {
     ngx_http_ilert_store_event_t  *se;
 
-    se = ngx_http_ilert_store_event(ev->source->name.len, ev->alert_key.len,
+    se = ngx_http_ilert_store_event(ev->source->name.len, ev->ilert_key.len,
                                     ev->body.len);
     if (se == NULL) {
         return NULL;
     }
 
     ngx_memcpy(se->source.data, ev->source->name.data, ev->source->name.len);
-    ngx_memcpy(se->key.data, ev->alert_key.data, ev->alert_key.len);
+    ngx_memcpy(se->key.data, ev->ilert_key.data, ev->ilert_key.len);
     ngx_memcpy(se->body.data, ev->body.data, ev->body.len);
 
     se->id = ev->number;
-    se->received = ngx_http_ilert_queue_now();
-    se->type = ev->type;
-    se->level = ev->level;
     se->native = ev->source->native;
-    se->low = (ev->priority == NGX_HTTP_ILERT_LOW);
-    se->high = (ev->priority == NGX_HTTP_ILERT_HIGH);
+
+    se->said.type = ev->ilert_type;
+    se->said.level = ev->level;
+    se->said.priority = ev->priority;
+    se->said.received = ngx_http_ilert_queue_now();
+
+    se->policy.coalesce = ev->source->coalesce;
+    se->policy.repeat = ev->source->repeat;
+    se->policy.resolve_after = ev->source->resolve_after;
 
     return se;
 }
@@ -1058,20 +1063,27 @@ ngx_http_ilert_queue_now(void)
  * has to run ahead of the clock for that.
  */
 
-ngx_int_t
-ngx_http_ilert_queue_id(ngx_http_ilert_event_t *ev, ngx_pool_t *pool)
+uint64_t
+ngx_http_ilert_queue_number(void)
 {
     static uint64_t  last;
 
+    last = ngx_max(last + 1, (uint64_t) ngx_http_ilert_queue_now());
+
+    return (last << NGX_HTTP_ILERT_PID_BITS)
+           | ((uint64_t) ngx_pid & ((1 << NGX_HTTP_ILERT_PID_BITS) - 1));
+}
+
+
+ngx_int_t
+ngx_http_ilert_queue_id(ngx_http_ilert_event_t *ev, ngx_pool_t *pool)
+{
     ev->id.data = ngx_pnalloc(pool, NGX_INT64_LEN);
     if (ev->id.data == NULL) {
         return NGX_ERROR;
     }
 
-    last = ngx_max(last + 1, (uint64_t) ngx_http_ilert_queue_now());
-
-    ev->number = (last << NGX_HTTP_ILERT_PID_BITS)
-                 | ((uint64_t) ngx_pid & ((1 << NGX_HTTP_ILERT_PID_BITS) - 1));
+    ev->number = ngx_http_ilert_queue_number();
 
     ev->id.len = ngx_sprintf(ev->id.data, "%uL", ev->number) - ev->id.data;
 

@@ -87,6 +87,9 @@ ngx_uint_t ngx_http_ilert_queue_settled(void);
 int64_t ngx_http_ilert_queue_now(void);
 
 
+/* a new event id; see there */
+uint64_t ngx_http_ilert_queue_number(void);
+
 /*
  * Sets a new event id, of no other event, in this worker or another, before
  * or after.  NGX_ERROR if there is no memory.

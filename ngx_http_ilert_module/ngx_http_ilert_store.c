@@ -49,6 +49,14 @@
 #define NGX_HTTP_ILERT_STORE_DEAD_TIME    (30 * NGX_HTTP_ILERT_STORE_DAY)
 #define NGX_HTTP_ILERT_STORE_FORGET_TIME  (7 * NGX_HTTP_ILERT_STORE_DAY)
 
+/* the longest one of a rate */
+
+#define NGX_HTTP_ILERT_STORE_WINDOW       60000
+
+/* there is a "clean" each minute: if not, nobody has been listening */
+
+#define NGX_HTTP_ILERT_STORE_ABSENCE      180000
+
 /* rows that one job may go through beside its own events */
 
 #define NGX_HTTP_ILERT_STORE_ROWS         1000
@@ -61,9 +69,13 @@
 
 /* alert.state */
 
-#define NGX_HTTP_ILERT_STORE_READY        "0"
-#define NGX_HTTP_ILERT_STORE_TAKEN        "1"
-#define NGX_HTTP_ILERT_STORE_WAITING      "2"
+#define NGX_HTTP_ILERT_STORE_READY        0
+#define NGX_HTTP_ILERT_STORE_TAKEN        1
+#define NGX_HTTP_ILERT_STORE_WAITING      2
+
+/* the epoch as long as all that ilert was told is known: it begins with 1 */
+
+#define NGX_HTTP_ILERT_STORE_FIRST_EPOCH  1
 
 
 /* what is left out of a transaction if there is no room for it */
@@ -98,39 +110,100 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_SET_EPOCH,
     NGX_HTTP_ILERT_STORE_SET_RECOVERED,
     NGX_HTTP_ILERT_STORE_DEAD_BYTES,
+    NGX_HTTP_ILERT_STORE_SET_SEEN,
+    NGX_HTTP_ILERT_STORE_GET_RESUMED,
 
     NGX_HTTP_ILERT_STORE_GET_SOURCE,
     NGX_HTTP_ILERT_STORE_ADD_SOURCE,
     NGX_HTTP_ILERT_STORE_NEXT_SOURCE,
 
+    NGX_HTTP_ILERT_STORE_FIND_ALERT,
     NGX_HTTP_ILERT_STORE_GET_ALERT,
-    NGX_HTTP_ILERT_STORE_GET_HEAD,
+    NGX_HTTP_ILERT_STORE_WAITS_ALERT,
     NGX_HTTP_ILERT_STORE_ADD_ALERT,
+    NGX_HTTP_ILERT_STORE_SET_ALERT,
+    NGX_HTTP_ILERT_STORE_SET_KEY,
+
+    NGX_HTTP_ILERT_STORE_NEXT_EVENT,
+    NGX_HTTP_ILERT_STORE_PREVIOUS_EVENT,
+    NGX_HTTP_ILERT_STORE_MIN_URGENCY,
+    NGX_HTTP_ILERT_STORE_HAS_EVENT,
     NGX_HTTP_ILERT_STORE_ADD_EVENT,
-    NGX_HTTP_ILERT_STORE_ADDED,
+    NGX_HTTP_ILERT_STORE_SET_EVENT,
+    NGX_HTTP_ILERT_STORE_SET_URGENCY,
+    NGX_HTTP_ILERT_STORE_SET_ATTEMPT,
+    NGX_HTTP_ILERT_STORE_DELETE_EVENT,
 
     NGX_HTTP_ILERT_STORE_BEGIN_TAKEN,
     NGX_HTTP_ILERT_STORE_SET_RELEASED,
-    NGX_HTTP_ILERT_STORE_SET_UNSENT,
-    NGX_HTTP_ILERT_STORE_SET_ATTEMPT,
-    NGX_HTTP_ILERT_STORE_SET_AGAIN,
-    NGX_HTTP_ILERT_STORE_DELETE_EVENT,
-    NGX_HTTP_ILERT_STORE_SET_DONE,
-    NGX_HTTP_ILERT_STORE_SET_DEAD,
-    NGX_HTTP_ILERT_STORE_SET_GONE,
     NGX_HTTP_ILERT_STORE_ADD_DEAD,
+
+    NGX_HTTP_ILERT_STORE_GET_BUDGET,
+    NGX_HTTP_ILERT_STORE_ADD_BUDGET,
+    NGX_HTTP_ILERT_STORE_SET_PAUSE,
+    NGX_HTTP_ILERT_STORE_ADD_SLOT,
+    NGX_HTTP_ILERT_STORE_SET_SLOT,
+    NGX_HTTP_ILERT_STORE_FREE_SLOT,
+    NGX_HTTP_ILERT_STORE_BEGIN_SLOTS,
+    NGX_HTTP_ILERT_STORE_LATE_SLOTS,
+    NGX_HTTP_ILERT_STORE_EXPIRE_SLOTS,
+    NGX_HTTP_ILERT_STORE_COUNT_SLOTS,
+    NGX_HTTP_ILERT_STORE_NEXT_SLOT,
 
     NGX_HTTP_ILERT_STORE_GET_DUE,
     NGX_HTTP_ILERT_STORE_SET_DUE,
-    NGX_HTTP_ILERT_STORE_GET_HEADS,
+    NGX_HTTP_ILERT_STORE_CANDIDATES,
+    NGX_HTTP_ILERT_STORE_GET_HEAD,
     NGX_HTTP_ILERT_STORE_SET_TAKEN,
+
+    NGX_HTTP_ILERT_STORE_LATE_ALERTS,
+    NGX_HTTP_ILERT_STORE_OLDEST_ALERT,
 
     NGX_HTTP_ILERT_STORE_OLDEST_DEAD,
     NGX_HTTP_ILERT_STORE_DELETE_DEAD,
     NGX_HTTP_ILERT_STORE_FORGET,
+    NGX_HTTP_ILERT_STORE_FORGET_SLOTS,
 
     NGX_HTTP_ILERT_STORE_NSTMTS
 } ngx_http_ilert_store_stmt_e;
+
+
+/* rows, but for what is of no interest here */
+
+typedef struct {
+    int64_t                     id;         /* 0: there is none yet */
+    int64_t                     state;
+    int64_t                     head;
+    int64_t                     urgency;
+    int64_t                     next;
+    int64_t                     since;
+    ngx_http_ilert_shown_t      shown;      /* in this epoch */
+    int64_t                     delivered;
+    int64_t                     last;
+    int64_t                     changed;
+} ngx_http_ilert_store_alert_t;
+
+
+typedef struct {
+    int64_t                     seq;        /* 0: there is none */
+    int64_t                     since;
+    ngx_uint_t                  urgency;
+    ngx_http_ilert_said_t       said;
+    uint64_t                    id;
+    unsigned                    own:1;      /* ours, by "resolve_after" */
+} ngx_http_ilert_store_waiting_t;
+
+
+/* an alert that may go */
+
+typedef struct {
+    int64_t                     id;
+    int64_t                     head;
+    int64_t                     since;
+    ngx_uint_t                  urgency;
+    ngx_uint_t                  take;
+    unsigned                    repeat:1;
+} ngx_http_ilert_store_candidate_t;
 
 
 typedef struct {
@@ -154,12 +227,16 @@ typedef struct {
     unsigned        disk:1;                 /* FULL is not by max_size */
     unsigned        opened:1;               /* it was, so events may wait */
     unsigned        buried:1;               /* a dead letter has been added */
+    unsigned        lost:1;                 /* what an earlier database knew */
 
     /* in a transaction */
 
     int64_t         epoch;
     unsigned        more:1;                 /* there is more to take */
     size_t          taken;                  /* bytes */
+    ngx_uint_t      rows;                   /* that takes may still go */
+                                            /* through without taking any */
+    int64_t         due;                    /* of what else waits, or 0 */
 
     /* of the last error */
 
@@ -168,7 +245,12 @@ typedef struct {
     int             version;                /* the newer schema */
     char            message[128];
 
-    ngx_str_t       key;                    /* a buffer for a folded one */
+    /* buffers */
+
+    ngx_str_t       key;                    /* folded */
+    ngx_http_ilert_store_candidate_t  *candidates;
+    ngx_uint_t      ncandidates;
+    ngx_uint_t      size_candidates;
 } ngx_http_ilert_store_db_t;
 
 
@@ -216,34 +298,106 @@ static int ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
     ngx_uint_t without);
 static int ngx_http_ilert_store_gone(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev);
+    ngx_http_ilert_store_event_t *ev, int64_t now);
+static int ngx_http_ilert_store_delete(ngx_http_ilert_store_db_t *db,
+    int64_t seq, uint64_t id);
+static int ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t last, int64_t now);
+static int ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now);
 static int ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_accepts(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_accept(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, int64_t now);
+static int ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t *alert);
+static int ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
+    int64_t now);
+static ngx_uint_t ngx_http_ilert_store_replaces(
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *last,
+    ngx_http_ilert_store_event_t *ev);
+static int ngx_http_ilert_store_before(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *last,
+    ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_shown_t *shown);
+static int ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *replaced,
+    ngx_http_ilert_store_event_t *ev, ngx_uint_t urgency, int64_t now);
+static void ngx_http_ilert_store_ready(ngx_http_ilert_store_alert_t *alert,
+    ngx_uint_t alone, ngx_uint_t urgency);
+static int ngx_http_ilert_store_hold(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t until);
 static int ngx_http_ilert_store_source(ngx_http_ilert_store_db_t *db,
     ngx_str_t *name, int64_t *id);
 static ngx_str_t *ngx_http_ilert_store_fold(ngx_http_ilert_store_db_t *db,
     ngx_str_t *key);
+
+static int ngx_http_ilert_store_budgets(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job);
+static int ngx_http_ilert_store_budget(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now);
+static int ngx_http_ilert_store_slots(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now);
+static int ngx_http_ilert_store_next_slot(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now);
 static int ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static int ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
-    ngx_uint_t *rows, ngx_uint_t without);
-static int ngx_http_ilert_store_heads(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
-    int64_t source, ngx_queue_t *heads);
-static ngx_http_ilert_store_event_t *ngx_http_ilert_store_head(
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static ngx_uint_t ngx_http_ilert_store_may_take(
+    ngx_http_ilert_store_take_t *take);
+static int ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat,
+    ngx_uint_t *affords);
+static int ngx_http_ilert_store_candidates(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job);
+static int ngx_http_ilert_store_candidate(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t n, ngx_uint_t urgency,
+    ngx_uint_t limit);
+static ngx_int_t ngx_http_ilert_store_room(ngx_http_ilert_store_db_t *db);
+static int ngx_libc_cdecl ngx_http_ilert_store_cmp(const void *one,
+    const void *two);
+static int ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job,
+    ngx_http_ilert_store_candidate_t *candidate, ngx_uint_t without);
+static int ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_candidate_t *candidate,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t **evp);
+static ngx_http_ilert_store_event_t *ngx_http_ilert_store_read_head(
     sqlite3_stmt *stmt, ngx_str_t *source);
+static int ngx_http_ilert_store_judge(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_event_t *ev, int64_t now,
+    ngx_http_ilert_rule_e *rule, int64_t *until);
+static int ngx_http_ilert_store_mark(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_event_t *ev);
 static ngx_uint_t ngx_http_ilert_store_expired(
-    ngx_http_ilert_store_event_t *ev, ngx_uint_t shows, int64_t max_age,
-    int64_t now);
-static int ngx_http_ilert_store_pass(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
-    ngx_uint_t without);
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_shown_t *shown,
+    int64_t max_age, int64_t now);
+static int ngx_http_ilert_store_resolve(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
+static int ngx_http_ilert_store_add_resolve(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    int64_t id);
+static void ngx_http_ilert_store_set_due(ngx_http_ilert_store_db_t *db,
+    int64_t due);
 static void ngx_http_ilert_store_free(ngx_queue_t *events);
+
+static int ngx_http_ilert_store_get_alert(ngx_http_ilert_store_db_t *db,
+    int64_t id, ngx_http_ilert_store_alert_t *alert);
+static int ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert);
+static void ngx_http_ilert_store_read_alert(sqlite3_stmt *stmt,
+    ngx_http_ilert_store_alert_t *alert);
+static int ngx_http_ilert_store_get_event(ngx_http_ilert_store_db_t *db,
+    ngx_uint_t n, int64_t alert, int64_t seq,
+    ngx_http_ilert_store_waiting_t *ev);
+static void ngx_http_ilert_store_read_event(sqlite3_stmt *stmt,
+    ngx_uint_t column, ngx_http_ilert_store_waiting_t *ev);
 
 static int ngx_http_ilert_store_open(ngx_http_ilert_store_t *store,
     int64_t now);
@@ -271,6 +425,11 @@ static void ngx_http_ilert_store_make_room(ngx_http_ilert_store_db_t *db);
 
 static sqlite3_stmt *ngx_http_ilert_store_bind(ngx_http_ilert_store_db_t *db,
     ngx_uint_t n, const char *fmt, va_list args);
+static int ngx_http_ilert_store_row(ngx_http_ilert_store_db_t *db,
+    ngx_uint_t n, sqlite3_stmt **stmt, const char *fmt, ...);
+static int ngx_http_ilert_store_next(ngx_http_ilert_store_db_t *db,
+    sqlite3_stmt *stmt);
+static void ngx_http_ilert_store_end(sqlite3_stmt *stmt);
 static int ngx_http_ilert_store_step(ngx_http_ilert_store_db_t *db,
     ngx_uint_t n, int64_t *value);
 static int ngx_http_ilert_store_exec(ngx_http_ilert_store_db_t *db,
@@ -389,7 +548,63 @@ static const char  *ngx_http_ilert_store_schema[] = {
     "    UPDATE total SET dead_bytes = dead_bytes - length(OLD.body);\n"
     "END;\n"
 
-    "INSERT INTO total VALUES (1, 0, 0);\n"
+    "INSERT INTO total VALUES (1, 0, 0);\n",
+
+    /* 2; SQLite keeps comments that are within a column */
+
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    priority   INTEGER  -- last delivered, as event.priority\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    told       INTEGER  -- time of the last ALERT or RESOLVE delivered\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    last       INTEGER  -- time of its last event, or of its delivery\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    since      INTEGER  -- time from which it has been waiting\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "ALTER TABLE event ADD COLUMN\n"
+    "    urgency    INTEGER  -- 0 CRITICAL or HIGH, opens or raises,\n"
+    "                        -- 1 RESOLVE, 2 opens, 3 update, 4 repeat\n"
+    "               NOT NULL DEFAULT 3;\n"
+    "ALTER TABLE event ADD COLUMN\n"
+    "    since      INTEGER  -- time of the first one that it stands for,\n"
+    "                        -- 0: received\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "ALTER TABLE total ADD COLUMN\n"
+    "    seen       INTEGER  -- time when there was a courier\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE total ADD COLUMN\n"
+    "    resumed    INTEGER  -- time, after a while without one\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "UPDATE alert SET last = delivered, told = delivered, since = changed;\n"
+
+    "CREATE INDEX alert_open ON alert (source, last)\n"
+    "    WHERE shows < 2 AND state = 0 AND head = 0;\n"
+    "CREATE INDEX event_urgency ON event (alert, urgency)\n"
+    "    WHERE urgency < 3;\n"
+
+    "CREATE TABLE budget (\n"
+    "    id         INTEGER PRIMARY KEY,\n"
+    "    name       TEXT NOT NULL UNIQUE,  -- of an endpoint, or \"key=\"\n"
+    "                                      -- and the digest of a key\n"
+    "    paused     INTEGER NOT NULL,  -- time of an answer of 429\n"
+    "    pause      INTEGER NOT NULL   -- ms from then on without requests\n"
+    ");\n"
+
+    "CREATE TABLE slot (\n"
+    "    -- a request that counts\n"
+    "    id         INTEGER PRIMARY KEY,\n"
+    "    budget     INTEGER NOT NULL,  -- budget.id\n"
+    "    at         INTEGER NOT NULL   -- time of its verdict, 0: none yet\n"
+    ");\n"
+
+    "CREATE INDEX slot_taken ON slot (budget) WHERE at = 0;\n"
+    "CREATE INDEX slot_at ON slot (budget, at) WHERE at > 0;\n"
 };
 
 #define NGX_HTTP_ILERT_STORE_VERSION                                          \
@@ -397,9 +612,31 @@ static const char  *ngx_http_ilert_store_schema[] = {
            / sizeof(ngx_http_ilert_store_schema[0]))
 
 
-#define NGX_HTTP_ILERT_STORE_NEXT_EVENT(alert)                                \
-    "ifnull((SELECT seq FROM event INDEXED BY event_alert"                    \
-            " WHERE alert = " alert " ORDER BY seq LIMIT 1), 0)"
+/* as ngx_http_ilert_store_read_alert() and .._read_event() read them */
+
+#define NGX_HTTP_ILERT_STORE_ALERT_COLUMNS(epoch)                             \
+    "SELECT alert.id, alert.state, alert.head, alert.urgency, alert.next,"    \
+    " alert.since, CASE WHEN alert.epoch = " epoch                            \
+                  " THEN alert.shows ELSE 0 END,"                             \
+    " alert.level, alert.priority, alert.told, alert.delivered, alert.last,"  \
+    " alert.changed"
+
+#define NGX_HTTP_ILERT_STORE_EVENT_COLUMNS                                    \
+    "SELECT seq, type, level, priority, received, since, urgency,"            \
+    " id, length(body)"
+
+
+/* the terms of alert_open */
+
+#define NGX_HTTP_ILERT_STORE_OPEN                                             \
+    "shows < 2 AND state = 0 AND head = 0"
+
+
+/* all slots that are taken are alike */
+
+#define NGX_HTTP_ILERT_STORE_TAKEN_SLOT                                       \
+    " (SELECT id FROM slot INDEXED BY slot_taken"                             \
+     " WHERE budget = ?1 AND at = 0 LIMIT 1)"
 
 
 /*
@@ -426,6 +663,11 @@ static const char  *ngx_http_ilert_store_sql[] = {
     "UPDATE total SET recovered = ?1",
     "SELECT dead_bytes FROM total",
 
+    "UPDATE total SET seen = ?1, resumed ="
+    " CASE WHEN ?1 BETWEEN seen AND seen + ?2 THEN resumed ELSE ?1 END",
+
+    "SELECT resumed FROM total",
+
     "SELECT id FROM source WHERE name = ?1",
     "INSERT INTO source (name) VALUES (?1)",
 
@@ -439,72 +681,110 @@ static const char  *ngx_http_ilert_store_sql[] = {
                  " WHERE source = source.id AND state = 2))"
     " ORDER BY name LIMIT 1",
 
-    "SELECT id FROM alert WHERE source = ?1 AND key = ?2",
+    NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?3") ", alert_key <> ?4 FROM alert"
+    " WHERE source = ?1 AND key = ?2",
 
-    "SELECT a.head FROM source s JOIN alert a ON a.source = s.id"
-    " WHERE s.name = ?1 AND a.key = ?2",
+    NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?2") " FROM alert WHERE id = ?1",
+
+    "SELECT a.head > 0 AND NOT (a.state = 2 AND a.urgency = 4) FROM source s"
+    " JOIN alert a ON a.source = s.id WHERE s.name = ?1 AND a.key = ?2",
 
     "INSERT INTO alert (source, key, alert_key, state, head, urgency, next,"
     " shows, epoch, level, delivered, changed)"
-    " VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0, 0, 0, 0, ?4)",
+    " VALUES (?1, ?2, ?3, 0, 0, 3, 0, 0, 0, 0, 0, 0)",
 
-    "INSERT INTO event (alert, id, type, level, native, priority, received,"
-    " attempts, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
+    "UPDATE alert SET state = ?2, head = ?3, urgency = ?4, next = ?5,"
+    " since = ?6, shows = ?7, epoch = ?8, level = ?9, priority = ?10,"
+    " told = ?11, delivered = ?12, last = ?13, changed = ?14 WHERE id = ?1",
 
-    "UPDATE alert SET alert_key = ?3, changed = ?4,"
-    " head = CASE WHEN head = 0 THEN ?2 ELSE head END"
-    " WHERE id = ?1 AND (head = 0 OR alert_key <> ?3)",
+    "UPDATE alert SET alert_key = ?2 WHERE id = ?1",
+
+    NGX_HTTP_ILERT_STORE_EVENT_COLUMNS " FROM event INDEXED BY event_alert"
+    " WHERE alert = ?1 AND seq > ?2 ORDER BY seq LIMIT 1",
+
+    NGX_HTTP_ILERT_STORE_EVENT_COLUMNS " FROM event INDEXED BY event_alert"
+    " WHERE alert = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT 1",
+
+    "SELECT urgency FROM event INDEXED BY event_urgency"
+    " WHERE alert = ?1 AND urgency < 3 ORDER BY urgency LIMIT 1",
+
+    "SELECT 1 FROM event WHERE seq = ?1 AND id = ?2",
+
+    "INSERT INTO event (alert, id, type, level, priority, native, received,"
+    " since, urgency, attempts, body)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10)",
+
+    "UPDATE event SET id = ?2, type = ?3, level = ?4, priority = ?5,"
+    " native = ?6, received = ?7, since = ?8, urgency = ?9, body = ?10"
+    " WHERE seq = ?1",
+
+    "UPDATE event SET urgency = ?2 WHERE seq = ?1",
+    "UPDATE event SET attempts = attempts + 1 WHERE seq = ?1 AND id = ?2",
+    "DELETE FROM event WHERE seq = ?1 AND id = ?2",
 
     "UPDATE alert INDEXED BY alert_taken SET state = 0, shows = 0"
     " WHERE state = 1",
 
-    "UPDATE alert SET state = 0, next = 0 WHERE id IN"
-    " (SELECT id FROM alert INDEXED BY alert_waiting"
-     " WHERE source = ?1 AND state = 2 LIMIT ?2)",
-
-    "UPDATE alert SET state = 0 WHERE id = ?1 AND state = 1 AND head = ?2"
-    " AND EXISTS (SELECT 1 FROM event WHERE seq = ?2 AND id = ?3)",
-
-    "UPDATE event SET attempts = attempts + 1 WHERE seq = ?1 AND id = ?2",
-
-    "UPDATE alert SET state = 2, next = ?2, changed = ?3,"
-    " shows = CASE ?4 WHEN 0 THEN shows ELSE 0 END WHERE id = ?1",
-
-    "DELETE FROM event WHERE seq = ?1 AND id = ?2",
-
-    "UPDATE alert SET state = 0, next = 0, changed = ?2, delivered = ?2,"
-    " level = ?3, shows = ifnull(?4, shows), epoch = ifnull(?5, epoch),"
-    " head = " NGX_HTTP_ILERT_STORE_NEXT_EVENT("?1") " WHERE id = ?1",
-
-    "UPDATE alert SET state = 0, next = 0, changed = ?2,"
-    " head = " NGX_HTTP_ILERT_STORE_NEXT_EVENT("?1") " WHERE id = ?1",
-
-    "UPDATE alert SET state = 0, next = 0, shows = 0,"
-    " head = " NGX_HTTP_ILERT_STORE_NEXT_EVENT("?1")
-    " WHERE id = ?1 AND head = ?2"
-    " AND NOT EXISTS (SELECT 1 FROM event WHERE seq = ?2)",
+    "UPDATE alert SET state = 0, next = 0"
+    " WHERE id IN (SELECT id FROM alert INDEXED BY alert_waiting"
+                 " WHERE source = ?1 AND state = 2 LIMIT ?2)",
 
     "INSERT OR REPLACE INTO dead (seq, id, source, alert_key, type, level,"
     " native, priority, received, died, status, error, body)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
 
+    "SELECT id, paused, pause FROM budget WHERE name = ?1",
+    "INSERT INTO budget (name, paused, pause) VALUES (?1, 0, 0)",
+    "UPDATE budget SET paused = ?2, pause = ?3 WHERE id = ?1",
+
+    "INSERT INTO slot (budget, at) VALUES (?1, 0)",
+    "UPDATE slot SET at = ?2 WHERE id =" NGX_HTTP_ILERT_STORE_TAKEN_SLOT,
+    "DELETE FROM slot WHERE id =" NGX_HTTP_ILERT_STORE_TAKEN_SLOT,
+    "UPDATE slot INDEXED BY slot_taken SET at = ?1 WHERE at = 0",
+
+    "UPDATE slot SET at = ?2 WHERE id IN"
+    " (SELECT id FROM slot INDEXED BY slot_at"
+     " WHERE budget = ?1 AND at > 0 AND at > ?2)",
+
+    "DELETE FROM slot WHERE id IN"
+    " (SELECT id FROM slot INDEXED BY slot_at"
+     " WHERE budget = ?1 AND at > 0 AND at <= ?2 LIMIT ?3)",
+
+    "SELECT (SELECT count(*) FROM slot INDEXED BY slot_taken"
+           " WHERE budget = ?1 AND at = 0)"
+    " + (SELECT count(*) FROM slot INDEXED BY slot_at"
+       " WHERE budget = ?1 AND at > 0)",
+
+    "SELECT at FROM slot INDEXED BY slot_at WHERE budget = ?1 AND at > 0"
+    " ORDER BY at LIMIT 1",
+
     "SELECT next FROM alert INDEXED BY alert_next WHERE state = 2"
     " ORDER BY next LIMIT 1",
 
-    "UPDATE alert SET state = 0, next = 0 WHERE id IN"
-    " (SELECT id FROM alert INDEXED BY alert_next"
-     " WHERE state = 2 AND next <= ?1 ORDER BY next LIMIT ?2)",
+    "UPDATE alert SET state = 0, next = 0"
+    " WHERE id IN (SELECT id FROM alert INDEXED BY alert_next"
+                 " WHERE state = 2 AND next <= ?1 ORDER BY next LIMIT ?2)",
 
-    "SELECT a.id, a.head, e.id, e.type, e.level, e.native, e.priority,"
-    " e.received, e.attempts,"
-    " CASE WHEN a.epoch = ?3 THEN a.shows ELSE 0 END,"
-    " a.alert_key, e.body"
-    " FROM alert a INDEXED BY alert_ready"
-    " LEFT JOIN event e ON e.seq = a.head"
-    " WHERE a.source = ?1 AND a.state = 0 AND a.head > 0"
-    " ORDER BY a.urgency, a.head LIMIT ?2",
+    "SELECT id, head, since FROM alert INDEXED BY alert_ready"
+    " WHERE source = ?1 AND state = 0 AND head > 0 AND urgency = ?2"
+    " ORDER BY head LIMIT ?3",
+
+    NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?2") ", e.seq, e.type, e.level,"
+    " e.priority, e.received, e.since, e.urgency, e.id, length(e.body),"
+    " e.native, e.attempts, alert.alert_key, e.body"
+    " FROM alert LEFT JOIN event e ON e.seq = alert.head"
+    " WHERE alert.id = ?1",
 
     "UPDATE alert SET state = 1 WHERE id = ?1",
+
+    "UPDATE alert SET last = ?2 WHERE id IN"
+    " (SELECT id FROM alert INDEXED BY alert_open"
+     " WHERE source = ?1 AND last > ?2 AND " NGX_HTTP_ILERT_STORE_OPEN
+     " LIMIT ?3)",
+
+    "SELECT id, last FROM alert INDEXED BY alert_open"
+    " WHERE source = ?1 AND " NGX_HTTP_ILERT_STORE_OPEN
+    " ORDER BY last LIMIT 1",
 
     "SELECT seq, died, length(body) FROM dead INDEXED BY dead_died"
     " ORDER BY died LIMIT 1",
@@ -514,7 +794,12 @@ static const char  *ngx_http_ilert_store_sql[] = {
     "DELETE FROM alert WHERE id IN"
     " (SELECT id FROM alert INDEXED BY alert_forget"
      " WHERE head = 0 AND state = 0 AND shows = 2 AND epoch = ?1"
-     " AND changed < ?2 LIMIT ?3)"
+     " AND changed < ?2 LIMIT ?3)",
+
+    /* of budgets that are used no longer: no window is as long */
+
+    "DELETE FROM slot WHERE id IN (SELECT id FROM slot ORDER BY id LIMIT ?2)"
+    " AND at > 0 AND at < ?1"
 };
 
 
@@ -594,11 +879,15 @@ ngx_http_ilert_store_create(ngx_http_ilert_store_t *store)
 static void
 ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                     i;
+    ngx_queue_t                   *q;
+    ngx_http_ilert_store_event_t  *ev;
 
     ngx_http_ilert_store_free(&job->taken);
 
     job->due = 0;
+    job->resolved = 0;
+    job->coalesced = 0;
     job->expired = 0;
     job->dropped = 0;
     job->more = 0;
@@ -608,6 +897,16 @@ ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
 
     for (i = 0; i < job->ntakes; i++) {
         job->takes[i].taken = 0;
+        job->takes[i].coalesced = 0;
+        job->takes[i].more = 0;
+    }
+
+    for (q = ngx_queue_head(&job->accepts);
+         q != ngx_queue_sentinel(&job->accepts);
+         q = ngx_queue_next(q))
+    {
+        ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
+        ev->coalesced = 0;
     }
 }
 
@@ -761,6 +1060,7 @@ ngx_http_ilert_store_write(ngx_http_ilert_store_t *store,
 
     if (rc == SQLITE_OK) {
         db->failed = 0;
+        db->lost = 0;
         ngx_http_ilert_store_written(store, job, without);
 
     } else {
@@ -888,7 +1188,7 @@ ngx_http_ilert_store_waits(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job)
 {
     int                            rc;
-    int64_t                        head;
+    int64_t                        waits;
     ngx_str_t                     *key;
     ngx_queue_t                   *q;
     ngx_http_ilert_store_db_t     *db;
@@ -909,8 +1209,9 @@ ngx_http_ilert_store_waits(ngx_http_ilert_store_t *store,
 
         key = ngx_http_ilert_store_fold(db, &ev->key);
 
-        rc = key ? ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_HEAD,
-                                            &head, "tt", &ev->source, key)
+        rc = key ? ngx_http_ilert_store_get(db,
+                                            NGX_HTTP_ILERT_STORE_WAITS_ALERT,
+                                            &waits, "tt", &ev->source, key)
                  : SQLITE_NOMEM;
 
         if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
@@ -920,8 +1221,8 @@ ngx_http_ilert_store_waits(ngx_http_ilert_store_t *store,
             ev->waits = NGX_HTTP_ILERT_STORE_CANNOT_SAY;
 
         } else {
-            ev->waits = head ? NGX_HTTP_ILERT_STORE_WAITS
-                             : NGX_HTTP_ILERT_STORE_NONE_WAITS;
+            ev->waits = waits ? NGX_HTTP_ILERT_STORE_WAITS
+                              : NGX_HTTP_ILERT_STORE_NONE_WAITS;
         }
     }
 }
@@ -970,7 +1271,7 @@ ngx_http_ilert_store_transaction(ngx_http_ilert_store_t *store,
 
     if (store->state == NGX_HTTP_ILERT_STORE_OK
         && ngx_queue_empty(&job->accepts)
-        && !ngx_http_ilert_store_has_work(job))
+        && !ngx_http_ilert_store_has_work(job) && !db->lost)
     {
         return SQLITE_OK;
     }
@@ -1023,6 +1324,8 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
 
     db->more = 0;
     db->taken = 0;
+    db->due = 0;
+    db->rows = NGX_HTTP_ILERT_STORE_ROWS;
 
     rc = ngx_http_ilert_store_epoch(store, job);
     if (rc != SQLITE_OK) {
@@ -1032,9 +1335,20 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
     if (job->begin) {
         rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_BEGIN_TAKEN,
                                        "");
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_exec(db,
+                                           NGX_HTTP_ILERT_STORE_BEGIN_SLOTS,
+                                           "i", job->now);
+        }
+
         if (rc != SQLITE_OK) {
             return rc;
         }
+    }
+
+    rc = ngx_http_ilert_store_budgets(db, job);
+    if (rc != SQLITE_OK) {
+        return rc;
     }
 
     rc = ngx_http_ilert_store_releases(db, job);
@@ -1049,6 +1363,15 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
         ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
 
         rc = ngx_http_ilert_store_verdict(db, job, ev, without);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    if (job->begin || job->clean) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_SEEN, "ii",
+                                       job->now, (int64_t)
+                                       NGX_HTTP_ILERT_STORE_ABSENCE);
         if (rc != SQLITE_OK) {
             return rc;
         }
@@ -1090,7 +1413,7 @@ ngx_http_ilert_store_epoch(ngx_http_ilert_store_t *store,
     db = store->private;
     rc = SQLITE_OK;
 
-    if (job->unknown) {
+    if (job->unknown || db->lost) {
         rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_EPOCH,
                                        "");
     }
@@ -1165,6 +1488,11 @@ ngx_http_ilert_store_verdict(ngx_http_ilert_store_db_t *db,
 {
     int  rc;
 
+    rc = ngx_http_ilert_store_release_slots(db, ev, job->now);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
     switch (ev->verdict) {
 
     case NGX_HTTP_ILERT_STORE_DONE:
@@ -1185,7 +1513,7 @@ ngx_http_ilert_store_verdict(ngx_http_ilert_store_db_t *db,
     }
 
     if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        return ngx_http_ilert_store_gone(db, ev);
+        return ngx_http_ilert_store_gone(db, ev, job->now);
     }
 
     return rc;
@@ -1196,16 +1524,28 @@ static int
 ngx_http_ilert_store_unsent(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev)
 {
-    int  rc;
+    int                           rc;
+    int64_t                       found;
+    ngx_http_ilert_store_alert_t  alert;
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_UNSENT, "iii",
-                                   ev->alert, ev->seq, (int64_t) ev->id);
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_HAS_EVENT, &found,
+                                  "ii", ev->seq, (int64_t) ev->id);
 
-    if (rc == SQLITE_OK && sqlite3_changes(db->db) == 0) {
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    }
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    if (alert.state != NGX_HTTP_ILERT_STORE_TAKEN || alert.head != ev->seq) {
         return NGX_HTTP_ILERT_STORE_MISSING;
     }
 
-    return rc;
+    alert.state = NGX_HTTP_ILERT_STORE_READY;
+
+    return ngx_http_ilert_store_set_alert(db, &alert);
 }
 
 
@@ -1213,34 +1553,24 @@ static int
 ngx_http_ilert_store_done(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, int64_t now)
 {
-    int          rc;
-    int64_t      shows;
-    const char  *fmt;
+    int                           rc;
+    ngx_http_ilert_store_alert_t  alert;
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_DELETE_EVENT,
-                                   "ii", ev->seq, (int64_t) ev->id);
+    rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    }
+
     if (rc != SQLITE_OK) {
         return rc;
     }
 
-    if (sqlite3_changes(db->db) == 0) {
-        return NGX_HTTP_ILERT_STORE_MISSING;
-    }
+    ngx_http_ilert_rules_told(&alert.shown, &ev->said, now);
 
-    shows = NGX_HTTP_ILERT_SHOWS_OPEN;
-    fmt = "iiiii";
+    alert.delivered = now;
 
-    if (ev->type == NGX_HTTP_ILERT_RESOLVE) {
-        shows = NGX_HTTP_ILERT_SHOWS_RESOLVED;
-
-    } else if (ev->type != NGX_HTTP_ILERT_ALERT) {
-        /* neither opens nor closes */
-        fmt = "iii";
-    }
-
-    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_DONE, fmt,
-                                     ev->alert, now, (int64_t) ev->level,
-                                     shows, db->epoch);
+    return ngx_http_ilert_store_advance(db, &alert, now, now);
 }
 
 
@@ -1248,21 +1578,35 @@ static int
 ngx_http_ilert_store_again(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, int64_t now)
 {
-    int  rc;
+    int                           rc;
+    int64_t                       found;
+    ngx_http_ilert_store_alert_t  alert;
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_ATTEMPT, "ii",
-                                   ev->seq, (int64_t) ev->id);
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_HAS_EVENT, &found,
+                                  "ii", ev->seq, (int64_t) ev->id);
+
+    if (rc == SQLITE_OK && !ev->refused) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_ATTEMPT,
+                                       "ii", ev->seq, (int64_t) ev->id);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    }
+
     if (rc != SQLITE_OK) {
         return rc;
     }
 
-    if (sqlite3_changes(db->db) == 0) {
-        return NGX_HTTP_ILERT_STORE_MISSING;
+    alert.state = NGX_HTTP_ILERT_STORE_WAITING;
+    alert.next = ev->next;
+    alert.changed = now;
+
+    if (ev->maybe) {
+        alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
     }
 
-    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_AGAIN,
-                                     "iiii", ev->alert, ev->next, now,
-                                     (int64_t) ev->maybe);
+    return ngx_http_ilert_store_set_alert(db, &alert);
 }
 
 
@@ -1273,21 +1617,21 @@ ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
     ngx_uint_t without)
 {
-    int      rc;
-    int64_t  source;
+    int                           rc;
+    int64_t                       source;
+    ngx_http_ilert_store_alert_t  alert;
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_DELETE_EVENT,
-                                   "ii", ev->seq, (int64_t) ev->id);
-    if (rc != SQLITE_OK) {
-        return rc;
+    rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
     }
 
-    if (sqlite3_changes(db->db) == 0) {
-        return NGX_HTTP_ILERT_STORE_MISSING;
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_advance(db, &alert, ev->said.received,
+                                          job->now);
     }
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_DEAD, "ii",
-                                   ev->alert, job->now);
     if (rc != SQLITE_OK) {
         return rc;
     }
@@ -1307,24 +1651,169 @@ ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
     return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_DEAD,
                                      "iiitiiiiiiitb", ev->seq,
                                      (int64_t) ev->id, source, &ev->key,
-                                     (int64_t) ev->type, (int64_t) ev->level,
+                                     (int64_t) ev->said.type,
+                                     (int64_t) ev->said.level,
                                      (int64_t) ev->native,
-                                     (int64_t) (ev->low ? 1
-                                                        : ev->high ? 2 : 0),
-                                     ev->received, job->now,
+                                     (int64_t) ev->said.priority,
+                                     ev->said.received, job->now,
                                      (int64_t) ev->status, &ev->error,
                                      &ev->body);
 }
 
 
-/* unless it is of a database that was moved aside: nothing waits for it */
+/*
+ * Of an event that is no longer there: unless it is of a database that was
+ * moved aside, its alert goes on, and nobody knows what ilert was told.
+ */
 
 static int
 ngx_http_ilert_store_gone(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev)
+    ngx_http_ilert_store_event_t *ev, int64_t now)
 {
-    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_GONE, "ii",
-                                     ev->alert, ev->seq);
+    int                             rc;
+    ngx_http_ilert_store_alert_t    alert;
+    ngx_http_ilert_store_waiting_t  first;
+
+    rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        return SQLITE_OK;
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get_event(db,
+                                            NGX_HTTP_ILERT_STORE_NEXT_EVENT,
+                                            ev->alert, 0, &first);
+    }
+
+    if (rc != SQLITE_OK || alert.head != ev->seq || first.seq == ev->seq) {
+        return rc;
+    }
+
+    alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+
+    return ngx_http_ilert_store_advance(db, &alert, 0, now);
+}
+
+
+static int
+ngx_http_ilert_store_delete(ngx_http_ilert_store_db_t *db, int64_t seq,
+    uint64_t id)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_DELETE_EVENT,
+                                   "ii", seq, (int64_t) id);
+
+    if (rc == SQLITE_OK && sqlite3_changes(db->db) == 0) {
+        return NGX_HTTP_ILERT_STORE_MISSING;
+    }
+
+    return rc;
+}
+
+
+/*
+ * The first event of the alert, received at "last", is gone, and the next
+ * one is its head.  How urgent that one is was found when it came, by what
+ * was to be sent before it, which may have come to something else.
+ */
+
+static int
+ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t last, int64_t now)
+{
+    int                             rc;
+    int64_t                         least;
+    ngx_uint_t                      urgency;
+    ngx_http_ilert_store_waiting_t  first;
+
+    rc = ngx_http_ilert_store_get_event(db, NGX_HTTP_ILERT_STORE_NEXT_EVENT,
+                                        alert->id, 0, &first);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    alert->state = NGX_HTTP_ILERT_STORE_READY;
+    alert->next = 0;
+    alert->last = ngx_max(alert->last, last);
+    alert->changed = now;
+    alert->head = first.seq;
+    alert->since = first.since;
+    alert->urgency = NGX_HTTP_ILERT_UPDATES;
+
+    if (first.seq == 0) {
+        return ngx_http_ilert_store_set_alert(db, alert);
+    }
+
+    urgency = ngx_http_ilert_rules_urgency(&alert->shown, &first.said);
+
+    if (urgency != first.urgency && !first.said.repeat) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_URGENCY,
+                                       "ii", first.seq, (int64_t) urgency);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_MIN_URGENCY,
+                                  &least, "i", alert->id);
+
+    if (rc == SQLITE_OK) {
+        alert->urgency = least;
+
+    } else if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
+        return rc;
+    }
+
+    return ngx_http_ilert_store_set_alert(db, alert);
+}
+
+
+/* a request that was not made counts no longer */
+
+static int
+ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now)
+{
+    int                             rc;
+    ngx_uint_t                      i, made;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    made = (ev->verdict == NGX_HTTP_ILERT_STORE_DONE
+            || ev->verdict == NGX_HTTP_ILERT_STORE_DEAD
+            || (ev->verdict == NGX_HTTP_ILERT_STORE_AGAIN
+                && (ev->maybe || ev->refused)));
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        budget = ev->budgets[i];
+
+        if (budget == NULL) {
+            continue;
+        }
+
+        rc = SQLITE_OK;
+
+        if (budget->rate) {
+            rc = made ? ngx_http_ilert_store_exec(db,
+                                                 NGX_HTTP_ILERT_STORE_SET_SLOT,
+                                                 "ii", budget->id, now)
+                      : ngx_http_ilert_store_exec(db,
+                                                NGX_HTTP_ILERT_STORE_FREE_SLOT,
+                                                "i", budget->id);
+        }
+
+        if (rc == SQLITE_OK && i == 0 && ev->pause) {
+            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_PAUSE,
+                                           "iii", budget->id, now, ev->pause);
+        }
+
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    return SQLITE_OK;
 }
 
 
@@ -1390,7 +1879,10 @@ ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
 
     job->more = ((ngx_uint_t) sqlite3_changes(db->db) == rows);
 
-    return SQLITE_OK;
+    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_FORGET_SLOTS,
+                                     "ii", job->now
+                                     - NGX_HTTP_ILERT_STORE_WINDOW,
+                                     (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
 }
 
 
@@ -1419,6 +1911,8 @@ ngx_http_ilert_store_accepts(ngx_http_ilert_store_db_t *db,
         db->size += ev->body.len;
 
         rc = ngx_http_ilert_store_accept(db, ev, job->now);
+
+        job->coalesced += ev->coalesced;
     }
 
     if (rc != SQLITE_OK) {
@@ -1434,9 +1928,29 @@ static int
 ngx_http_ilert_store_accept(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, int64_t now)
 {
-    int         rc;
-    int64_t     source, alert;
-    ngx_str_t  *key;
+    int                           rc;
+    ngx_http_ilert_store_alert_t  alert;
+
+    rc = ngx_http_ilert_store_find(db, ev, &alert);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    return ngx_http_ilert_store_add(db, &alert, ev, now);
+}
+
+
+/* the alert of an event, which is made if there is none */
+
+static int
+ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t *alert)
+{
+    int            rc;
+    int64_t        source;
+    ngx_str_t     *key;
+    ngx_uint_t     changed;
+    sqlite3_stmt  *stmt;
 
     rc = ngx_http_ilert_store_source(db, &ev->source, &source);
     if (rc != SQLITE_OK) {
@@ -1448,34 +1962,301 @@ ngx_http_ilert_store_accept(ngx_http_ilert_store_db_t *db,
         return ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
     }
 
-    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_ALERT, &alert,
-                                  "it", source, key);
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_ALERT, &stmt,
+                                  "itit", source, key, db->epoch, &ev->key);
 
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_ALERT,
-                                       "itti", source, key, &ev->key, now);
-        alert = sqlite3_last_insert_rowid(db->db);
+    if (rc == SQLITE_OK) {
+        ngx_http_ilert_store_read_alert(stmt, alert);
+        changed = sqlite3_column_int(stmt, 13);
+
+        ngx_http_ilert_store_end(stmt);
+
+        return changed ? ngx_http_ilert_store_exec(db,
+                                                 NGX_HTTP_ILERT_STORE_SET_KEY,
+                                                 "it", alert->id, &ev->key)
+                       : SQLITE_OK;
     }
 
+    if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
+        return rc;
+    }
+
+    ngx_memzero(alert, sizeof(ngx_http_ilert_store_alert_t));
+
+    alert->urgency = NGX_HTTP_ILERT_UPDATES;
+
+    /*
+     * What ilert shows of an alert that begins it has been told by us, if
+     * all that it was told is known: nothing yet.
+     */
+
+    if (ev->said.type == NGX_HTTP_ILERT_ALERT
+        && db->epoch == NGX_HTTP_ILERT_STORE_FIRST_EPOCH)
+    {
+        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_RESOLVED;
+    }
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_ALERT,
+                                   "itt", source, key, &ev->key);
+
+    alert->id = sqlite3_last_insert_rowid(db->db);
+
+    return rc;
+}
+
+
+/*
+ * To the events of the alert that wait, or in place of the last of them.  If
+ * no other one waits it may be that it need not go, or not yet.
+ */
+
+static int
+ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
+    int64_t now)
+{
+    int                              rc;
+    int64_t                          until;
+    ngx_uint_t                       urgency, alone;
+    ngx_http_ilert_rule_e            rule;
+    ngx_http_ilert_shown_t           shown;
+    ngx_http_ilert_store_alert_t     saved;
+    ngx_http_ilert_store_waiting_t   last, *replaced;
+
+    saved = *alert;
+
+    ngx_memzero(&last, sizeof(ngx_http_ilert_store_waiting_t));
+
+    rc = alert->head ? ngx_http_ilert_store_get_event(db,
+                                           NGX_HTTP_ILERT_STORE_PREVIOUS_EVENT,
+                                           alert->id, INT64_MAX,
+                                           &last)
+                     : SQLITE_OK;
     if (rc != SQLITE_OK) {
         return rc;
     }
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_EVENT,
-                                   "iiiiiiib", alert, (int64_t) ev->id,
-                                   (int64_t) ev->type, (int64_t) ev->level,
-                                   (int64_t) ev->native,
-                                   (int64_t) (ev->low ? 1 : ev->high ? 2 : 0),
-                                   ev->received, &ev->body);
+    replaced = ngx_http_ilert_store_replaces(alert, &last, ev) ? &last : NULL;
+
+    rc = ngx_http_ilert_store_before(db, alert, &last, replaced, &shown);
     if (rc != SQLITE_OK) {
         return rc;
     }
 
-    ev->alert = alert;
-    ev->seq = sqlite3_last_insert_rowid(db->db);
+    urgency = ngx_http_ilert_rules_urgency(&shown, &ev->said);
 
-    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADDED, "iiti",
-                                     alert, ev->seq, &ev->key, now);
+    rule = NGX_HTTP_ILERT_GO;
+    alone = (last.seq == 0 || (replaced && last.seq == alert->head));
+    ev->said.repeat = 0;
+    until = 0;
+
+    if (alone) {
+        rule = ngx_http_ilert_rules_judge(&ev->policy, &shown, &ev->said, 0,
+                                          now, &until);
+    }
+
+    ev->coalesced = (replaced != NULL) + (rule == NGX_HTTP_ILERT_DROP);
+
+    if (rule == NGX_HTTP_ILERT_DROP) {
+
+        if (replaced) {
+            rc = ngx_http_ilert_store_delete(db, last.seq, last.id);
+            if (rc != SQLITE_OK) {
+                return rc;
+            }
+        }
+
+        return ngx_http_ilert_store_advance(db, alert, ev->said.received, now);
+    }
+
+    if (ev->said.repeat) {
+        urgency = NGX_HTTP_ILERT_REPEATS;
+    }
+
+    rc = ngx_http_ilert_store_put(db, alert, replaced, ev, urgency, now);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    if (rule == NGX_HTTP_ILERT_HOLD) {
+        return ngx_http_ilert_store_hold(db, alert, until);
+    }
+
+    ngx_http_ilert_store_ready(alert, alone, urgency);
+
+    /* behind others there is mostly nothing to change */
+
+    if (ngx_memcmp(&saved, alert, sizeof(saved)) == 0) {
+        return SQLITE_OK;
+    }
+
+    return ngx_http_ilert_store_set_alert(db, alert);
+}
+
+
+/* what is under way is no longer to be changed */
+
+static ngx_uint_t
+ngx_http_ilert_store_replaces(ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *last, ngx_http_ilert_store_event_t *ev)
+{
+    if (last->seq == 0 || (alert->state == NGX_HTTP_ILERT_STORE_TAKEN
+                           && last->seq == alert->head))
+    {
+        return 0;
+    }
+
+    if (last->own && ngx_http_ilert_rules_is_state(ev->said.type)) {
+        /* the alert was taken for a forgotten one, but there it is */
+
+        return 1;
+    }
+
+    return ngx_http_ilert_rules_replaces(&ev->policy, &last->said, &ev->said);
+}
+
+
+/*
+ * What ilert will show when the event's turn comes, after what waits before
+ * it: of that the last one says enough, or, if it says nothing of a state, the
+ * first one.
+ */
+
+static int
+ngx_http_ilert_store_before(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *last,
+    ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_shown_t *shown)
+{
+    int                             rc;
+    ngx_http_ilert_store_waiting_t  first, *before, previous;
+
+    *shown = alert->shown;
+
+    before = last;
+
+    if (replaced) {
+        before = &previous;
+
+        rc = ngx_http_ilert_store_get_event(db,
+                                         NGX_HTTP_ILERT_STORE_PREVIOUS_EVENT,
+                                         alert->id, last->seq, &previous);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    if (before->seq && before->seq != alert->head
+        && !ngx_http_ilert_rules_is_state(before->said.type))
+    {
+        rc = ngx_http_ilert_store_get_event(db,
+                                            NGX_HTTP_ILERT_STORE_NEXT_EVENT,
+                                            alert->id, 0, &first);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+
+        ngx_http_ilert_rules_told(shown, &first.said, 0);
+    }
+
+    if (before->seq) {
+        ngx_http_ilert_rules_told(shown, &before->said, 0);
+    }
+
+    return SQLITE_OK;
+}
+
+
+/*
+ * As a new one, or in place of another one, whose turn it gets; but not that
+ * of a repeat, whose turn is no measure for news.
+ */
+
+static int
+ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *replaced,
+    ngx_http_ilert_store_event_t *ev, ngx_uint_t urgency, int64_t now)
+{
+    int      rc;
+    int64_t  since;
+
+    since = now;
+
+    if (replaced && replaced->said.repeat && !ev->said.repeat) {
+
+        rc = ngx_http_ilert_store_delete(db, replaced->seq, replaced->id);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+
+        if (alert->head == replaced->seq) {
+            alert->head = 0;
+        }
+
+        replaced = NULL;
+    }
+
+    if (replaced) {
+        since = replaced->since;
+    }
+
+    rc = ngx_http_ilert_store_exec(db, replaced
+                                       ? NGX_HTTP_ILERT_STORE_SET_EVENT
+                                       : NGX_HTTP_ILERT_STORE_ADD_EVENT,
+                                   "iiiiiiiiib",
+                                   replaced ? replaced->seq : alert->id,
+                                   (int64_t) ev->id, (int64_t) ev->said.type,
+                                   (int64_t) ev->said.level,
+                                   (int64_t) ev->said.priority,
+                                   (int64_t) ev->native, ev->said.received,
+                                   since, (int64_t) urgency, &ev->body);
+
+    ev->alert = alert->id;
+    ev->seq = replaced ? replaced->seq : sqlite3_last_insert_rowid(db->db);
+
+    if (alert->head == 0) {
+        alert->head = ev->seq;
+        alert->since = since;
+        alert->changed = now;
+    }
+
+    return rc;
+}
+
+
+/*
+ * The first event may go, unless it is to be tried again later; for others
+ * a repeat does not wait.
+ */
+
+static void
+ngx_http_ilert_store_ready(ngx_http_ilert_store_alert_t *alert,
+    ngx_uint_t alone, ngx_uint_t urgency)
+{
+    if (alert->state == NGX_HTTP_ILERT_STORE_WAITING
+        && alert->urgency == NGX_HTTP_ILERT_REPEATS)
+    {
+        alert->state = NGX_HTTP_ILERT_STORE_READY;
+        alert->next = 0;
+    }
+
+    alert->urgency = alone ? (int64_t) urgency
+                           : ngx_min(alert->urgency, (int64_t) urgency);
+}
+
+
+/* a repeat waits for its time */
+
+static int
+ngx_http_ilert_store_hold(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t until)
+{
+    alert->state = NGX_HTTP_ILERT_STORE_WAITING;
+    alert->next = until;
+    alert->urgency = NGX_HTTP_ILERT_REPEATS;
+    alert->since = until;
+
+    return ngx_http_ilert_store_set_alert(db, alert);
 }
 
 
@@ -1537,29 +2318,178 @@ ngx_http_ilert_store_fold(ngx_http_ilert_store_db_t *db, ngx_str_t *key)
 }
 
 
-static int
-ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
-{
-    int         rc;
-    ngx_uint_t  i, rows;
+/* finds, or makes, the budgets' rows: verdicts and takes need them */
 
-    if (job->ntakes) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_DUE, "ii",
-                                       job->now,
-                                       (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+static int
+ngx_http_ilert_store_budgets(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job)
+{
+    int                             rc;
+    ngx_uint_t                      i;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    for (i = 0; i < job->nbudgets; i++) {
+        budget = &job->budgets[i];
+
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_BUDGET,
+                                      &budget->id, "t", &budget->name);
+
+        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_BUDGET,
+                                           "t", &budget->name);
+            budget->id = sqlite3_last_insert_rowid(db->db);
+        }
+
         if (rc != SQLITE_OK) {
             return rc;
         }
     }
 
-    rows = NGX_HTTP_ILERT_STORE_ROWS;
+    return SQLITE_OK;
+}
 
-    for (i = 0; i < job->ntakes; i++) {
-        rc = ngx_http_ilert_store_take(db, job, &job->takes[i], &rows,
-                                       without);
+
+/* what is left of a budget at the moment */
+
+static int
+ngx_http_ilert_store_budget(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now)
+{
+    int            rc;
+    int64_t        paused, pause;
+    sqlite3_stmt  *stmt;
+
+    budget->used = 0;
+    budget->next = 0;
+    budget->left = (ngx_uint_t) -1;
+
+    if (budget->rate) {
+        rc = ngx_http_ilert_store_slots(db, budget, now);
         if (rc != SQLITE_OK) {
             return rc;
+        }
+    }
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_BUDGET, &stmt,
+                                  "t", &budget->name);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    paused = sqlite3_column_int64(stmt, 1);
+    pause = sqlite3_column_int64(stmt, 2);
+
+    ngx_http_ilert_store_end(stmt);
+
+    if (paused > now) {
+        paused = now;
+
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_PAUSE,
+                                       "iii", budget->id, paused, pause);
+    }
+
+    if (paused + pause > now) {
+        budget->left = 0;
+        budget->next = paused + pause;
+    }
+
+    return rc;
+}
+
+
+static int
+ngx_http_ilert_store_slots(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now)
+{
+    int      rc;
+    int64_t  used;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_LATE_SLOTS, "ii",
+                                   budget->id, now);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_EXPIRE_SLOTS,
+                                       "iii", budget->id, now - budget->window,
+                                       (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_COUNT_SLOTS,
+                                      &used, "i", budget->id);
+    }
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    budget->used = used;
+    budget->left = (budget->used < budget->rate) ? budget->rate - budget->used
+                                                 : 0;
+    return SQLITE_OK;
+}
+
+
+/* when there will be a request again of a budget that is used up */
+
+static int
+ngx_http_ilert_store_next_slot(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now)
+{
+    int      rc;
+    int64_t  at;
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_SLOT, &at, "i",
+                                  budget->id);
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+
+        /* all are under way */
+
+        at = now;
+        rc = SQLITE_OK;
+    }
+
+    budget->next = at + budget->window;
+
+    return rc;
+}
+
+
+static int
+ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    int         rc;
+    ngx_uint_t  i;
+
+    for (i = 0; i < job->nbudgets; i++) {
+        rc = ngx_http_ilert_store_budget(db, &job->budgets[i], job->now);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    if (job->ntakes) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_DUE, "ii",
+                                       job->now,
+                                       (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_take(db, job, without);
+        }
+
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    for (i = 0; i < job->nbudgets; i++) {
+        if (job->budgets[i].left == 0 && job->budgets[i].next == 0) {
+            rc = ngx_http_ilert_store_next_slot(db, &job->budgets[i],
+                                                job->now);
+            if (rc != SQLITE_OK) {
+                return rc;
+            }
         }
     }
 
@@ -1571,6 +2501,10 @@ ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
         rc = SQLITE_OK;
     }
 
+    if (db->due && (job->due == 0 || db->due < job->due)) {
+        job->due = db->due;
+    }
+
     if (db->more) {
         job->due = job->now;
     }
@@ -1579,148 +2513,398 @@ ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
 }
 
 
+/*
+ * The most urgent ones of all sources first, as far as budgets go.  Those
+ * that turn out not to go make room for others.
+ */
+
 static int
 ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
-    ngx_uint_t *rows, ngx_uint_t without)
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
 {
-    int                            rc;
-    int64_t                        source;
-    ngx_queue_t                    heads, *q;
-    ngx_http_ilert_store_event_t  *ev;
+    int                                rc;
+    ngx_uint_t                         i, rows, affords;
+    ngx_http_ilert_store_take_t       *take;
+    ngx_http_ilert_store_candidate_t  *candidate;
 
-    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_SOURCE,
-                                  &source, "t", &take->source);
+    for (i = 0; i < job->ntakes; i++) {
+        take = &job->takes[i];
 
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        return SQLITE_OK;
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_SOURCE,
+                                      &take->id, "t", &take->source);
+
+        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+            take->id = 0;
+
+        } else if (rc != SQLITE_OK) {
+            return rc;
+
+        } else if (take->policy.resolve_after) {
+            rc = ngx_http_ilert_store_resolve(db, job, take);
+            if (rc != SQLITE_OK) {
+                return rc;
+            }
+        }
     }
 
-    while (rc == SQLITE_OK && take->taken < take->n) {
+    do {
+        rows = db->rows;
 
-        if (*rows == 0 || db->taken >= NGX_HTTP_ILERT_STORE_TAKE_SIZE) {
-            db->more = 1;
-            break;
-        }
+        rc = ngx_http_ilert_store_candidates(db, job);
 
-        ngx_queue_init(&heads);
+        for (i = 0; rc == SQLITE_OK && i < db->ncandidates; i++) {
+            candidate = &db->candidates[i];
+            take = &job->takes[candidate->take];
 
-        rc = ngx_http_ilert_store_heads(db, job, take, source, &heads);
-
-        if (rc == SQLITE_OK && ngx_queue_empty(&heads)) {
-            break;
-        }
-
-        while (rc == SQLITE_OK && *rows && !ngx_queue_empty(&heads)) {
-            q = ngx_queue_head(&heads);
-            ngx_queue_remove(q);
-            ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
-
-            if (ev->verdict == NGX_HTTP_ILERT_STORE_UNSENT) {
-                ngx_queue_insert_tail(&job->taken, q);
-                take->taken++;
-                db->taken += ev->body.len;
-
-                rc = ngx_http_ilert_store_exec(db,
-                                               NGX_HTTP_ILERT_STORE_SET_TAKEN,
-                                               "i", ev->alert);
+            if (!ngx_http_ilert_store_may_take(take)) {
+                take->more = 1;
                 continue;
             }
 
-            rc = ngx_http_ilert_store_pass(db, job, ev, without);
+            if (db->rows == 0 || db->taken >= NGX_HTTP_ILERT_STORE_TAKE_SIZE) {
+                db->more = 1;
+                return SQLITE_OK;
+            }
 
-            ngx_free(ev);
-            (*rows)--;
+            rc = ngx_http_ilert_store_affords(db, take, candidate->repeat,
+                                              &affords);
+
+            if (rc == SQLITE_OK && affords) {
+                rc = ngx_http_ilert_store_consider(db, job, candidate,
+                                                   without);
+            }
         }
 
-        ngx_http_ilert_store_free(&heads);
-    }
+    } while (rc == SQLITE_OK && db->rows < rows);
 
     return rc;
 }
 
 
-/*
- * The first waiting events of a source, with what is to become of them as
- * their verdict: UNSENT, they are to be taken, DEAD, they are too old, or
- * DONE, there is none, for it was discarded by hand.
- */
+static ngx_uint_t
+ngx_http_ilert_store_may_take(ngx_http_ilert_store_take_t *take)
+{
+    ngx_uint_t  i, n;
+
+    n = take->id ? take->n - take->taken : 0;
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        if (take->budgets[i]) {
+            n = ngx_min(n, take->budgets[i]->left);
+        }
+    }
+
+    return n;
+}
+
+
+/* if not, it waits until there is more of the budget */
 
 static int
-ngx_http_ilert_store_heads(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
-    int64_t source, ngx_queue_t *heads)
+ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat,
+    ngx_uint_t *affords)
+{
+    int                             rc;
+    int64_t                         at;
+    ngx_uint_t                      i;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    *affords = 1;
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        budget = take->budgets[i];
+
+        if (budget == NULL
+            || ngx_http_ilert_rules_affords(budget->left, budget->rate,
+                                            repeat))
+        {
+            continue;
+        }
+
+        *affords = 0;
+
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_SLOT, &at,
+                                      "i", budget->id);
+
+        if (rc == SQLITE_OK) {
+            ngx_http_ilert_store_set_due(db, at + budget->window);
+
+        } else if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
+            return rc;
+        }
+    }
+
+    return SQLITE_OK;
+}
+
+
+/* alerts that may go, in their order; of a source and an urgency one more */
+
+static int
+ngx_http_ilert_store_candidates(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job)
+{
+    int         rc;
+    ngx_uint_t  i, n, urgency;
+
+    db->ncandidates = 0;
+
+    for (i = 0; i < job->ntakes; i++) {
+
+        n = ngx_http_ilert_store_may_take(&job->takes[i]);
+
+        for (urgency = 0; n && urgency < NGX_HTTP_ILERT_URGENCIES; urgency++) {
+            rc = ngx_http_ilert_store_candidate(db, job, i, urgency, n + 1);
+            if (rc != SQLITE_OK) {
+                return rc;
+            }
+        }
+    }
+
+    if (db->ncandidates > 1) {
+        qsort(db->candidates, db->ncandidates,
+              sizeof(ngx_http_ilert_store_candidate_t),
+              ngx_http_ilert_store_cmp);
+    }
+
+    return SQLITE_OK;
+}
+
+
+static int
+ngx_http_ilert_store_candidate(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t n, ngx_uint_t urgency,
+    ngx_uint_t limit)
+{
+    int                                rc;
+    int64_t                            window;
+    sqlite3_stmt                      *stmt;
+    ngx_http_ilert_store_take_t       *take;
+    ngx_http_ilert_store_candidate_t  *candidate;
+
+    take = &job->takes[n];
+
+    window = take->budgets[0] ? take->budgets[0]->window
+                              : NGX_HTTP_ILERT_STORE_WINDOW;
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_CANDIDATES, &stmt,
+                                  "iii", take->id, (int64_t) urgency,
+                                  (int64_t) limit);
+
+    while (rc == SQLITE_OK) {
+
+        if (ngx_http_ilert_store_room(db) != NGX_OK) {
+            rc = ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
+            break;
+        }
+
+        candidate = &db->candidates[db->ncandidates++];
+
+        candidate->id = sqlite3_column_int64(stmt, 0);
+        candidate->head = sqlite3_column_int64(stmt, 1);
+        candidate->since = sqlite3_column_int64(stmt, 2);
+        candidate->take = n;
+        candidate->repeat = (urgency == NGX_HTTP_ILERT_REPEATS);
+        candidate->urgency = ngx_http_ilert_rules_aged(urgency,
+                                                       &candidate->since,
+                                                       window, job->now);
+
+        rc = ngx_http_ilert_store_next(db, stmt);
+    }
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        return SQLITE_OK;
+    }
+
+    ngx_http_ilert_store_end(stmt);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_store_room(ngx_http_ilert_store_db_t *db)
+{
+    ngx_uint_t                         n;
+    ngx_http_ilert_store_candidate_t  *candidates;
+
+    if (db->ncandidates < db->size_candidates) {
+        return NGX_OK;
+    }
+
+    n = ngx_max(db->size_candidates * 2, 128);
+
+    candidates = ngx_alloc(n * sizeof(ngx_http_ilert_store_candidate_t),
+                           ngx_cycle->log);
+    if (candidates == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (db->ncandidates) {
+        ngx_memcpy(candidates, db->candidates,
+                   db->ncandidates * sizeof(ngx_http_ilert_store_candidate_t));
+    }
+
+    ngx_free(db->candidates);
+
+    db->candidates = candidates;
+    db->size_candidates = n;
+
+    return NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_ilert_store_cmp(const void *one, const void *two)
+{
+    const ngx_http_ilert_store_candidate_t  *a = one, *b = two;
+
+    if (a->urgency != b->urgency) {
+        return (a->urgency < b->urgency) ? -1 : 1;
+    }
+
+    if (a->since != b->since) {
+        return (a->since < b->since) ? -1 : 1;
+    }
+
+    return (a->head < b->head) ? -1 : (a->head > b->head);
+}
+
+
+/* an alert's first event: it is taken, or it turns out not to go */
+
+static int
+ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job,
+    ngx_http_ilert_store_candidate_t *candidate, ngx_uint_t without)
 {
     int                            rc;
-    size_t                         size;
-    sqlite3_stmt                  *stmt;
+    int64_t                        until;
+    ngx_http_ilert_rule_e          rule;
+    ngx_http_ilert_store_take_t   *take;
+    ngx_http_ilert_store_alert_t   alert;
     ngx_http_ilert_store_event_t  *ev;
 
-    stmt = db->stmts[NGX_HTTP_ILERT_STORE_GET_HEADS];
+    take = &job->takes[candidate->take];
 
-    sqlite3_bind_int64(stmt, 1, source);
-    sqlite3_bind_int64(stmt, 2, take->n - take->taken);
-    sqlite3_bind_int64(stmt, 3, db->epoch);
-
-    size = db->taken;
-
-    for ( ;; ) {
-        rc = sqlite3_step(stmt);
-
-        if (rc != SQLITE_ROW) {
-            break;
-        }
-
-        ev = ngx_http_ilert_store_head(stmt, &take->source);
-
-        if (ev == NULL) {
-            (void) sqlite3_reset(stmt);
-            return ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
-        }
-
-        ngx_queue_insert_tail(heads, &ev->queue);
-
-        if (sqlite3_column_type(stmt, 2) == SQLITE_NULL) {
-            ev->verdict = NGX_HTTP_ILERT_STORE_DONE;
-
-        } else if (ngx_http_ilert_store_expired(ev,
-                                                sqlite3_column_int(stmt, 9),
-                                                take->max_age, job->now))
-        {
-            ev->verdict = NGX_HTTP_ILERT_STORE_DEAD;
-            ngx_str_set(&ev->error, "older than max_age");
-        }
-
-        size += ev->body.len;
-
-        if (size >= NGX_HTTP_ILERT_STORE_TAKE_SIZE) {
-            rc = SQLITE_DONE;
-            break;
-        }
+    rc = ngx_http_ilert_store_head(db, take, candidate, &alert, &ev);
+    if (rc != SQLITE_OK) {
+        return rc;
     }
 
-    if (rc != SQLITE_DONE) {
-        rc = ngx_http_ilert_store_error(db, rc);
+    db->rows--;
+
+    if (ev == NULL) {
+        alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+        return ngx_http_ilert_store_advance(db, &alert, 0, job->now);
+    }
+
+    rc = ngx_http_ilert_store_judge(db, take, &alert, ev, job->now, &rule,
+                                    &until);
+    if (rc != SQLITE_OK) {
+        ngx_free(ev);
+        return rc;
+    }
+
+    if (rule == NGX_HTTP_ILERT_GO
+        && !ngx_http_ilert_store_expired(ev, &alert.shown, take->max_age,
+                                         job->now))
+    {
+        db->rows++;
+        ngx_queue_insert_tail(&job->taken, &ev->queue);
+
+        return ngx_http_ilert_store_mark(db, take, ev);
+    }
+
+    if (rule == NGX_HTTP_ILERT_HOLD) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_URGENCY,
+                                       "ii", ev->seq,
+                                       (int64_t) NGX_HTTP_ILERT_REPEATS);
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_hold(db, &alert, until);
+        }
+
+    } else if (rule == NGX_HTTP_ILERT_GO && !ev->said.repeat) {
+        ngx_str_set(&ev->error, "older than max_age");
+        job->expired++;
+
+        rc = ngx_http_ilert_store_dead(db, job, ev, without);
 
     } else {
-        rc = SQLITE_OK;
+        take->coalesced++;
+        job->coalesced++;
+
+        rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_advance(db, &alert, ev->said.received,
+                                              job->now);
+        }
     }
 
-    (void) sqlite3_reset(stmt);
+    ngx_free(ev);
+
+    return rc;
+}
+
+
+/* "evp" is set to NULL if the event is not there: discarded by hand */
+
+static int
+ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_candidate_t *candidate,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t **evp)
+{
+    int                             rc;
+    sqlite3_stmt                   *stmt;
+    ngx_http_ilert_store_event_t   *ev;
+    ngx_http_ilert_store_waiting_t  head;
+
+    *evp = NULL;
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_HEAD, &stmt,
+                                  "ii", candidate->id, db->epoch);
+
+    if (rc != SQLITE_OK) {
+        return (rc == NGX_HTTP_ILERT_STORE_MISSING)
+               ? ngx_http_ilert_store_error(db, SQLITE_CORRUPT) : rc;
+    }
+
+    ngx_http_ilert_store_read_alert(stmt, alert);
+
+    if (sqlite3_column_type(stmt, 13) != SQLITE_NULL) {
+
+        ngx_http_ilert_store_read_event(stmt, 13, &head);
+
+        ev = ngx_http_ilert_store_read_head(stmt, &take->source);
+
+        if (ev) {
+            ev->alert = alert->id;
+            ev->seq = head.seq;
+            ev->id = head.id;
+            ev->said = head.said;
+            *evp = ev;
+
+        } else {
+            rc = ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
+        }
+    }
+
+    ngx_http_ilert_store_end(stmt);
 
     return rc;
 }
 
 
 static ngx_http_ilert_store_event_t *
-ngx_http_ilert_store_head(sqlite3_stmt *stmt, ngx_str_t *source)
+ngx_http_ilert_store_read_head(sqlite3_stmt *stmt, ngx_str_t *source)
 {
     size_t                         key, body;
-    ngx_int_t                      priority;
     ngx_http_ilert_store_event_t  *ev;
 
-    key = sqlite3_column_bytes(stmt, 10);
-    body = sqlite3_column_bytes(stmt, 11);
+    key = sqlite3_column_bytes(stmt, 24);
+    body = sqlite3_column_bytes(stmt, 25);
 
     ev = ngx_http_ilert_store_event(source->len, key, body);
     if (ev == NULL) {
@@ -1732,62 +2916,284 @@ ngx_http_ilert_store_head(sqlite3_stmt *stmt, ngx_str_t *source)
     /* of what has no bytes there may be no address */
 
     if (key) {
-        ngx_memcpy(ev->key.data, sqlite3_column_text(stmt, 10), key);
+        ngx_memcpy(ev->key.data, sqlite3_column_text(stmt, 24), key);
     }
 
     if (body) {
-        ngx_memcpy(ev->body.data, sqlite3_column_blob(stmt, 11), body);
+        ngx_memcpy(ev->body.data, sqlite3_column_blob(stmt, 25), body);
     }
 
-    ev->alert = sqlite3_column_int64(stmt, 0);
-    ev->seq = sqlite3_column_int64(stmt, 1);
-    ev->id = sqlite3_column_int64(stmt, 2);
-    ev->type = sqlite3_column_int(stmt, 3);
-    ev->level = sqlite3_column_int(stmt, 4);
-    ev->native = (sqlite3_column_int(stmt, 5) != 0);
-
-    priority = sqlite3_column_int(stmt, 6);
-    ev->low = (priority == 1);
-    ev->high = (priority == 2);
-
-    ev->received = sqlite3_column_int64(stmt, 7);
-    ev->attempts = sqlite3_column_int64(stmt, 8);
+    ev->native = (sqlite3_column_int(stmt, 22) != 0);
+    ev->attempts = sqlite3_column_int64(stmt, 23);
 
     return ev;
 }
 
 
-/* a RESOLVE, however old, if ilert may show the alert */
-
-static ngx_uint_t
-ngx_http_ilert_store_expired(ngx_http_ilert_store_event_t *ev,
-    ngx_uint_t shows, int64_t max_age, int64_t now)
+static int
+ngx_http_ilert_store_judge(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_event_t *ev, int64_t now,
+    ngx_http_ilert_rule_e *rule, int64_t *until)
 {
-    if (max_age == 0 || ev->received + max_age > now) {
-        return 0;
+    int                             rc;
+    ngx_http_ilert_store_waiting_t  next;
+
+    next.said.type = NGX_HTTP_ILERT_NO_TYPE;
+
+    if (take->policy.coalesce != NGX_HTTP_ILERT_COALESCE_OFF) {
+        rc = ngx_http_ilert_store_get_event(db,
+                                            NGX_HTTP_ILERT_STORE_NEXT_EVENT,
+                                            ev->alert, ev->seq, &next);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
     }
 
-    return ev->type != NGX_HTTP_ILERT_RESOLVE
-           || shows == NGX_HTTP_ILERT_SHOWS_RESOLVED;
+    *rule = ngx_http_ilert_rules_judge(&take->policy, &alert->shown, &ev->said,
+                                       next.said.type, now, until);
+
+    return SQLITE_OK;
 }
 
 
-/* of a head that is not taken: the next event is its alert's head */
+/* the event may be sent from now on */
 
 static int
-ngx_http_ilert_store_pass(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
-    ngx_uint_t without)
+ngx_http_ilert_store_mark(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_event_t *ev)
 {
-    if (ev->verdict == NGX_HTTP_ILERT_STORE_DEAD) {
-        job->expired++;
+    int                             rc;
+    ngx_uint_t                      i;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    take->taken++;
+    db->taken += ev->body.len;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_TAKEN, "i",
+                                   ev->alert);
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        budget = take->budgets[i];
+        ev->budgets[i] = budget;
+
+        if (budget && budget->rate && rc == SQLITE_OK) {
+            budget->left--;
+            budget->used++;
+
+            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_SLOT,
+                                           "i", budget->id);
+        }
     }
 
-    if (ev->verdict == NGX_HTTP_ILERT_STORE_DONE) {
-        return ngx_http_ilert_store_gone(db, ev);
+    return rc;
+}
+
+
+/* a RESOLVE, however old, unless ilert has been told another one */
+
+static ngx_uint_t
+ngx_http_ilert_store_expired(ngx_http_ilert_store_event_t *ev,
+    ngx_http_ilert_shown_t *shown, int64_t max_age, int64_t now)
+{
+    if (max_age == 0 || ev->said.received + max_age > now) {
+        return 0;
     }
 
-    return ngx_http_ilert_store_dead(db, job, ev, without);
+    return ev->said.type != NGX_HTTP_ILERT_RESOLVE
+           || (shown->shows == NGX_HTTP_ILERT_SHOWS_RESOLVED && shown->told);
+}
+
+
+/*
+ * Alerts that ilert may show, and of which nothing has been heard for too
+ * long while somebody was listening.  Their events are written when they
+ * leave.
+ */
+
+static int
+ngx_http_ilert_store_resolve(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take)
+{
+    int            rc;
+    int64_t        id, end, resumed;
+    sqlite3_stmt  *stmt;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_LATE_ALERTS,
+                                   "iii", take->id, job->now,
+                                   (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_RESUMED,
+                                      &resumed, "");
+    }
+
+    while (rc == SQLITE_OK) {
+
+        rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_OLDEST_ALERT,
+                                      &stmt, "i", take->id);
+
+        if (rc != SQLITE_OK) {
+            break;
+        }
+
+        id = sqlite3_column_int64(stmt, 0);
+        end = ngx_max(sqlite3_column_int64(stmt, 1), resumed)
+              + take->policy.resolve_after;
+
+        ngx_http_ilert_store_end(stmt);
+
+        if (end > job->now) {
+            ngx_http_ilert_store_set_due(db, end);
+            return SQLITE_OK;
+        }
+
+        if (job->resolved == job->nids) {
+            db->more = (job->nids != 0);
+            return SQLITE_OK;
+        }
+
+        rc = ngx_http_ilert_store_add_resolve(db, job, take, id);
+    }
+
+    return (rc == NGX_HTTP_ILERT_STORE_MISSING) ? SQLITE_OK : rc;
+}
+
+
+static int
+ngx_http_ilert_store_add_resolve(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    int64_t id)
+{
+    int                            rc;
+    ngx_http_ilert_store_alert_t   alert;
+    ngx_http_ilert_store_event_t   ev;
+
+    rc = ngx_http_ilert_store_get_alert(db, id, &alert);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_http_ilert_store_event_t));
+
+    ev.id = job->ids[job->resolved++];
+    ev.said.type = NGX_HTTP_ILERT_RESOLVE;
+    ev.said.received = job->now;
+    ev.native = take->native;
+
+    return ngx_http_ilert_store_add(db, &alert, &ev, job->now);
+}
+
+
+static int
+ngx_http_ilert_store_get_alert(ngx_http_ilert_store_db_t *db, int64_t id,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_ALERT, &stmt,
+                                  "ii", id, db->epoch);
+
+    if (rc == SQLITE_OK) {
+        ngx_http_ilert_store_read_alert(stmt, alert);
+        ngx_http_ilert_store_end(stmt);
+    }
+
+    return rc;
+}
+
+
+static int
+ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_ALERT,
+                                     "iiiiiiiiiiiiii", alert->id,
+                                     alert->state, alert->head, alert->urgency,
+                                     alert->next, alert->since,
+                                     (int64_t) alert->shown.shows, db->epoch,
+                                     (int64_t) alert->shown.level,
+                                     (int64_t) alert->shown.priority,
+                                     alert->shown.told, alert->delivered,
+                                     alert->last, alert->changed);
+}
+
+
+static void
+ngx_http_ilert_store_read_alert(sqlite3_stmt *stmt,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    alert->id = sqlite3_column_int64(stmt, 0);
+    alert->state = sqlite3_column_int64(stmt, 1);
+    alert->head = sqlite3_column_int64(stmt, 2);
+    alert->urgency = sqlite3_column_int64(stmt, 3);
+    alert->next = sqlite3_column_int64(stmt, 4);
+    alert->since = sqlite3_column_int64(stmt, 5);
+    alert->shown.shows = sqlite3_column_int(stmt, 6);
+    alert->shown.level = sqlite3_column_int(stmt, 7);
+    alert->shown.priority = sqlite3_column_int(stmt, 8);
+    alert->shown.told = sqlite3_column_int64(stmt, 9);
+    alert->delivered = sqlite3_column_int64(stmt, 10);
+    alert->last = sqlite3_column_int64(stmt, 11);
+    alert->changed = sqlite3_column_int64(stmt, 12);
+}
+
+
+/* the first event of an alert after, or the last one before, that seq */
+
+static int
+ngx_http_ilert_store_get_event(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
+    int64_t alert, int64_t seq, ngx_http_ilert_store_waiting_t *ev)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    rc = ngx_http_ilert_store_row(db, n, &stmt, "ii", alert, seq);
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        ngx_memzero(ev, sizeof(ngx_http_ilert_store_waiting_t));
+        return SQLITE_OK;
+    }
+
+    if (rc == SQLITE_OK) {
+        ngx_http_ilert_store_read_event(stmt, 0, ev);
+        ngx_http_ilert_store_end(stmt);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_ilert_store_read_event(sqlite3_stmt *stmt, ngx_uint_t column,
+    ngx_http_ilert_store_waiting_t *ev)
+{
+    ev->seq = sqlite3_column_int64(stmt, column);
+    ev->said.type = sqlite3_column_int(stmt, column + 1);
+    ev->said.level = sqlite3_column_int(stmt, column + 2);
+    ev->said.priority = sqlite3_column_int(stmt, column + 3);
+    ev->said.received = sqlite3_column_int64(stmt, column + 4);
+    ev->since = sqlite3_column_int64(stmt, column + 5);
+    ev->urgency = sqlite3_column_int(stmt, column + 6);
+    ev->id = sqlite3_column_int64(stmt, column + 7);
+
+    ev->said.repeat = (ev->urgency == NGX_HTTP_ILERT_REPEATS);
+    ev->own = (ev->said.type == NGX_HTTP_ILERT_RESOLVE
+               && sqlite3_column_int(stmt, column + 8) == 0);
+
+    if (ev->since == 0) {
+        ev->since = ev->said.received;
+    }
+}
+
+
+static void
+ngx_http_ilert_store_set_due(ngx_http_ilert_store_db_t *db, int64_t due)
+{
+    if (db->due == 0 || due < db->due) {
+        db->due = due;
+    }
 }
 
 
@@ -1865,6 +3271,7 @@ ngx_http_ilert_store_open(ngx_http_ilert_store_t *store, int64_t now)
         }
 
         ngx_http_ilert_store_close_file(db, 0);
+        db->lost = 1;
     }
 
     for (n = 0; /* void */ ; n++) {
@@ -2162,6 +3569,10 @@ ngx_http_ilert_store_migrate(ngx_http_ilert_store_db_t *db)
         while (rc == SQLITE_OK && version < NGX_HTTP_ILERT_STORE_VERSION) {
             rc = sqlite3_exec(db->db, ngx_http_ilert_store_schema[version++],
                               NULL, NULL, NULL);
+            if (rc == SQLITE_ERROR) {
+                /* what there should be in an earlier version is not there */
+                rc = NGX_HTTP_ILERT_STORE_FOREIGN;
+            }
         }
 
         if (rc == SQLITE_OK) {
@@ -2177,7 +3588,7 @@ ngx_http_ilert_store_migrate(ngx_http_ilert_store_db_t *db)
 
     /* what is not committed goes when the connection is closed */
 
-    return (rc <= 0) ? rc : ngx_http_ilert_store_error(db, rc);
+    return (rc == SQLITE_OK) ? rc : ngx_http_ilert_store_error(db, rc);
 }
 
 
@@ -2300,6 +3711,8 @@ ngx_http_ilert_store_aside(ngx_http_ilert_store_t *store, int64_t now)
     if (db->db) {
         ngx_http_ilert_store_close_file(db, 1);
     }
+
+    db->lost = 1;
 
     if (ngx_http_ilert_store_moved(db)) {
         return SQLITE_OK;
@@ -2493,6 +3906,53 @@ ngx_http_ilert_store_bind(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
     }
 
     return stmt;
+}
+
+
+/*
+ * The first row of a statement, which is done with by .._end(), or when there
+ * is no next row: NGX_HTTP_ILERT_STORE_MISSING.
+ */
+
+static int
+ngx_http_ilert_store_row(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
+    sqlite3_stmt **stmt, const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    *stmt = ngx_http_ilert_store_bind(db, n, fmt, args);
+    va_end(args);
+
+    return ngx_http_ilert_store_next(db, *stmt);
+}
+
+
+static int
+ngx_http_ilert_store_next(ngx_http_ilert_store_db_t *db, sqlite3_stmt *stmt)
+{
+    int  rc;
+
+    rc = sqlite3_step(stmt);
+
+    if (rc == SQLITE_ROW) {
+        return SQLITE_OK;
+    }
+
+    rc = (rc == SQLITE_DONE) ? NGX_HTTP_ILERT_STORE_MISSING
+                             : ngx_http_ilert_store_error(db, rc);
+
+    ngx_http_ilert_store_end(stmt);
+
+    return rc;
+}
+
+
+static void
+ngx_http_ilert_store_end(sqlite3_stmt *stmt)
+{
+    (void) sqlite3_reset(stmt);
+    (void) sqlite3_clear_bindings(stmt);
 }
 
 
@@ -2863,6 +4323,7 @@ ngx_http_ilert_store_close(ngx_http_ilert_store_t *store)
 
     ngx_http_ilert_store_unlock(store);
 
+    ngx_free(db->candidates);
     ngx_free(db->key.data);
     ngx_free(db);
 

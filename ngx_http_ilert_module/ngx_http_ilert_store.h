@@ -14,6 +14,8 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#include "ngx_http_ilert_rules.h"
+
 
 /*
  * The events that wait, in a SQLite database: the only part that knows SQL.
@@ -27,13 +29,6 @@
  * points at the first of its waiting events.  No second event of an alert is
  * taken before the first one has its verdict.
  */
-
-
-/* what ilert shows of an alert, as far as one knows */
-
-#define NGX_HTTP_ILERT_SHOWS_UNKNOWN   0
-#define NGX_HTTP_ILERT_SHOWS_OPEN      1
-#define NGX_HTTP_ILERT_SHOWS_RESOLVED  2
 
 
 /* what has become of a taken event */
@@ -56,6 +51,31 @@ typedef enum {
 
 
 /*
+ * Requests that may be made in any window of time, by all sources that share
+ * an integration key, or by all of an endpoint.  A request counts from when
+ * its event is taken until a window after its verdict.
+ */
+
+typedef struct {
+    ngx_str_t                   name;
+    ngx_uint_t                  rate;       /* 0: any number */
+    int64_t                     window;     /* ms */
+
+    /* set by a job with budgets */
+
+    ngx_uint_t                  used;
+    int64_t                     next;       /* when there may be the next */
+                                            /* request, or 0: now */
+    /* the store's own */
+
+    int64_t                     id;
+    ngx_uint_t                  left;
+} ngx_http_ilert_store_budget_t;
+
+#define NGX_HTTP_ILERT_STORE_BUDGETS  2     /* of an event: key, endpoint */
+
+
+/*
  * An event and its strings, one allocation; freed with ngx_free().  Times
  * are wall clock, in milliseconds.
  */
@@ -65,26 +85,35 @@ typedef struct {
 
     ngx_str_t                   source;     /* its name */
     ngx_str_t                   key;        /* the alert key, as it is sent */
-    ngx_str_t                   body;       /* without the integration key */
+    ngx_str_t                   body;       /* without the integration key; */
+                                            /* empty: a RESOLVE of ours, by */
+                                            /* "resolve_after" */
     uint64_t                    id;         /* event id */
-    int64_t                     received;
-    ngx_uint_t                  type;       /* ngx_http_ilert_type_e */
-    ngx_uint_t                  level;      /* ngx_http_ilert_level_e */
+    ngx_http_ilert_said_t       said;
+    ngx_http_ilert_policy_t     policy;     /* of its source; to be accepted */
     unsigned                    native:1;   /* a body of Kapacitor's */
-    unsigned                    low:1;      /* priority LOW */
-    unsigned                    high:1;     /* priority HIGH */
+
+    /* of one that has been accepted */
+
+    ngx_uint_t                  coalesced;  /* events that need no request */
+                                            /* now: it, or one before it */
 
     /* of one that has been taken */
 
     int64_t                     seq;        /* order of commit */
     int64_t                     alert;
     ngx_uint_t                  attempts;   /* made before */
+    ngx_http_ilert_store_budget_t  *budgets[NGX_HTTP_ILERT_STORE_BUDGETS];
 
     /* its verdict */
 
     ngx_http_ilert_store_verdict_e  verdict;
     int64_t                     next;       /* of AGAIN; else the caller's */
     unsigned                    maybe:1;    /* of AGAIN: ilert may have it */
+    unsigned                    refused:1;  /* of AGAIN: ilert has not taken */
+                                            /* it, which is not its fault */
+    int64_t                     pause;      /* ms that its first budget is */
+                                            /* not to be used for, or 0 */
     ngx_uint_t                  status;     /* of DEAD: ilert's, or 0 */
     ngx_str_t                   error;      /* of DEAD; the caller's memory */
 
@@ -100,16 +129,27 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                   source;
+    unsigned                    native:1;   /* its kind */
     ngx_uint_t                  n;          /* events, at most */
     int64_t                     max_age;    /* ms; 0: any */
+    ngx_http_ilert_policy_t     policy;
+    ngx_http_ilert_store_budget_t  *budgets[NGX_HTTP_ILERT_STORE_BUDGETS];
+                                            /* of the job's, or NULL */
 
-    ngx_uint_t                  taken;      /* set by the job */
+    /* set by the job */
+
+    ngx_uint_t                  taken;
+    ngx_uint_t                  coalesced;  /* events that need no request */
+    unsigned                    more:1;     /* than "n" may go */
+
+    int64_t                     id;         /* the store's own */
 } ngx_http_ilert_store_take_t;
 
 
 /*
  * What is done in one transaction: verdicts first, which make room, then
- * accepts, then takes.  Lists may be empty.
+ * accepts, then takes, the most urgent of all sources first.  Lists may be
+ * empty.
  */
 
 typedef struct {
@@ -120,6 +160,12 @@ typedef struct {
 
     ngx_http_ilert_store_take_t  *takes;
     ngx_uint_t                  ntakes;
+
+    ngx_http_ilert_store_budget_t  *budgets;
+    ngx_uint_t                  nbudgets;
+
+    uint64_t                   *ids;        /* for events of the store's own */
+    ngx_uint_t                  nids;
 
     unsigned                    begin:1;    /* of a courier: what had been */
                                             /* taken may have been sent */
@@ -137,6 +183,9 @@ typedef struct {
                                             /* that wait for a time may go, */
                                             /* or 0; now, if there was more */
                                             /* than is for one job */
+    ngx_uint_t                  resolved;   /* by "resolve_after"; so many */
+                                            /* of "ids" were used */
+    ngx_uint_t                  coalesced;  /* of accepts and takes */
     ngx_uint_t                  expired;    /* too old: now dead letters */
     ngx_uint_t                  dropped;    /* dead letters for which there */
                                             /* was no room, or too old */

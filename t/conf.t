@@ -112,14 +112,15 @@ subtest 'sources' => sub {
 
     # which may be a key, the word before it forgotten: it is not shown
 
-    for ('nonsense on', 'proxy_pass http://x', 'rate 50r/m', $API,
+    for ('nonsense on', 'proxy_pass http://x', 'rates 50r/m', $API,
          "$ROOT/$KAP", "$API endpoint default", "''")
     {
         bad(source("integration_key $OTHER;\n$_;"),
             'unknown directive in "ilert_source" "ops", '
             . '"integration_key", "integration_key_file", "webhook_url", '
-            . '"webhook_url_file", "endpoint", "concurrency", "retry" and '
-            . '"max_age" are allowed in F:3');
+            . '"webhook_url_file", "endpoint", "rate", "concurrency", '
+            . '"retry", "max_age", "coalesce", "repeat" and "resolve_after" '
+            . 'are allowed in F:3');
     }
 
     bad(source("integration_key $API;\nserver { x; }"),
@@ -257,6 +258,11 @@ subtest 'key files' => sub {
         . "what is in \"good.key\" is $no{webhook_url_file} in F:2");
 };
 
+# No rates
+
+my @RATES = qw(50 50r 50r/ 50r/h r/m /m 0r/m 0r/s -1r/m +1r/m 50R/M 1.5r/m
+               50r/m1 50m 99999999999999999999r/m on OFF);
+
 subtest 'endpoints' => sub {
     good("$OPS\n" . server("location ^~ /ilert/ { internal; ilert_endpoint; "
                            . "$PASS }"));
@@ -313,12 +319,39 @@ subtest 'endpoints' => sub {
     bad("$OPS\n" . server("location /x/ { internal; $PASS\n"
                           . "ilert_endpoint a;\nilert_endpoint b; }"),
         '"ilert_endpoint" directive is duplicate in F:6');
-    bad("$OPS\n" . server("location /x/ {\nilert_endpoint a b; $PASS }"),
-        'invalid number of arguments in "ilert_endpoint" directive in F:5');
     bad("$OPS\n" . server("location /x/ {\nilert_endpoint $_; $PASS }"),
-        'invalid parameter ' . ($_ eq "''" ? '""' : "\"$_\"")
-        . ' in "ilert_endpoint", a name is allowed in F:5')
-        for "''", 'color=red';
+        'invalid number of arguments in "ilert_endpoint" directive in F:5')
+        for 'a b c', 'a rate=off c';
+
+    my %shown_as = ("''" => '', 'color=red' => 'color=red', 'a b' => 'b',
+                    'rate=off a' => 'a', 'a ratio=5' => 'ratio=5');
+
+    for (sort keys %shown_as) {
+        bad("$OPS\n" . server("location /x/ {\nilert_endpoint $_; $PASS }"),
+            qr/^\[emerg\]\ invalid\ parameter\ "$shown_as{$_}"\ .*
+               "ilert_endpoint".*\ in\ F:5$/x);
+    }
+};
+
+subtest 'rate of an endpoint' => sub {
+    my $endpoint = sub {
+        my ($arguments) = @_;
+        return "$OPS\n" . server('location /ilert/ { internal; '
+            . "$PASS\nilert_endpoint $arguments; }");
+    };
+
+    good($endpoint->($_)) for qw(rate=700r/m rate=1r/m rate=10r/s rate=1r/s
+        rate=off), 'default rate=50r/m', 'default rate=off';
+
+    for my $rate (@RATES) {
+        bad($endpoint->("rate=$rate"), "invalid parameter \"rate=$rate\" of "
+            . '"ilert_endpoint", a number of requests such as "rate=700r/m" '
+            . 'or "rate=10r/s" and "rate=off" are allowed in F:5');
+    }
+
+    bad($endpoint->('default rate=off rate=off'),
+        'invalid number of arguments in "ilert_endpoint" directive in F:5');
+    bad($endpoint->('rate=1r/s rate=1r/s'), qr/^\[emerg\] .* in F:5$/);
 };
 
 subtest 'locations' => sub {

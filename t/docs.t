@@ -356,16 +356,29 @@ while ($module =~ /prev->(\w+),\s*([\d* ]+)\)/g) {
 }
 
 my %members = $module
-              =~ /^ +ngx_conf_init_\w+_value\(source->(\w+), (.*)\);$/gm;
+              =~ /^ +ngx_conf_init_\w+_value\(source->(\w+),\s+(.*)\);$/gm;
 
 for (['concurrency 8', concurrency => '8'],
      ['retry 1s 5m', retry_first => '1000', retry_longest => '5 * 60 * 1000'],
-     ['max_age off', max_age => '0'])
+     ['max_age off', max_age => '0'],
+     ['coalesce repeats', coalesce => 'NGX_HTTP_ILERT_COALESCE_REPEATS'],
+     ['repeat 5m', repeat => '5 * 60 * 1000'],
+     ['resolve_after off', resolve_after => '0'])
 {
     my ($shown, %value) = @$_;
 
     like($chapter, qr/^\*\*Default:\*\* `$shown;`$/m, "$shown: is shown");
     is($members{$_}, $value{$_}, "$_: the value by default") for keys %value;
+}
+
+for (['rate', qr/^\*\*Default:\*\* `rate (\d+)r\/m;`$/m, 'KEY_RATE'],
+     ['ilert_endpoint', qr/default it is `(\d+)r\/m`/, 'ENDPOINT_RATE'])
+{
+    my ($name, $shown, $value) = @$_;
+
+    is(($chapter =~ $shown)[0],
+       ($module =~ /^#define NGX_HTTP_ILERT_$value +(\d+)$/m)[0],
+       "$name: the rate by default");
 }
 
 # log lines; a string of C may be in several pieces
@@ -500,12 +513,15 @@ subtest 'queries of operations.md' => sub {
     plan(skip_all => 'an nginx without threads')
         unless IlertTest::_version_text() =~ /--with-threads/;
 
-    my ($source, $events, $alerts, $age, $dead, @discard)
+    my ($source, $events, $alerts, $age, $open, $budgets, $dead, @discard)
         = $operations =~ /^```sql\n(.*?)^```$/gms;
     is(scalar @discard, 3, 'three of them discard');
 
-    my $q = IlertQueue->new(sources => { map { $_ => '' } qw(ops old) });
+    my $q = IlertQueue->new(sources => { ops => 'rate 50r/m;', old => '' });
     $q->start;
+
+    $q->post('open', 'CRITICAL');
+    $q->drained;
 
     $q->fake->rule(status => 400, times => 1);
     $q->post('bad', 'CRITICAL');
@@ -536,6 +552,14 @@ subtest 'queries of operations.md' => sub {
 
     like(($q->sql($age))[0][0], qr/^\d$/, 'the age');
 
+    @rows = $q->sql($open);
+    is_deeply([ map { "@$_[0 .. 2]" } @rows ], [ 'ops open 3' ],
+              'what is open');
+    like($rows[0][3], $time, 'and since when');
+
+    @rows = $q->sql($budgets);
+    is_deeply([ map { $_->[1] } @rows ], [ 2 ], 'requests that count');
+
     my ($letter) = $q->dead;
     $dead =~ s/= \d+;/= $letter->{id};/;
     @rows = $q->sql($dead);
@@ -552,7 +576,7 @@ subtest 'queries of operations.md' => sub {
               [ 'ops 1' ], 'all is discarded but one');
     is($q->value('SELECT dead_bytes FROM total'), 0, 'the sum');
 
-    $q->change(sources => { ops => '' })->reload;
+    $q->change(sources => { ops => 'rate 50r/m;' })->reload;
     $q->fake->reset;
     $q->fake->accept;
     ok($q->drained, 'what was left is delivered');

@@ -42,7 +42,7 @@ my %drive = (
     minimal => \&minimal, sandbox => \&sandbox, teams => \&teams,
     grouping => \&grouping, levels => \&levels, chronograf => \&chronograf,
     case => \&case, pair => \&pair, ingest => \&ingest,
-    keepalive => \&keepalive,
+    keepalive => \&keepalive, storm => \&storm,
 );
 
 my @examples = map { basename($_, '.conf') }
@@ -384,7 +384,8 @@ sub chronograf {
              'dba', 'LOW', @dashboard, @host, @history);
 
     $check->('errors',
-             posted('/kapacitor?source=dbb&dashboard=3%2F..', $critical,
+             posted('/kapacitor?source=dbb&dashboard=3%2F..',
+                    $critical =~ s/"id":"[^"]*"/"id":"another"/r,
                     headers => [ 'X-Priority' => 'urgent' ]),
              'ops', undef, @host, @history);
 
@@ -439,17 +440,22 @@ sub pair {
                =~ s/(Hostname\S+?)localhost/$1$server/r;
     };
 
-    my @labels = map { $_->{json}{labels}{node} }
-                 map { posted('/kapacitor/pair', $from->(@$_)) }
-                 ['kap1', '04-CRITICAL'], ['kap2', '04-CRITICAL'],
-                 ['kap2', '06-OK'], ['kap1', '06-OK'];
+    my @labels;
 
-    is("@labels", 'kap1 kap2 kap2 kap1', 'the node is named');
+    for (['04-CRITICAL', 'kap1', 'kap2'], ['06-OK', 'kap2', 'kap1']) {
+        my ($name, $first, $second) = @$_;
+
+        push @labels, posted('/kapacitor/pair', $from->($first, $name))
+                      ->{json}{labels}{node};
+        not_sent('accepted', '/kapacitor/pair', $from->($second, $name));
+    }
+
+    is("@labels", 'kap1 kap2', 'the node is named');
 
     my $alert = $fake->alerts->{$KEY{ops}}{'cpu:host=web01'};
     is("$alert->{opened} $alert->{state}", '1 resolved',
        'a pair: one alert, resolved');
-    is($alert->{log}[2], 'RESOLVE', 'by the first OK');
+    is_deeply($alert->{log}, [ qw(ALERT RESOLVE) ], 'by the first OK');
 
     is(posted('/kapacitor/pair', '06-details-html-01-CRITICAL')
            ->{json}{labels}{node}, '127.0.0.1', 'a node that is not known');
@@ -462,6 +468,39 @@ sub pair {
     posted('/kapacitor/sites', $from->('west', $_)) for '04-CRITICAL', '06-OK';
     is(shown(), 'ops: east cpu:host=web01: open; '
        . 'ops: west cpu:host=web01: resolved', 'sites: an alert for each');
+}
+
+
+sub storm {
+    start('storm');
+
+    for my $uri ('/kapacitor', '/kapacitor/points') {
+        $fake->reset;
+
+        posted($uri, '01-levels-04-CRITICAL');
+        not_sent('accepted', $uri, '01-levels-04-CRITICAL');
+        posted($uri, '01-levels-05-WARNING');
+        posted($uri, '01-levels-06-OK');
+        not_sent('accepted', $uri, '01-levels-06-OK');
+
+        is(shown(), 'ops: cpu:host=web01: resolved', "$uri: the end");
+    }
+
+    # what began and ended while it waited
+
+    $fake->reset;
+    $fake->refuse(all => 1);
+
+    my $other = webhook('01-levels-04-CRITICAL') =~ s/=web01"/=web02"/r;
+
+    $t->post('/kapacitor', $other);
+    ok($t->wait_log(qr/not delivered/), 'a try');
+
+    not_sent('accepted', '/kapacitor', $other =~ s/CRITICAL/OK/gr);
+
+    $fake->accept;
+    posted('/kapacitor', '01-levels-04-CRITICAL');
+    is(shown(), 'ops: cpu:host=web01: open', 'costs no request');
 }
 
 

@@ -488,6 +488,79 @@ subtest 'rate' => sub {
     is($post->('a1')->{status}, 0, 'stopped');
 };
 
+subtest 'limits' => sub {
+    my $limited = IlertFake->start(keys => { a1 => 'api', b1 => 'api' },
+                                   rate => 4, foreign => { a1 => 3 },
+                                   retry_after => 7);
+    my $post = sub {
+        my ($key) = @_;
+        return $t->post('/api/events', event(integrationKey => $key),
+                        port => $limited->port);
+    };
+    is(join(' ', map { $post->($_)->{status} } qw(a1 a1 b1 b1 b1 b1 b1)),
+       '202 429 202 202 202 202 429', 'a foreign sender');
+    is($post->('a1')->{header}{'retry-after'}, 7, 'Retry-After');
+
+    my @limited = map { $_->{limited} ? 1 : 0 } $limited->requests;
+    is("@limited", '0 1 0 0 0 0 1 1', 'records');
+    my %counts = %{$limited->counts};
+    is($counts{limited}, 3, 'counts');
+    is($counts{foreign}, 3);
+
+    $limited->limit(rate => { b1 => 1 }, foreign => undef, window => 0.2,
+                    retry_after => undef);
+    is(join(' ', map { $post->('a1')->{status} } 1 .. 6),
+       '202 202 202 202 202 202', 'other limits');
+
+    my (%windows, $r);
+    my $end = time() + 1;
+    while (time() < $end) {
+        $r = $post->('b1');
+        my $n = int((time() - 0.01) * 5);
+        $windows{$n}++ if $r->{status} == 202;
+        $t->poll(0.005);
+    }
+    my $n = keys %windows;
+    ok($n >= 4 && $n <= 6, "$n fixed windows a second");
+    ok(!defined $r->{header}{'retry-after'});
+    $limited->stop;
+};
+
+# What is shown of an alert, and what nobody will end
+
+subtest 'levels and phantoms' => sub {
+    $fake->reset;
+    my $told = sub {
+        my ($type, $n, $level) = @_;
+        $t->post('/api/events', event(
+            eventType => $type, alertKey => 'p', customDetails => {
+                level => $level, time => "2026-03-01T00:00:0${n}Z" }));
+        my $alert = $fake->alerts->{$KEY}{p};
+        return join ' ', map { $_ // '-' }
+                         @{$alert || {}}{qw(state level opened phantoms)};
+    };
+
+    is($told->('ALERT', 1, 'WARNING'), 'open WARNING 1 0');
+    is($told->('ALERT', 2, 'CRITICAL'), 'open CRITICAL 1 0');
+    is($told->('RESOLVE', 4, 'OK'), 'resolved CRITICAL 1 0');
+    is($told->('RESOLVE', 3, 'OK'), 'resolved CRITICAL 1 0');
+    is($told->('ALERT', 5, 'INFO'), 'open INFO 2 0');
+    is($told->('RESOLVE', 6, 'OK'), 'resolved INFO 2 0');
+    is($told->('ALERT', 5, 'CRITICAL'), 'open CRITICAL 3 1', 'a phantom');
+    is($fake->counts->{phantoms}, 1);
+
+    my $native = sub {
+        my ($level, $n) = @_;
+        $t->post("/api/v1/events/kapacitor/$NATIVE",
+            qq({"id":"p","level":"$level","time":"2026-03-01T00:00:0${n}Z"}));
+    };
+
+    $native->('OK', 3);
+    $native->('CRITICAL', 2);
+    is($fake->alerts->{$NATIVE}{p}{phantoms}, 1,
+       'though it was never shown');
+};
+
 subtest 'client' => sub {
     $fake->reset;
     my $body = event();

@@ -154,8 +154,8 @@ subtest 'what ilert gets' => sub {
 
     my $headers = join ' ', sort map { lc $_->[0] }
                   @{$fake->request(0)->{headers}};
-    is($headers, 'content-length content-type host user-agent x-attempt',
-       'headers');
+    is($headers, 'content-length content-type host user-agent x-attempt '
+       . 'x-source', 'headers');
     is($fake->request(0)->{header}{'x-attempt'}, 1, '$ilert_attempt');
 };
 

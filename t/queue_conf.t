@@ -17,11 +17,12 @@ use IlertTest;
 IlertQueue::need();
 
 my $KEY = $IlertQueue::KEY;
+my $KAP = $IlertQueue::KAP;
 my $PASS = 'proxy_pass http://127.0.0.1:9;';
 my $SERVER = 'server { location /k { ilert_kapacitor ops; } '
              . "location /ilert/ { internal; ilert_endpoint; $PASS } }";
 
-my $t = IlertTest->new(conf => '', secrets => [$KEY]);
+my $t = IlertTest->new(conf => '', secrets => [$KEY, $KAP]);
 
 
 sub bad {
@@ -97,10 +98,19 @@ subtest 'members of a source' => sub {
         'concurrency 1;', 'concurrency 1000;', 'retry 1s 5m;',
         'retry 100ms 100ms;', 'retry 1 2;', 'retry 1m 1d;', 'max_age off;',
         'max_age 1s;', 'max_age 30d;',
-        'max_age 2h; retry 2s 1m; concurrency 4;';
+        'max_age 2h; retry 2s 1m; concurrency 4;',
+        (map { "rate $_;" } qw(50r/m 1r/m 700r/m 1r/s 1000r/s off)),
+        (map { "coalesce $_;" } qw(off repeats latest)),
+        (map { "repeat $_;" } qw(5m 1s 1ms 100 1h 30d)),
+        (map { "resolve_after $_;" } qw(off 1s 12h 90d)),
+        'rate 10r/m; coalesce latest; repeat 1h; resolve_after 1d;';
 
-    for my $name (qw(concurrency retry max_age)) {
-        my $value = $name eq 'retry' ? '1s 2s' : '5';
+    my %value = (retry => '1s 2s', rate => '5r/m', coalesce => 'latest');
+
+    for my $name (qw(concurrency retry max_age rate coalesce repeat
+                     resolve_after))
+    {
+        my $value = $value{$name} // '5';
 
         bad("$queue\n" . source("\n$name $value;\n$name $value;"),
             qr/^\[emerg\] "$name".*duplicate.* in F:4$/);
@@ -118,6 +128,71 @@ subtest 'members of a source' => sub {
         'concurrency x', 'concurrency 1k', 'concurrency off', 'retry 1s x',
         'retry x 1s', 'retry 2s 1s', 'retry 0 1s', 'retry -1s 1s',
         'retry off off', 'max_age x', 'max_age -1s', 'max_age 5q';
+
+    my %allowed = (
+        rate => 'a number of requests such as "50r/m" or "2r/s" and "off" are '
+                . 'allowed',
+        coalesce => '"off", "repeats" and "latest" are allowed',
+        repeat => 'a time such as "5m" is allowed',
+        resolve_after => 'a time such as "12h" and "off" are allowed',
+    );
+
+    my %bad = (
+        rate => [qw(50 50r 50r/ 50r/h r/m /m 0r/m 0r/s -1r/m +1r/m 50R/M
+                    1.5r/m 50r/m1 50m 99999999999999999999r/m on OFF), ''],
+        coalesce => [qw(on none all newest OFF repeat Latest 5m), ''],
+        repeat => [qw(0 0s off x -1s 5q 1.5h), ''],
+        resolve_after => [qw(0 0s on x -1s 5q 1.5h OFF), ''],
+    );
+
+    for my $name (sort keys %bad) {
+        bad("$queue\n" . source("\n$name '$_';"),
+            "invalid value \"$_\" in \"$name\", $allowed{$name} in F:3")
+            for @{$bad{$name}};
+    }
+};
+
+# Sources of one key have one budget.
+
+subtest 'rates of one key' => sub {
+    my $two = 'il1api5ec4e7a02';
+    $t->secret($two);
+    $t->write_file('the.key', "$KEY\n");
+
+    my $differ = qr/^\[warn\]\ "ilert_source"\ "one"\ and\ "two"\ share\ a\ key
+                    \ but\ not\ their\ "rate",\ the\ lower\ one\ is\ used
+                    (?:\ in\ F:\d)?$/x;
+
+    my $conf = sub {
+        my ($one, $two) = @_;
+        return "ilert_queue queue;\nilert_source one { $one }\n"
+               . "ilert_source two { $two }\n"
+               . "server { location /ilert/ { internal; ilert_endpoint; $PASS"
+               . ' } }';
+    };
+
+    my $key = "integration_key $KEY;";
+    my $file = 'integration_key_file the.key;';
+    my $url = 'webhook_url https://api.ilert.com/api/v1/events/kapacitor/';
+
+    good($conf->(@$_)) for
+        [ $key, $key ],
+        [ "$key rate 20r/m;", $key ],
+        [ $key, "$key rate off;" ],
+        [ "$key rate 20r/m;", "$key rate 20r/m;" ],
+        [ "$key rate off;", "$key rate off;" ],
+        [ "$key rate 20r/m;", "integration_key $two; rate 10r/m;" ];
+
+    for my $pair ([ "$key rate 20r/m;", "$key rate 10r/m;" ],
+                  [ "$key rate 20r/m;", "$key rate off;" ],
+                  [ "$key rate 60r/m;", "$key rate 1r/s;" ],
+                  [ "$key rate 5r/m;", "$file rate 10r/m;" ],
+                  [ "$url$KAP; rate 5r/m;", "$url$KAP; rate 1r/s;" ])
+    {
+        my ($code, $text) = $t->conf_lines($conf->(@$pair));
+        like($text, $differ, "$pair->[0] $pair->[1]");
+        is($code, 0, 'is accepted');
+    }
 };
 
 # One line, however many sources
@@ -135,6 +210,19 @@ subtest 'no effect' => sub {
         good($off . source('max_age off; retry 1s 2s; concurrency 5;'),
              "\"concurrency\", \"retry\", \"max_age\" $have");
         good($off . source(''));
+        for (['rate', '5r/m'], ['coalesce', 'off'], ['repeat', '1m'],
+             ['resolve_after', '1h'])
+        {
+            my ($name, $value) = @$_;
+            good($off . source("$name $value;"), "\"$name\" $has");
+        }
+
+        my ($code, $text) = $t->conf_lines($off . source('rate off; retry 1s '
+            . '2s; coalesce latest; max_age 1h; repeat 1m; concurrency 2;'
+            . ' resolve_after 2h;'));
+        like($text, qr/^\[warn\] (?:"\w+", ){6}"\w+" \Q$have\E$/, 'all');
+        is($code, 0);
+
         good("$off ilert_source two { integration_key $KEY; }\n"
              . source('retry 1s 2s;') . "\nilert_source three {\n"
              . "integration_key $KEY; max_age 3m; }",
@@ -209,14 +297,14 @@ subtest 'the folder' => sub {
 
 subtest 'the database' => sub {
     is($q->value('pragma journal_mode'), 'wal');
-    is($q->value('pragma user_version'), 1, 'version of the schema');
+    is($q->value('pragma user_version'), 2, 'version of the schema');
     is($q->value('pragma application_id'), 0x696c7274, 'it is ours');
     is($q->value('pragma integrity_check'), 'ok');
 
     my $schema = join "\n", map { $_->[0] }
         $q->sql('select sql from sqlite_master where sql not null');
     like($schema, qr/CREATE TABLE \W?$_\W/i, "table $_")
-        for qw(source alert event dead);
+        for qw(source alert event dead budget slot);
     unlike($schema, qr/\Q$KEY\E/, 'no key');
 };
 

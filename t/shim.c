@@ -24,6 +24,7 @@
 
 typedef struct {
     volatile int64_t  clock;        /* what is added to the time, in seconds */
+    volatile int64_t  passed;       /* and what to that of timers as well */
     volatile int32_t  stuck;        /* syncs do not return while it is set */
     volatile int32_t  write_error;  /* errno of each write */
     volatile int32_t  sync_error;   /* errno of each sync */
@@ -68,6 +69,13 @@ shim_init(void)
 }
 
 
+static int64_t
+shim_time(void)
+{
+    return control->clock + control->passed;
+}
+
+
 int
 clock_gettime(clockid_t id, struct timespec *tp)
 {
@@ -77,8 +85,19 @@ clock_gettime(clockid_t id, struct timespec *tp)
 
     rc = next(id, tp);
 
-    if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) {
-        tp->tv_sec += control->clock;
+    if (rc == 0) {
+        switch (id) {
+
+        case CLOCK_REALTIME:
+        case CLOCK_REALTIME_COARSE:
+            tp->tv_sec += shim_time();
+            break;
+
+        case CLOCK_MONOTONIC:
+        case CLOCK_MONOTONIC_COARSE:
+            tp->tv_sec += control->passed;
+            break;
+        }
     }
 
     return rc;
@@ -95,7 +114,7 @@ gettimeofday(struct timeval *restrict tv, void *restrict tz)
     rc = next(tv, tz);
 
     if (rc == 0 && tv != NULL) {
-        tv->tv_sec += control->clock;
+        tv->tv_sec += shim_time();
     }
 
     return rc;
@@ -109,7 +128,7 @@ time(time_t *tp)
 
     real(time)
 
-    t = next(NULL) + control->clock;
+    t = next(NULL) + shim_time();
 
     if (tp != NULL) {
         *tp = t;
@@ -130,7 +149,7 @@ pthread_mutex_timedlock(pthread_mutex_t *restrict mutex,
     real(pthread_mutex_timedlock)
 
     ts = *abstime;
-    ts.tv_sec -= control->clock;
+    ts.tv_sec -= shim_time();
 
     return next(mutex, &ts);
 }
@@ -145,7 +164,7 @@ pthread_cond_timedwait(pthread_cond_t *restrict cond,
     real(pthread_cond_timedwait)
 
     ts = *abstime;
-    ts.tv_sec -= control->clock;
+    ts.tv_sec -= shim_time();
 
     return next(cond, mutex, &ts);
 }

@@ -57,6 +57,7 @@ sub queue {
 #     port => that of ilert, undef: nothing listens there
 #     keep => 1       the queue stays as it is
 #     listen => more parameters
+#     coalesce => 'off'
 
 sub with_queue {
     my (%opt) = @_;
@@ -65,6 +66,7 @@ sub with_queue {
     my $port = $opt{port} // nobody();
     my $concurrency = $opt{concurrency} // 8;
     my $listen = $opt{listen} // '';
+    my $coalesce = $opt{coalesce} // 'off';
 
     File::Path::remove_tree($queue) if !$opt{keep};
 
@@ -74,6 +76,8 @@ sub with_queue {
     ilert_source ops {
         integration_key il1api0be9c4;
         concurrency $concurrency;
+        rate off;
+        coalesce $coalesce;
     }
 
     upstream upstream {
@@ -89,7 +93,7 @@ sub with_queue {
 
         location /ilert/ {
             internal;
-            ilert_endpoint;
+            ilert_endpoint rate=off;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_pass http://upstream/api/\$ilert_path;
@@ -230,11 +234,13 @@ sub disk {
 
 # Accept
 
-# "held": ilert is down, nothing but accepting is done.
+# "held": ilert is down, nothing but accepting is done.  "coalesced": as by
+# default, most of the webhooks are repeats and need no request.
 
 sub accepts {
     my $open = 2 * $clients;
-    my @names = map { ("bare $_", "ilert $_", "held $_") } 1, 2;
+    my @names = map { ("bare $_", "ilert $_", "held $_", "coalesced $_") }
+        1, 2;
     my %got;
 
     for my $round (1 .. $rounds) {
@@ -263,7 +269,8 @@ sub accept_turn {
 
     my $c = $name eq 'bare' ? bare($workers)
         : with_queue(workers => $workers,
-                     port => $name eq 'held' ? undef : $upstream->{port});
+                     port => $name eq 'held' ? undef : $upstream->{port},
+                     coalesce => $name eq 'coalesced' ? 'repeats' : 'off');
 
     my ($commits, $requests, $begun) = $name eq 'bare' ? (0, 0, time())
         : (commits($c), requests(), time());
@@ -280,7 +287,7 @@ sub accept_turn {
     }
 
     stop($c);
-    all_committed($c, $load) if $name ne 'bare';
+    all_committed($c, $load) if $name eq 'ilert' || $name eq 'held';
 
     return $load;
 }
@@ -314,9 +321,10 @@ sub report_accept {
     my ($workers, $got) = @_;
 
     my @bare = @{$got->{"bare $workers"}};
-    my %text = (bare => 'return 202', ilert => 'ilert', held => 'ilert down');
+    my %text = (bare => 'return 202', ilert => 'ilert', held => 'ilert down',
+                coalesced => 'repeats');
 
-    for my $name (qw(bare ilert held)) {
+    for my $name (qw(bare ilert held coalesced)) {
         my @rounds = @{$got->{"$name $workers"}};
 
         my %figure = map {

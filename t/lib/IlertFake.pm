@@ -22,6 +22,9 @@ package IlertFake;
 #                           rate_total => N for all keys together; refused ones
 #                           do not count
 #     window => 60, phase => 0   fixed windows, begin at phase + n * window
+#     foreign => { key => N }    another sender, which has so many of the
+#                           events of each window, and is the first
+#     retry_after => N      header of the 429; default: none, as ilert
 #     bodies => 0           records without body and json, for many requests
 #     schema => path        default t/ilert-event.schema.json
 #
@@ -58,6 +61,8 @@ package IlertFake;
 #     drip => seconds       between single bytes of the answer
 #     raw => bytes          sent as the answer, then FIN
 # drop_rule($number), clear_rules
+# limit(%opt)               changes rate, rate_total, window, phase, foreign,
+#                           retry_after; and a new window begins
 # rules                     list of rules with {number}, {used}
 # refuse, accept            closes the listening socket (with refuse(all => 1)
 #                           also the connections); opens it again, same port
@@ -66,9 +71,10 @@ package IlertFake;
 #     { n, method, uri, http ("1.1"), headers [[name, value]..], header
 #       { lower-case name => value }, body (bytes), json (decoded as 'plain',
 #       undef if it is none), key, type (eventType), alert_key (characters, as
-#       received), folded, event { summary, details, ..}, status (answered;
-#       0: none), message (of an error), fault (what is wrong with it, whatever
-#       was answered), taken, time (when it was read), connection (number),
+#       received), folded, event { summary, details, .., level and time of
+#       Kapacitor, if they are known }, status (answered; 0: none), message (of
+#       an error), fault (what is wrong with it, whatever was answered), taken,
+#       limited (by the rate), time (when it was read), connection (number),
 #       sni, rule (number), inflight (requests in work, this one included),
 #       parallel (those of the same key and folded alert key, likewise) }
 #     What a rule cut at 'accept' or 'before' is not in the list.
@@ -77,10 +83,13 @@ package IlertFake;
 # errors                    those with a fault: what no good client sends
 # alerts                    { key => { folded alert key => { key, alert_key,
 #       state => 'open' | 'accepted' | 'resolved', opened (how often), summary,
-#       details, priority, severity, log [event types], comments } } };
+#       details, priority, severity, level (of the last ALERT), log [event
+#       types], comments, phantoms (how often it was opened by an event that is
+#       older, by Kapacitor's time, than a RESOLVE taken before) } } };
 #       alerts without an alertKey are all counted under ''
-# counts                    { requests, events, errors, connections (accepted
-#       so far), open (now), inflight (requests in work now) }
+# counts                    { requests, events, errors, limited, foreign (of
+#       the other sender), phantoms, connections (accepted so far), open (now),
+#       inflight (requests in work now) }
 # tls_errors                list of failed handshakes (text)
 # wait_events($n, $seconds), wait_requests($n, $seconds): true when there are
 #       that many (default 10 s)
@@ -151,11 +160,8 @@ sub free_port {
 sub start {
     my ($class, %opt) = @_;
 
-    for (keys %opt) {
-        croak "IlertFake: unknown option $_" unless
-            /^(?:keys|port|address|tls|print|rate|rate_total|window|phase
-                |bodies|schema)$/x;
-    }
+    _check_names('option', \%opt, qw(keys port address tls print bodies
+                                     schema), @IlertFakeServer::LIMITS);
 
     my $address = $opt{address} || '127.0.0.1';
     my $self = bless {
@@ -195,6 +201,15 @@ sub start {
     return $self;
 }
 
+sub _check_names {
+    my ($what, $given, @known) = @_;
+    my %known = map { $_ => 1 } @known;
+
+    for (CORE::keys %$given) {
+        croak "IlertFake: unknown $what: $_" unless $known{$_};
+    }
+}
+
 sub port { $_[0]{port} }
 sub pid { $_[0]{pid} }
 sub address { "$_[0]{ip}:$_[0]{port}" }
@@ -214,14 +229,18 @@ sub keys {
 sub rule {
     my ($self, %rule) = @_;
 
-    for (CORE::keys %rule) {
-        croak "IlertFake: unknown member $_ of a rule" unless
-            /^(?:match|times|take|status|reason|headers|body|delay|hang|reset
-                |close|huge|endless|drip|raw)$/x;
-    }
+    _check_names('member of a rule', \%rule, qw(match times take status
+        reason headers body delay hang reset close huge endless drip raw));
 
     $rule{match} = "$rule{match}" if defined $rule{match};
     return $self->_call('rule', \%rule);
+}
+
+sub limit {
+    my ($self, %limit) = @_;
+
+    _check_names('limit', \%limit, @IlertFakeServer::LIMITS);
+    return $self->_call('limit', \%limit);
 }
 
 sub drop_rule { my ($self, $n) = @_; $self->_call('drop_rule', $n) }

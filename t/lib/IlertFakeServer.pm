@@ -43,6 +43,8 @@ my %CODE = (
     429 => 'TOO_MANY_REQUESTS',
 );
 
+our @LIMITS = qw(rate rate_total window phase foreign retry_after);
+
 use constant {
     HEAD_MAX => 65536,
     PIECE => 16384,
@@ -66,10 +68,7 @@ sub new {
         keys => { %{$fake->{keys}} },
         tls => $opt{tls},
         print => $opt{print},
-        rate => $opt{rate},
-        rate_total => $opt{rate_total},
-        window => $opt{window} || 60,
-        phase => $opt{phase} || 0,
+        limit => { map { $_ => $opt{$_} } @LIMITS },
         no_bodies => defined $opt{bodies} && !$opt{bodies},
         schema => IlertSchema->load($schema),
         conn => {},                 # by file descriptor
@@ -92,9 +91,11 @@ sub forget {
 
     $self->{generation}++;
     $self->{requests} = [];
-    $self->{count} = { events => 0, errors => 0 };
+    $self->{count} = { events => 0, errors => 0, limited => 0, foreign => 0,
+                       phantoms => 0 };
     $self->{alerts} = {};
-    $self->{windows} = {};
+    $self->{ended} = {};
+    $self->{window} = {};
     $self->{inflight} = 0;
     $self->{parallel} = {};
 }
@@ -540,6 +541,8 @@ sub begin_work {
         && defined $r->{type} && $self->over_rate($r->{key}))
     {
         $good = 0;
+        $r->{limited} = 1;
+        $self->{count}{limited}++;
         ($status, $message) = (429, 'rate limit exceeded');
     }
 
@@ -671,10 +674,13 @@ sub judge_event {
     my ($event, @errors) = $self->{schema}->check_event($r->{body});
     return (400, join '; ', @errors) if @errors;
 
+    my $custom = $event->{customDetails} || {};
     $r->{event} = {
         summary => $event->{summary},
-        map { defined $event->{$_} ? ($_ => "$event->{$_}") : () }
-            qw(details priority severity),
+        (map { defined $event->{$_} ? ($_ => "$event->{$_}") : () }
+            qw(details priority severity)),
+        (map { defined $custom->{$_} ? ($_ => "$custom->{$_}") : () }
+            qw(level time)),
     };
     $r->{event}{comments} = $event->{comments} if $event->{comments};
     $self->name_alert($r, $event->{eventType}, $event->{alertKey});
@@ -696,7 +702,8 @@ sub judge_native {
     $id = undef if defined $id && (ref $id || $id !~ /\S/);
 
     my $message = $hook->{message};
-    $r->{event} = { summary => defined $message && !ref $message
+    $r->{event} = { level => $level, time => $hook->{time},
+                    summary => defined $message && !ref $message
                                ? $message : $level };
     $self->name_alert($r, $level eq 'OK' ? 'RESOLVE' : 'ALERT', $id);
     return 202;
@@ -714,23 +721,37 @@ sub name_alert {
 sub over_rate {
     my ($self, $key) = @_;
 
-    my $window = int((time() - $self->{phase}) / $self->{window});
-    my $used = $self->{windows};
-
-    if (!defined $used->{number} || $used->{number} != $window) {
-        %$used = (number => $window, total => 0, keys => {});
-    }
-
-    my $rate = $self->{rate};
+    my $limit = $self->{limit};
+    my $used = $self->window();
+    my $rate = $limit->{rate};
     $rate = $rate->{$key} if ref $rate;
 
     return 1 if defined $rate && ($used->{keys}{$key} || 0) >= $rate;
-    return 1 if defined $self->{rate_total}
-                && $used->{total} >= $self->{rate_total};
+    return 1 if defined $limit->{rate_total}
+                && $used->{total} >= $limit->{rate_total};
 
     $used->{keys}{$key}++;
     $used->{total}++;
     return 0;
+}
+
+# What was used of the window; a foreign sender is the first in each.
+
+sub window {
+    my ($self) = @_;
+
+    my ($limit, $used) = @$self{qw(limit window)};
+    my $number = int((time() - ($limit->{phase} || 0))
+                     / ($limit->{window} || 60));
+
+    return $used if defined $used->{number} && $used->{number} == $number;
+
+    my %foreign = %{$limit->{foreign} || {}};
+    my $total = 0;
+    $total += $_ for values %foreign;
+    $self->{count}{foreign} += $total;
+    %$used = (number => $number, total => $total, keys => \%foreign);
+    return $used;
 }
 
 
@@ -747,6 +768,7 @@ sub take {
     my $shown = $self->{alerts}{$r->{key}} ||= {};
     my $alert = $shown->{$name};
     my $change = $self->change($r, $alert, $name eq '');
+    my $phantom = $self->is_phantom($r, "$r->{key}\n$name", $change);
 
     if (!$alert) {
         if ($change eq 'unchanged') {
@@ -757,11 +779,34 @@ sub take {
         }
 
         $alert = $shown->{$name} = { key => $r->{key}, opened => 0,
-                                     log => [], comments => 0 };
+                                     log => [], comments => 0,
+                                     phantoms => 0 };
     }
 
+    $alert->{phantoms} += $phantom;
+    $self->{count}{phantoms} += $phantom;
     $self->update($alert, $r, $change);
     $self->tell('alert', { %$alert, change => $change });
+}
+
+# An alert that is opened by an event which is older, by Kapacitor's time, than
+# a RESOLVE that came before it: nobody will end it.
+
+sub is_phantom {
+    my ($self, $r, $name, $change) = @_;
+    my $ended = $self->{ended};
+    my $time = $r->{event}{time};
+
+    return 0 if !defined $time;
+
+    if ($r->{type} eq 'RESOLVE') {
+        $ended->{$name} = $time
+            if !defined $ended->{$name} || $ended->{$name} lt $time;
+        return 0;
+    }
+
+    return $change eq 'opened' && defined $ended->{$name}
+           && $time lt $ended->{$name} ? 1 : 0;
 }
 
 sub change {
@@ -789,6 +834,10 @@ sub update {
         $alert->{alert_key} = $r->{alert_key};
         $alert->{$_} = $r->{event}{$_}
             for qw(summary details priority severity);
+        $alert->{level} = $r->{event}{level};
+
+    } elsif ($change eq 'appended') {
+        $alert->{level} = $r->{event}{level};
 
     } elsif ($change eq 'resolved' || $change eq 'accepted') {
         $alert->{state} = $change;
@@ -936,6 +985,8 @@ sub answer_head {
     }
 
     push @lines, 'correlation-id: fake-' . ($r->{n} + 1);
+    push @lines, "retry-after: $self->{limit}{retry_after}"
+        if $r->{limited} && defined $self->{limit}{retry_after};
 
     my @headers = @{$rule->{headers} || []};
     while (my ($name, $value) = splice @headers, 0, 2) {
@@ -1032,6 +1083,13 @@ sub command_alerts { $_[0]{alerts} }
 sub command_tls_errors { $_[0]{tls_errors} }
 sub command_accept { my ($self) = @_; $self->open_listener(); 1 }
 
+sub command_limit {
+    my ($self, $limit) = @_;
+    %{$self->{limit}} = (%{$self->{limit}}, %$limit);
+    $self->{window} = {};
+    return 1;
+}
+
 sub command_rule {
     my ($self, $rule) = @_;
     $rule->{used} = 0;
@@ -1080,8 +1138,7 @@ sub command_counts {
     my ($self) = @_;
     return {
         requests => scalar @{$self->{requests}},
-        events => $self->{count}{events},
-        errors => $self->{count}{errors},
+        %{$self->{count}},
         connections => $self->{connections},
         open => scalar(CORE::keys %{$self->{conn}}),
         inflight => $self->{inflight},

@@ -13,21 +13,32 @@ package IlertQueue;
 # new(%opt): makes both, does not start nginx.
 #     queue => arguments of ilert_queue (default 'queue'; undef: none)
 #     sources => { name => members }   default { ops => 'retry 50ms 400ms;' };
-#                         with a location /NAME each, and with the first key
-#                         unless there is one among the members
-#     keys => { .. }      of the fake, default { $IlertQueue::KEY => 'api' }
+#                         with a location /NAME each, with the first key
+#                         unless there is one among the members, and with
+#                         "rate off; coalesce off;" where they say nothing of
+#                         it, so that each event is sent, and at once
+#     rate => '700r/m'    of the endpoint (default 'off')
+#     defaults => 1       rates and "coalesce" are not written
 #     timeout => '2s'     proxy_read_timeout and proxy_connect_timeout
 #     http, server, endpoint => more directives there
+#     keys => { .. }      of the fake, default { $IlertQueue::KEY => 'api' }
 #     fake => IlertFake or its options
+#     shim => IlertShim   for pass
 #     and all options of IlertTest->new but conf
 #   test, fake, dir (of the queue)
+#   pass($seconds)        as if so much more time went by while nginx slept
+#   run($seconds)         the same, while it ran
 #   start, stop, reload, crash, .. : those of IlertTest
-#   change(%opt)          of the first seven, for the next start or reload
+#   change(%opt)          of the above but keys, for the next start or reload
 #
 # post($id, $level, %opt)       one webhook of the alert $id; returns the
 #     answer of IlertTest's post with {result}, $ilert_result.
-#     source => 'ops', size => bytes in its details, and options of post
+#     source => 'ops', size => bytes in its details, previous => its
+#     previousLevel, type => 'COMMENT', priority => 'HIGH', and options of post
 #   start_post(..), finish(@handles): several at once
+# say(@webhooks)        posts "ID LEVEL", one after the other; a type, or a
+#                       priority, may follow; say({ source => "a" }, ..)
+# at_once($source, @ids)   posts a CRITICAL of each
 # load(%opt)            keeps webhooks under way, one at a time of an alert
 #     until => sub        ends it; called every 4 ms
 #     seconds => N        ends it
@@ -40,18 +51,27 @@ package IlertQueue;
 # forget                a new ledger; and reset of the fake
 #
 # The fake's list is told by the summary of an event, "ID N".
-# arrivals              { "source/id" => [n, ..] } in order of arrival
+# arrivals              { "source/id" => [n, ..] } in order of arrival; taken:
+#                       the same of those that ilert took
 # faults(%opt)          what is wrong with it:
 #     each event that was answered 202 was answered 202 by ilert; what arrived
 #     was sent; of an alert none came before an older one; never two requests
 #     of an alert at a time; ilert shows what the last webhook of each alert
-#     says
-#     once => 1           nothing was sent twice
+#     says, and no phantom
+#         mode => 'repeats' | 'latest'   "coalesce" of the sources, which says
+#                         what need not have arrived; default 'off'
+#     once => 1           nothing was sent twice, unless ilert said 429
 #     parallel => 0       two at a time are none (a killed worker's request
 #                         may be read after its successor's)
 #     shows => 0          what ilert shows is not looked at
 #     lost => [events]    ids that need not arrive
+#     source => name      only of this one
 # repeats               requests more than events that arrived
+# came($from)           "ID N" of each event that was taken, in order; from the
+#                       request $from on
+# requests_of(@sources)   those that came from them
+# burst($seconds, @requests)   the most that came within any such time
+# calm($seconds)        true if no request comes meanwhile
 #
 # sql($query)           rows of queue.db by the program sqlite3
 # value($query)         the first column of the first row
@@ -59,6 +79,8 @@ package IlertQueue;
 # dead                  list of { id, source, alert_key, status, error, .. }
 # marks                 number of alerts that are marked as under way
 # drained($seconds)     true when nothing waits (default 10 s)
+# settled($seconds)     true when no request has come for so long (default
+#                       0.4 s), and none is under way: repeats may wait
 # lines($level, $text[, $mark])   number of lines of the error log
 # told_once($most)      two tests: there are at most so many lines about
 #     trouble with the disk, and as many, soon, about its end
@@ -80,6 +102,7 @@ use strict;
 use Carp qw(croak);
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
+use POSIX qw(strftime);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
@@ -89,7 +112,8 @@ use IlertTest ();
 our $KEY = 'il1api5ec4e7a01';
 our $KAP = 'il1kap5ec4e7b01';
 
-my @OURS = qw(queue sources timeout http server endpoint fake keys);
+my @OURS = qw(queue sources rate defaults timeout http server endpoint);
+my $STATE = qr/^(?:ALERT|RESOLVE)$/;
 my %TYPE = (OK => 'RESOLVE', map { $_ => 'ALERT' } qw(INFO WARNING CRITICAL));
 
 
@@ -120,6 +144,7 @@ sub new {
 
     my $self = bless {
         queue => 'queue', timeout => '2s', http => '', server => '',
+        rate => 'off', defaults => 0,
         endpoint => '', sources => { ops => 'retry 50ms 400ms;' },
         n => {}, ledger => [],
     }, $class;
@@ -131,6 +156,8 @@ sub new {
                     : $fake;
 
     $self->set(\%opt);
+    $self->{shim} = delete $opt{shim};
+    $opt{env} = $self->{shim}->env if $self->{shim};
     $self->{test} = IlertTest->new(workers => 2, fake => $self->{fake},
         conf => $self->conf, %opt);
 
@@ -146,6 +173,24 @@ sub dir {
     my ($name) = ($self->{queue} // 'queue') =~ /^(\S+)/;
     $name =~ s/%%DIR%%/$self->{test}->dir/ge;
     return $name =~ m{^/} ? $name : $self->{test}->path($name);
+}
+
+# A signal ends the sleep of a worker, which then looks at its timers.
+
+sub pass {
+    my ($self, $seconds) = @_;
+    $self->{shim}->pass($seconds);
+    kill 'ALRM', $self->{test}->workers if $self->{test}->running;
+}
+
+sub run {
+    my ($self, $seconds) = @_;
+
+    while ($seconds > 0) {
+        $self->pass($seconds > 120 ? 120 : $seconds);
+        $seconds -= 120;
+        sleep(0.04);
+    }
 }
 
 sub set {
@@ -179,17 +224,18 @@ sub conf {
     my ($sources, $locations) = ('', '');
 
     for my $name (sort keys %{$self->{sources}}) {
-        my $members = $self->{sources}{$name};
-        $members = "integration_key $KEY; $members"
-            unless $members =~ /integration_key|webhook_url/;
+        my $members = $self->members($name);
         $sources .= "ilert_source $name { $members }\n";
-        $locations .= "location = /$name { ilert_kapacitor $name;\n"
+        my $mapping = $members =~ /webhook_url/ ? ''
+            : 'ilert_event_type $http_x_type; '
+              . 'ilert_priority $http_x_priority;';
+        $locations .= "location = /$name { ilert_kapacitor $name; $mapping\n"
             . "add_header X-Result \$ilert_result always; }\n";
     }
 
     my $queue = defined $self->{queue} ? "ilert_queue $self->{queue};" : '';
 
-    return <<"CONF";
+    my $conf = <<"CONF";
 $queue
 $sources
 $self->{http}
@@ -208,6 +254,7 @@ server {
         proxy_http_version 1.1;
         proxy_set_header Connection "";
         proxy_set_header X-Attempt \$ilert_attempt;
+        proxy_set_header X-Source \$ilert_source;
         proxy_read_timeout $self->{timeout};
         proxy_connect_timeout $self->{timeout};
         $self->{endpoint}
@@ -216,32 +263,60 @@ server {
     $self->{server}
 }
 CONF
+
+    $conf =~ s/(ilert_endpoint\b[^;]*)/$1 =~ m{rate=} ? $1
+                                         : "$1 rate=$self->{rate}"/ge
+        if !$self->{defaults};
+    return $conf;
+}
+
+sub members {
+    my ($self, $name) = @_;
+    my $members = $self->{sources}{$name};
+
+    $members = "integration_key $KEY; $members"
+        unless $members =~ /integration_key|webhook_url/;
+
+    if (!$self->{defaults}) {
+        $members .= " $_ off;"
+            for grep { $members !~ /\b$_\s/ } qw(rate coalesce);
+    }
+
+    return $members;
 }
 
 
 # Kapacitor ---------------------------------------------------------------
 
+# One a second, by its own time.
+
 sub webhook {
-    my ($id, $n, $level, $size) = @_;
+    my ($id, $n, $level, $size, $previous) = @_;
 
     my $details = $size ? 'x' x $size : '';
+    $previous = defined $previous ? qq(,"previousLevel":"$previous") : '';
+    my $time = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(1772352930 + $n));
     return qq({"id":"$id","message":"$id $n","details":"$details",)
-         . qq("time":"2026-03-01T08:15:30Z","duration":0,"level":"$level"}\n);
+         . qq("time":"$time","duration":0,"level":"$level"$previous}\n);
 }
 
 sub start_post {
     my ($self, $id, $level, %opt) = @_;
 
-    my ($source, $size) = delete @opt{qw(source size)};
+    my ($source, $size, $previous, $type, $priority)
+        = delete @opt{qw(source size previous type priority)};
     $source ||= 'ops';
+    $opt{headers} = [ @{$opt{headers} || []}, 'X-Type' => $type,
+                      'X-Priority' => $priority ];
 
     my $n = ++$self->{n}{"$source/" . IlertFake::fold($id)};
     my $entry = { source => $source, id => $id, n => $n, level => $level,
-                  begun => time() };
+                  type => $type // $TYPE{$level},
+                  priority => $priority // '', begun => time() };
     push @{$self->{ledger}}, $entry;
 
     my $handle = $self->{test}->start_post("/$source",
-        webhook($id, $n, $level, $size), %opt);
+        webhook($id, $n, $level, $size, $previous), %opt);
 
     return { http => $handle, entry => $entry };
 }
@@ -267,6 +342,28 @@ sub finish {
 sub post {
     my ($self, @arguments) = @_;
     return scalar $self->finish($self->start_post(@arguments));
+}
+
+sub say {
+    my ($self, @webhooks) = @_;
+    my %opt = ref $webhooks[0] ? %{shift @webhooks} : ();
+
+    for (@webhooks) {
+        my ($id, $level, @more) = split;
+        my %more = map { (/^(?:HIGH|LOW)$/ ? 'priority' : 'type') => $_ }
+                   @more;
+        my $r = $self->post($id, $level, %opt, %more);
+        croak "$_: $r->{status} $r->{body}" if $r->{status} != 202;
+    }
+}
+
+sub at_once {
+    my ($self, $source, @ids) = @_;
+
+    my @h = map { $self->start_post($_, 'CRITICAL', source => $source) } @ids;
+    for ($self->finish(@h)) {
+        croak "$source: $_->{status} $_->{body}" if $_->{status} != 202;
+    }
 }
 
 sub level {
@@ -345,44 +442,28 @@ sub last_words {
     return 0;
 }
 
-# The source of a request is told by its key.
-
-sub source_of {
-    my ($self, $request) = @_;
-
-    if (!$self->{key_of}) {
-        for my $name (sort keys %{$self->{sources}}) {
-            my ($key) = $self->{sources}{$name}
-                =~ m{(?:integration_key\s+|kapacitor/)(\w+)};
-            $self->{key_of}{$key // $KEY} //= $name;
-        }
-    }
-
-    return $self->{key_of}{$request->{key}} // $request->{key};
-}
-
 sub arrived {
     my ($self) = @_;
-    delete $self->{key_of};
-
     my @arrived;
 
     for my $r (grep { defined $_->{type} } $self->{fake}->requests) {
         my ($id, $n) = ($r->{event}{summary} // '') =~ /^\s*(.*?)\s* (\d+)$/s
             or croak "unexpected event: $r->{n} $r->{uri}";
-        my $name = $self->source_of($r) . '/' . IlertFake::fold($id);
+        my $name = "$r->{header}{'x-source'}/" . IlertFake::fold($id);
         push @arrived, { %$r, name => $name, number => $n };
     }
 
     return @arrived;
 }
 
-sub arrivals {
-    my ($self) = @_;
-    my %arrivals;
-    push @{$arrivals{$_->{name}}}, $_->{number} for $self->arrived;
-    return \%arrivals;
+sub by_name {
+    my %numbers;
+    push @{$numbers{$_->{name}}}, $_->{number} for @_;
+    return \%numbers;
 }
+
+sub arrivals { by_name($_[0]->arrived) }
+sub taken { by_name(grep { $_->{taken} } $_[0]->arrived) }
 
 sub repeats {
     my ($self) = @_;
@@ -390,66 +471,135 @@ sub repeats {
     return scalar grep { $seen{"$_->{name} $_->{number}"}++ } $self->arrived;
 }
 
+sub came {
+    my ($self, $from) = @_;
+    my @requests = $self->{fake}->requests;
+
+    return map { $_->{event}{summary} }
+           grep { $_->{taken} } @requests[($from // 0) .. $#requests];
+}
+
+sub requests_of {
+    my ($self, @sources) = @_;
+    my %sources = map { $_ => 1 } @sources;
+    return grep { $sources{$_->{header}{'x-source'}} }
+           $self->{fake}->requests;
+}
+
+sub burst {
+    my ($self, $seconds, @requests) = @_;
+    my @times = sort { $a <=> $b } map { $_->{time} } @requests;
+    my ($most, $first) = (0, 0);
+
+    for my $last (0 .. $#times) {
+        $first++ while $times[$last] - $times[$first] >= $seconds;
+        $most = $last - $first + 1 if $most < $last - $first + 1;
+    }
+
+    return $most;
+}
+
+sub calm {
+    my ($self, $seconds) = @_;
+    my $n = $self->{fake}->counts->{requests};
+    sleep($seconds);
+    return $self->{fake}->counts->{requests} == $n;
+}
+
 sub faults {
     my ($self, %opt) = @_;
 
     my (@faults, %sent, %last, %taken, %times, %newest);
-    my %lost = map { $_ => 1 } @{$opt{lost} || []};
 
-    for ($self->ledger) {
+    my $source = $opt{source};
+    my @ledger = grep { ($source // $_->{source}) eq $_->{source} }
+                 $self->ledger;
+
+    for (@ledger) {
         my $name = "$_->{source}/" . IlertFake::fold($_->{id});
         $sent{"$name $_->{n}"} = $_;
-        $last{$name} = $_ if !$last{$name} || $last{$name}{n} < $_->{n};
+        $last{$name} = $_ if $_->{type} =~ $STATE
+                             && (!$last{$name} || $last{$name}{n} < $_->{n});
     }
 
     for my $r ($self->arrived) {
         my ($name, $n) = @$r{qw(name number)};
+        next if defined $source && $name !~ m{^\Q$source\E/};
         my $what = "$name $n (request $r->{n})";
         my $entry = $sent{"$name $n"};
 
         push @faults, "$what: $r->{fault}" if defined $r->{fault};
         push @faults, "$what was never sent" if !$entry;
         push @faults, "$what is $r->{type} for $entry->{level}"
-            if $entry && $TYPE{$entry->{level}} ne $r->{type};
+            if $entry && $entry->{type} ne $r->{type};
         push @faults, "$what came after $newest{$name}"
             if ($newest{$name} // 0) > $n;
         push @faults, "$what: $r->{parallel} at a time"
             if ($opt{parallel} // 1) && $r->{parallel} > 1;
         push @faults, "$what was sent again"
-            if $times{"$name $n"}++ && $opt{once};
+            if $opt{once} && $r->{status} != 429 && $times{"$name $n"}++;
 
         $newest{$name} = $n;
         $taken{"$name $n"}++ if $r->{status} =~ /^2/;
     }
 
-    for my $what (sort keys %sent) {
-        my $entry = $sent{$what};
-        next if ($entry->{status} // 0) != 202 || $taken{$what};
-        next if defined $entry->{event} && $lost{$entry->{event}};
-        push @faults, "$what: answered 202 $entry->{result}, event "
-                      . ($entry->{event} // '-') . ', but did not arrive';
-    }
-
+    my %lost = map { $_ => 1 } @{$opt{lost} || []};
+    push @faults, missing($opt{mode} // 'off', \%taken,
+                          grep { !$lost{$_->{event} // ''} } @ledger);
     push @faults, $self->shown(\%last) if $opt{shows} // 1;
     return @faults;
 }
 
-sub shown {
-    my ($self, $last) = @_;
-    my ($alerts, @faults) = $self->{fake}->alerts;
-    my %shown;
+# Accepted events that should have arrived.  With "repeats" one is enough of
+# those that say the same, with "latest" what ilert shows in the end is.
 
-    for my $key (keys %$alerts) {
-        my $source = $self->source_of({ key => $key });
-        $shown{"$source/$_"} = $alerts->{$key}{$_}{state}
-            for keys %{$alerts->{$key}};
+sub missing {
+    my ($mode, $taken, @ledger) = @_;
+    my (@missing, %run);
+
+    return if $mode eq 'latest';
+
+    for my $entry (grep { ($_->{status} // 0) == 202 } @ledger) {
+        my $name = "$entry->{source}/" . IlertFake::fold($entry->{id});
+        my $kind = $entry->{type} =~ $STATE ? 'state' : 'other';
+        my $run = $run{"$name $kind"};
+
+        if ($mode eq 'off' || !$run || !same($run, $entry)) {
+            push @missing, $run if $run && !$run->{taken};
+            $run = $run{"$name $kind"} = { %$entry, taken => 0 };
+        }
+
+        $run->{taken} += $taken->{"$name $entry->{n}"} // 0;
     }
 
+    push @missing, grep { !$_->{taken} } values %run;
+    return map { "$_->{source}/$_->{id} $_->{n}: answered 202 $_->{result}, "
+                 . "event $_->{event}, but did not arrive" }
+           sort { $a->{event} <=> $b->{event} } @missing;
+}
+
+sub same {
+    my ($x, $y) = @_;
+    return $x->{type} =~ $STATE
+           && !grep { $x->{$_} ne $y->{$_} } qw(type level priority);
+}
+
+sub shown {
+    my ($self, $last) = @_;
+    my $alerts = $self->{fake}->alerts;
+    my (%shown, @faults);
+
+    $shown{$_->{name}} = $alerts->{$_->{key}}{$_->{folded}}
+        for grep { defined $_->{key} } $self->arrived;
+
     for my $name (sort keys %$last) {
-        my $open = $last->{$name}{level} ne 'OK';
-        my $state = $shown{$name} // 'none';
-        push @faults, "$name is $state after $last->{$name}{level}"
-            if ($state eq 'open') != $open;
+        my $level = $last->{$name}{level};
+        my $alert = $shown{$name} || {};
+        my $open = ($alert->{state} // 'resolved') ne 'resolved';
+        my $shown = $open ? $alert->{level} : 'OK';
+
+        push @faults, "$name is $shown after $level" if $shown ne $level;
+        push @faults, "$name was a phantom" if $alert->{phantoms};
     }
 
     return @faults;
@@ -501,6 +651,19 @@ sub drained {
     my ($self, $seconds) = @_;
     return IlertTest::wait_until(sub { !$self->waiting }, $seconds,
                                  'an empty queue');
+}
+
+sub settled {
+    my ($self, $seconds) = @_;
+    my ($n, $since) = (-1, 0);
+
+    return IlertTest::wait_until(sub {
+        my $counts = $self->{fake}->counts;
+        if ($counts->{requests} != $n || $counts->{inflight}) {
+            ($n, $since) = ($counts->{requests}, time());
+        }
+        return time() > $since + ($seconds // 0.4);
+    }, 15, 'no more requests');
 }
 
 

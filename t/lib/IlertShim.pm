@@ -8,6 +8,8 @@ package IlertShim;
 #     $shim->folder($q->dir);      # the disk is that of files below it
 #
 # clock($seconds)       is added to the time of day, may be negative
+# pass($seconds)        as if so much more time went by: timers are moved too,
+#                       but a process has to be woken to see it
 # stuck(0 | 1)          a sync does not return
 # write_error($errno)   of each write; 0: none
 # sync_error($errno)    of each sync
@@ -53,8 +55,8 @@ sub new {
     my $file = File::Temp->new(TEMPLATE => 'shim-XXXXXX',
                                DIR => dirname($library));
     chmod 0644, "$file";
-    my $self = bless { file => $file, clock => 0, stuck => 0, write => 0,
-                       sync => 0, folder => '/nowhere' }, $class;
+    my $self = bless { file => $file, clock => 0, passed => 0, stuck => 0,
+                       write => 0, sync => 0, folder => '/nowhere' }, $class;
     return $self->store;
 }
 
@@ -72,13 +74,15 @@ sub store {
     my ($self) = @_;
 
     open my $file, '+<:raw', "$self->{file}" or die "$self->{file}: $!";
-    print $file pack 'q l l l a236', @$self{qw(clock stuck write sync folder)};
+    print $file pack 'q q l l l a236',
+        @$self{qw(clock passed stuck write sync folder)};
     close $file or die "$self->{file}: $!";
     return $self;
 }
 
 sub set { my ($self, %what) = @_; %$self = (%$self, %what); $self->store }
 sub clock { $_[0]->set(clock => $_[1]) }
+sub pass { $_[0]->set(passed => $_[0]{passed} + $_[1]) }
 sub stuck { $_[0]->set(stuck => $_[1]) }
 sub write_error { $_[0]->set(write => $_[1]) }
 sub sync_error { $_[0]->set(sync => $_[1]) }

@@ -1,1017 +1,582 @@
 
-/* what the store does with events when nothing is wrong */
+/* the rules themselves, which know neither a store nor a clock */
 
 
 #include "store_test.h"
 
 
-static void
-test_new(void)
+#define GO        NGX_HTTP_ILERT_GO
+#define HOLD      NGX_HTTP_ILERT_HOLD
+#define DROP      NGX_HTTP_ILERT_DROP
+
+#define REPEAT    (300 * SECOND)
+#define LEVELS    "OIWC"
+
+
+typedef ngx_http_ilert_said_t   said_t;
+typedef ngx_http_ilert_shown_t  shown_t;
+
+
+/*
+ * What is shown or said, in short: an ALERT is the first letter of its level
+ * (O, I, W, C), R is a RESOLVE, A an ACCEPT, M a COMMENT; "-" and "+" are the
+ * priorities LOW and HIGH, "=" is what was found to be a repeat.  Nothing is
+ * known of "?", and "R" is resolved.
+ */
+
+static said_t
+said_by(const char *s)
 {
-    char         path[600];
-    test_t       t;
-    struct stat  st;
+    said_t       said;
+    const char  *level;
 
-    setup(&t, "new");
+    memset(&said, 0, sizeof(said_t));
 
-    check_int(run(&t), OK);
-    check_str(t.store.notice, "");
+    level = strchr(LEVELS, *s);
 
-    sqlite3_snprintf(sizeof(path), path, "%s/queue.db", t.path);
-    check(stat(path, &st) == 0);
-    check_int(st.st_mode & 07777, 0600);
+    if (level) {
+        said.type = ALERT;
+        said.level = level - LEVELS;
 
-    sqlite3_snprintf(sizeof(path), path, "%s/queue.db-wal", t.path);
-    check(stat(path, &st) == 0);
-    check_int(st.st_mode & 07777, 0600);
-
-    sqlite3_snprintf(sizeof(path), path, "%s/ballast", t.path);
-    check(stat(path, &st) == 0);
-    check_int(st.st_mode & 07777, 0600);
-    check_int(st.st_size, 4 * 1024 * 1024);
-    check(st.st_blocks * 512 >= 4 * 1024 * 1024);
-
-    check_str(sql(&t, "PRAGMA application_id"), "1768714868");
-    check_str(sql(&t, "PRAGMA user_version"), "1");
-    check_str(sql(&t, "PRAGMA journal_mode"), "wal");
-    check_str(sql(&t, "PRAGMA integrity_check"), "ok");
-
-    /* the log is gone once it is closed */
-
-    ngx_http_ilert_store_close(&t.store);
-    check_int(count_files(&t, "queue.db"), 1);
-
-    teardown(&t);
-}
-
-
-static void
-test_roundtrip(void)
-{
-    test_t    t;
-    event_t  *ev;
-
-    setup(&t, "roundtrip");
-
-    ev = accept_event(&t, "ops", " \xc3\x84 Key\t", ALERT, "{\"a\":1}");
-    ev->id = 0x8000000000000001;
-    ev->level = NGX_HTTP_ILERT_WARNING;
-    ev->received = NOW - 5;
-    ev->native = 1;
-    ev->high = 1;
-
-    ev = accept_event(&t, "ops", "low", RESOLVE, "");
-    ev->low = 1;
-
-    check_int(run(&t), OK);
-
-    take(&t, "ops", 10, 0);
-    check_int(run(&t), OK);
-    check_int(outcome.takes[0].taken, 2);
-
-    ev = taken(&t, 0);
-    check(ev->source.len == 3 && memcmp(ev->source.data, "ops", 3) == 0);
-    check(ev->key.len == 8
-          && memcmp(ev->key.data, " \xc3\x84 Key\t", 8) == 0);
-    check(ev->body.len == 7 && memcmp(ev->body.data, "{\"a\":1}", 7) == 0);
-    check(ev->id == 0x8000000000000001);
-    check_int(ev->type, ALERT);
-    check_int(ev->level, NGX_HTTP_ILERT_WARNING);
-    check_int(ev->received, NOW - 5);
-    check_int(ev->attempts, 0);
-    check(ev->native && ev->high && !ev->low);
-    check_int(ev->seq, 1);
-
-    ev = taken(&t, 1);
-    check_int(ev->body.len, 0);
-    check_int(ev->type, RESOLVE);
-    check(!ev->native && !ev->high && ev->low);
-    check_int(ev->seq, 2);
-
-    teardown(&t);
-}
-
-
-/* one at a time and in order of commit, whatever the spelling of the key */
-
-static void
-test_order(void)
-{
-    test_t    t;
-    event_t  *ev;
-
-    setup(&t, "order");
-
-    accept_event(&t, "ops", "Disk", ALERT, "1");
-    accept_event(&t, "ops", " dISK\n", ALERT, "2");
-    accept_event(&t, "ops", "\v\f\r\tdisk", RESOLVE, "3");
-    accept_event(&t, "ops", "dis k", ALERT, "4");
-    accept_event(&t, "dev", "disk", ALERT, "5");
-    accept_event(&t, "ops", "\xc3\x84", ALERT, "6");
-    accept_event(&t, "ops", "\xc3\xa4", ALERT, "7");
-    check_int(run(&t), OK);
-
-    check_int(atoi(sql(&t, "SELECT count(*) FROM alert")), 5);
-    check_str(sql(&t, "SELECT group_concat(head) FROM alert"), "1,4,5,6,7");
-    check_str(sql(&t, "SELECT key || '|' || alert_key FROM alert "
-                      "WHERE id = 1"), "disk|\v\f\r\tdisk");
-
-    ev = take_one(&t, "ops");
-    check_int(ev->seq, 1);
-
-    take(&t, "ops", 10, 0);
-    take(&t, "dev", 10, 0);
-    take(&t, "none", 10, 0);
-    verdict(&t, ev, UNSENT);
-    check_int(run(&t), OK);
-    check_int(outcome.takes[0].taken, 4);
-    check_int(outcome.takes[1].taken, 1);
-    check_int(outcome.takes[2].taken, 0);
-    check_int(taken(&t, 0)->seq, 1);
-    check_int(taken(&t, 1)->seq, 4);
-    check_int(taken(&t, 4)->seq, 5);
-
-    /* while the first is under way there is no second */
-
-    ev = keep(taken(&t, 0));
-    accept_one(&t, "ops", "DISK", ALERT, "8");
-    take(&t, "ops", 10, 0);
-    check_int(run(&t), OK);
-    check(taken(&t, 0) == NULL);
-
-    verdict(&t, ev, DONE);
-    take(&t, "ops", 10, 0);
-    check_int(run(&t), OK);
-    check_int(only(&t)->seq, 2);
-
-    t.job.begin = 1;
-    verdict(&t, taken(&t, 0), DONE);
-    check_int(run(&t), OK);
-
-    check_str(drain(&t, "ops"),
-              "DISK:3 dis k:4 \xc3\x84:6 \xc3\xa4:7 DISK:8");
-    check_str(drain(&t, "dev"), "disk:5");
-    check_str(sql(&t, "SELECT count(*) FROM event"), "0");
-
-    teardown(&t);
-}
-
-
-static void
-test_take_order(void)
-{
-    test_t   t;
-    event_t *ev;
-
-    setup(&t, "take_order");
-
-    accept_event(&t, "ops", "a", ALERT, "1");
-    accept_event(&t, "ops", "b", ALERT, "2");
-    accept_event(&t, "ops", "c", ALERT, "3");
-    accept_event(&t, "ops", "d", ALERT, "4");
-    check_int(run(&t), OK);
-
-    sql(&t, "UPDATE alert SET urgency = CASE key WHEN 'a' THEN 2 "
-            "WHEN 'd' THEN 0 ELSE 1 END");
-
-    take(&t, "ops", 3, 0);
-    check_int(run(&t), OK);
-    check_int(outcome.takes[0].taken, 3);
-    check_int(taken(&t, 0)->seq, 4);
-    check_int(taken(&t, 1)->seq, 2);
-    check_int(taken(&t, 2)->seq, 3);
-
-    while ((ev = taken(&t, 0))) {
-        verdict(&t, ev, DONE);
+    } else {
+        said.type = (*s == 'R') ? RESOLVE : (*s == 'A') ? ACCEPT : COMMENT;
     }
 
-    take(&t, "ops", 0, 0);
-    check_int(run(&t), OK);
-    check(taken(&t, 0) == NULL);
+    while (*++s) {
+        if (*s == '=') {
+            said.repeat = 1;
 
-    check_str(drain(&t, "ops"), "a:1");
-
-    teardown(&t);
-}
-
-
-/* shows, of an epoch that holds; and the rest of an alert's row */
-
-static const char *
-state(test_t *t, const char *key)
-{
-    return sql(t, "SELECT state || ' ' || head || ' ' || next || ' ' ||"
-                  " CASE WHEN epoch = (SELECT epoch FROM total) THEN shows"
-                  " ELSE 0 END || ' ' || level || ' ' || (delivered - %lld)"
-                  " || ' ' || (changed - %lld)"
-                  " FROM alert WHERE key = '%q'", NOW, NOW, key);
-}
-
-
-static void
-test_done(void)
-{
-    test_t  t;
-
-    setup(&t, "done");
-
-    accept_one(&t, "ops", "k", ALERT, "1");
-    check_str(state(&t, "k"), "0 1 0 0 0 -1749988800000 0");
-
-    t.now++;
-    accept_one(&t, "ops", "k", COMMENT, "2");
-    accept_one(&t, "ops", "k", RESOLVE, "3");
-    check_str(state(&t, "k"), "0 1 0 0 0 -1749988800000 0");
-
-    t.now++;
-    take_one(&t, "ops");
-    check_str(state(&t, "k"), "1 1 0 0 0 -1749988800000 0");
-
-    t.now++;
-    decide(&t, only(&t), DONE);
-    check_str(state(&t, "k"), "0 2 0 1 3 3 3");
-
-    t.now++;
-    decide(&t, take_one(&t, "ops"), DONE);
-    check_str(state(&t, "k"), "0 3 0 1 3 4 4");
-
-    t.now++;
-    decide(&t, take_one(&t, "ops"), DONE);
-    check_str(state(&t, "k"), "0 0 0 2 0 5 5");
-
-    teardown(&t);
-}
-
-
-static void
-test_unsent(void)
-{
-    test_t  t;
-
-    setup(&t, "unsent");
-
-    accept_one(&t, "ops", "k", ALERT, "1");
-    decide(&t, take_one(&t, "ops"), UNSENT);
-    check_str(state(&t, "k"), "0 1 0 0 0 -1749988800000 0");
-
-    check_int(take_one(&t, "ops")->attempts, 0);
-
-    teardown(&t);
-}
-
-
-static void
-test_again(void)
-{
-    test_t    t;
-    event_t  *ev;
-
-    setup(&t, "again");
-
-    accept_one(&t, "ops", "k", ALERT, "1");
-    decide(&t, take_one(&t, "ops"), DONE);
-    accept_one(&t, "ops", "k", ALERT, "2");
-    accept_one(&t, "ops", "k", RESOLVE, "3");
-    accept_one(&t, "ops", "l", ALERT, "4");
-
-    ev = take_one(&t, "ops");
-    ev->next = NOW + 10;
-    t.now++;
-    decide(&t, ev, AGAIN);
-    check_str(state(&t, "k"), "2 2 1749988800010 1 3 0 1");
-    check_int(outcome.due, NOW + 10);
-
-    /* holds its own key back, no other */
-
-    t.now = NOW + 9;
-    ev = take_one(&t, "ops");
-    check_int(ev->seq, 4);
-    check_int(outcome.due, NOW + 10);
-    ev->next = NOW + 5;
-    ev->maybe = 1;
-    keep(ev);
-
-    /* a time that has passed */
-
-    verdict(&t, ev, AGAIN);
-    take(&t, "ops", 1, 0);
-    check_int(run(&t), OK);
-    check_int(only(&t)->seq, 4);
-    check_int(only(&t)->attempts, 1);
-
-    t.now = NOW + 10;
-    ev = only(&t);
-    ev->next = NOW + 20;
-    verdict(&t, ev, AGAIN);
-    take(&t, "ops", 10, 0);
-    check_int(run(&t), OK);
-    ev = only(&t);
-    check_int(ev->seq, 2);
-    check_int(ev->attempts, 1);
-    check_int(outcome.due, NOW + 20);
-    check_str(state(&t, "k"), "1 2 0 1 3 0 1");
-
-    /* ilert may have it: what it shows is unknown */
-
-    ev->next = NOW + 30;
-    ev->maybe = 1;
-    decide(&t, ev, AGAIN);
-    check_str(state(&t, "k"), "2 2 1749988800030 0 3 0 10");
-
-    t.now = NOW + 30;
-    take(&t, "ops", 10, 0);
-    check_int(run(&t), OK);
-    check_int(outcome.takes[0].taken, 2);
-    check_int(taken(&t, 0)->seq, 2);
-    check_int(taken(&t, 0)->attempts, 2);
-    check_int(outcome.due, 0);
-
-    teardown(&t);
-}
-
-
-static void
-test_dead(void)
-{
-    test_t    t;
-    event_t  *ev;
-
-    setup(&t, "dead");
-
-    accept_event(&t, "ops", "K", ALERT, "1234");
-    accept_event(&t, "ops", "k", RESOLVE, "2");
-    check_int(run(&t), OK);
-
-    ev = take_one(&t, "ops");
-    ev->status = 400;
-    ngx_str_set(&ev->error, "no summary");
-    t.now += 5;
-    decide(&t, ev, DEAD);
-
-    check_str(state(&t, "k"), "0 2 0 0 0 -1749988800000 5");
-    check_str(sql(&t, "SELECT seq || ' ' || source || ' ' || alert_key || ' '"
-                      " || type || ' ' || level || ' ' || native || ' ' ||"
-                      " (received - %lld) || ' ' || (died - %lld) || ' ' ||"
-                      " status || ' ' || error || ' ' || body FROM dead",
-                  NOW, NOW), "1 1 k 1 3 0 0 5 400 no summary 1234");
-    check_str(sql(&t, "SELECT dead_bytes FROM total"), "4");
-
-    /* nor does it matter who removes one */
-
-    sql(&t, "DELETE FROM dead");
-    check_str(sql(&t, "SELECT dead_bytes FROM total"), "0");
-
-    check_int(take_one(&t, "ops")->seq, 2);
-
-    teardown(&t);
-}
-
-
-/* by somebody with a shell, or with the database that was moved aside */
-
-static void
-test_gone(void)
-{
-    test_t      t;
-    event_t    *ev;
-    ngx_uint_t  v;
-
-    setup(&t, "gone");
-
-    for (v = UNSENT; v <= DEAD; v++) {
-        accept_one(&t, "ops", "k", ALERT, "1");
-        accept_one(&t, "ops", "k", ALERT, "2");
-
-        ev = take_one(&t, "ops");
-        sql(&t, "DELETE FROM event WHERE seq = %lld", ev->seq);
-        decide(&t, ev, v);
-        check_str(drain(&t, "ops"), "k:2");
+        } else {
+            said.priority = (*s == '-') ? NGX_HTTP_ILERT_LOW
+                                        : NGX_HTTP_ILERT_HIGH;
+        }
     }
 
-    check_str(sql(&t, "SELECT count(*) FROM dead"), "0");
+    said.received = NOW;
 
-    /* not yet taken */
+    return said;
+}
 
-    accept_one(&t, "ops", "k", ALERT, "1");
-    accept_one(&t, "ops", "k", ALERT, "2");
-    accept_one(&t, "ops", "l", ALERT, "3");
-    sql(&t, "DELETE FROM event WHERE body = CAST('1' AS BLOB)");
-    check_str(drain(&t, "ops"), "l:3 k:2");
 
-    /* all of them: those that come later go */
+static shown_t
+shown_by(const char *s)
+{
+    said_t   said;
+    shown_t  shown;
 
-    accept_one(&t, "ops", "k", ALERT, "1");
-    sql(&t, "DELETE FROM event");
-    accept_one(&t, "ops", "k", ALERT, "2");
-    check_str(drain(&t, "ops"), "k:2");
+    memset(&shown, 0, sizeof(shown_t));
 
-    /* with its alert, whose number the next one gets */
-
-    accept_one(&t, "ops", "x", ALERT, "1");
-    accept_one(&t, "ops", "x", ALERT, "2");
-    ev = keep(take_one(&t, "ops"));
-    sql(&t, "DELETE FROM alert WHERE key = 'x'");
-    check_str(sql(&t, "SELECT count(*) FROM event"), "0");
-    accept_one(&t, "ops", "y", ALERT, "3");
-    decide(&t, ev, DONE);
-    check_str(drain(&t, "ops"), "y:3");
-
-    /* of another database: same numbers, another event */
-
-    for (v = UNSENT; v <= DEAD; v++) {
-        accept_one(&t, "ops", "k", ALERT, "1");
-        ev = take_one(&t, "ops");
-        ev->id += 1000;
-        decide(&t, ev, v);
-        check_str(sql(&t, "SELECT state FROM alert WHERE key = 'k'"), "1");
-        t.job.begin = 1;
-        run(&t);
-        check_str(drain(&t, "ops"), "k:1");
+    if (*s == '?') {
+        return shown;
     }
 
-    teardown(&t);
+    said = said_by(s);
+
+    shown.shows = (said.type == ALERT) ? NGX_HTTP_ILERT_SHOWS_OPEN
+                                       : NGX_HTTP_ILERT_SHOWS_RESOLVED;
+    shown.level = said.level;
+    shown.priority = said.priority;
+    shown.told = NOW;
+
+    return shown;
 }
 
 
-static void
-test_begin(void)
+static ngx_http_ilert_policy_t
+policy_of(ngx_uint_t coalesce)
 {
-    test_t    t;
-    event_t  *ev;
+    ngx_http_ilert_policy_t  policy;
 
-    setup(&t, "begin");
+    memset(&policy, 0, sizeof(policy));
 
-    accept_one(&t, "ops", "k", ALERT, "1");
-    decide(&t, take_one(&t, "ops"), DONE);
-    accept_one(&t, "ops", "k", ALERT, "2");
-    accept_one(&t, "ops", "w", ALERT, "3");
+    policy.coalesce = coalesce;
+    policy.repeat = REPEAT;
 
-    ev = take_one(&t, "ops");
-    check_str(state(&t, "k"), "1 2 0 1 3 0 0");
-
-    ev = take_one(&t, "ops");
-    ev->next = NOW + 1000;
-    decide(&t, ev, AGAIN);
-
-    t.job.begin = 1;
-    check_int(run(&t), OK);
-    check_str(state(&t, "k"), "0 2 0 0 3 0 0");
-    check_int(atoi(state(&t, "w")), 2);
-
-    teardown(&t);
+    return policy;
 }
 
 
-static void
-test_unknown(void)
-{
-    test_t  t;
-
-    setup(&t, "unknown");
-
-    accept_one(&t, "ops", "k", ALERT, "1");
-    accept_one(&t, "ops", "l", RESOLVE, "2");
-    drain(&t, "ops");
-    check_str(state(&t, "k"), "0 0 0 1 3 0 0");
-    check_str(state(&t, "l"), "0 0 0 2 0 0 0");
-
-    t.job.unknown = 1;
-    check_int(run(&t), OK);
-    check_str(state(&t, "k"), "0 0 0 0 3 0 0");
-    check_str(state(&t, "l"), "0 0 0 0 0 0 0");
-
-    /* verdicts of the same job are later */
-
-    accept_one(&t, "ops", "k", ALERT, "3");
-    take_one(&t, "ops");
-    t.job.unknown = 1;
-    decide(&t, only(&t), DONE);
-    check_str(state(&t, "k"), "0 0 0 1 3 0 0");
-    check_str(state(&t, "l"), "0 0 0 0 0 0 0");
-
-    teardown(&t);
-}
-
+/*
+ * A row for each that may be shown, a digit for each ALERT: levels from OK to
+ * CRITICAL, of no priority, LOW, and HIGH.
+ */
 
 static void
-test_release(void)
+test_urgency(void)
 {
-    char      key[32];
-    test_t    t;
-    event_t  *ev;
-    int       i;
+    char         shown_text[4], said_text[4], what[32];
+    said_t       said;
+    shown_t      shown;
+    ngx_uint_t   i, n, level, priority;
+    const char  *wanted;
 
-    setup(&t, "release");
+    static const char  *table[][2] = {
 
-    accept_event(&t, "ops", "a", ALERT, "1");
-    accept_event(&t, "ops", "b", ALERT, "2");
-    accept_event(&t, "dev", "c", ALERT, "3");
-    take(&t, "ops", 10, 0);
-    take(&t, "dev", 10, 0);
-    check_int(run(&t), OK);
+        /* it is not open: what it was does not matter */
 
-    while ((ev = taken(&t, 0))) {
-        ev->next = NOW + 1000 * ev->seq;
-        verdict(&t, ev, AGAIN);
+        { "?",  "220 220 220 020" },
+        { "R",  "220 220 220 020" },
+        { "R+", "220 220 220 020" },
+
+        /* raised to CRITICAL, to HIGH, or neither */
+
+        { "O",  "330 330 330 030" },
+        { "O-", "330 330 330 030" },
+        { "O+", "333 333 333 030" },
+        { "I",  "330 330 330 030" },
+        { "I-", "330 330 330 030" },
+        { "I+", "333 333 333 030" },
+        { "W",  "330 330 330 030" },
+        { "W-", "330 330 330 030" },
+        { "W+", "333 333 333 030" },
+
+        /* it is CRITICAL, but that of LOW has woken nobody */
+
+        { "C",  "330 330 330 330" },
+        { "C-", "330 330 330 030" },
+        { "C+", "333 333 333 333" },
+    };
+
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        sqlite3_snprintf(sizeof(shown_text), shown_text, "%s", table[i][0]);
+        shown = shown_by(shown_text);
+        wanted = table[i][1];
+
+        for (n = 0; n < 12; n++) {
+            level = n / 3;
+            priority = n % 3;
+
+            sqlite3_snprintf(sizeof(said_text), said_text, "%c%s",
+                             LEVELS[level], priority == 0 ? ""
+                                            : priority == 1 ? "-" : "+");
+            said = said_by(said_text);
+
+            sqlite3_snprintf(sizeof(what), what, "%s after %s", said_text,
+                             shown_text);
+            check_int_at(__FILE__, __LINE__, what,
+                         ngx_http_ilert_rules_urgency(&shown, &said),
+                         wanted[n + level] - '0');
+        }
+
+        /* whatever else they are */
+
+        for (n = 0; n < 12; n++) {
+            said = said_by("R");
+            said.level = n / 3;
+            said.priority = n % 3;
+            check_int(ngx_http_ilert_rules_urgency(&shown, &said), 1);
+
+            said.type = ACCEPT;
+            check_int(ngx_http_ilert_rules_urgency(&shown, &said), 3);
+
+            said.type = COMMENT;
+            check_int(ngx_http_ilert_rules_urgency(&shown, &said), 3);
+        }
     }
+}
 
-    check_int(run(&t), OK);
-    check_int(outcome.due, NOW + 1000);
 
-    release(&t, "ops");
-    take(&t, "ops", 10, 0);
-    take(&t, "dev", 10, 0);
-    check_int(run(&t), OK);
-    check_int(outcome.takes[0].taken, 2);
-    check_int(outcome.takes[1].taken, 0);
-    check_int(outcome.due, NOW + 3000);
-    check(!outcome.held);
+static void
+test_told(void)
+{
+    said_t       said;
+    shown_t      shown, was;
+    ngx_uint_t   i, n;
 
-    release(&t, "nobody");
-    check_int(run(&t), OK);
-    check(!outcome.held);
+    static const char  *shows[] = { "?", "R", "W", "C+" };
+    static const char  *says[] = { "I", "W-", "C", "C+", "C=" };
 
-    /* a bounded number at a time */
+    for (i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
 
-    for (i = 0; i < 10500; i++) {
-        sprintf(key, "%d", i);
-        accept_event(&t, "many", key, ALERT, "x");
+        for (n = 0; n < sizeof(says) / sizeof(says[0]); n++) {
+            shown = shown_by(shows[i]);
+            said = said_by(says[n]);
+            ngx_http_ilert_rules_told(&shown, &said, NOW + 5);
+
+            check_int(shown.shows, NGX_HTTP_ILERT_SHOWS_OPEN);
+            check_int(shown.level, said.level);
+            check_int(shown.priority, said.priority);
+            check_int(shown.told, NOW + 5);
+        }
+
+        shown = shown_by(shows[i]);
+        said = said_by("R-");
+        ngx_http_ilert_rules_told(&shown, &said, NOW + 5);
+
+        check_int(shown.shows, NGX_HTTP_ILERT_SHOWS_RESOLVED);
+        check_int(shown.level, NGX_HTTP_ILERT_OK);
+        check_int(shown.priority, NGX_HTTP_ILERT_LOW);
+        check_int(shown.told, NOW + 5);
+
+        /* these say nothing of what is open */
+
+        for (n = 0; n < 2; n++) {
+            shown = was = shown_by(shows[i]);
+            said = said_by(n ? "A+" : "M+");
+            ngx_http_ilert_rules_told(&shown, &said, NOW + 5);
+            check(memcmp(&shown, &was, sizeof(shown_t)) == 0);
+        }
     }
-
-    check_int(run(&t), OK);
-    sql(&t, "UPDATE alert SET state = 2, next = %lld WHERE source ="
-            " (SELECT id FROM source WHERE name = 'many')", NOW + 60000);
-
-    release(&t, "many");
-    check_int(run(&t), OK);
-    check(outcome.held);
-    check_str(sql(&t, "SELECT count(*) FROM alert WHERE state = 2"), "501");
-
-    release(&t, "many");
-    check_int(run(&t), OK);
-    check(!outcome.held);
-    check_str(sql(&t, "SELECT count(*) FROM alert WHERE state = 2"), "1");
-
-    /* so it is with those whose time has come */
-
-    sql(&t, "UPDATE alert SET state = 2, next = %lld WHERE state = 0",
-        NOW + 100);
-
-    take(&t, "ops", 1, 0);
-    check_int(run(&t), OK);
-    check_str(sql(&t, "SELECT count(*) FROM alert WHERE state = 2"),
-              "10501");
-
-    t.now = NOW + 100;
-    take(&t, "ops", 1, 0);
-    check_int(run(&t), OK);
-    check_str(sql(&t, "SELECT count(*) FROM alert WHERE state = 2"), "9501");
-    check_int(outcome.due, NOW + 100);
-
-    teardown(&t);
 }
 
 
+/* by "off", "repeats", and "latest" */
+
 static void
-test_max_age(void)
+test_replaces(void)
 {
-    test_t  t;
-    int     i;
-    char    key[32];
+    char                      what[48];
+    said_t                    waits, said;
+    ngx_uint_t                i, n;
+    ngx_http_ilert_policy_t   policy;
 
-    setup(&t, "max_age");
+    static const struct {
+        const char  *waits;
+        const char  *said;
+        const char  *wanted;
+    } table[] = {
 
-    accept_event(&t, "ops", "old", ALERT, "1")->received = NOW - 1000;
-    accept_event(&t, "ops", "old", ALERT, "2")->received = NOW - 1000;
-    accept_event(&t, "ops", "old", ALERT, "3")->received = NOW - 999;
-    accept_event(&t, "ops", "old", ALERT, "4")->received = NOW - 5000;
-    accept_event(&t, "ops", "future", ALERT, "5")->received = NOW + 5000;
-    accept_event(&t, "ops", "resolve", RESOLVE, "6")->received = NOW - 5000;
-    accept_event(&t, "ops", "comment", COMMENT, "7")->received = NOW - 5000;
-    check_int(run(&t), OK);
+        /* says the same */
 
-    take(&t, "ops", 10, 1000);
-    check_int(run(&t), OK);
-    check_int(outcome.takes[0].taken, 3);
-    check_int(outcome.expired, 3);
-    check_int(taken(&t, 0)->seq, 5);
-    check_int(taken(&t, 1)->seq, 6);
-    check_int(taken(&t, 2)->seq, 3);
+        { "C",  "C",  "011" },
+        { "W-", "W-", "011" },
+        { "I+", "I+", "011" },
+        { "R",  "R",  "011" },
+        { "R-", "R+", "011" },
 
-    check_str(sql(&t, "SELECT group_concat(seq || ' ' || status || ' ' ||"
-                      " error || ' ' || body) FROM dead"),
-              "1 0 older than max_age 1,2 0 older than max_age 2,"
-              "7 0 older than max_age 7");
-    check_str(sql(&t, "SELECT dead_bytes FROM total"), "3");
+        /* another level, or priority */
 
-    /* what ilert shows as resolved need not be resolved */
+        { "C",  "W",  "001" },
+        { "W",  "C",  "001" },
+        { "I",  "O",  "001" },
+        { "C",  "C+", "001" },
+        { "C-", "C",  "001" },
+        { "C+", "C-", "001" },
 
-    verdict(&t, taken(&t, 1), DONE);
-    accept_event(&t, "ops", "resolve", RESOLVE, "8")->received = NOW - 5000;
-    take(&t, "ops", 10, 1000);
-    check_int(run(&t), OK);
-    check(taken(&t, 0) == NULL);
-    check_int(outcome.expired, 1);
+        /* another type */
 
-    /* unless that is no longer known */
+        { "C",  "R",  "001" },
+        { "R",  "C",  "001" },
+        { "O",  "R",  "001" },
+        { "R",  "O",  "001" },
 
-    t.job.unknown = 1;
-    accept_event(&t, "ops", "resolve", RESOLVE, "9")->received = NOW - 5000;
-    take(&t, "ops", 10, 1000);
-    check_int(run(&t), OK);
-    check_int(only(&t)->seq, 9);
+        /* a repeat that has been held: all that is newer is better */
 
-    /* no max_age, and a bounded number at a time */
+        { "C=", "C",  "011" },
+        { "C=", "C+", "011" },
+        { "C=", "W",  "011" },
+        { "W=", "C",  "011" },
+        { "C=", "R",  "011" },
 
-    for (i = 0; i < 1500; i++) {
-        sprintf(key, "%d", i);
-        accept_event(&t, "many", key, ALERT, "x")->received = NOW - 5000;
+        /* neither is one of these nor goes over one */
+
+        { "A",  "A",  "000" },
+        { "M",  "M",  "000" },
+        { "A",  "C",  "000" },
+        { "M",  "R",  "000" },
+        { "C",  "A",  "000" },
+        { "R",  "M",  "000" },
+        { "C=", "M",  "000" },
+        { "C=", "A",  "000" },
+    };
+
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        waits = said_by(table[i].waits);
+        said = said_by(table[i].said);
+
+        for (n = OFF; n <= LATEST; n++) {
+            policy = policy_of(n);
+
+            sqlite3_snprintf(sizeof(what), what, "%s for %s, %d",
+                             table[i].said, table[i].waits, (int) n);
+            check_int_at(__FILE__, __LINE__, what,
+                         ngx_http_ilert_rules_replaces(&policy, &waits,
+                                                       &said),
+                         table[i].wanted[n] - '0');
+        }
     }
-
-    accept_event(&t, "many", "new", ALERT, "x");
-    check_int(run(&t), OK);
-
-    take(&t, "many", 3, 1000);
-    check_int(run(&t), OK);
-    check_int(outcome.expired, 1000);
-    check_int(outcome.takes[0].taken, 0);
-    check_int(outcome.due, NOW);
-
-    take(&t, "many", 3, 0);
-    check_int(run(&t), OK);
-    check_int(outcome.expired, 0);
-    check_int(outcome.takes[0].taken, 3);
-
-    take(&t, "many", 3, 1000);
-    check_int(run(&t), OK);
-    check_int(outcome.expired, 497);
-    check_int(outcome.takes[0].taken, 1);
-    check_int(outcome.due, 0);
-
-    teardown(&t);
 }
 
 
-/* many large bodies are not for one job */
+/* g: it goes, h: it is held, d: it is dropped; by "off", "repeats", "latest" */
 
 static void
-test_take_size(void)
+test_judge(void)
 {
-    char      *body;
-    test_t     t;
-    int        i;
-    char       key[32];
-    size_t     size;
-
-    setup(&t, "take_size");
-
-    size = 400 * 1024;
-    body = malloc(size + 1);
-    memset(body, 'x', size);
-    body[size] = '\0';
-
-    for (i = 0; i < 5; i++) {
-        sprintf(key, "%d", i);
-        accept_event(&t, "ops", key, ALERT, body);
-    }
-
-    check_int(run(&t), OK);
-
-    take(&t, "ops", 5, 0);
-    take(&t, "dev", 5, 0);
-    check_int(run(&t), OK);
-    check_int(outcome.takes[0].taken, 3);
-    check_int(outcome.due, NOW);
-
-    take(&t, "ops", 5, 0);
-    check_int(run(&t), OK);
-    check_int(outcome.takes[0].taken, 2);
-    check_int(taken(&t, 1)->body.len, size);
-    check_int(outcome.due, 0);
-
-    free(body);
-    teardown(&t);
-}
-
-
-static void
-test_clean_dead(void)
-{
-    test_t  t;
-
-    setup(&t, "clean_dead");
-    t.store.max_size = 4 * 1024 * 1024;
-
-    check_int(run(&t), OK);
-
-    /* the oldest go, till 1 MB is left, 1000 at a time */
-
-    sql(&t, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-            " WHERE i < 2500) INSERT INTO dead SELECT i, i, 1, 'k', 1, 3, 0,"
-            " 0, 0, %lld + 5000 - i, 400, 'e', zeroblob(1024) FROM n", NOW);
-    sql(&t, "UPDATE total SET dead_bytes = 2500 * 1024");
-
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check_int(outcome.dropped, 1000);
-    check(outcome.more);
-
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check_int(outcome.dropped, 476);
-    check(!outcome.more);
-    check_str(sql(&t, "SELECT group_concat(v) FROM (SELECT dead_bytes AS v"
-                      " FROM total UNION ALL SELECT sum(length(body)) FROM"
-                      " dead UNION ALL SELECT max(seq) FROM dead)"),
-              "1048576,1048576,1024");
-
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check_int(outcome.dropped, 0);
-
-    /* 30 days */
-
-    t.now = NOW + 30 * DAY + 5000 - 1024;
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check_int(outcome.dropped, 1);
-
-    t.now = NOW + 31 * DAY;
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check_int(outcome.dropped, 1000);
-    check(outcome.more);
-
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check_int(outcome.dropped, 23);
-    check(!outcome.more);
-    check_str(sql(&t, "SELECT dead_bytes FROM total"), "0");
-
-    teardown(&t);
-}
-
-
-static void
-test_clean_alerts(void)
-{
-    int     i;
-    char    key[32];
-    test_t  t;
-
-    setup(&t, "clean_alerts");
-
-    accept_event(&t, "ops", "open", ALERT, "1");
-    accept_event(&t, "ops", "comment", COMMENT, "1");
-    accept_event(&t, "ops", "waits", RESOLVE, "1");
-    accept_event(&t, "ops", "a", RESOLVE, "1");
-    check_int(run(&t), OK);
-    check_str(drain(&t, "ops"), "open:1 comment:1 waits:1 a:1");
-
-    t.now += DAY;
-    accept_event(&t, "ops", "later", RESOLVE, "1");
-    check_int(run(&t), OK);
-    drain(&t, "ops");
-
-    accept_one(&t, "ops", "waits", ALERT, "1");
-
-    t.now = NOW + 7 * DAY;
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check_str(sql(&t, "SELECT group_concat(key) FROM alert NOT INDEXED"),
-              "open,comment,waits,a,later");
-
-    t.now++;
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check_str(sql(&t, "SELECT group_concat(key) FROM alert NOT INDEXED"),
-              "open,comment,waits,later");
-    check(!outcome.more);
-
-    /* what is not known to be resolved is kept */
-
-    t.now = NOW + 100 * DAY;
-    t.job.unknown = 1;
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check_str(sql(&t, "SELECT group_concat(key) FROM alert NOT INDEXED"),
-              "open,comment,waits,later");
-
-    drain(&t, "ops");
-
-    for (i = 0; i < 1500; i++) {
-        sprintf(key, "%d", i);
-        accept_event(&t, "ops", key, RESOLVE, "x");
-    }
-
-    check_int(run(&t), OK);
-    drain(&t, "ops");
-
-    t.now += 8 * DAY;
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check(outcome.more);
-    check_str(sql(&t, "SELECT count(*) FROM alert"), "504");
-
-    t.job.clean = 1;
-    check_int(run(&t), OK);
-    check(!outcome.more);
-    check_str(sql(&t, "SELECT count(*) FROM alert"), "4");
-
-    teardown(&t);
-}
-
-
-static void
-test_next_source(void)
-{
-    char       buf[8];
-    test_t     t;
-    event_t   *ev;
-    ngx_str_t  name;
-
-    setup(&t, "next_source");
-
-    name.data = (u_char *) buf;
-    name.len = 0;
-    check_int(ngx_http_ilert_store_next_source(&t.store, &name, 8),
-              NGX_DECLINED);
-
-    accept_event(&t, "idle", "k", ALERT, "1");
-    accept_event(&t, "taken", "k", ALERT, "1");
-    accept_event(&t, "waits", "k", ALERT, "1");
-    take(&t, "taken", 1, 0);
-    take(&t, "waits", 1, 0);
-    take(&t, "idle", 1, 0);
-    check_int(run(&t), OK);
-
-    ev = taken(&t, 1);
-    ev->next = NOW + 1000;
-    verdict(&t, ev, AGAIN);
-    verdict(&t, taken(&t, 1), DONE);
-    accept_event(&t, "too long a name", "k", ALERT, "1");
-    accept_event(&t, "ready", "k", ALERT, "1");
-    check_int(run(&t), OK);
-
-    name.len = 0;
-    check_int(ngx_http_ilert_store_next_source(&t.store, &name, 8), NGX_OK);
-    check(name.len == 5 && memcmp(buf, "ready", 5) == 0);
-    check_int(ngx_http_ilert_store_next_source(&t.store, &name, 8), NGX_OK);
-    check(name.len == 5 && memcmp(buf, "taken", 5) == 0);
-    check_int(ngx_http_ilert_store_next_source(&t.store, &name, 8), NGX_OK);
-    check(name.len == 5 && memcmp(buf, "waits", 5) == 0);
-    check_int(ngx_http_ilert_store_next_source(&t.store, &name, 8),
-              NGX_DECLINED);
-
-    teardown(&t);
-}
-
-
-static void
-test_reopen(void)
-{
-    test_t    t;
-    event_t  *ev;
-
-    setup(&t, "reopen");
-
-    accept_one(&t, "ops", "k", ALERT, "1");
-    accept_one(&t, "ops", "k", ALERT, "2");
-    decide(&t, take_one(&t, "ops"), DONE);
-
-    ngx_http_ilert_store_close(&t.store);
-    ngx_http_ilert_store_close(&t.store);
-
-    ev = take_one(&t, "ops");
-    check_int(ev->seq, 2);
-    keep(ev);
-
-    ngx_http_ilert_store_close(&t.store);
-
-    verdict(&t, ev, DONE);
-    check_int(run(&t), OK);
-
-    /* numbers are not used again, or a late verdict would meet another */
-
-    accept_one(&t, "ops", "k", ALERT, "3");
-    check_int(take_one(&t, "ops")->seq, 3);
-    check_str(t.store.notice, "");
-
-    teardown(&t);
-}
-
-
-/* no statement looks at more rows than it has to */
-
-static sqlite3  *test_db;
-
-static int
-look_at(sqlite3 *db, char **error, const sqlite3_api_routines *api)
-{
-    test_db = db;
-    return SQLITE_OK;
-}
-
-
-static void
-explain(const char *text)
-{
-    char          *plan;
-    const char    *detail;
-    sqlite3_stmt  *stmt;
-
-    plan = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", text);
-
-    if (sqlite3_prepare_v2(test_db, plan, -1, &stmt, NULL) != SQLITE_OK) {
-        fail_at(__FILE__, __LINE__, text, sqlite3_errmsg(test_db));
-        return;
-    }
-
-    while (sqlite3_step(stmt) == SQLITE_ROW) {
-        detail = (char *) sqlite3_column_text(stmt, 3);
-
-        /* of the names of sources there are few, of totals there is one */
-
-        if ((strncmp(detail, "SCAN ", 5) == 0
-             && strncmp(detail, "SCAN total", 10) != 0)
-            || strstr(detail, "TEMP B-TREE") || strstr(detail, "AUTOMATIC"))
-        {
-            /* the oldest one, the next one, those under way */
-
-            if (strcmp(detail, "SCAN dead USING INDEX dead_died") != 0
-                && strcmp(detail, "SCAN alert USING INDEX alert_next") != 0
-                && strcmp(detail, "SCAN alert USING INDEX alert_taken") != 0)
-            {
-                fail_at(__FILE__, __LINE__, text, detail);
+    char                      what[48], got;
+    int64_t                   until;
+    said_t                    said, next;
+    shown_t                   shown;
+    ngx_uint_t                i, n;
+    ngx_http_ilert_policy_t   policy;
+
+    static const struct {
+        const char  *shown;
+        const char  *said;
+        const char  *next;
+        const char  *wanted;
+    } table[] = {
+
+        /* nothing is known: all is said */
+
+        { "?",  "C",  "",  "ggg" },
+        { "?",  "O",  "",  "ggg" },
+        { "?",  "R",  "",  "ggg" },
+        { "?",  "C+", "",  "ggg" },
+
+        /* but for a repeat of what was known before */
+
+        { "?",  "C=", "",  "gdd" },
+        { "R",  "C=", "",  "gdd" },
+
+        /* what is resolved is not resolved, but it is opened */
+
+        { "R",  "R",  "",  "gdd" },
+        { "R",  "R+", "",  "gdd" },
+        { "R+", "R",  "",  "gdd" },
+        { "R",  "O",  "",  "ggg" },
+        { "R",  "W",  "",  "ggg" },
+
+        /* what is open is resolved, and each change is said */
+
+        { "C",  "R",  "",  "ggg" },
+        { "O",  "R",  "",  "ggg" },
+        { "C",  "W",  "",  "ggg" },
+        { "W",  "C",  "",  "ggg" },
+        { "I",  "O",  "",  "ggg" },
+        { "C",  "C+", "",  "ggg" },
+        { "C+", "C",  "",  "ggg" },
+        { "C",  "C-", "",  "ggg" },
+        { "W",  "C=", "",  "ggg" },
+
+        /* what is the same waits for its time, if nothing waits for it */
+
+        { "C",  "C",  "",  "ghh" },
+        { "C",  "C=", "",  "ghh" },
+        { "W-", "W-", "",  "ghh" },
+        { "O+", "O+", "",  "ghh" },
+        { "C",  "C",  "M", "gdd" },
+        { "C",  "C",  "A", "gdd" },
+        { "C",  "C",  "W", "gdd" },
+        { "C",  "C=", "R", "gdd" },
+
+        /* of states only the last one is of interest to "latest" */
+
+        { "?",  "C",  "R", "ggd" },
+        { "?",  "R",  "C", "ggd" },
+        { "R",  "W",  "C", "ggd" },
+        { "W",  "C",  "W", "ggd" },
+        { "C",  "R",  "C", "ggd" },
+        { "R",  "R",  "C", "gdd" },
+
+        /* over these nothing is merged */
+
+        { "?",  "C",  "M", "ggg" },
+        { "?",  "R",  "A", "ggg" },
+        { "W",  "C",  "M", "ggg" },
+        { "R",  "R",  "M", "gdd" },
+
+        { "?",  "A",  "",  "ggg" },
+        { "R",  "A",  "R", "ggg" },
+        { "C",  "M",  "C", "ggg" },
+        { "C",  "M",  "M", "ggg" },
+    };
+
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        shown = shown_by(table[i].shown);
+        next.type = 0;
+
+        if (table[i].next[0]) {
+            next = said_by(table[i].next);
+        }
+
+        for (n = OFF; n <= LATEST; n++) {
+            policy = policy_of(n);
+            said = said_by(table[i].said);
+            until = 0;
+
+            got = "ghd"[ngx_http_ilert_rules_judge(&policy, &shown, &said,
+                                                   next.type, NOW + 1,
+                                                   &until)];
+
+            sqlite3_snprintf(sizeof(what), what, "%s after %s, then \"%s\", "
+                             "%d: %c", table[i].said, table[i].shown,
+                             table[i].next, (int) n, got);
+
+            if (got != table[i].wanted[n]) {
+                fail_at(__FILE__, __LINE__, "judged", what);
+            }
+
+            if (got == 'h' && (until != NOW + REPEAT || !said.repeat)) {
+                fail_at(__FILE__, __LINE__, "until", what);
             }
         }
     }
+}
 
-    sqlite3_finalize(stmt);
-    sqlite3_free(plan);
+
+/* a repeat that ilert was told at NOW, and that was received then */
+
+static ngx_uint_t
+judge_at(int64_t now, int64_t told, int64_t received, int64_t resolve_after,
+    int64_t *until)
+{
+    said_t                    said;
+    shown_t                   shown;
+    ngx_uint_t                n;
+    ngx_http_ilert_policy_t   policy;
+
+    policy = policy_of(REPEATS);
+    policy.resolve_after = resolve_after;
+
+    shown = shown_by("C");
+    shown.told = told;
+
+    said = said_by("C");
+    said.received = received;
+
+    *until = 0;
+
+    n = ngx_http_ilert_rules_judge(&policy, &shown, &said, 0, now, until);
+
+    /* whether it is time or not */
+
+    check(said.repeat);
+
+    return n;
 }
 
 
 static void
-test_plans(void)
+test_judge_time(void)
 {
-    test_t         t;
-    ngx_uint_t     n;
-    const char    *text;
-    sqlite3_stmt  *stmt;
+    int64_t  until;
 
-    setup(&t, "plans");
+    check_int(judge_at(NOW, NOW, NOW, 0, &until), HOLD);
+    check_int(until, NOW + REPEAT);
+    check_int(judge_at(NOW + REPEAT - 1, NOW, NOW, 0, &until), HOLD);
+    check_int(until, NOW + REPEAT);
+    check_int(judge_at(NOW + REPEAT, NOW, NOW, 0, &until), GO);
+    check_int(judge_at(NOW + DAY, NOW, NOW, 0, &until), GO);
 
-    sqlite3_auto_extension((void (*)(void)) look_at);
+    /* a clock that was set back: a stamp of the future is now */
 
-    check_int(run(&t), OK);
+    check_int(judge_at(NOW, NOW + DAY, NOW + DAY, 0, &until), HOLD);
+    check_int(until, NOW + REPEAT);
 
-    sqlite3_cancel_auto_extension((void (*)(void)) look_at);
+    /* ended by "resolve_after", which is not to wait for it */
 
-    n = 0;
+    check_int(judge_at(NOW + 50, NOW, NOW + 40, 2 * REPEAT, &until), HOLD);
+    check_int(until, NOW + REPEAT);
+    check_int(judge_at(NOW + 50, NOW, NOW + 40, 100, &until), HOLD);
+    check_int(until, NOW + 140);
+    check_int(judge_at(NOW + 139, NOW, NOW + 40, 100, &until), HOLD);
+    check_int(until, NOW + 140);
+    check_int(judge_at(NOW + 140, NOW, NOW + 40, 100, &until), DROP);
+    check_int(judge_at(NOW + DAY, NOW, NOW + 40, 100, &until), DROP);
+    check_int(judge_at(NOW, NOW, NOW + DAY, 100, &until), HOLD);
+    check_int(until, NOW + 100);
+}
 
-    for (stmt = sqlite3_next_stmt(test_db, NULL); stmt;
-         stmt = sqlite3_next_stmt(test_db, stmt))
-    {
-        text = sqlite3_sql(stmt);
 
-        if (strncmp(text, "SELECT", 6) == 0 || strncmp(text, "UPDATE", 6) == 0
-            || strncmp(text, "DELETE", 6) == 0
-            || strncmp(text, "INSERT", 6) == 0)
-        {
-            explain(text);
-            n++;
-        }
+/* at "now" of what waits since NOW; and when it had its turn, after that */
 
-        check(strcasestr(text, "count(") == NULL);
-        check(strcasestr(text, "sum(") == NULL);
+static ngx_uint_t
+aged(ngx_uint_t urgency, int64_t window, int64_t now, int64_t *turn)
+{
+    int64_t  since;
+
+    since = NOW;
+    urgency = ngx_http_ilert_rules_aged(urgency, &since, window, now);
+    *turn = since - NOW;
+
+    return urgency;
+}
+
+
+static void
+test_aged(void)
+{
+    int64_t     turn;
+    ngx_uint_t  u;
+
+    for (u = 0; u < NGX_HTTP_ILERT_REPEATS; u++) {
+        check_int(aged(u, 60000, NOW, &turn), u);
+        check_int(aged(u, 60000, NOW + 300000, &turn), u);
+        check_int(turn, 0);
+        check_int(aged(u, 60000, NOW + 300001, &turn), 0);
+        check_int(turn, u ? 300000 : 0);
+        check_int(aged(u, 60000, NOW + DAY, &turn), 0);
+        check_int(turn, u ? 300000 : 0);
+
+        check_int(aged(u, 1000, NOW + 5000, &turn), u);
+        check_int(aged(u, 1000, NOW + 5001, &turn), 0);
+        check_int(turn, u ? 5000 : 0);
+        check_int(aged(u, 60000, NOW - DAY, &turn), u);
+        check_int(turn, 0);
     }
 
-    check(n > 20);
+    /* a repeat is no news: an update, however long it waits */
 
-    teardown(&t);
+    u = NGX_HTTP_ILERT_REPEATS;
+
+    check_int(aged(u, 60000, NOW, &turn), NGX_HTTP_ILERT_UPDATES);
+    check_int(aged(u, 60000, NOW + DAY, &turn), NGX_HTTP_ILERT_UPDATES);
+    check_int(turn, 0);
+}
+
+
+/* half of it, rounded up, is left for news */
+
+static void
+test_affords(void)
+{
+    check(!ngx_http_ilert_rules_affords(0, 50, 0));
+    check(ngx_http_ilert_rules_affords(1, 50, 0));
+    check(ngx_http_ilert_rules_affords(50, 50, 0));
+
+    check(!ngx_http_ilert_rules_affords(0, 50, 1));
+    check(!ngx_http_ilert_rules_affords(25, 50, 1));
+    check(ngx_http_ilert_rules_affords(26, 50, 1));
+
+    check(!ngx_http_ilert_rules_affords(1, 3, 1));
+    check(ngx_http_ilert_rules_affords(2, 3, 1));
+
+    /* or there would be no repeats at all */
+
+    check(!ngx_http_ilert_rules_affords(0, 1, 1));
+    check(ngx_http_ilert_rules_affords(1, 1, 1));
+
+    /* no rate: any number, or none during a pause */
+
+    check(ngx_http_ilert_rules_affords((ngx_uint_t) -1, 0, 1));
+    check(!ngx_http_ilert_rules_affords(0, 0, 1));
+}
+
+
+static void
+test_limited(void)
+{
+    check_int(ngx_http_ilert_rules_limited(0, 60000), 10000);
+    check_int(ngx_http_ilert_rules_limited(1, 60000), 20000);
+    check_int(ngx_http_ilert_rules_limited(2, 60000), 30000);
+    check_int(ngx_http_ilert_rules_limited(3, 60000), 30000);
+    check_int(ngx_http_ilert_rules_limited(1000000, 60000), 30000);
+
+    check_int(ngx_http_ilert_rules_limited(0, 1000), 166);
+    check_int(ngx_http_ilert_rules_limited(1, 1000), 332);
+    check_int(ngx_http_ilert_rules_limited(100, 1000), 500);
 }
 
 
 test_case_t  rule_cases[] = {
-    { "new database", test_new },
-    { "events as they came", test_roundtrip },
-    { "order of a key", test_order },
-    { "order of keys", test_take_order },
-    { "done", test_done },
-    { "unsent", test_unsent },
-    { "again", test_again },
-    { "dead letters", test_dead },
-    { "discarded by hand", test_gone },
-    { "a courier begins", test_begin },
-    { "unknown", test_unknown },
-    { "release", test_release },
-    { "max_age", test_max_age },
-    { "large bodies", test_take_size },
-    { "old dead letters", test_clean_dead },
-    { "forgotten alerts", test_clean_alerts },
-    { "names of sources", test_next_source },
-    { "reopen", test_reopen },
-    { "query plans", test_plans },
+    { "rules: urgency", test_urgency },
+    { "rules: told", test_told },
+    { "rules: replaces", test_replaces },
+    { "rules: judge", test_judge },
+    { "rules: judge, by the time", test_judge_time },
+    { "rules: aged", test_aged },
+    { "rules: affords", test_affords },
+    { "rules: limited", test_limited },
     { NULL, NULL }
 };

@@ -6,6 +6,7 @@
  *                                    CASE" or "not ok CASE", and what was
  *                                    wrong
  *     store_test bench DIR [ARG ...]
+ *     store_test storm DIR [ARG ...]
  *
  * Each case runs in a process and in a folder of its own below DIR.  The
  * environment: TEST_SEED, of what is random; it is printed.
@@ -104,6 +105,9 @@ begin_job(test_t *t)
 
     t->job.takes = t->takes;
     t->job.release = t->release;
+    t->job.budgets = t->budgets;
+    t->job.nbudgets = t->nbudgets;
+    t->job.ids = t->ids;
     t->accepted = NULL;
 }
 
@@ -163,6 +167,7 @@ setup(test_t *t, const char *name)
     t->store.path.len = strlen(t->path);
     t->store.max_size = 1024 * 1024 * 1024;
     t->now = NOW;
+    t->policy.repeat = 300 * SECOND;
 
     ngx_queue_init(&outcome.taken);
     ngx_queue_init(&outcome.accepts);
@@ -197,9 +202,9 @@ new_event(const char *source, const char *key, ngx_uint_t type,
     memcpy(ev->key.data, key, strlen(key));
     memcpy(ev->body.data, body, strlen(body));
 
-    ev->type = type;
-    ev->level = (type == RESOLVE) ? NGX_HTTP_ILERT_OK
-                                  : NGX_HTTP_ILERT_CRITICAL;
+    ev->said.type = type;
+    ev->said.level = (type == RESOLVE) ? NGX_HTTP_ILERT_OK
+                                       : NGX_HTTP_ILERT_CRITICAL;
     ev->id = ++test_id;
 
     return ev;
@@ -213,7 +218,8 @@ accept_event(test_t *t, const char *source, const char *key, ngx_uint_t type,
     event_t  *ev;
 
     ev = new_event(source, key, type, body);
-    ev->received = t->now;
+    ev->said.received = t->now;
+    ev->policy = t->policy;
 
     ngx_queue_insert_tail(&t->job.accepts, &ev->queue);
 
@@ -225,17 +231,63 @@ accept_event(test_t *t, const char *source, const char *key, ngx_uint_t type,
 }
 
 
+event_t *
+received(event_t *ev, int64_t time)
+{
+    ev->said.received = time;
+
+    return ev;
+}
+
+
+event_t *
+level(event_t *ev, ngx_uint_t level)
+{
+    ev->said.level = level;
+
+    return ev;
+}
+
+
 void
 take(test_t *t, const char *source, ngx_uint_t n, int64_t max_age)
 {
+    ngx_uint_t                    i;
     ngx_http_ilert_store_take_t  *take;
 
     take = &t->takes[t->job.ntakes++];
+
+    memset(take, 0, sizeof(ngx_http_ilert_store_take_t));
 
     take->source.data = (u_char *) source;
     take->source.len = strlen(source);
     take->n = n;
     take->max_age = max_age;
+    take->policy = t->policy;
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        take->budgets[i] = (i < t->nbudgets) ? &t->budgets[i] : NULL;
+    }
+}
+
+
+budget_t *
+budget(test_t *t, const char *name, ngx_uint_t rate, int64_t window)
+{
+    budget_t  *b;
+
+    b = &t->budgets[t->nbudgets++];
+
+    memset(b, 0, sizeof(budget_t));
+
+    b->name.data = (u_char *) name;
+    b->name.len = strlen(name);
+    b->rate = rate;
+    b->window = window;
+
+    t->job.nbudgets = t->nbudgets;
+
+    return b;
 }
 
 
@@ -643,6 +695,11 @@ main(int argc, char **argv)
         test_case_t  *cases;
     } groups[] = {
         { "rules", rule_cases },
+        { "events", event_cases },
+        { "versions", version_cases },
+        { "coalesce", coalesce_cases },
+        { "budgets", budget_cases },
+        { "storm", storm_cases },
         { "trouble", trouble_cases },
         { "processes", process_cases },
         { "faults", fault_cases },
@@ -655,8 +712,13 @@ main(int argc, char **argv)
         return bench(argc - 2, argv + 2);
     }
 
+    if (argc >= 3 && strcmp(argv[1], "storm") == 0) {
+        return storm(argc - 2, argv + 2);
+    }
+
     if (argc < 2) {
-        fprintf(stderr, "store_test DIR [CASE ...] | bench DIR [ARG ...]\n");
+        fprintf(stderr, "store_test DIR [CASE ...] | bench DIR [ARG ...]"
+                        " | storm DIR [ARG ...]\n");
         return 2;
     }
 

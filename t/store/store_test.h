@@ -34,7 +34,17 @@
 #define WAITS       NGX_HTTP_ILERT_STORE_WAITS
 #define CANNOT_SAY  NGX_HTTP_ILERT_STORE_CANNOT_SAY
 
-#define MAX_TAKES   8
+#define OFF       NGX_HTTP_ILERT_COALESCE_OFF
+#define REPEATS   NGX_HTTP_ILERT_COALESCE_REPEATS
+#define LATEST    NGX_HTTP_ILERT_COALESCE_LATEST
+
+#define INFO      NGX_HTTP_ILERT_INFO
+#define WARNING   NGX_HTTP_ILERT_WARNING
+#define CRITICAL  NGX_HTTP_ILERT_CRITICAL
+
+#define MAX_TAKES    8
+#define MAX_BUDGETS  8
+#define MAX_IDS      16
 
 #define SECOND      ((int64_t) 1000)
 #define DAY         ((int64_t) 86400 * 1000)
@@ -44,7 +54,8 @@
 #define NOW         ((int64_t) 1749988800 * 1000)
 
 
-typedef ngx_http_ilert_store_event_t  event_t;
+typedef ngx_http_ilert_store_event_t   event_t;
+typedef ngx_http_ilert_store_budget_t  budget_t;
 
 typedef struct {
     char                          path[512];
@@ -54,6 +65,10 @@ typedef struct {
     ngx_str_t                     release[1];
     int64_t                       now;
     event_t                      *accepted;     /* the first one of the job */
+    ngx_http_ilert_policy_t       policy;       /* of events and takes: off */
+    budget_t                      budgets[MAX_BUDGETS];
+    ngx_uint_t                    nbudgets;     /* takes use the first two */
+    uint64_t                      ids[MAX_IDS];
 } test_t;
 
 
@@ -91,7 +106,11 @@ event_t *new_event(const char *source, const char *key, ngx_uint_t type,
 /* adds an event to the job; of what is not given there are defaults */
 event_t *accept_event(test_t *t, const char *source, const char *key,
     ngx_uint_t type, const char *body);
+event_t *received(event_t *ev, int64_t time);
+event_t *level(event_t *ev, ngx_uint_t level);
 void take(test_t *t, const char *source, ngx_uint_t n, int64_t max_age);
+budget_t *budget(test_t *t, const char *name, ngx_uint_t rate,
+    int64_t window);
 void release(test_t *t, const char *source);
 /* takes the event out of the list it is in */
 void verdict(test_t *t, event_t *ev, ngx_uint_t verdict);
@@ -164,11 +183,17 @@ typedef struct {
 } test_case_t;
 
 extern test_case_t  rule_cases[];
+extern test_case_t  event_cases[];
+extern test_case_t  version_cases[];
+extern test_case_t  coalesce_cases[];
+extern test_case_t  budget_cases[];
+extern test_case_t  storm_cases[];
 extern test_case_t  trouble_cases[];
 extern test_case_t  process_cases[];
 extern test_case_t  fault_cases[];
 
 int bench(int argc, char **argv);
+int storm(int argc, char **argv);
 
 
 #endif /* _STORE_TEST_H_INCLUDED_ */

@@ -1,0 +1,201 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_rules.h"
+
+
+/* windows of its rate after which an event that waits is urgent */
+
+#define NGX_HTTP_ILERT_RULES_PATIENCE  5
+
+
+ngx_uint_t
+ngx_http_ilert_rules_is_state(ngx_uint_t type)
+{
+    return type == NGX_HTTP_ILERT_ALERT || type == NGX_HTTP_ILERT_RESOLVE;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_urgency(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said)
+{
+    ngx_uint_t  opens;
+
+    if (said->type == NGX_HTTP_ILERT_RESOLVE) {
+        return NGX_HTTP_ILERT_RESOLVES;
+    }
+
+    if (said->type != NGX_HTTP_ILERT_ALERT) {
+        return NGX_HTTP_ILERT_UPDATES;
+    }
+
+    opens = (shown->shows != NGX_HTTP_ILERT_SHOWS_OPEN);
+
+    if (said->priority == NGX_HTTP_ILERT_HIGH
+        && (opens || shown->priority != NGX_HTTP_ILERT_HIGH))
+    {
+        return NGX_HTTP_ILERT_CRITICAL_FIRST;
+    }
+
+    if (said->level == NGX_HTTP_ILERT_CRITICAL
+        && said->priority != NGX_HTTP_ILERT_LOW
+        && (opens || shown->level != NGX_HTTP_ILERT_CRITICAL
+            || shown->priority == NGX_HTTP_ILERT_LOW))
+    {
+        return NGX_HTTP_ILERT_CRITICAL_FIRST;
+    }
+
+    return opens ? NGX_HTTP_ILERT_OPENS : NGX_HTTP_ILERT_UPDATES;
+}
+
+
+void
+ngx_http_ilert_rules_told(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said, int64_t now)
+{
+    if (!ngx_http_ilert_rules_is_state(said->type)) {
+        return;
+    }
+
+    shown->shows = (said->type == NGX_HTTP_ILERT_ALERT)
+                   ? NGX_HTTP_ILERT_SHOWS_OPEN : NGX_HTTP_ILERT_SHOWS_RESOLVED;
+    shown->level = said->level;
+    shown->priority = said->priority;
+    shown->told = now;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_replaces(ngx_http_ilert_policy_t *policy,
+    ngx_http_ilert_said_t *waits, ngx_http_ilert_said_t *said)
+{
+    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_OFF
+        || !ngx_http_ilert_rules_is_state(waits->type)
+        || !ngx_http_ilert_rules_is_state(said->type))
+    {
+        return 0;
+    }
+
+    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_LATEST || waits->repeat) {
+        return 1;
+    }
+
+    if (waits->type != said->type) {
+        return 0;
+    }
+
+    /* of two RESOLVEs one is enough */
+
+    return said->type == NGX_HTTP_ILERT_RESOLVE
+           || (waits->level == said->level
+               && waits->priority == said->priority);
+}
+
+
+ngx_http_ilert_rule_e
+ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
+    ngx_http_ilert_shown_t *shown, ngx_http_ilert_said_t *said,
+    ngx_uint_t next, int64_t now, int64_t *until)
+{
+    int64_t  end;
+
+    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_OFF
+        || !ngx_http_ilert_rules_is_state(said->type))
+    {
+        return NGX_HTTP_ILERT_GO;
+    }
+
+    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_LATEST
+        && ngx_http_ilert_rules_is_state(next))
+    {
+        return NGX_HTTP_ILERT_DROP;
+    }
+
+    if (said->type == NGX_HTTP_ILERT_RESOLVE) {
+        return (shown->shows == NGX_HTTP_ILERT_SHOWS_RESOLVED)
+               ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_GO;
+    }
+
+    if (shown->shows != NGX_HTTP_ILERT_SHOWS_OPEN) {
+
+        /*
+         * What was a repeat when it came may be over by now, if others have
+         * told ilert since: it is not to open an alert.
+         */
+
+        return said->repeat ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_GO;
+    }
+
+    if (shown->level != said->level || shown->priority != said->priority) {
+        said->repeat = 0;
+        return NGX_HTTP_ILERT_GO;
+    }
+
+    /* it says what ilert shows, and nothing is to wait for it */
+
+    said->repeat = 1;
+
+    if (next) {
+        return NGX_HTTP_ILERT_DROP;
+    }
+
+    *until = ngx_min(shown->told, now) + policy->repeat;
+
+    if (policy->resolve_after) {
+        end = ngx_min(said->received, now) + policy->resolve_after;
+
+        if (end <= now) {
+            return NGX_HTTP_ILERT_DROP;
+        }
+
+        *until = ngx_min(*until, end);
+    }
+
+    return (*until > now) ? NGX_HTTP_ILERT_HOLD : NGX_HTTP_ILERT_GO;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_aged(ngx_uint_t urgency, int64_t *since, int64_t window,
+    int64_t now)
+{
+    int64_t  urgent;
+
+    if (urgency == NGX_HTTP_ILERT_REPEATS) {
+        return NGX_HTTP_ILERT_UPDATES;
+    }
+
+    urgent = *since + NGX_HTTP_ILERT_RULES_PATIENCE * window;
+
+    if (urgency == NGX_HTTP_ILERT_CRITICAL_FIRST || urgent >= now) {
+        return urgency;
+    }
+
+    *since = urgent;
+
+    return NGX_HTTP_ILERT_CRITICAL_FIRST;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_affords(ngx_uint_t left, ngx_uint_t rate,
+    ngx_uint_t repeat)
+{
+    return left > ((repeat && rate) ? rate / 2 : 0);
+}
+
+
+/* a sixth of the window, a third, and then a half */
+
+int64_t
+ngx_http_ilert_rules_limited(ngx_uint_t n, int64_t window)
+{
+    return ngx_min(window / 6 * (int64_t) (n + 1), window / 2);
+}

@@ -1,0 +1,132 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_RULES_H_INCLUDED_
+#define _NGX_HTTP_ILERT_RULES_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_event.h"
+
+
+/*
+ * What goes first, and what need not go at all: docs/design.md, "Urgency" and
+ * "Coalescing".  Pure functions of what ilert shows, of events, and of the
+ * time, which is wall clock in milliseconds.  What Kapacitor believes to have
+ * been the level before ("previousLevel") is of no interest here.
+ */
+
+
+/* what ilert shows of an alert, as far as one knows */
+
+#define NGX_HTTP_ILERT_SHOWS_UNKNOWN   0
+#define NGX_HTTP_ILERT_SHOWS_OPEN      1
+#define NGX_HTTP_ILERT_SHOWS_RESOLVED  2
+
+typedef struct {
+    ngx_uint_t                  shows;
+    ngx_uint_t                  level;      /* that it was told last, by an */
+    ngx_uint_t                  priority;   /* ALERT or a RESOLVE */
+    int64_t                     told;       /* and when */
+} ngx_http_ilert_shown_t;
+
+
+typedef struct {
+    ngx_uint_t                  type;       /* ngx_http_ilert_type_e */
+    ngx_uint_t                  level;      /* ngx_http_ilert_level_e */
+    ngx_uint_t                  priority;   /* ngx_http_ilert_priority_e */
+    int64_t                     received;
+    unsigned                    repeat:1;   /* it was found to be one */
+} ngx_http_ilert_said_t;
+
+
+/* "coalesce", "repeat" and "resolve_after" of a source */
+
+typedef enum {
+    NGX_HTTP_ILERT_COALESCE_OFF = 0,
+    NGX_HTTP_ILERT_COALESCE_REPEATS,
+    NGX_HTTP_ILERT_COALESCE_LATEST
+} ngx_http_ilert_coalesce_e;
+
+typedef struct {
+    ngx_uint_t                  coalesce;
+    int64_t                     repeat;         /* ms */
+    int64_t                     resolve_after;  /* ms; 0: off */
+} ngx_http_ilert_policy_t;
+
+
+/*
+ * Lower ones go first; that of an alert is the lowest of what waits.  A repeat
+ * is an update that says what ilert shows.
+ */
+
+#define NGX_HTTP_ILERT_CRITICAL_FIRST  0    /* opens, or raises, what is */
+                                            /* CRITICAL or of priority HIGH */
+#define NGX_HTTP_ILERT_RESOLVES        1
+#define NGX_HTTP_ILERT_OPENS           2
+#define NGX_HTTP_ILERT_UPDATES         3
+#define NGX_HTTP_ILERT_REPEATS         4
+
+#define NGX_HTTP_ILERT_URGENCIES       5
+
+
+typedef enum {
+    NGX_HTTP_ILERT_GO = 0,
+    NGX_HTTP_ILERT_HOLD,        /* not before "until" */
+    NGX_HTTP_ILERT_DROP         /* it need not go */
+} ngx_http_ilert_rule_e;
+
+
+/* of an ALERT or a RESOLVE: others change nothing of what ilert shows */
+ngx_uint_t ngx_http_ilert_rules_is_state(ngx_uint_t type);
+
+/* the urgency of an event that goes when ilert shows that */
+ngx_uint_t ngx_http_ilert_rules_urgency(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said);
+
+/* what ilert shows when it has taken the event */
+void ngx_http_ilert_rules_told(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said, int64_t now);
+
+/* whether a new event takes the place of one that waits, just before it */
+ngx_uint_t ngx_http_ilert_rules_replaces(ngx_http_ilert_policy_t *policy,
+    ngx_http_ilert_said_t *waits, ngx_http_ilert_said_t *said);
+
+/*
+ * What is to become of the first of an alert's waiting events, none of which
+ * is under way; "next" is the type of the one after it, or 0.  Sets
+ * said->repeat of one that says what ilert shows.
+ */
+ngx_http_ilert_rule_e ngx_http_ilert_rules_judge(
+    ngx_http_ilert_policy_t *policy, ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said, ngx_uint_t next, int64_t now,
+    int64_t *until);
+
+/*
+ * The urgency at "now" of what waits since then: no news starves.  What has
+ * become urgent has its turn after what was so before: "since" is set to when
+ * that was.  A repeat, which is no news, goes with the updates.
+ */
+ngx_uint_t ngx_http_ilert_rules_aged(ngx_uint_t urgency, int64_t *since,
+    int64_t window, int64_t now);
+
+/*
+ * Whether there is a request for an event if so many are left of a budget of
+ * "rate", or of any number if that is 0: for repeats there is but one half.
+ */
+ngx_uint_t ngx_http_ilert_rules_affords(ngx_uint_t left, ngx_uint_t rate,
+    ngx_uint_t repeat);
+
+/*
+ * How many ms to wait after the n-th answer of 429 in a row (from 0) that
+ * says nothing of it: "window" is that of the rate.
+ */
+int64_t ngx_http_ilert_rules_limited(ngx_uint_t n, int64_t window);
+
+
+#endif /* _NGX_HTTP_ILERT_RULES_H_INCLUDED_ */

@@ -1,0 +1,847 @@
+
+/*
+ * What goes first, how many requests there may be, and alerts of which
+ * nothing more is heard.
+ */
+
+
+#include "store_test.h"
+
+
+#define MINUTE  (60 * SECOND)
+#define HOUR    (60 * MINUTE)
+
+
+/* "source:body ..." of what has been taken, in order */
+
+static const char *
+all_taken(void)
+{
+    char         *p;
+    event_t      *ev;
+    ngx_queue_t  *q;
+    static char   text[4096];
+
+    p = text;
+    *p = '\0';
+
+    for (q = ngx_queue_head(&outcome.taken);
+         q != ngx_queue_sentinel(&outcome.taken);
+         q = ngx_queue_next(q))
+    {
+        ev = ngx_queue_data(q, event_t, queue);
+        p += sprintf(p, "%s%.*s:%.*s", p == text ? "" : " ",
+                     (int) ev->source.len, ev->source.data,
+                     (int) ev->body.len, ev->body.data);
+    }
+
+    return text;
+}
+
+
+static void
+all_verdicts(test_t *t, ngx_uint_t v)
+{
+    while (taken(t, 0)) {
+        verdict(t, taken(t, 0), v);
+    }
+}
+
+
+/* so many of another alert each */
+
+static void
+accept_many(test_t *t, const char *source, ngx_uint_t n)
+{
+    char        key[32];
+    static int  number;
+
+    while (n--) {
+        sprintf(key, "many %d", number++);
+        accept_event(t, source, key, ALERT, "x");
+    }
+
+    check_int(run(t), OK);
+}
+
+
+/* of two sources, one of which has been told of some alerts */
+
+static void
+test_urgency(void)
+{
+    test_t    t;
+    event_t  *ev;
+
+    setup(&t, "urgency");
+
+    level(accept_event(&t, "a", "open W", ALERT, "x"), WARNING);
+    accept_event(&t, "a", "open C", ALERT, "x");
+    level(accept_event(&t, "b", "open too", ALERT, "x"), WARNING);
+    check_int(run(&t), OK);
+    drain(&t, "a");
+    drain(&t, "b");
+
+    /* in the order of arrival: the worst one first */
+
+    accept_event(&t, "a", "open C", COMMENT, "1:update");
+    level(accept_event(&t, "a", "open too", ALERT, "2:opens"), WARNING);
+    level(accept_event(&t, "b", "new", ALERT, "3:opens"), INFO);
+    accept_event(&t, "a", "gone", RESOLVE, "4:resolve");
+    accept_event(&t, "b", "open too", RESOLVE, "5:resolve");
+    accept_event(&t, "a", "open W", ALERT, "6:raises");
+    accept_event(&t, "b", "high", ALERT, "7:high")->said.priority
+        = NGX_HTTP_ILERT_HIGH;
+    accept_event(&t, "b", "low", ALERT, "8:low opens")->said.priority
+        = NGX_HTTP_ILERT_LOW;
+    accept_event(&t, "b", "critical", ALERT, "9:opens");
+    check_int(run(&t), OK);
+
+    take(&t, "a", 10, 0);
+    take(&t, "b", 10, 0);
+    check_int(run(&t), OK);
+    check_str(all_taken(), "a:6:raises b:7:high b:9:opens a:4:resolve "
+              "b:5:resolve a:2:opens b:3:opens b:8:low opens a:1:update");
+
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
+
+    /* the highest of an alert's; but in its order */
+
+    level(accept_event(&t, "a", "many", ALERT, "1"), INFO);
+    accept_event(&t, "a", "resolve", RESOLVE, "2");
+    accept_event(&t, "a", "many", COMMENT, "3");
+    accept_event(&t, "a", "many", ALERT, "4");
+    accept_event(&t, "a", "critical", ALERT, "5");
+    check_int(run(&t), OK);
+
+    take(&t, "a", 10, 0);
+    check_int(run(&t), OK);
+    check_str(all_taken(), "a:1 a:5 a:2");
+    ev = keep(taken(&t, 0));
+    all_verdicts(&t, DONE);
+    verdict(&t, ev, DONE);
+    accept_event(&t, "a", "other", RESOLVE, "6");
+    take(&t, "a", 1, 0);
+    check_int(run(&t), OK);
+    check_str(all_taken(), "a:3");
+
+    all_verdicts(&t, DONE);
+    take(&t, "a", 1, 0);
+    check_int(run(&t), OK);
+    check_str(all_taken(), "a:4");
+
+    /* what a replaced event was does not change what the others are */
+
+    teardown(&t);
+    setup(&t, "urgency");
+    t.policy.coalesce = REPEATS;
+
+    accept_event(&t, "a", "flaps", ALERT, "1");
+    accept_event(&t, "a", "flaps", RESOLVE, "2");
+    accept_event(&t, "a", "flaps", ALERT, "3");
+    check_int(run(&t), OK);
+    decide(&t, take_one(&t, "a"), DONE);
+    accept_one(&t, "a", "resolve", RESOLVE, "4");
+    accept_one(&t, "a", "flaps", ALERT, "5");
+    take(&t, "a", 10, 0);
+    check_int(run(&t), OK);
+    check_str(all_taken(), "a:2 a:4");
+
+    teardown(&t);
+}
+
+
+/* nothing starves; the one that is urgent since earlier goes first */
+
+static void
+test_ageing(void)
+{
+    test_t  t;
+
+    setup(&t, "ageing");
+    budget(&t, "key", 50, MINUTE);
+
+    accept_one(&t, "ops", "comment", COMMENT, "1");
+    t.now += MINUTE;
+    accept_one(&t, "ops", "resolve", RESOLVE, "2");
+
+    t.now = NOW + 5 * MINUTE;
+    accept_one(&t, "ops", "critical", ALERT, "3");
+    take(&t, "ops", 10, 0);
+    check_int(run(&t), OK);
+    check_str(all_taken(), "ops:3 ops:2 ops:1");
+    all_verdicts(&t, UNSENT);
+
+    t.now++;
+    accept_event(&t, "ops", "new", ALERT, "4");
+    take(&t, "ops", 10, 0);
+    check_int(run(&t), OK);
+    check_str(all_taken(), "ops:1 ops:3 ops:4 ops:2");
+    all_verdicts(&t, UNSENT);
+
+    t.now = NOW + 6 * MINUTE + 1;
+    accept_event(&t, "ops", "newer", ALERT, "5");
+    take(&t, "ops", 10, 0);
+    check_int(run(&t), OK);
+    check_str(all_taken(), "ops:1 ops:3 ops:4 ops:2 ops:5");
+
+    teardown(&t);
+}
+
+
+static ngx_uint_t
+take_many(test_t *t, const char *source)
+{
+    take(t, source, 10, 0);
+    check_int(run(t), OK);
+
+    return outcome.takes[0].taken;
+}
+
+
+/* a request counts from when it is taken till a window after its verdict */
+
+static void
+test_budget(void)
+{
+    test_t     t;
+    event_t   *ev[3];
+    budget_t  *b;
+
+    setup(&t, "budget");
+    b = budget(&t, "key", 3, MINUTE);
+    accept_many(&t, "ops", 12);
+
+    check_int(take_many(&t, "ops"), 3);
+    check_int(b->used, 3);
+    ev[0] = keep(taken(&t, 0));
+    ev[1] = keep(taken(&t, 0));
+    ev[2] = keep(taken(&t, 0));
+
+    t.now += 2 * MINUTE;
+    check_int(take_many(&t, "ops"), 0);
+    check_int(b->used, 3);
+
+    verdict(&t, ev[0], DONE);
+    check_int(take_many(&t, "ops"), 0);
+    check_int(b->next, t.now + MINUTE);
+
+    t.now += 30 * SECOND;
+    ev[1]->status = 400;
+    verdict(&t, ev[1], DEAD);
+    check_int(take_many(&t, "ops"), 0);
+
+    t.now += 30 * SECOND - 1;
+    check_int(take_many(&t, "ops"), 0);
+    check_int(b->next, t.now + 1);
+
+    t.now++;
+    check_int(take_many(&t, "ops"), 1);
+    ev[0] = keep(taken(&t, 0));
+
+    t.now += 30 * SECOND;
+    check_int(take_many(&t, "ops"), 1);
+    ev[1] = keep(taken(&t, 0));
+
+    /* not sent: it is not one */
+
+    verdict(&t, ev[0], UNSENT);
+    check_int(take_many(&t, "ops"), 1);
+    ev[0] = keep(taken(&t, 0));
+
+    ev[0]->next = t.now;
+    verdict(&t, ev[0], AGAIN);
+    check_int(take_many(&t, "ops"), 1);
+    ev[0] = keep(taken(&t, 0));
+
+    /* or may have been */
+
+    ev[0]->next = t.now;
+    ev[0]->maybe = 1;
+    verdict(&t, ev[0], AGAIN);
+    ev[1]->next = t.now;
+    ev[1]->refused = 1;
+    verdict(&t, ev[1], AGAIN);
+    verdict(&t, ev[2], DONE);
+    check_int(take_many(&t, "ops"), 0);
+    check_int(b->used, 3);
+
+    t.now += MINUTE;
+    check_int(take_many(&t, "ops"), 3);
+
+    teardown(&t);
+}
+
+
+/* another rate or another window, after a reload */
+
+static void
+test_budget_changed(void)
+{
+    test_t     t;
+    budget_t  *b;
+
+    setup(&t, "budget_changed");
+    b = budget(&t, "key", 3, MINUTE);
+    accept_many(&t, "ops", 30);
+
+    check_int(take_many(&t, "ops"), 3);
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
+
+    b->rate = 5;
+    check_int(take_many(&t, "ops"), 2);
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
+
+    b->rate = 2;
+    check_int(take_many(&t, "ops"), 0);
+    check_int(b->used, 5);
+
+    t.now += SECOND;
+    b->window = SECOND;
+    check_int(take_many(&t, "ops"), 2);
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
+    t.now += 999;
+    check_int(take_many(&t, "ops"), 0);
+    t.now++;
+    check_int(take_many(&t, "ops"), 2);
+    all_verdicts(&t, DONE);
+
+    b->rate = 0;
+    check_int(take_many(&t, "ops"), 10);
+    check_int(b->next, 0);
+
+    teardown(&t);
+}
+
+
+/* two keys, and all of the endpoint; two sources with one key */
+
+static void
+test_budgets(void)
+{
+    test_t     t;
+    budget_t  *key, *endpoint, *other;
+
+    setup(&t, "budgets");
+    key = budget(&t, "key", 3, MINUTE);
+    endpoint = budget(&t, "endpoint", 4, MINUTE);
+    other = budget(&t, "other", 3, MINUTE);
+
+    accept_many(&t, "a", 5);
+    accept_many(&t, "b", 5);
+
+    take(&t, "a", 10, 0);
+    take(&t, "b", 10, 0);
+    t.takes[1].budgets[0] = other;
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 3);
+    check_int(outcome.takes[1].taken, 1);
+    check_int(key->used, 3);
+    check_int(other->used, 1);
+    check_int(endpoint->used, 4);
+    check(taken(&t, 3)->budgets[0] == other);
+    check(taken(&t, 3)->budgets[1] == endpoint);
+    all_verdicts(&t, DONE);
+
+    take(&t, "b", 10, 0);
+    t.takes[0].budgets[0] = other;
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 0);
+
+    t.now += MINUTE;
+    take(&t, "a", 10, 0);
+    take(&t, "b", 10, 0);
+    t.takes[1].budgets[0] = other;
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 2);
+    check_int(outcome.takes[1].taken, 2);
+    all_verdicts(&t, DONE);
+
+    /* the same one */
+
+    accept_many(&t, "a", 3);
+    t.now += MINUTE;
+    take(&t, "b", 10, 0);
+    take(&t, "a", 10, 0);
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 2);
+    check_int(outcome.takes[1].taken, 1);
+    all_verdicts(&t, DONE);
+
+    /* and none */
+
+    take(&t, "a", 10, 0);
+    t.takes[0].budgets[0] = NULL;
+    t.takes[0].budgets[1] = NULL;
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 2);
+    check(taken(&t, 0)->budgets[0] == NULL);
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
+    check_int(key->used, 3);
+
+    teardown(&t);
+}
+
+
+/* the next process, or the next courier, knows of them */
+
+static void
+test_budget_restart(void)
+{
+    test_t     t;
+    budget_t  *b;
+
+    setup(&t, "budget_restart");
+    b = budget(&t, "key", 4, MINUTE);
+    accept_many(&t, "ops", 10);
+
+    check_int(take_many(&t, "ops"), 4);
+    verdict(&t, taken(&t, 0), DONE);
+    verdict(&t, taken(&t, 0), DONE);
+    check_int(run(&t), OK);
+
+    t.now += 20 * SECOND;
+    ngx_http_ilert_store_close(&t.store);
+    t.job.begin = 1;
+    check_int(take_many(&t, "ops"), 0);
+    check_int(b->used, 4);
+
+    t.now += 40 * SECOND;
+    check_int(take_many(&t, "ops"), 2);
+    all_verdicts(&t, DONE);
+
+    t.now += 20 * SECOND - 1;
+    check_int(take_many(&t, "ops"), 0);
+    t.now++;
+    check_int(take_many(&t, "ops"), 2);
+
+    /* it begins twice, and the clock is set back in between */
+
+    t.now += 2 * MINUTE;
+    t.job.begin = 1;
+    check_int(run(&t), OK);
+    t.now -= HOUR;
+    t.job.begin = 1;
+    check_int(take_many(&t, "ops"), 2);
+    check_int(b->used, 4);
+    t.now += MINUTE - 1;
+    check_int(take_many(&t, "ops"), 0);
+    t.now++;
+    check_int(take_many(&t, "ops"), 2);
+
+    teardown(&t);
+}
+
+
+/* 429: all that share the key, and no other */
+
+static void
+test_pause(void)
+{
+    test_t     t;
+    event_t   *ev;
+    budget_t  *key, *other;
+
+    setup(&t, "pause_budget");
+    key = budget(&t, "key", 50, MINUTE);
+    budget(&t, "endpoint", 700, MINUTE);
+    other = budget(&t, "other", 0, MINUTE);
+    accept_many(&t, "a", 4);
+    accept_many(&t, "b", 4);
+
+    ev = take_one(&t, "a");
+    ev->next = t.now;
+    ev->refused = 1;
+    ev->pause = 10 * SECOND;
+    verdict(&t, ev, AGAIN);
+
+    take(&t, "a", 10, 0);
+    take(&t, "b", 1, 0);
+    t.takes[1].budgets[0] = other;
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 0);
+    check_int(outcome.takes[1].taken, 1);
+    check_int(key->next, t.now + 10 * SECOND);
+    check_int(other->next, 0);
+    all_verdicts(&t, DONE);
+
+    ngx_http_ilert_store_close(&t.store);
+    t.job.begin = 1;
+    t.now += 10 * SECOND - 1;
+    check_int(take_many(&t, "a"), 0);
+    check_int(take_many(&t, "b"), 0);
+    check_int(key->next, t.now + 1);
+
+    /* its clock is set back: not longer than it was meant */
+
+    t.now -= HOUR;
+    check_int(take_many(&t, "a"), 0);
+    check_int(key->next, t.now + 10 * SECOND);
+    t.now += 10 * SECOND;
+    check_int(take_many(&t, "a"), 4);
+    all_verdicts(&t, DONE);
+
+    /* without a rate there are pauses, too */
+
+    take(&t, "b", 1, 0);
+    t.takes[0].budgets[0] = other;
+    check_int(run(&t), OK);
+    ev = taken(&t, 0);
+    ev->next = t.now;
+    ev->refused = 1;
+    ev->pause = 10 * SECOND;
+    verdict(&t, ev, AGAIN);
+
+    take(&t, "b", 1, 0);
+    t.takes[0].budgets[0] = other;
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 0);
+    check_int(other->next, t.now + 10 * SECOND);
+
+    t.now += 10 * SECOND;
+    take(&t, "b", 1, 0);
+    t.takes[0].budgets[0] = other;
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 1);
+    check_int(other->next, 0);
+
+    /* it counts as no attempt that the event made */
+
+    check_int(taken(&t, 0)->attempts, 0);
+
+    teardown(&t);
+}
+
+
+/* half of the budget is for news */
+
+static void
+test_repeats(void)
+{
+    int     i;
+    char    key[16];
+    test_t  t;
+
+    setup(&t, "repeats_budget");
+    t.policy.coalesce = REPEATS;
+    budget(&t, "key", 4, MINUTE);
+
+    for (i = 0; i < 4; i++) {
+        sprintf(key, "%d", i);
+        accept_event(&t, "ops", key, ALERT, "first");
+    }
+
+    check_int(run(&t), OK);
+    check_int(take_many(&t, "ops"), 4);
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
+
+    t.now += MINUTE;
+
+    for (i = 0; i < 4; i++) {
+        sprintf(key, "%d", i);
+        accept_event(&t, "ops", key, ALERT, "again");
+    }
+
+    check_int(run(&t), OK);
+    check_int(take_many(&t, "ops"), 0);
+    check_int(outcome.due, NOW + 5 * MINUTE);
+
+    t.now = NOW + 5 * MINUTE;
+    check_int(take_many(&t, "ops"), 2);
+    check_str(all_taken(), "ops:again ops:again");
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
+
+    accept_event(&t, "ops", "new", COMMENT, "new");
+    accept_event(&t, "ops", "newer", RESOLVE, "newer");
+    accept_event(&t, "ops", "newest", ALERT, "newest");
+    check_int(take_many(&t, "ops"), 2);
+    check_str(all_taken(), "ops:newest ops:newer");
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
+
+    /* and are not urgent, however long they have waited */
+
+    t.now += 59 * MINUTE;
+    accept_event(&t, "ops", "late", COMMENT, "late");
+    check_int(run(&t), OK);
+    check_int(take_many(&t, "ops"), 3);
+    check_str(all_taken(), "ops:new ops:again ops:late");
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
+
+    t.now += MINUTE;
+    check_int(take_many(&t, "ops"), 1);
+    check_str(all_taken(), "ops:again");
+
+    teardown(&t);
+}
+
+
+static void
+take_stale(test_t *t, ngx_uint_t n, ngx_uint_t nids)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < nids; i++) {
+        t->ids[i] = 100 + i;
+    }
+
+    t->job.nids = nids;
+    take(t, "ops", n, 0);
+    check_int(run(t), OK);
+}
+
+
+static void
+test_resolve_after(void)
+{
+    test_t    t;
+    event_t  *ev;
+
+    setup(&t, "resolve_after");
+    t.policy.coalesce = REPEATS;
+    t.policy.resolve_after = 2 * HOUR;
+
+    accept_event(&t, "ops", "K", ALERT, "1");
+    accept_event(&t, "ops", "gone", RESOLVE, "2");
+    check_int(run(&t), OK);
+    drain(&t, "ops");
+
+    t.now = NOW + HOUR;
+    accept_one(&t, "ops", "K", ALERT, "3");
+    drain(&t, "ops");
+
+    /* from the last event, or when it was delivered */
+
+    t.now = NOW + 3 * HOUR - 1;
+    take_stale(&t, 10, 2);
+    check_int(outcome.resolved, 0);
+    check(taken(&t, 0) == NULL);
+    check_int(outcome.due, NOW + 3 * HOUR);
+
+    t.now++;
+    take_stale(&t, 10, 2);
+    check_int(outcome.resolved, 1);
+    ev = only(&t);
+    check_int(ev->id, 100);
+    check_int(ev->said.type, RESOLVE);
+    check_int(ev->said.level, 0);
+    check_int(ev->said.received, t.now);
+    check_int(ev->body.len, 0);
+    check(ev->key.len == 1 && ev->key.data[0] == 'K');
+    decide(&t, ev, DONE);
+
+    t.now += 10 * HOUR;
+    take_stale(&t, 10, 2);
+    check_int(outcome.resolved, 0);
+    check(taken(&t, 0) == NULL);
+
+    /* a later one opens it again */
+
+    accept_one(&t, "ops", "k", ALERT, "4");
+    check_str(drain(&t, "ops"), "k:4");
+
+    /* off */
+
+    t.policy.resolve_after = 0;
+    t.now += 10 * HOUR;
+    take_stale(&t, 10, 2);
+    check_int(outcome.resolved, 0);
+    check_int(outcome.due, 0);
+
+    teardown(&t);
+}
+
+
+static void
+test_resolve_after_held(void)
+{
+    test_t  t;
+    int     i;
+
+    setup(&t, "resolve_held");
+    t.policy.coalesce = REPEATS;
+    t.policy.repeat = 10 * HOUR;
+    t.policy.resolve_after = 2 * HOUR;
+
+    accept_one(&t, "ops", "k", ALERT, "1");
+    drain(&t, "ops");
+    t.now = NOW + HOUR;
+    accept_one(&t, "ops", "k", ALERT, "2");
+    take_stale(&t, 10, 1);
+    check_int(outcome.due, NOW + 3 * HOUR);
+
+    t.now = NOW + 3 * HOUR - 1;
+    take_stale(&t, 10, 1);
+    check(taken(&t, 0) == NULL);
+
+    t.now++;
+
+    for (i = 0; i < 3 && taken(&t, 0) == NULL; i++) {
+        take_stale(&t, 10, 1);
+    }
+
+    check_int(only(&t)->said.type, RESOLVE);
+    check_int(only(&t)->body.len, 0);
+
+    /* under way: what comes is after it */
+
+    accept_event(&t, "ops", "k", ALERT, "3");
+    verdict(&t, taken(&t, 0), DONE);
+    check_str(drain(&t, "ops"), "k:3");
+
+    teardown(&t);
+}
+
+
+/* it waits, and an event comes after all */
+
+static void
+test_resolve_after_late(void)
+{
+    test_t      t;
+    ngx_uint_t  mode;
+
+    for (mode = OFF; mode <= LATEST; mode++) {
+        setup(&t, "resolve_late");
+        t.policy.coalesce = mode;
+        t.policy.resolve_after = 2 * HOUR;
+
+        accept_event(&t, "ops", "same", ALERT, "1");
+        accept_event(&t, "ops", "another", ALERT, "2");
+        accept_event(&t, "ops", "end", ALERT, "3");
+        accept_event(&t, "ops", "comment", ALERT, "4");
+        check_int(run(&t), OK);
+        drain(&t, "ops");
+
+        t.now = NOW + 2 * HOUR;
+        take_stale(&t, 0, 4);
+        check_int(outcome.resolved, 4);
+
+        accept_event(&t, "ops", "same", ALERT, "5");
+        level(accept_event(&t, "ops", "another", ALERT, "6"), WARNING);
+        accept_event(&t, "ops", "end", RESOLVE, "7");
+        accept_event(&t, "ops", "comment", COMMENT, "8");
+        check_int(run(&t), OK);
+
+        /* a repeat that is due: ilert was told hours ago */
+
+        take(&t, "ops", 10, 0);
+        check_int(run(&t), OK);
+        check_int(outcome.takes[0].taken, 4);
+        check_str(all_taken(), "ops:7 ops: ops:5 ops:6");
+        all_verdicts(&t, DONE);
+        check_str(drain(&t, "ops"), "comment:8");
+
+        teardown(&t);
+    }
+}
+
+
+/* so many at a time as there are ids for */
+
+static void
+test_resolve_after_many(void)
+{
+    test_t  t;
+
+    setup(&t, "resolve_many");
+    t.policy.resolve_after = 2 * HOUR;
+
+    accept_many(&t, "ops", 5);
+    drain(&t, "ops");
+    t.now += 2 * HOUR;
+
+    take_stale(&t, 10, 0);
+    check_int(outcome.resolved, 0);
+    check(taken(&t, 0) == NULL);
+
+    take_stale(&t, 10, 2);
+    check_int(outcome.resolved, 2);
+    check_int(outcome.takes[0].taken, 2);
+    check_int(outcome.due, t.now);
+    all_verdicts(&t, DONE);
+
+    take_stale(&t, 10, 8);
+    check_int(outcome.resolved, 3);
+    check_int(outcome.takes[0].taken, 3);
+    all_verdicts(&t, DONE);
+    take_stale(&t, 10, 8);
+    check_int(outcome.resolved, 0);
+    check_int(outcome.due, 0);
+
+    /* what is not known may be shown, too */
+
+    accept_many(&t, "ops", 1);
+    drain(&t, "ops");
+    t.job.unknown = 1;
+    t.now += 2 * HOUR;
+    take_stale(&t, 10, 8);
+    check_int(outcome.resolved, 1);
+    all_verdicts(&t, DONE);
+    t.now += 2 * HOUR;
+    take_stale(&t, 10, 8);
+    check_int(outcome.resolved, 0);
+
+    teardown(&t);
+}
+
+
+/* while nobody listens nothing is heard, which says nothing */
+
+static void
+test_resolve_after_absence(void)
+{
+    int     i;
+    test_t  t;
+
+    setup(&t, "resolve_absence");
+    t.policy.resolve_after = 2 * HOUR;
+
+    t.job.begin = 1;
+    accept_one(&t, "ops", "k", ALERT, "1");
+    drain(&t, "ops");
+
+    t.now = NOW + 10 * HOUR;
+    t.job.begin = 1;
+    take_stale(&t, 10, 1);
+    check_int(outcome.resolved, 0);
+    check_int(outcome.due, NOW + 12 * HOUR);
+
+    for (i = 0; i < 120; i++) {
+        take_stale(&t, 10, 1);
+        check_int(outcome.resolved, 0);
+        t.now += MINUTE;
+        t.job.clean = 1;
+    }
+
+    take_stale(&t, 10, 1);
+    check_int(outcome.resolved, 1);
+
+    teardown(&t);
+}
+
+
+test_case_t  budget_cases[] = {
+    { "urgency", test_urgency },
+    { "nothing starves", test_ageing },
+    { "budget", test_budget },
+    { "another rate", test_budget_changed },
+    { "budgets of keys, and of an endpoint", test_budgets },
+    { "budget, after a restart", test_budget_restart },
+    { "a key's pause", test_pause },
+    { "half is for news", test_repeats },
+    { "resolve_after", test_resolve_after },
+    { "resolve_after, a held repeat", test_resolve_after_held },
+    { "resolve_after, a late event", test_resolve_after_late },
+    { "resolve_after, many", test_resolve_after_many },
+    { "resolve_after, after an absence", test_resolve_after_absence },
+    { NULL, NULL }
+};

@@ -1,0 +1,693 @@
+
+/*
+ * What becomes of the events of an alert.  A case is what happens in turn:
+ *
+ *     O I W C     an ALERT of the level OK, INFO, WARNING, CRITICAL comes, with
+ *                 "-" or "+" of priority LOW or HIGH
+ *     R A M       a RESOLVE, an ACCEPT, a COMMENT
+ *     t           what may go is under way
+ *     d u a r m   its verdict: done; not sent; not before a second later; the
+ *                 same, but ilert refused it, or may have it
+ *     .           all that may go is delivered, till none is left
+ *     >n          n seconds go by
+ *     K           what is under way is forgotten: another courier begins
+ *     U           nothing is known of what ilert shows
+ *     L           all that waits for a time is released
+ *
+ * and what ilert gets: events as above, each with its number among those that
+ * came.
+ */
+
+
+#include "store_test.h"
+
+
+typedef struct {
+    const char  *happens;
+    const char  *wanted;
+} line_t;
+
+
+static const line_t  off_cases[] = {
+    { "C C C R R .", "C1 C2 C3 R4 R5" },
+    { "C . C .", "C1 C2" },
+    { "C . R . R .", "C1 R2 R3" },
+    { "R R . C R . A A .", "R1 R2 C3 R4 A5 A6" },
+    { "C t C R d .", "C1 C2 R3" },
+    { "C t C K .", "C1 C1 C2" },
+    { NULL, NULL }
+};
+
+
+static const line_t  repeats_cases[] = {
+
+    /* what waits already: the newest content, in the old place */
+
+    { "C C C .", "C3" },
+    { "R R .", "R2" },
+    { "R- R+ .", "R+2" },
+    { "C W C .", "C1 W2 C3" },
+    { "C C W W C .", "C2 W4 C5" },
+    { "C R C R .", "C1 R2 C3 R4" },
+    { "C C+ C+ C .", "C1 C+3 C4" },
+    { "W W- .", "W1 W-2" },
+    { "O O .", "O2" },
+    { "O R .", "O1 R2" },
+
+    /* what ilert shows: once, when it is time, with the newest content */
+
+    { "C . C .", "C1" },
+    { "C . C >299 .", "C1" },
+    { "C . C >300 .", "C1 C2" },
+    { "C . C C >200 C >100 .", "C1 C4" },
+    { "C . C >300 . C >299 .", "C1 C2" },
+    { "C . C >300 . C >300 .", "C1 C2 C3" },
+    { "C . >400 C .", "C1 C2" },
+    { "C+ . C+ >300 .", "C+1 C+2" },
+
+    /* a change takes the place of what is held, and goes at once */
+
+    { "C . C W .", "C1 W3" },
+    { "C . C C+ .", "C1 C+3" },
+    { "C . C R .", "C1 R3" },
+    { "C . C R C .", "C1 R3 C4" },
+    { "C . C W C .", "C1 W3 C4" },
+    { "C . C >300 W .", "C1 W3" },
+    { "C . C >300 R .", "C1 R3" },
+    { "W . C . W . C .", "W1 C2 W3 C4" },
+
+    /* and the time counts from the last that was told */
+
+    { "W . >200 C . C >299 .", "W1 C2" },
+    { "W . >200 C . C >300 .", "W1 C2 C3" },
+
+    /* one RESOLVE, unless it is not known */
+
+    { "R .", "R1" },
+    { "R . R .", "R1" },
+    { "C . R . R . R .", "C1 R2" },
+    { "C . R . C . R .", "C1 R2 C3 R4" },
+    { "C R .", "C1 R2" },
+
+    /* what is no state, and what is beside it */
+
+    { "A A M M .", "A1 A2 M3 M4" },
+    { "C M C .", "C1 M2" },
+    { "C M C >300 .", "C1 M2" },
+    { "C M C . >300 .", "C1 M2 C3" },
+    { "C . C M .", "C1 M3" },
+    { "C . C >300 M .", "C1 M3" },
+    { "C . M C .", "C1 M2" },
+    { "C A R R .", "C1 A2 R4" },
+    { "R A R .", "R1 A2" },
+
+    /* under way: what comes is judged by its verdict */
+
+    { "C t C d .", "C1" },
+    { "C t C d . >300 .", "C1 C2" },
+    { "C t C C d . >300 .", "C1 C3" },
+    { "C t C u .", "C1 C1" },
+    { "C t W d .", "C1 W2" },
+    { "C t W C d .", "C1 W2 C3" },
+    { "C t R d . R .", "C1 R2" },
+    { "R t R d .", "R1" },
+    { "R t C d .", "R1 C2" },
+    { "R t R u .", "R1 R1" },
+    { "C . R t C R d .", "C1 R2 C3 R4" },
+    { "C t M C d .", "C1 M2" },
+
+    /* tried again, what is newer goes in its place */
+
+    { "C t a C >1 .", "C1 C2" },
+    { "C t m C >1 .", "C1 C2" },
+    { "C t r C >1 .", "C1 C2" },
+    { "C t C a >1 .", "C1 C1" },
+    { "C t C a >1 . >300 .", "C1 C1 C2" },
+    { "C t R a >1 .", "C1 C1 R2" },
+    { "C t a W >1 .", "C1 C1 W2" },
+    { "C . W t a C >1 .", "C1 W2 W2 C3" },
+    { "C t a C .", "C1" },
+
+    /* ilert may have it */
+
+    { "C . W t m W >1 .", "C1 W2 W3" },
+    { "C . R t m R >1 .", "C1 R2 R3" },
+    { "C . R t a R >1 .", "C1 R2 R3" },
+    { "C . W t m C >1 .", "C1 W2 W2 C3" },
+    { "C . C >300 t m C >1 .", "C1 C2 C3" },
+    { "C . C >300 t r C >1 .", "C1 C2 C3" },
+
+    /* a repeat, too, is sent again when ilert may have it, or may not */
+
+    { "C . C >300 t m >1 .", "C1 C2 C2" },
+    { "C . C >300 t r >1 .", "C1 C2 C2" },
+    { "C . C >300 t u .", "C1 C2 C2" },
+    { "C . C >300 t K .", "C1 C2 C2" },
+    { "C . >300 C t K .", "C1 C2 C2" },
+
+    /* another courier begins */
+
+    { "C t K .", "C1 C1" },
+    { "C t C K .", "C1 C1" },
+    { "C t K C .", "C1 C2" },
+    { "C . C K .", "C1" },
+    { "C . C K >300 .", "C1 C2" },
+    { "C . R t K R .", "C1 R2 R3" },
+    { "C . R t K C .", "C1 R2 R2 C3" },
+
+    /* nothing is known: nothing is a repeat, what was one is gone */
+
+    { "C . U C .", "C1 C2" },
+    { "C . C U >300 .", "C1" },
+    { "C . C U C .", "C1 C3" },
+    { "C . R . U R .", "C1 R2 R3" },
+    { "C . C U R .", "C1 R3" },
+    { "U C . C .", "C1" },
+    { "U C R .", "C1 R2" },
+
+    /* to be released early does not make it due */
+
+    { "C . C L .", "C1" },
+    { "C . C L . >300 .", "C1 C2" },
+    { "C . C L . W .", "C1 W3" },
+    { "C t a L .", "C1 C1" },
+
+    { NULL, NULL }
+};
+
+
+static const line_t  latest_cases[] = {
+
+    { "C C C .", "C3" },
+    { "W C .", "C2" },
+    { "C W .", "W2" },
+    { "W C W .", "W3" },
+    { "C C+ .", "C+2" },
+
+    /* it never was, for ilert */
+
+    { "C R .", "" },
+    { "C R . C .", "C3" },
+    { "C R C .", "C3" },
+    { "C R C R .", "" },
+    { "C . R . C R .", "C1 R2" },
+
+    /* but ilert may show it */
+
+    { "R .", "R1" },
+    { "R C .", "C2" },
+    { "R C R .", "R3" },
+    { "C . R .", "C1 R2" },
+    { "C . W R .", "C1 R3" },
+    { "C . R C .", "C1" },
+    { "C . R C . >300 .", "C1 C3" },
+    { "C . R C >300 .", "C1 C3" },
+    { "C . R W .", "C1 W3" },
+    { "C . W C .", "C1" },
+    { "C . W C R .", "C1 R4" },
+    { "C . C R .", "C1 R3" },
+    { "C . C W .", "C1 W3" },
+    { "C . R . R .", "C1 R2" },
+
+    /* repeats as with "repeats" */
+
+    { "C . C .", "C1" },
+    { "C . C C >300 .", "C1 C3" },
+
+    /* under way */
+
+    { "C t R d .", "C1 R2" },
+    { "C t R u .", "C1" },
+    { "C t R m >1 .", "C1 R2" },
+    { "C t R a >1 .", "C1" },
+    { "C t R C d .", "C1" },
+    { "C t R W d .", "C1 W3" },
+    { "C t W C d . >300 .", "C1 C3" },
+    { "C t W C R d .", "C1 R4" },
+    { "C . R t C d .", "C1 R2 C3" },
+    { "C . R t C R d .", "C1 R2" },
+    { "C . R t C m >1 .", "C1 R2 C3" },
+    { "C t K R .", "C1 R2" },
+    { "C t R K .", "C1 R2" },
+
+    /* and tried again */
+
+    { "C t a R >1 .", "C1" },
+    { "C t m R >1 .", "C1 R2" },
+    { "C t a W >1 .", "C1 W2" },
+
+    /* nothing is merged over these */
+
+    { "C M R .", "C1 M2 R3" },
+    { "C A C .", "C1 A2" },
+    { "C R M .", "M3" },
+    { "W C M W R .", "C2 M3 R5" },
+    { "M C R .", "M1 R3" },
+    { "M R .", "M1 R2" },
+
+    /* nothing is known */
+
+    { "U C R .", "R2" },
+    { "C . C U R .", "C1 R3" },
+    { "C U R .", "R2" },
+
+    { NULL, NULL }
+};
+
+
+typedef struct {
+    test_t      t;
+    ngx_uint_t  n;                  /* events that came */
+    event_t    *ev;                 /* under way */
+    char       *p;                  /* the end of what ilert got */
+    char        got[256];
+} play_t;
+
+
+static const char  levels[] = "OIWC";
+
+
+static void
+play_accept(play_t *p, const char *s)
+{
+    char         body[8];
+    event_t     *ev;
+    const char  *level;
+
+    level = strchr(levels, *s);
+
+    sqlite3_snprintf(sizeof(body), body, "%.*s%d",
+                     (s[1] == '+' || s[1] == '-') ? 2 : 1, s,
+                     (int) ++p->n);
+
+    ev = accept_event(&p->t, "ops", "k", level ? ALERT : *s == 'R' ? RESOLVE
+                                         : *s == 'A' ? ACCEPT : COMMENT, body);
+    ev->said.level = level ? level - levels : 0;
+    ev->said.priority = (s[1] == '+') ? NGX_HTTP_ILERT_HIGH
+                        : (s[1] == '-') ? NGX_HTTP_ILERT_LOW : 0;
+
+    check_int(run(&p->t), OK);
+}
+
+
+static void
+play_take(play_t *p)
+{
+    event_t  *ev;
+
+    take(&p->t, "ops", 1, 0);
+    check_int(run(&p->t), OK);
+
+    ev = only(&p->t);
+    p->ev = NULL;
+
+    if (ev) {
+        p->ev = keep(ev);
+        p->p += sprintf(p->p, "%s%.*s", p->p == p->got ? "" : " ",
+                        (int) ev->body.len, ev->body.data);
+    }
+}
+
+
+static void
+play_verdict(play_t *p, char c)
+{
+    if (p->ev == NULL) {
+        fail_at(__FILE__, __LINE__, "nothing is under way", NULL);
+        return;
+    }
+
+    p->ev->next = p->t.now + SECOND;
+    p->ev->refused = (c == 'r');
+    p->ev->maybe = (c == 'm');
+
+    verdict(&p->t, p->ev, c == 'd' ? DONE : c == 'u' ? UNSENT : AGAIN);
+    check_int(run(&p->t), OK);
+
+    p->ev = NULL;
+}
+
+
+static void
+play(play_t *p, const char *s)
+{
+    switch (*s) {
+
+    case 't':
+        play_take(p);
+        break;
+
+    case '.':
+        for (play_take(p); p->ev && p->p - p->got < 200; play_take(p)) {
+            play_verdict(p, 'd');
+        }
+
+        break;
+
+    case '>':
+        p->t.now += strtol(s + 1, NULL, 10) * SECOND;
+        break;
+
+    case 'K':
+        ngx_free(p->ev);
+        p->ev = NULL;
+        p->t.job.begin = 1;
+        check_int(run(&p->t), OK);
+        break;
+
+    case 'U':
+        p->t.job.unknown = 1;
+        check_int(run(&p->t), OK);
+        break;
+
+    case 'L':
+        release(&p->t, "ops");
+        check_int(run(&p->t), OK);
+        break;
+
+    default:
+        if (strchr("duarm", *s)) {
+            play_verdict(p, *s);
+
+        } else {
+            play_accept(p, s);
+        }
+    }
+}
+
+
+static void
+play_all(ngx_uint_t coalesce, const line_t *cases)
+{
+    play_t        p;
+    ngx_uint_t    failures;
+    const char   *s;
+
+    for ( /* void */ ; cases->happens; cases++) {
+        memset(&p, 0, sizeof(play_t));
+        setup(&p.t, "coalesce");
+
+        p.t.policy.coalesce = coalesce;
+        p.p = p.got;
+        failures = test_failures;
+
+        for (s = cases->happens; *s; s++) {
+            if (*s != ' ' && (s == cases->happens || s[-1] == ' ')) {
+                play(&p, s);
+            }
+        }
+
+        check_str(p.got, cases->wanted);
+
+        if (test_failures > failures) {
+            printf("#   %s\n", cases->happens);
+        }
+
+        ngx_free(p.ev);
+        teardown(&p.t);
+    }
+}
+
+
+/*
+ * At random: whatever becomes of requests, of couriers, and of what is known,
+ * in the end ilert shows what came last, nothing that is older than what it
+ * has, and all that is no state.
+ */
+
+#define KEYS   5
+#define STEPS  400
+
+
+typedef struct {
+    ngx_uint_t  accepted;           /* the last event */
+    ngx_uint_t  applied;            /* the last one that ilert has */
+    ngx_uint_t  updates;            /* those that came and are not there yet */
+    int         came;               /* what ilert should show: 0, or a level */
+    int         shows;
+} random_key_t;
+
+typedef struct {
+    test_t        t;
+    random_key_t  keys[KEYS];
+    event_t      *flights[4];
+    ngx_uint_t    calm;             /* it is always known what is shown */
+} random_t;
+
+
+static void
+random_accept(random_t *r)
+{
+    char           key[8];
+    event_t       *ev;
+    ngx_uint_t     k, n, type, level;
+    random_key_t  *rk;
+
+    k = rnd(KEYS);
+    rk = &r->keys[k];
+    n = rnd(10);
+
+    type = (n < 5) ? ALERT : (n < 9) ? RESOLVE : COMMENT;
+    level = (type == ALERT) ? 1 + rnd(3) : 0;
+
+    sprintf(key, "%d", (int) k);
+
+    ev = accept_event(&r->t, "ops", key, type, "x");
+    ev->id = (uint64_t) k << 32 | ++rk->accepted;
+    ev->said.level = level;
+
+    if (type == COMMENT) {
+        rk->updates++;
+
+    } else {
+        rk->came = level;
+    }
+}
+
+
+static void
+random_apply(random_t *r, event_t *ev, ngx_uint_t again)
+{
+    char           text[64];
+    ngx_uint_t     n;
+    random_key_t  *rk;
+
+    rk = &r->keys[ev->id >> 32];
+    n = ev->id & 0xffffffff;
+
+    if (n < rk->applied || n > rk->accepted) {
+        sqlite3_snprintf(sizeof(text), text, "%d of key %c after %d", (int) n,
+                         ev->key.data[0], (int) rk->applied);
+        fail_at(__FILE__, __LINE__, "applied", text);
+    }
+
+    rk->applied = n;
+
+    if (ev->said.type == COMMENT) {
+        rk->updates -= !again;
+
+    } else {
+        rk->shows = ev->said.level;
+    }
+}
+
+
+/* what may have been sent was, or was not */
+
+static void
+random_verdict(random_t *r, ngx_uint_t i)
+{
+    event_t  *ev;
+
+    ev = r->flights[i];
+    r->flights[i] = NULL;
+
+    ev->next = r->t.now + rnd(3000);
+
+    switch (rnd(8)) {
+
+    case 0:
+        verdict(&r->t, ev, UNSENT);
+        break;
+
+    case 1:
+        ev->refused = 1;
+        ev->pause = rnd(2) * SECOND;
+        verdict(&r->t, ev, AGAIN);
+        break;
+
+    case 2:
+        if (rnd(2)) {
+            random_apply(r, ev, 1);
+        }
+
+        ev->maybe = 1;
+        verdict(&r->t, ev, AGAIN);
+        break;
+
+    default:
+        random_apply(r, ev, 0);
+        verdict(&r->t, ev, DONE);
+    }
+}
+
+
+static void
+random_crash(random_t *r)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < 4; i++) {
+        if (r->flights[i]) {
+
+            if (rnd(2)) {
+                random_apply(r, r->flights[i], 1);
+            }
+
+            ngx_free(r->flights[i]);
+            r->flights[i] = NULL;
+        }
+    }
+
+    if (rnd(2)) {
+        ngx_http_ilert_store_close(&r->t.store);
+    }
+
+    r->t.job.begin = 1;
+}
+
+
+static void
+random_step(random_t *r, ngx_uint_t accepts)
+{
+    event_t     *ev;
+    ngx_uint_t   i, n;
+
+    r->t.now += rnd(5) ? rnd(2000) : rnd(200) * SECOND;
+
+    if (rnd(40) == 0) {
+        random_crash(r);
+    }
+
+    if (!r->calm && rnd(60) == 0) {
+        r->t.job.unknown = 1;
+    }
+
+    if (rnd(20) == 0) {
+        release(&r->t, "ops");
+    }
+
+    while (accepts--) {
+        random_accept(r);
+    }
+
+    for (n = 0, i = 0; i < 4; i++) {
+        if (r->flights[i] && rnd(2)) {
+            random_verdict(r, i);
+        }
+
+        n += (r->flights[i] == NULL);
+    }
+
+    take(&r->t, "ops", n, 0);
+    check_int(run(&r->t), OK);
+
+    while ((ev = taken(&r->t, 0))) {
+        for (i = 0; r->flights[i]; i++) { /* void */ }
+        r->flights[i] = keep(ev);
+    }
+}
+
+
+static void
+random_run(ngx_uint_t coalesce)
+{
+    static random_t   r;
+    ngx_uint_t        i;
+    random_key_t     *rk;
+
+    memset(&r, 0, sizeof(random_t));
+    setup(&r.t, "random");
+
+    r.t.policy.coalesce = coalesce;
+    r.calm = rnd(2);
+    budget(&r.t, "key", 10, SECOND);
+
+    for (i = 0; i < STEPS && test_failures == 0; i++) {
+        random_step(&r, rnd(3));
+    }
+
+    for (i = 0; i < STEPS && test_failures == 0; i++) {
+        r.t.now += 60 * SECOND;
+        random_step(&r, 0);
+    }
+
+    for (i = 0; i < KEYS; i++) {
+        rk = &r.keys[i];
+
+        check_int(rk->shows, rk->came);
+        check_int(rk->updates, 0);
+
+        /* the newest content, too, but for a repeat that became unknown */
+
+        if (coalesce == OFF || (rk->came && r.calm)) {
+            check_int(rk->applied, rk->accepted);
+        }
+    }
+
+    check_str(sql(&r.t, "SELECT count(*) FROM event"), "0");
+
+    random_crash(&r);
+    teardown(&r.t);
+}
+
+
+static void
+test_random(void)
+{
+    uint32_t    seed;
+    ngx_uint_t  i;
+
+    for (i = 0; i < 30; i++) {
+        seed = 1 + rnd(1000000);
+        rnd_seed(seed);
+        random_run(i % 3);
+
+        if (test_failures) {
+            printf("# mode %d, seed %u\n", (int) i % 3, seed);
+            break;
+        }
+
+        rnd_seed(seed + i);
+    }
+}
+
+
+static void
+test_off(void)
+{
+    play_all(OFF, off_cases);
+}
+
+
+static void
+test_repeats(void)
+{
+    play_all(REPEATS, repeats_cases);
+}
+
+
+static void
+test_latest(void)
+{
+    play_all(LATEST, latest_cases);
+}
+
+
+test_case_t  coalesce_cases[] = {
+    { "coalesce: off", test_off },
+    { "coalesce: repeats", test_repeats },
+    { "coalesce: latest", test_latest },
+    { "coalesce: at random", test_random },
+    { NULL, NULL }
+};
