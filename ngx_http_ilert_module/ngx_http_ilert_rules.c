@@ -126,11 +126,12 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
     if (shown->shows != NGX_HTTP_ILERT_SHOWS_OPEN) {
 
         /*
-         * What was a repeat when it came may be over by now, if others have
-         * told ilert since: it is not to open an alert.
+         * What was a repeat when it came may be over by now, if other events
+         * were sent since: it is not to open an alert.
          */
 
-        return said->repeat ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_GO;
+        return (said->repeat && shown->shows != NGX_HTTP_ILERT_SHOWS_UNKNOWN)
+               ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_GO;
     }
 
     if (shown->level != said->level || shown->priority != said->priority) {

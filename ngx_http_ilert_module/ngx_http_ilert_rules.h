@@ -24,9 +24,10 @@
 
 /* what ilert shows of an alert, as far as one knows */
 
-#define NGX_HTTP_ILERT_SHOWS_UNKNOWN   0
+#define NGX_HTTP_ILERT_SHOWS_UNKNOWN   0    /* it may have taken an event */
 #define NGX_HTTP_ILERT_SHOWS_OPEN      1
 #define NGX_HTTP_ILERT_SHOWS_RESOLVED  2
+#define NGX_HTTP_ILERT_SHOWS_ANYTHING  3    /* others may have been sent */
 
 typedef struct {
     ngx_uint_t                  shows;

@@ -38,7 +38,8 @@ my %text = map { $_ => text($_) } @pages, 'CHANGES', 'Makefile',
            map({ "docs/examples/$_.conf" } @examples),
            map({ "${CODE}_$_" } qw(module.h module.c variables.c handler.c
                                    mapping.c request.c queue.c relay.c
-                                   courier.c store.c));
+                                   courier.c store.c
+                                   store_db.c));
 
 my $reference = $text{'docs/ngx_http_ilert_module.md'};
 
@@ -451,9 +452,11 @@ for my $line (sort keys %shown_lines) {
 my $operations = $text{'docs/operations.md'};
 my $remedies = section($operations, '## Errors of the queue');
 
+my $store = join '', map { $text{"${CODE}_$_"} } qw(store.c store_db.c);
+
 my @errors = map { joined($_) }
-    $text{"${CODE}_store.c"} =~ /sqlite3_snprintf\(sizeof\(store->error\),
-                                 \s*store->error,($pieces)/gx;
+    $store =~ /sqlite3_snprintf\(sizeof\(store->error\),
+               \s*store->error,($pieces)/gx;
 my @remedies = map { /`([^`]+)`/g } $remedies =~ /^\| (`.*?) \| /gm;
 
 cmp_ok(scalar @errors, '>', 7, 'errors of the store');

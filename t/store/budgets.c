@@ -388,6 +388,33 @@ test_budgets(void)
 }
 
 
+/* of those that are used no longer nothing stays */
+
+static void
+test_budget_gone(void)
+{
+    test_t  t;
+
+    setup(&t, "budget_gone");
+    budget(&t, "key", 100, MINUTE);
+
+    accept_many(&t, "ops", 10);
+    check_int(take_many(&t, "ops"), 10);
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
+    check_str(sql(&t, "SELECT count(*) FROM slot"), "10");
+
+    t.nbudgets = 0;
+    t.job.nbudgets = 0;
+    t.now += DAY;
+    t.job.clean = 1;
+    check_int(run(&t), OK);
+    check_str(sql(&t, "SELECT count(*) FROM slot"), "0");
+
+    teardown(&t);
+}
+
+
 /* the next process, or the next courier, knows of them */
 
 static void
@@ -835,6 +862,7 @@ test_case_t  budget_cases[] = {
     { "budget", test_budget },
     { "another rate", test_budget_changed },
     { "budgets of keys, and of an endpoint", test_budgets },
+    { "budget that is gone", test_budget_gone },
     { "budget, after a restart", test_budget_restart },
     { "a key's pause", test_pause },
     { "half is for news", test_repeats },

@@ -180,6 +180,7 @@ test_take_order(void)
     take(&t, "ops", 3, 0);
     check_int(run(&t), OK);
     check_int(outcome.takes[0].taken, 3);
+    check(outcome.takes[0].more);
     check_int(taken(&t, 0)->seq, 4);
     check_int(taken(&t, 1)->seq, 2);
     check_int(taken(&t, 2)->seq, 3);
@@ -192,7 +193,10 @@ test_take_order(void)
     check_int(run(&t), OK);
     check(taken(&t, 0) == NULL);
 
-    check_str(drain(&t, "ops"), "a:1");
+    take(&t, "ops", 1, 0);
+    check_int(run(&t), OK);
+    check_int(only(&t)->seq, 1);
+    check(!outcome.takes[0].more);
 
     teardown(&t);
 }
@@ -655,6 +659,57 @@ test_max_age(void)
 }
 
 
+/* who never was told of an alert may have been by others */
+
+static void
+test_max_age_resolve(void)
+{
+    test_t  t;
+
+    setup(&t, "max_age_resolve");
+
+    received(accept_event(&t, "ops", "k", ALERT, "1"), NOW - 5000);
+    received(accept_event(&t, "ops", "k", RESOLVE, "2"), NOW - 5000);
+    take(&t, "ops", 10, 1000);
+    check_int(run(&t), OK);
+    check_int(outcome.expired, 1);
+    check_int(only(&t)->seq, 2);
+
+    teardown(&t);
+}
+
+
+/* a repeat says nothing that is lost: no letter */
+
+static void
+test_max_age_repeat(void)
+{
+    test_t  t;
+
+    setup(&t, "max_age_repeat");
+    t.policy.coalesce = REPEATS;
+
+    accept_one(&t, "ops", "k", ALERT, "1");
+    drain(&t, "ops");
+    accept_one(&t, "ops", "k", ALERT, "2");
+    take(&t, "ops", 10, 1000);
+    check_int(run(&t), OK);
+    check(taken(&t, 0) == NULL);
+
+    t.now += DAY;
+    take(&t, "ops", 10, 1000);
+    check_int(run(&t), OK);
+    check(taken(&t, 0) == NULL);
+    check_int(outcome.expired, 0);
+    check_int(outcome.coalesced, 1);
+    check_int(outcome.takes[0].coalesced, 1);
+    check_str(sql(&t, "SELECT count(*) FROM event"), "0");
+    check_str(sql(&t, "SELECT count(*) FROM dead"), "0");
+
+    teardown(&t);
+}
+
+
 /* many large bodies are not for one job */
 
 static void
@@ -1032,6 +1087,8 @@ test_case_t  event_cases[] = {
     { "unknown", test_unknown },
     { "release", test_release },
     { "max_age", test_max_age },
+    { "max_age of a RESOLVE", test_max_age_resolve },
+    { "max_age of a repeat", test_max_age_repeat },
     { "large bodies", test_take_size },
     { "old dead letters", test_clean_dead },
     { "forgotten alerts", test_clean_alerts },

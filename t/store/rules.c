@@ -21,7 +21,7 @@ typedef ngx_http_ilert_shown_t  shown_t;
  * What is shown or said, in short: an ALERT is the first letter of its level
  * (O, I, W, C), R is a RESOLVE, A an ACCEPT, M a COMMENT; "-" and "+" are the
  * priorities LOW and HIGH, "=" is what was found to be a repeat.  Nothing is
- * known of "?", and "R" is resolved.
+ * known of "?", others may have told of "*", and "R" is resolved.
  */
 
 static said_t
@@ -66,7 +66,9 @@ shown_by(const char *s)
 
     memset(&shown, 0, sizeof(shown_t));
 
-    if (*s == '?') {
+    if (*s == '?' || *s == '*') {
+        shown.shows = (*s == '?') ? NGX_HTTP_ILERT_SHOWS_UNKNOWN
+                                  : NGX_HTTP_ILERT_SHOWS_ANYTHING;
         return shown;
     }
 
@@ -115,6 +117,7 @@ test_urgency(void)
         /* it is not open: what it was does not matter */
 
         { "?",  "220 220 220 020" },
+        { "*",  "220 220 220 020" },
         { "R",  "220 220 220 020" },
         { "R+", "220 220 220 020" },
 
@@ -183,7 +186,7 @@ test_told(void)
     shown_t      shown, was;
     ngx_uint_t   i, n;
 
-    static const char  *shows[] = { "?", "R", "W", "C+" };
+    static const char  *shows[] = { "?", "*", "R", "W", "C+" };
     static const char  *says[] = { "I", "W-", "C", "C+", "C=" };
 
     for (i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
@@ -298,7 +301,7 @@ test_replaces(void)
 }
 
 
-/* g: it goes, h: it is held, d: it is dropped; by "off", "repeats", "latest" */
+/* it goes (g), is held (h), is dropped (d), by "off", "repeats", "latest" */
 
 static void
 test_judge(void)
@@ -323,10 +326,16 @@ test_judge(void)
         { "?",  "O",  "",  "ggg" },
         { "?",  "R",  "",  "ggg" },
         { "?",  "C+", "",  "ggg" },
+        { "*",  "C",  "",  "ggg" },
+        { "*",  "R",  "",  "ggg" },
 
-        /* but for a repeat of what was known before */
+        /*
+         * a repeat again, if it may have been sent; not if the alert may be
+         * over by others, for it would open it
+         */
 
-        { "?",  "C=", "",  "gdd" },
+        { "?",  "C=", "",  "ggg" },
+        { "*",  "C=", "",  "gdd" },
         { "R",  "C=", "",  "gdd" },
 
         /* what is resolved is not resolved, but it is opened */
@@ -363,6 +372,7 @@ test_judge(void)
         /* of states only the last one is of interest to "latest" */
 
         { "?",  "C",  "R", "ggd" },
+        { "*",  "C",  "R", "ggd" },
         { "?",  "R",  "C", "ggd" },
         { "R",  "W",  "C", "ggd" },
         { "W",  "C",  "W", "ggd" },
@@ -409,6 +419,14 @@ test_judge(void)
 
             if (got == 'h' && (until != NOW + REPEAT || !said.repeat)) {
                 fail_at(__FILE__, __LINE__, "until", what);
+            }
+
+            /* of another level it is none */
+
+            if (n != OFF && got == 'g'
+                && shown.shows == NGX_HTTP_ILERT_SHOWS_OPEN)
+            {
+                check(!said.repeat);
             }
         }
     }

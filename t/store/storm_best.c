@@ -8,14 +8,13 @@
  * when there is none does it help to know the future.
  *
  * With "latest" news is what differs from what ilert shows.  First CRITICALs
- * go first, as they came, next the recoveries that are for good, and what
- * will be over soon goes when nothing else waits: no other choice has more
- * requests left for the first two.  Repeats go when they are due, if there
- * are requests that no news will ever need.
+ * go first, as they came, then the recoveries that are for good.  What will
+ * soon be over goes when none of these waits, for it is news.  Repeats go when
+ * they are due, if there are requests that no news will need.
  *
- * With "repeats" each change of level is news, in order.  The one goes that is
- * needed first: a change is needed when its host is CRITICAL next.  If all of
- * them can be in time by some measure, they are in this order.
+ * With "repeats" each change of level is news, in order.  It is needed when
+ * its host is CRITICAL next, and the one goes that is needed first: no other
+ * order makes the one that is the latest less late.
  *
  * A bound is of each figure on its own: the time that all the requests need
  * without which it cannot be, if there were no others, and even if these are
@@ -331,10 +330,10 @@ best_repeat(best_t *best, int64_t time)
 }
 
 
-/* where news have been sent already */
+/* repeats, between the news that have been sent */
 
 static void
-best_repeats(best_t *best)
+best_fill(best_t *best)
 {
     int64_t       time;
     sent_t       *sent;
@@ -397,7 +396,7 @@ send_best_latest(ilert_t *ilert)
         }
     }
 
-    best_repeats(&best);
+    best_fill(&best);
     best_done(&best);
     best_end(&best);
 }
@@ -492,7 +491,7 @@ send_best_repeats(ilert_t *ilert)
         }
     }
 
-    best_repeats(&best);
+    best_fill(&best);
     best_done(&best);
     best_end(&best);
 }

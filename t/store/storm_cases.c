@@ -186,9 +186,9 @@ test_phases(void)
     ngx_uint_t    i;
     storm_conf_t  conf;
 
-    for (i = 0; i < 8 && test_failures == 0; i++) {
+    for (i = 0; i < 6 && test_failures == 0; i++) {
         conf = conf_of(100, 14);
-        conf.phase = i * STORM_WINDOW / 8;
+        conf.phase = i * STORM_WINDOW / 6;
 
         begin(conf, i % 2 ? LATEST : REPEATS);
         compare_roughly();
@@ -216,7 +216,7 @@ test_foreign(void)
                got.truth / 60000.0, best.truth / 60000.0);
 
         check(got.limited > 0);
-        check(got.limited * 2 < got.requests);
+        check(got.limited * 3 < got.requests);
         check(got.truth < best.truth * 2);
         end();
     }
@@ -231,10 +231,9 @@ test_crash(void)
     ngx_uint_t    i;
     storm_conf_t  conf;
 
-    for (i = 0; i < 6 && test_failures == 0; i++) {
+    for (i = 0; i < 4 && test_failures == 0; i++) {
         conf = conf_of(100, 14);
-        conf.crash = i < 3 ? (int64_t) i * 2 * MINUTE + rnd(MINUTE)
-                           : (int64_t) rnd(20 * MINUTE);
+        conf.crash = i * 5 * MINUTE + rnd(MINUTE);
 
         begin(conf, i % 2 ? LATEST : REPEATS);
         check_int(got.limited, 0);

@@ -3,7 +3,7 @@
  * The storm through the store, whose clock is ours.  The courier is what is
  * left of one: what the store gives is sent, verdicts are in the next job,
  * and after an answer of 429 there is a pause, and one request at a time
- * until one is taken.
+ * until there was none for as long as a window takes.
  */
 
 
@@ -41,7 +41,7 @@ typedef struct {
     ngx_uint_t      nflights;
 
     ngx_uint_t      limits;         /* answers of 429 in a row */
-    int64_t         limited;        /* when the last of them came */
+    int64_t         limited;        /* when the last one came; 0: never */
 } courier_t;
 
 
@@ -157,6 +157,7 @@ courier_crash(courier_t *c)
 
     c->nflights = 0;
     c->limits = 0;
+    c->limited = 0;
     c->t.job.begin = 1;
 }
 
@@ -216,10 +217,20 @@ courier_wake(courier_t *c)
 }
 
 
+static ngx_uint_t
+courier_room(courier_t *c)
+{
+    if (c->limited && c->time - c->limited < STORM_WINDOW) {
+        return c->nflights == 0;
+    }
+
+    return CONCURRENCY - c->nflights;
+}
+
+
 static void
 courier_job(courier_t *c)
 {
-    ngx_uint_t  n;
 
     c->t.now = courier_clock(c);
 
@@ -231,9 +242,7 @@ courier_job(courier_t *c)
         courier_accept(c, c->next++);
     }
 
-    n = c->limits ? c->nflights == 0 : CONCURRENCY - c->nflights;
-
-    take(&c->t, "ops", n, 0);
+    take(&c->t, "ops", courier_room(c), 0);
     check_int(run(&c->t), OK);
 
     courier_send(c);

@@ -1,0 +1,835 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_store_db.h"
+
+
+static int ngx_http_ilert_store_unsent(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev);
+static int ngx_http_ilert_store_done(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now);
+static int ngx_http_ilert_store_again(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now);
+static int ngx_http_ilert_store_gone(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now);
+static int ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t *alert);
+static ngx_uint_t ngx_http_ilert_store_replaces(
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *last,
+    ngx_http_ilert_store_event_t *ev);
+static int ngx_http_ilert_store_before(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *last,
+    ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_shown_t *shown);
+static int ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_store_event_t *ev,
+    ngx_uint_t urgency, int64_t now);
+static void ngx_http_ilert_store_ready(ngx_http_ilert_store_alert_t *alert,
+    ngx_uint_t alone, ngx_uint_t urgency);
+static int ngx_http_ilert_store_source(ngx_http_ilert_store_db_t *db,
+    ngx_str_t *name, int64_t *id);
+static int ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert);
+
+
+/* an event that is no longer there is one that was discarded by hand */
+
+int
+ngx_http_ilert_store_verdict(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
+    ngx_uint_t without)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_release_slots(db, ev, job->now);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    switch (ev->verdict) {
+
+    case NGX_HTTP_ILERT_STORE_DONE:
+        rc = ngx_http_ilert_store_done(db, ev, job->now);
+        break;
+
+    case NGX_HTTP_ILERT_STORE_AGAIN:
+        rc = ngx_http_ilert_store_again(db, ev, job->now);
+        break;
+
+    case NGX_HTTP_ILERT_STORE_DEAD:
+        rc = ngx_http_ilert_store_dead(db, job, ev, without);
+        break;
+
+    default: /* NGX_HTTP_ILERT_STORE_UNSENT */
+        rc = ngx_http_ilert_store_unsent(db, ev);
+        break;
+    }
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        return ngx_http_ilert_store_gone(db, ev, job->now);
+    }
+
+    return rc;
+}
+
+
+static int
+ngx_http_ilert_store_unsent(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev)
+{
+    int                           rc;
+    int64_t                       found;
+    ngx_http_ilert_store_alert_t  alert;
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_HAS_EVENT, &found,
+                                  "ii", ev->seq, (int64_t) ev->id);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    }
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    if (alert.state != NGX_HTTP_ILERT_STORE_TAKEN || alert.head != ev->seq) {
+        return NGX_HTTP_ILERT_STORE_MISSING;
+    }
+
+    alert.state = NGX_HTTP_ILERT_STORE_READY;
+
+    return ngx_http_ilert_store_set_alert(db, &alert);
+}
+
+
+static int
+ngx_http_ilert_store_done(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now)
+{
+    int                           rc;
+    ngx_http_ilert_store_alert_t  alert;
+
+    rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    }
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    ngx_http_ilert_rules_told(&alert.shown, &ev->said, now);
+
+    alert.delivered = now;
+
+    return ngx_http_ilert_store_advance(db, &alert, now, now);
+}
+
+
+static int
+ngx_http_ilert_store_again(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now)
+{
+    int                           rc;
+    int64_t                       found;
+    ngx_http_ilert_store_alert_t  alert;
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_HAS_EVENT, &found,
+                                  "ii", ev->seq, (int64_t) ev->id);
+
+    if (rc == SQLITE_OK && !ev->refused) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_ATTEMPT,
+                                       "ii", ev->seq, (int64_t) ev->id);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    }
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    alert.state = NGX_HTTP_ILERT_STORE_WAITING;
+    alert.next = ev->next;
+    alert.changed = now;
+
+    if (ev->maybe) {
+        alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+    }
+
+    return ngx_http_ilert_store_set_alert(db, &alert);
+}
+
+
+/* the event goes first, which makes room for the letter */
+
+int
+ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
+    ngx_uint_t without)
+{
+    int                           rc;
+    int64_t                       source;
+    ngx_http_ilert_store_alert_t  alert;
+
+    rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_advance(db, &alert, ev->said.received,
+                                          job->now);
+    }
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    if (without & NGX_HTTP_ILERT_STORE_NO_DEAD) {
+        job->dropped++;
+        return SQLITE_OK;
+    }
+
+    rc = ngx_http_ilert_store_source(db, &ev->source, &source);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    db->buried = 1;
+
+    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_DEAD,
+                                     "iiitiiiiiiitb", ev->seq,
+                                     (int64_t) ev->id, source, &ev->key,
+                                     (int64_t) ev->said.type,
+                                     (int64_t) ev->said.level,
+                                     (int64_t) ev->native,
+                                     (int64_t) ev->said.priority,
+                                     ev->said.received, job->now,
+                                     (int64_t) ev->status, &ev->error,
+                                     &ev->body);
+}
+
+
+/*
+ * Of an event that is no longer there: unless it is of a database that was
+ * moved aside, its alert goes on, and nobody knows what ilert was told.
+ */
+
+static int
+ngx_http_ilert_store_gone(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now)
+{
+    int                             rc;
+    ngx_http_ilert_store_alert_t    alert;
+    ngx_http_ilert_store_waiting_t  first;
+
+    rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        return SQLITE_OK;
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get_event(db,
+                                            NGX_HTTP_ILERT_STORE_NEXT_EVENT,
+                                            ev->alert, 0, &first);
+    }
+
+    if (rc != SQLITE_OK || alert.head != ev->seq || first.seq == ev->seq) {
+        return rc;
+    }
+
+    alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+
+    return ngx_http_ilert_store_advance(db, &alert, 0, now);
+}
+
+
+int
+ngx_http_ilert_store_delete(ngx_http_ilert_store_db_t *db, int64_t seq,
+    uint64_t id)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_DELETE_EVENT,
+                                   "ii", seq, (int64_t) id);
+
+    if (rc == SQLITE_OK && sqlite3_changes(db->db) == 0) {
+        return NGX_HTTP_ILERT_STORE_MISSING;
+    }
+
+    return rc;
+}
+
+
+/*
+ * The first event of the alert, received at "last", is gone, and the next
+ * one is its head.  How urgent that one is was found when it came, by what
+ * was to be sent before it, which may have come to something else.
+ */
+
+int
+ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t last, int64_t now)
+{
+    int                             rc;
+    int64_t                         least;
+    ngx_uint_t                      urgency;
+    ngx_http_ilert_store_waiting_t  first;
+
+    rc = ngx_http_ilert_store_get_event(db, NGX_HTTP_ILERT_STORE_NEXT_EVENT,
+                                        alert->id, 0, &first);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    alert->state = NGX_HTTP_ILERT_STORE_READY;
+    alert->next = 0;
+    alert->last = ngx_max(alert->last, last);
+    alert->changed = now;
+    alert->head = first.seq;
+    alert->since = first.since;
+    alert->urgency = NGX_HTTP_ILERT_UPDATES;
+
+    if (first.seq == 0) {
+        return ngx_http_ilert_store_set_alert(db, alert);
+    }
+
+    urgency = ngx_http_ilert_rules_urgency(&alert->shown, &first.said);
+
+    if (urgency != first.urgency && !first.said.repeat) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_URGENCY,
+                                       "ii", first.seq, (int64_t) urgency);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_MIN_URGENCY,
+                                  &least, "i", alert->id);
+
+    if (rc == SQLITE_OK) {
+        alert->urgency = least;
+
+    } else if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
+        return rc;
+    }
+
+    return ngx_http_ilert_store_set_alert(db, alert);
+}
+
+
+int
+ngx_http_ilert_store_accept(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now)
+{
+    int                           rc;
+    ngx_http_ilert_store_alert_t  alert;
+
+    rc = ngx_http_ilert_store_find(db, ev, &alert);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    return ngx_http_ilert_store_add(db, &alert, ev, now);
+}
+
+
+/* the alert of an event, which is made if there is none */
+
+static int
+ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t *alert)
+{
+    int            rc;
+    int64_t        source;
+    ngx_str_t     *key;
+    ngx_uint_t     changed;
+    sqlite3_stmt  *stmt;
+
+    rc = ngx_http_ilert_store_source(db, &ev->source, &source);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    key = ngx_http_ilert_store_fold(db, &ev->key);
+    if (key == NULL) {
+        return ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
+    }
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_ALERT, &stmt,
+                                  "itit", source, key, db->epoch, &ev->key);
+
+    if (rc == SQLITE_OK) {
+        ngx_http_ilert_store_read_alert(stmt, alert);
+        changed = sqlite3_column_int(stmt, 13);
+
+        ngx_http_ilert_store_end(stmt);
+
+        return changed ? ngx_http_ilert_store_exec(db,
+                                                 NGX_HTTP_ILERT_STORE_SET_KEY,
+                                                 "it", alert->id, &ev->key)
+                       : SQLITE_OK;
+    }
+
+    if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
+        return rc;
+    }
+
+    ngx_memzero(alert, sizeof(ngx_http_ilert_store_alert_t));
+
+    alert->urgency = NGX_HTTP_ILERT_UPDATES;
+
+    /*
+     * What ilert shows of an alert that begins it has been told by us, if
+     * all that it was told is known: nothing yet.
+     */
+
+    if (ev->said.type == NGX_HTTP_ILERT_ALERT
+        && db->epoch == NGX_HTTP_ILERT_STORE_FIRST_EPOCH)
+    {
+        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_RESOLVED;
+    }
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_ALERT,
+                                   "itt", source, key, &ev->key);
+
+    alert->id = sqlite3_last_insert_rowid(db->db);
+
+    return rc;
+}
+
+
+/*
+ * To the events of the alert that wait, or in place of the last of them.  If
+ * no other one waits it may be that it need not go, or not yet.
+ */
+
+int
+ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
+    int64_t now)
+{
+    int                              rc;
+    int64_t                          until;
+    ngx_uint_t                       urgency, alone;
+    ngx_http_ilert_rule_e            rule;
+    ngx_http_ilert_shown_t           shown;
+    ngx_http_ilert_store_alert_t     saved;
+    ngx_http_ilert_store_waiting_t   last, *replaced;
+
+    saved = *alert;
+
+    ngx_memzero(&last, sizeof(ngx_http_ilert_store_waiting_t));
+
+    rc = alert->head ? ngx_http_ilert_store_get_event(db,
+                                           NGX_HTTP_ILERT_STORE_PREVIOUS_EVENT,
+                                           alert->id, INT64_MAX,
+                                           &last)
+                     : SQLITE_OK;
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    replaced = ngx_http_ilert_store_replaces(alert, &last, ev) ? &last : NULL;
+
+    rc = ngx_http_ilert_store_before(db, alert, &last, replaced, &shown);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    urgency = ngx_http_ilert_rules_urgency(&shown, &ev->said);
+
+    rule = NGX_HTTP_ILERT_GO;
+    alone = (last.seq == 0 || (replaced && last.seq == alert->head));
+    ev->said.repeat = 0;
+    until = 0;
+
+    if (alone) {
+        rule = ngx_http_ilert_rules_judge(&ev->policy, &shown, &ev->said, 0,
+                                          now, &until);
+    }
+
+    ev->coalesced = (replaced != NULL) + (rule == NGX_HTTP_ILERT_DROP);
+
+    if (rule == NGX_HTTP_ILERT_DROP) {
+
+        if (replaced) {
+            rc = ngx_http_ilert_store_delete(db, last.seq, last.id);
+            if (rc != SQLITE_OK) {
+                return rc;
+            }
+        }
+
+        return ngx_http_ilert_store_advance(db, alert, ev->said.received, now);
+    }
+
+    if (ev->said.repeat) {
+        urgency = NGX_HTTP_ILERT_REPEATS;
+    }
+
+    rc = ngx_http_ilert_store_put(db, alert, replaced, ev, urgency, now);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    if (rule == NGX_HTTP_ILERT_HOLD) {
+        return ngx_http_ilert_store_hold(db, alert, until);
+    }
+
+    ngx_http_ilert_store_ready(alert, alone, urgency);
+
+    /* behind others there is mostly nothing to change */
+
+    if (ngx_memcmp(&saved, alert, sizeof(saved)) == 0) {
+        return SQLITE_OK;
+    }
+
+    return ngx_http_ilert_store_set_alert(db, alert);
+}
+
+
+/* what is under way is no longer to be changed */
+
+static ngx_uint_t
+ngx_http_ilert_store_replaces(ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *last, ngx_http_ilert_store_event_t *ev)
+{
+    if (last->seq == 0 || (alert->state == NGX_HTTP_ILERT_STORE_TAKEN
+                           && last->seq == alert->head))
+    {
+        return 0;
+    }
+
+    if (last->own && ngx_http_ilert_rules_is_state(ev->said.type)) {
+        /* the alert was taken for a forgotten one, but there it is */
+
+        return 1;
+    }
+
+    return ngx_http_ilert_rules_replaces(&ev->policy, &last->said, &ev->said);
+}
+
+
+/*
+ * What ilert will show when the event's turn comes, after what waits before
+ * it: of that the last one says enough, or, if it says nothing of a state, the
+ * first one.
+ */
+
+static int
+ngx_http_ilert_store_before(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *last,
+    ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_shown_t *shown)
+{
+    int                             rc;
+    ngx_http_ilert_store_waiting_t  first, *before, previous;
+
+    *shown = alert->shown;
+
+    before = last;
+
+    if (replaced) {
+        before = &previous;
+
+        rc = ngx_http_ilert_store_get_event(db,
+                                         NGX_HTTP_ILERT_STORE_PREVIOUS_EVENT,
+                                         alert->id, last->seq, &previous);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    if (before->seq && before->seq != alert->head
+        && !ngx_http_ilert_rules_is_state(before->said.type))
+    {
+        rc = ngx_http_ilert_store_get_event(db,
+                                            NGX_HTTP_ILERT_STORE_NEXT_EVENT,
+                                            alert->id, 0, &first);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+
+        ngx_http_ilert_rules_told(shown, &first.said, 0);
+    }
+
+    if (before->seq) {
+        ngx_http_ilert_rules_told(shown, &before->said, 0);
+    }
+
+    return SQLITE_OK;
+}
+
+
+/*
+ * As a new one, or in place of another one, whose turn it gets; but not that
+ * of a repeat, whose turn is no measure for news.
+ */
+
+static int
+ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *replaced,
+    ngx_http_ilert_store_event_t *ev, ngx_uint_t urgency, int64_t now)
+{
+    int      rc;
+    int64_t  since;
+
+    since = now;
+
+    if (replaced && replaced->said.repeat && !ev->said.repeat) {
+
+        rc = ngx_http_ilert_store_delete(db, replaced->seq, replaced->id);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+
+        if (alert->head == replaced->seq) {
+            alert->head = 0;
+        }
+
+        replaced = NULL;
+    }
+
+    if (replaced) {
+        since = replaced->since;
+    }
+
+    rc = ngx_http_ilert_store_exec(db, replaced
+                                       ? NGX_HTTP_ILERT_STORE_SET_EVENT
+                                       : NGX_HTTP_ILERT_STORE_ADD_EVENT,
+                                   "iiiiiiiiib",
+                                   replaced ? replaced->seq : alert->id,
+                                   (int64_t) ev->id, (int64_t) ev->said.type,
+                                   (int64_t) ev->said.level,
+                                   (int64_t) ev->said.priority,
+                                   (int64_t) ev->native, ev->said.received,
+                                   since, (int64_t) urgency, &ev->body);
+
+    ev->alert = alert->id;
+    ev->seq = replaced ? replaced->seq : sqlite3_last_insert_rowid(db->db);
+
+    if (alert->head == 0) {
+        alert->head = ev->seq;
+        alert->since = since;
+        alert->changed = now;
+    }
+
+    return rc;
+}
+
+
+/*
+ * The first event may go, unless it is to be tried again later; for others
+ * a repeat does not wait.
+ */
+
+static void
+ngx_http_ilert_store_ready(ngx_http_ilert_store_alert_t *alert,
+    ngx_uint_t alone, ngx_uint_t urgency)
+{
+    if (alert->state == NGX_HTTP_ILERT_STORE_WAITING
+        && alert->urgency == NGX_HTTP_ILERT_REPEATS)
+    {
+        alert->state = NGX_HTTP_ILERT_STORE_READY;
+        alert->next = 0;
+    }
+
+    alert->urgency = alone ? (int64_t) urgency
+                           : ngx_min(alert->urgency, (int64_t) urgency);
+}
+
+
+/* a repeat waits for its time */
+
+int
+ngx_http_ilert_store_hold(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t until)
+{
+    alert->state = NGX_HTTP_ILERT_STORE_WAITING;
+    alert->next = until;
+    alert->urgency = NGX_HTTP_ILERT_REPEATS;
+    alert->since = until;
+
+    return ngx_http_ilert_store_set_alert(db, alert);
+}
+
+
+static int
+ngx_http_ilert_store_source(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
+    int64_t *id)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_SOURCE, id,
+                                  "t", name);
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_SOURCE,
+                                       "t", name);
+        *id = sqlite3_last_insert_rowid(db->db);
+    }
+
+    return rc;
+}
+
+
+/* as ilert compares; it is valid until the next one */
+
+ngx_str_t *
+ngx_http_ilert_store_fold(ngx_http_ilert_store_db_t *db, ngx_str_t *key)
+{
+    u_char  *p, *last, *out;
+
+    p = key->data;
+    last = p + key->len;
+
+    while (p < last && (*p == ' ' || (*p >= '\t' && *p <= '\r'))) {
+        p++;
+    }
+
+    while (p < last && (last[-1] == ' '
+                        || (last[-1] >= '\t' && last[-1] <= '\r')))
+    {
+        last--;
+    }
+
+    out = ngx_alloc(last - p + 1, ngx_cycle->log);
+    if (out == NULL) {
+        return NULL;
+    }
+
+    ngx_free(db->key.data);
+
+    db->key.data = out;
+    db->key.len = last - p;
+
+    while (p < last) {
+        *out++ = ngx_tolower(*p);
+        p++;
+    }
+
+    return &db->key;
+}
+
+
+int
+ngx_http_ilert_store_get_alert(ngx_http_ilert_store_db_t *db, int64_t id,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_ALERT, &stmt,
+                                  "ii", id, db->epoch);
+
+    if (rc == SQLITE_OK) {
+        ngx_http_ilert_store_read_alert(stmt, alert);
+        ngx_http_ilert_store_end(stmt);
+    }
+
+    return rc;
+}
+
+
+static int
+ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    int64_t  shows;
+
+    shows = alert->shown.shows;
+
+    if (shows == NGX_HTTP_ILERT_SHOWS_ANYTHING) {
+        shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+    }
+
+    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_ALERT,
+                                     "iiiiiiiiiiiiii", alert->id,
+                                     alert->state, alert->head, alert->urgency,
+                                     alert->next, alert->since, shows,
+                                     db->epoch,
+                                     (int64_t) alert->shown.level,
+                                     (int64_t) alert->shown.priority,
+                                     alert->shown.told, alert->delivered,
+                                     alert->last, alert->changed);
+}
+
+
+void
+ngx_http_ilert_store_read_alert(sqlite3_stmt *stmt,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    alert->id = sqlite3_column_int64(stmt, 0);
+    alert->state = sqlite3_column_int64(stmt, 1);
+    alert->head = sqlite3_column_int64(stmt, 2);
+    alert->urgency = sqlite3_column_int64(stmt, 3);
+    alert->next = sqlite3_column_int64(stmt, 4);
+    alert->since = sqlite3_column_int64(stmt, 5);
+    alert->shown.shows = sqlite3_column_int(stmt, 6);
+    alert->shown.level = sqlite3_column_int(stmt, 7);
+    alert->shown.priority = sqlite3_column_int(stmt, 8);
+    alert->shown.told = sqlite3_column_int64(stmt, 9);
+    alert->delivered = sqlite3_column_int64(stmt, 10);
+    alert->last = sqlite3_column_int64(stmt, 11);
+    alert->changed = sqlite3_column_int64(stmt, 12);
+}
+
+
+/* the first event of an alert after, or the last one before, that seq */
+
+int
+ngx_http_ilert_store_get_event(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
+    int64_t alert, int64_t seq, ngx_http_ilert_store_waiting_t *ev)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    rc = ngx_http_ilert_store_row(db, n, &stmt, "ii", alert, seq);
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        ngx_memzero(ev, sizeof(ngx_http_ilert_store_waiting_t));
+        return SQLITE_OK;
+    }
+
+    if (rc == SQLITE_OK) {
+        ngx_http_ilert_store_read_event(stmt, 0, ev);
+        ngx_http_ilert_store_end(stmt);
+    }
+
+    return rc;
+}
+
+
+void
+ngx_http_ilert_store_read_event(sqlite3_stmt *stmt, ngx_uint_t column,
+    ngx_http_ilert_store_waiting_t *ev)
+{
+    ev->seq = sqlite3_column_int64(stmt, column);
+    ev->said.type = sqlite3_column_int(stmt, column + 1);
+    ev->said.level = sqlite3_column_int(stmt, column + 2);
+    ev->said.priority = sqlite3_column_int(stmt, column + 3);
+    ev->said.received = sqlite3_column_int64(stmt, column + 4);
+    ev->since = sqlite3_column_int64(stmt, column + 5);
+    ev->urgency = sqlite3_column_int(stmt, column + 6);
+    ev->id = sqlite3_column_int64(stmt, column + 7);
+
+    ev->said.repeat = (ev->urgency == NGX_HTTP_ILERT_REPEATS);
+    ev->own = (ev->said.type == NGX_HTTP_ILERT_RESOLVE
+               && sqlite3_column_int(stmt, column + 8) == 0);
+
+    if (ev->since == 0) {
+        ev->since = ev->said.received;
+    }
+}

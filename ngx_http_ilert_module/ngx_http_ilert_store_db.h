@@ -1,0 +1,356 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_STORE_DB_H_INCLUDED_
+#define _NGX_HTTP_ILERT_STORE_DB_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_store.h"
+
+
+/*
+ * What the parts of the store share: store.c, which runs jobs, store_alert.c,
+ * which keeps an alert and its events, store_take.c, which finds those that
+ * may go, and store_db.c, the database.  For nobody else.
+ *
+ * Functions that return an int return SQLITE_OK, a code of SQLite's, or one
+ * of those below, and keep what there is to say of it in db.
+ */
+
+
+#define NGX_HTTP_ILERT_STORE_PAGE         4096
+
+/* the longest one of a rate */
+
+#define NGX_HTTP_ILERT_STORE_WINDOW       60000
+
+/* rows that one job may go through beside its own events */
+
+#define NGX_HTTP_ILERT_STORE_ROWS         1000
+
+/* ms that a job waits for locks */
+
+#define NGX_HTTP_ILERT_STORE_LOCK_TIME    5000
+
+
+/* alert.state */
+
+#define NGX_HTTP_ILERT_STORE_READY        0
+#define NGX_HTTP_ILERT_STORE_TAKEN        1
+#define NGX_HTTP_ILERT_STORE_WAITING      2
+
+/* the epoch as long as all that ilert was told is known: it begins with 1 */
+
+#define NGX_HTTP_ILERT_STORE_FIRST_EPOCH  1
+
+
+/* what is left out of a transaction if there is no room for it */
+
+#define NGX_HTTP_ILERT_STORE_NO_ACCEPTS   1
+#define NGX_HTTP_ILERT_STORE_NO_DEAD      2
+
+
+/* beside the codes of SQLite, all of which are positive */
+
+#define NGX_HTTP_ILERT_STORE_MISSING      -1    /* no such row */
+#define NGX_HTTP_ILERT_STORE_NOMEM        -2
+#define NGX_HTTP_ILERT_STORE_SYSTEM       -3    /* db->err of a system call */
+#define NGX_HTTP_ILERT_STORE_FOREIGN      -4    /* not a queue of ours */
+#define NGX_HTTP_ILERT_STORE_NEWER        -5    /* schema */
+#define NGX_HTTP_ILERT_STORE_NO_WAL       -6
+#define NGX_HTTP_ILERT_STORE_LOCKED       -7    /* the mutex */
+
+
+typedef enum {
+    NGX_HTTP_ILERT_STORE_BEGIN = 0,
+    NGX_HTTP_ILERT_STORE_COMMIT,
+    NGX_HTTP_ILERT_STORE_ROLLBACK,
+
+    NGX_HTTP_ILERT_STORE_LIMIT_ACCEPTS,
+    NGX_HTTP_ILERT_STORE_LIMIT_SIZE,
+    NGX_HTTP_ILERT_STORE_LIMIT_ALL,
+    NGX_HTTP_ILERT_STORE_PAGES,
+    NGX_HTTP_ILERT_STORE_FREE_PAGES,
+
+    NGX_HTTP_ILERT_STORE_GET_EPOCH,
+    NGX_HTTP_ILERT_STORE_SET_EPOCH,
+    NGX_HTTP_ILERT_STORE_SET_RECOVERED,
+    NGX_HTTP_ILERT_STORE_DEAD_BYTES,
+    NGX_HTTP_ILERT_STORE_SET_SEEN,
+    NGX_HTTP_ILERT_STORE_GET_RESUMED,
+
+    NGX_HTTP_ILERT_STORE_GET_SOURCE,
+    NGX_HTTP_ILERT_STORE_ADD_SOURCE,
+    NGX_HTTP_ILERT_STORE_NEXT_SOURCE,
+
+    NGX_HTTP_ILERT_STORE_FIND_ALERT,
+    NGX_HTTP_ILERT_STORE_GET_ALERT,
+    NGX_HTTP_ILERT_STORE_WAITS_ALERT,
+    NGX_HTTP_ILERT_STORE_ADD_ALERT,
+    NGX_HTTP_ILERT_STORE_SET_ALERT,
+    NGX_HTTP_ILERT_STORE_SET_KEY,
+
+    NGX_HTTP_ILERT_STORE_NEXT_EVENT,
+    NGX_HTTP_ILERT_STORE_PREVIOUS_EVENT,
+    NGX_HTTP_ILERT_STORE_MIN_URGENCY,
+    NGX_HTTP_ILERT_STORE_HAS_EVENT,
+    NGX_HTTP_ILERT_STORE_ADD_EVENT,
+    NGX_HTTP_ILERT_STORE_SET_EVENT,
+    NGX_HTTP_ILERT_STORE_SET_URGENCY,
+    NGX_HTTP_ILERT_STORE_SET_ATTEMPT,
+    NGX_HTTP_ILERT_STORE_DELETE_EVENT,
+
+    NGX_HTTP_ILERT_STORE_BEGIN_TAKEN,
+    NGX_HTTP_ILERT_STORE_SET_RELEASED,
+    NGX_HTTP_ILERT_STORE_ADD_DEAD,
+
+    NGX_HTTP_ILERT_STORE_GET_BUDGET,
+    NGX_HTTP_ILERT_STORE_ADD_BUDGET,
+    NGX_HTTP_ILERT_STORE_SET_PAUSE,
+    NGX_HTTP_ILERT_STORE_ADD_SLOT,
+    NGX_HTTP_ILERT_STORE_SET_SLOT,
+    NGX_HTTP_ILERT_STORE_FREE_SLOT,
+    NGX_HTTP_ILERT_STORE_BEGIN_SLOTS,
+    NGX_HTTP_ILERT_STORE_LATE_SLOTS,
+    NGX_HTTP_ILERT_STORE_EXPIRE_SLOTS,
+    NGX_HTTP_ILERT_STORE_COUNT_SLOTS,
+    NGX_HTTP_ILERT_STORE_NEXT_SLOT,
+
+    NGX_HTTP_ILERT_STORE_GET_DUE,
+    NGX_HTTP_ILERT_STORE_SET_DUE,
+    NGX_HTTP_ILERT_STORE_CANDIDATES,
+    NGX_HTTP_ILERT_STORE_GET_HEAD,
+    NGX_HTTP_ILERT_STORE_SET_TAKEN,
+
+    NGX_HTTP_ILERT_STORE_LATE_ALERTS,
+    NGX_HTTP_ILERT_STORE_OLDEST_ALERT,
+
+    NGX_HTTP_ILERT_STORE_OLDEST_DEAD,
+    NGX_HTTP_ILERT_STORE_DELETE_DEAD,
+    NGX_HTTP_ILERT_STORE_FORGET,
+    NGX_HTTP_ILERT_STORE_FORGET_SLOTS,
+
+    NGX_HTTP_ILERT_STORE_NSTMTS
+} ngx_http_ilert_store_stmt_e;
+
+
+/* rows, but for what is of no interest in them */
+
+typedef struct {
+    int64_t                     id;         /* 0: there is none yet */
+    int64_t                     state;
+    int64_t                     head;
+    int64_t                     urgency;
+    int64_t                     next;
+    int64_t                     since;
+    ngx_http_ilert_shown_t      shown;      /* in this epoch */
+    int64_t                     delivered;
+    int64_t                     last;
+    int64_t                     changed;
+} ngx_http_ilert_store_alert_t;
+
+
+typedef struct {
+    int64_t                     seq;        /* 0: there is none */
+    int64_t                     since;
+    ngx_uint_t                  urgency;
+    ngx_http_ilert_said_t       said;
+    uint64_t                    id;
+    unsigned                    own:1;      /* ours, by "resolve_after" */
+} ngx_http_ilert_store_waiting_t;
+
+
+/* an alert that may go */
+
+typedef struct {
+    int64_t                     id;
+    int64_t                     head;
+    int64_t                     since;
+    ngx_uint_t                  urgency;
+    ngx_uint_t                  take;
+    unsigned                    repeat:1;
+} ngx_http_ilert_store_candidate_t;
+
+
+typedef struct {
+    sqlite3        *db;                     /* NULL: not open */
+    sqlite3_stmt   *stmts[NGX_HTTP_ILERT_STORE_NSTMTS];
+
+    char           *name;                   /* of the database */
+    char           *ballast;
+    dev_t           device;                 /* of the open database */
+    ino_t           inode;
+
+    int64_t         failed;                 /* when nothing could be written */
+    int64_t         full;                   /* when there was no room for */
+                                            /* accepts */
+    int64_t         tried;                  /* when the ballast was made */
+    size_t          size;                   /* of the accepts then */
+    int64_t         deadline;               /* of waiting for locks */
+    unsigned        locked:1;               /* we have the mutex */
+    unsigned        low:1;                  /* the ballast was needed: the */
+                                            /* database may not grow */
+    unsigned        disk:1;                 /* FULL is not by max_size */
+    unsigned        opened:1;               /* it was, so events may wait */
+    unsigned        buried:1;               /* a dead letter has been added */
+    unsigned        lost:1;                 /* what an earlier database knew */
+
+    /* in a transaction */
+
+    int64_t         epoch;
+    unsigned        more:1;                 /* there is more to take */
+    size_t          taken;                  /* bytes */
+    ngx_uint_t      rows;                   /* that takes may still go */
+                                            /* through without taking any */
+    int64_t         due;                    /* of what else waits, or 0 */
+
+    /* of the last error */
+
+    int             rc;                     /* extended, or one of ours */
+    ngx_err_t       err;
+    int             version;                /* the newer schema */
+    char            message[128];
+
+    /* buffers */
+
+    ngx_str_t       key;                    /* folded */
+    ngx_http_ilert_store_candidate_t  *candidates;
+    ngx_uint_t      ncandidates;
+    ngx_uint_t      size_candidates;
+} ngx_http_ilert_store_db_t;
+
+
+/*
+ * store_alert.c: what becomes of an alert and its events.  The row of an alert
+ * is loaded, changed by the rules, and saved.
+ */
+
+/* of an event that had been taken; "without" is of what there is no room for */
+int ngx_http_ilert_store_verdict(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
+    ngx_uint_t without);
+
+/* to the dead letters */
+int ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
+    ngx_uint_t without);
+
+/* NGX_HTTP_ILERT_STORE_MISSING: it is not there any more */
+int ngx_http_ilert_store_delete(ngx_http_ilert_store_db_t *db, int64_t seq,
+    uint64_t id);
+
+/*
+ * The first event of the alert, received or delivered at "last", is gone, and
+ * the next one is its head.  Saves the alert.
+ */
+int ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t last, int64_t now);
+
+/* a new event: sets its alert, seq, and coalesced */
+int ngx_http_ilert_store_accept(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now);
+
+/* to what waits of the alert, or in its place; saves the alert */
+int ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
+    int64_t now);
+
+/* the alert's first event, a repeat, waits for its time; saves the alert */
+int ngx_http_ilert_store_hold(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t until);
+
+/* an alert key as ilert compares it, valid until the next call, or NULL */
+ngx_str_t *ngx_http_ilert_store_fold(ngx_http_ilert_store_db_t *db,
+    ngx_str_t *key);
+
+int ngx_http_ilert_store_get_alert(ngx_http_ilert_store_db_t *db, int64_t id,
+    ngx_http_ilert_store_alert_t *alert);
+void ngx_http_ilert_store_read_alert(sqlite3_stmt *stmt,
+    ngx_http_ilert_store_alert_t *alert);
+
+/*
+ * With NGX_HTTP_ILERT_STORE_NEXT_EVENT the first event of an alert after, with
+ * .._PREVIOUS_EVENT the last one before that seq.  Its seq is 0 if there is
+ * none.
+ */
+int ngx_http_ilert_store_get_event(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
+    int64_t alert, int64_t seq, ngx_http_ilert_store_waiting_t *ev);
+void ngx_http_ilert_store_read_event(sqlite3_stmt *stmt, ngx_uint_t column,
+    ngx_http_ilert_store_waiting_t *ev);
+
+
+/* store_take.c: budgets, and who is next */
+
+/* finds, or makes, the budgets' rows: verdicts and takes need them */
+int ngx_http_ilert_store_budgets(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job);
+
+/* the request has its verdict; one that was not made counts no longer */
+int ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now);
+
+/* the job's takes; sets what its budgets are at, and when more may go */
+int ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+
+
+/* store_db.c: the file, the schema, and its statements */
+
+ngx_http_ilert_store_db_t *ngx_http_ilert_store_create(
+    ngx_http_ilert_store_t *store);
+int ngx_http_ilert_store_lock(ngx_http_ilert_store_t *store);
+void ngx_http_ilert_store_unlock(ngx_http_ilert_store_t *store);
+int64_t ngx_http_ilert_store_clock(void);
+
+/* opens the database, if it is not open, or is another one by now */
+int ngx_http_ilert_store_open(ngx_http_ilert_store_t *store, int64_t now);
+
+/* pages of so many that are not for accepts */
+int64_t ngx_http_ilert_store_reserve(int64_t pages);
+
+void ngx_http_ilert_store_close_file(ngx_http_ilert_store_db_t *db,
+    ngx_uint_t damaged);
+
+/* moves a damaged database aside, unless another process has done so */
+int ngx_http_ilert_store_aside(ngx_http_ilert_store_t *store, int64_t now);
+
+/* a file that is there to be removed when the disk is full, and its removal */
+void ngx_http_ilert_store_make_ballast(ngx_http_ilert_store_db_t *db,
+    int64_t now);
+void ngx_http_ilert_store_make_room(ngx_http_ilert_store_db_t *db);
+
+/*
+ * Arguments are by "fmt": "i", an int64_t, "t", an ngx_str_t * of text, "b",
+ * one of bytes, either to live until the statement is done.
+ *
+ * The first row of a statement, which is done with by .._end(), or when there
+ * is no next row: NGX_HTTP_ILERT_STORE_MISSING.
+ */
+int ngx_http_ilert_store_row(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
+    sqlite3_stmt **stmt, const char *fmt, ...);
+int ngx_http_ilert_store_next(ngx_http_ilert_store_db_t *db,
+    sqlite3_stmt *stmt);
+void ngx_http_ilert_store_end(sqlite3_stmt *stmt);
+int ngx_http_ilert_store_exec(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
+    const char *fmt, ...);
+
+/* the first column of the first row, or NGX_HTTP_ILERT_STORE_MISSING */
+int ngx_http_ilert_store_get(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
+    int64_t *value, const char *fmt, ...);
+
+/* keeps what is known of an error, which the next call would forget */
+int ngx_http_ilert_store_error(ngx_http_ilert_store_db_t *db, int rc);
+ngx_uint_t ngx_http_ilert_store_is_damaged(int rc);
+ngx_uint_t ngx_http_ilert_store_is_full(ngx_http_ilert_store_db_t *db);
+
+/* sets the state and the text of the last error */
+void ngx_http_ilert_store_report(ngx_http_ilert_store_t *store);
+
+
+#endif /* _NGX_HTTP_ILERT_STORE_DB_H_INCLUDED_ */

@@ -1,0 +1,885 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_store_db.h"
+
+
+/* bytes of taken events after which a job takes no more */
+
+#define NGX_HTTP_ILERT_STORE_TAKE_SIZE    (1024 * 1024)
+
+static int ngx_http_ilert_store_budget(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now);
+static int ngx_http_ilert_store_slots(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now);
+static int ngx_http_ilert_store_next_slot(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now);
+static int ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static ngx_uint_t ngx_http_ilert_store_may_take(
+    ngx_http_ilert_store_take_t *take);
+static int ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat, ngx_uint_t *affords);
+static int ngx_http_ilert_store_candidates(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job);
+static int ngx_http_ilert_store_candidate(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t n, ngx_uint_t urgency,
+    ngx_uint_t limit);
+static ngx_int_t ngx_http_ilert_store_room(ngx_http_ilert_store_db_t *db);
+static int ngx_libc_cdecl ngx_http_ilert_store_cmp(const void *one,
+    const void *two);
+static int ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job,
+    ngx_http_ilert_store_candidate_t *candidate, ngx_uint_t without);
+static int ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_candidate_t *candidate,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t **evp);
+static ngx_http_ilert_store_event_t *ngx_http_ilert_store_read_head(
+    sqlite3_stmt *stmt, ngx_str_t *source);
+static int ngx_http_ilert_store_judge(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_event_t *ev, int64_t now, ngx_http_ilert_rule_e *rule,
+    int64_t *until);
+static int ngx_http_ilert_store_mark(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_event_t *ev);
+static ngx_uint_t ngx_http_ilert_store_expired(
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_shown_t *shown,
+    int64_t max_age, int64_t now);
+static int ngx_http_ilert_store_resolve(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
+static int ngx_http_ilert_store_add_resolve(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    int64_t id);
+static void ngx_http_ilert_store_set_due(ngx_http_ilert_store_db_t *db,
+    int64_t due);
+
+
+/* a request that was not made counts no longer */
+
+int
+ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev, int64_t now)
+{
+    int                             rc;
+    ngx_uint_t                      i, made;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    made = (ev->verdict == NGX_HTTP_ILERT_STORE_DONE
+            || ev->verdict == NGX_HTTP_ILERT_STORE_DEAD
+            || (ev->verdict == NGX_HTTP_ILERT_STORE_AGAIN
+                && (ev->maybe || ev->refused)));
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        budget = ev->budgets[i];
+
+        if (budget == NULL) {
+            continue;
+        }
+
+        rc = SQLITE_OK;
+
+        if (budget->rate) {
+            rc = made ? ngx_http_ilert_store_exec(db,
+                                                 NGX_HTTP_ILERT_STORE_SET_SLOT,
+                                                 "ii", budget->id, now)
+                      : ngx_http_ilert_store_exec(db,
+                                                NGX_HTTP_ILERT_STORE_FREE_SLOT,
+                                                "i", budget->id);
+        }
+
+        if (rc == SQLITE_OK && i == 0 && ev->pause) {
+            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_PAUSE,
+                                           "iii", budget->id, now, ev->pause);
+        }
+
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    return SQLITE_OK;
+}
+
+
+/* finds, or makes, the budgets' rows: verdicts and takes need them */
+
+int
+ngx_http_ilert_store_budgets(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job)
+{
+    int                             rc;
+    ngx_uint_t                      i;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    for (i = 0; i < job->nbudgets; i++) {
+        budget = &job->budgets[i];
+
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_BUDGET,
+                                      &budget->id, "t", &budget->name);
+
+        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_BUDGET,
+                                           "t", &budget->name);
+            budget->id = sqlite3_last_insert_rowid(db->db);
+        }
+
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    return SQLITE_OK;
+}
+
+
+/* what is left of a budget at the moment */
+
+static int
+ngx_http_ilert_store_budget(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now)
+{
+    int            rc;
+    int64_t        paused, pause;
+    sqlite3_stmt  *stmt;
+
+    budget->used = 0;
+    budget->next = 0;
+    budget->left = (ngx_uint_t) -1;
+
+    if (budget->rate) {
+        rc = ngx_http_ilert_store_slots(db, budget, now);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_BUDGET, &stmt,
+                                  "t", &budget->name);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    paused = sqlite3_column_int64(stmt, 1);
+    pause = sqlite3_column_int64(stmt, 2);
+
+    ngx_http_ilert_store_end(stmt);
+
+    if (paused > now) {
+        paused = now;
+
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_PAUSE,
+                                       "iii", budget->id, paused, pause);
+    }
+
+    if (paused + pause > now) {
+        budget->left = 0;
+        budget->next = paused + pause;
+    }
+
+    return rc;
+}
+
+
+static int
+ngx_http_ilert_store_slots(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now)
+{
+    int      rc;
+    int64_t  used;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_LATE_SLOTS, "ii",
+                                   budget->id, now);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_EXPIRE_SLOTS,
+                                       "iii", budget->id, now - budget->window,
+                                       (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_COUNT_SLOTS,
+                                      &used, "i", budget->id);
+    }
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    budget->used = used;
+    budget->left = (budget->used < budget->rate) ? budget->rate - budget->used
+                                                 : 0;
+    return SQLITE_OK;
+}
+
+
+/* when there will be a request again of a budget that is used up */
+
+static int
+ngx_http_ilert_store_next_slot(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t now)
+{
+    int      rc;
+    int64_t  at;
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_SLOT, &at, "i",
+                                  budget->id);
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+
+        /* all are under way */
+
+        at = now;
+        rc = SQLITE_OK;
+    }
+
+    budget->next = at + budget->window;
+
+    return rc;
+}
+
+
+int
+ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    int         rc;
+    ngx_uint_t  i;
+
+    for (i = 0; i < job->nbudgets; i++) {
+        rc = ngx_http_ilert_store_budget(db, &job->budgets[i], job->now);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    if (job->ntakes) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_DUE, "ii",
+                                       job->now,
+                                       (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_take(db, job, without);
+        }
+
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    for (i = 0; i < job->nbudgets; i++) {
+        if (job->budgets[i].left == 0 && job->budgets[i].next == 0) {
+            rc = ngx_http_ilert_store_next_slot(db, &job->budgets[i],
+                                                job->now);
+            if (rc != SQLITE_OK) {
+                return rc;
+            }
+        }
+    }
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_DUE, &job->due,
+                                  "");
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        job->due = 0;
+        rc = SQLITE_OK;
+    }
+
+    if (db->due && (job->due == 0 || db->due < job->due)) {
+        job->due = db->due;
+    }
+
+    if (db->more) {
+        job->due = job->now;
+    }
+
+    return rc;
+}
+
+
+/*
+ * The most urgent ones of all sources first, as far as budgets go.  Those
+ * that turn out not to go make room for others.
+ */
+
+static int
+ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    int                                rc;
+    ngx_uint_t                         i, rows, affords;
+    ngx_http_ilert_store_take_t       *take;
+    ngx_http_ilert_store_candidate_t  *candidate;
+
+    for (i = 0; i < job->ntakes; i++) {
+        take = &job->takes[i];
+
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_SOURCE,
+                                      &take->id, "t", &take->source);
+
+        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+            take->id = 0;
+
+        } else if (rc != SQLITE_OK) {
+            return rc;
+
+        } else if (take->policy.resolve_after) {
+            rc = ngx_http_ilert_store_resolve(db, job, take);
+            if (rc != SQLITE_OK) {
+                return rc;
+            }
+        }
+    }
+
+    do {
+        rows = db->rows;
+
+        rc = ngx_http_ilert_store_candidates(db, job);
+
+        for (i = 0; rc == SQLITE_OK && i < db->ncandidates; i++) {
+            candidate = &db->candidates[i];
+            take = &job->takes[candidate->take];
+
+            if (!ngx_http_ilert_store_may_take(take)) {
+                take->more = 1;
+                continue;
+            }
+
+            if (db->rows == 0 || db->taken >= NGX_HTTP_ILERT_STORE_TAKE_SIZE) {
+                db->more = 1;
+                return SQLITE_OK;
+            }
+
+            rc = ngx_http_ilert_store_affords(db, take, candidate->repeat,
+                                              &affords);
+
+            if (rc == SQLITE_OK && affords) {
+                rc = ngx_http_ilert_store_consider(db, job, candidate,
+                                                   without);
+            }
+        }
+
+    } while (rc == SQLITE_OK && db->rows < rows);
+
+    return rc;
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_store_may_take(ngx_http_ilert_store_take_t *take)
+{
+    ngx_uint_t  i, n;
+
+    n = take->id ? take->n - take->taken : 0;
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        if (take->budgets[i]) {
+            n = ngx_min(n, take->budgets[i]->left);
+        }
+    }
+
+    return n;
+}
+
+
+/* if not, it waits until there is more of the budget */
+
+static int
+ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat,
+    ngx_uint_t *affords)
+{
+    int                             rc;
+    int64_t                         at;
+    ngx_uint_t                      i;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    *affords = 1;
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        budget = take->budgets[i];
+
+        if (budget == NULL
+            || ngx_http_ilert_rules_affords(budget->left, budget->rate,
+                                            repeat))
+        {
+            continue;
+        }
+
+        *affords = 0;
+
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_SLOT, &at,
+                                      "i", budget->id);
+
+        if (rc == SQLITE_OK) {
+            ngx_http_ilert_store_set_due(db, at + budget->window);
+
+        } else if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
+            return rc;
+        }
+    }
+
+    return SQLITE_OK;
+}
+
+
+/* alerts that may go, in their order; of a source and an urgency one more */
+
+static int
+ngx_http_ilert_store_candidates(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job)
+{
+    int         rc;
+    ngx_uint_t  i, n, urgency;
+
+    db->ncandidates = 0;
+
+    for (i = 0; i < job->ntakes; i++) {
+
+        n = ngx_http_ilert_store_may_take(&job->takes[i]);
+
+        for (urgency = 0; n && urgency < NGX_HTTP_ILERT_URGENCIES; urgency++) {
+            rc = ngx_http_ilert_store_candidate(db, job, i, urgency, n + 1);
+            if (rc != SQLITE_OK) {
+                return rc;
+            }
+        }
+    }
+
+    if (db->ncandidates > 1) {
+        qsort(db->candidates, db->ncandidates,
+              sizeof(ngx_http_ilert_store_candidate_t),
+              ngx_http_ilert_store_cmp);
+    }
+
+    return SQLITE_OK;
+}
+
+
+static int
+ngx_http_ilert_store_candidate(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t n, ngx_uint_t urgency,
+    ngx_uint_t limit)
+{
+    int                                rc;
+    int64_t                            window;
+    sqlite3_stmt                      *stmt;
+    ngx_http_ilert_store_take_t       *take;
+    ngx_http_ilert_store_candidate_t  *candidate;
+
+    take = &job->takes[n];
+
+    window = take->budgets[0] ? take->budgets[0]->window
+                              : NGX_HTTP_ILERT_STORE_WINDOW;
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_CANDIDATES, &stmt,
+                                  "iii", take->id, (int64_t) urgency,
+                                  (int64_t) limit);
+
+    while (rc == SQLITE_OK) {
+
+        if (ngx_http_ilert_store_room(db) != NGX_OK) {
+            rc = ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
+            break;
+        }
+
+        candidate = &db->candidates[db->ncandidates++];
+
+        candidate->id = sqlite3_column_int64(stmt, 0);
+        candidate->head = sqlite3_column_int64(stmt, 1);
+        candidate->since = sqlite3_column_int64(stmt, 2);
+        candidate->take = n;
+        candidate->repeat = (urgency == NGX_HTTP_ILERT_REPEATS);
+        candidate->urgency = ngx_http_ilert_rules_aged(urgency,
+                                                       &candidate->since,
+                                                       window, job->now);
+
+        rc = ngx_http_ilert_store_next(db, stmt);
+    }
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        return SQLITE_OK;
+    }
+
+    ngx_http_ilert_store_end(stmt);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_store_room(ngx_http_ilert_store_db_t *db)
+{
+    ngx_uint_t                         n;
+    ngx_http_ilert_store_candidate_t  *candidates;
+
+    if (db->ncandidates < db->size_candidates) {
+        return NGX_OK;
+    }
+
+    n = ngx_max(db->size_candidates * 2, 128);
+
+    candidates = ngx_alloc(n * sizeof(ngx_http_ilert_store_candidate_t),
+                           ngx_cycle->log);
+    if (candidates == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (db->ncandidates) {
+        ngx_memcpy(candidates, db->candidates,
+                   db->ncandidates * sizeof(ngx_http_ilert_store_candidate_t));
+    }
+
+    ngx_free(db->candidates);
+
+    db->candidates = candidates;
+    db->size_candidates = n;
+
+    return NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_ilert_store_cmp(const void *one, const void *two)
+{
+    const ngx_http_ilert_store_candidate_t  *a = one, *b = two;
+
+    if (a->urgency != b->urgency) {
+        return (a->urgency < b->urgency) ? -1 : 1;
+    }
+
+    if (a->since != b->since) {
+        return (a->since < b->since) ? -1 : 1;
+    }
+
+    return (a->head < b->head) ? -1 : (a->head > b->head);
+}
+
+
+/* an alert's first event: it is taken, or it turns out not to go */
+
+static int
+ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job,
+    ngx_http_ilert_store_candidate_t *candidate, ngx_uint_t without)
+{
+    int                            rc;
+    int64_t                        until;
+    ngx_http_ilert_rule_e          rule;
+    ngx_http_ilert_store_take_t   *take;
+    ngx_http_ilert_store_alert_t   alert;
+    ngx_http_ilert_store_event_t  *ev;
+
+    take = &job->takes[candidate->take];
+
+    rc = ngx_http_ilert_store_head(db, take, candidate, &alert, &ev);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    db->rows--;
+
+    if (ev == NULL) {
+        alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+        return ngx_http_ilert_store_advance(db, &alert, 0, job->now);
+    }
+
+    rc = ngx_http_ilert_store_judge(db, take, &alert, ev, job->now, &rule,
+                                    &until);
+    if (rc != SQLITE_OK) {
+        ngx_free(ev);
+        return rc;
+    }
+
+    if (rule == NGX_HTTP_ILERT_GO
+        && !ngx_http_ilert_store_expired(ev, &alert.shown, take->max_age,
+                                         job->now))
+    {
+        db->rows++;
+        ngx_queue_insert_tail(&job->taken, &ev->queue);
+
+        return ngx_http_ilert_store_mark(db, take, ev);
+    }
+
+    if (rule == NGX_HTTP_ILERT_HOLD) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_URGENCY,
+                                       "ii", ev->seq,
+                                       (int64_t) NGX_HTTP_ILERT_REPEATS);
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_hold(db, &alert, until);
+        }
+
+    } else if (rule == NGX_HTTP_ILERT_GO && !ev->said.repeat) {
+        ngx_str_set(&ev->error, "older than max_age");
+        job->expired++;
+
+        rc = ngx_http_ilert_store_dead(db, job, ev, without);
+
+    } else {
+        take->coalesced++;
+        job->coalesced++;
+
+        rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_advance(db, &alert, ev->said.received,
+                                              job->now);
+        }
+    }
+
+    ngx_free(ev);
+
+    return rc;
+}
+
+
+/* "evp" is set to NULL if the event is not there: discarded by hand */
+
+static int
+ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_candidate_t *candidate,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t **evp)
+{
+    int                             rc;
+    sqlite3_stmt                   *stmt;
+    ngx_http_ilert_store_event_t   *ev;
+    ngx_http_ilert_store_waiting_t  head;
+
+    *evp = NULL;
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_HEAD, &stmt,
+                                  "ii", candidate->id, db->epoch);
+
+    if (rc != SQLITE_OK) {
+        return (rc == NGX_HTTP_ILERT_STORE_MISSING)
+               ? ngx_http_ilert_store_error(db, SQLITE_CORRUPT) : rc;
+    }
+
+    ngx_http_ilert_store_read_alert(stmt, alert);
+
+    if (sqlite3_column_type(stmt, 13) != SQLITE_NULL) {
+
+        ngx_http_ilert_store_read_event(stmt, 13, &head);
+
+        ev = ngx_http_ilert_store_read_head(stmt, &take->source);
+
+        if (ev) {
+            ev->alert = alert->id;
+            ev->seq = head.seq;
+            ev->id = head.id;
+            ev->said = head.said;
+            *evp = ev;
+
+        } else {
+            rc = ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
+        }
+    }
+
+    ngx_http_ilert_store_end(stmt);
+
+    return rc;
+}
+
+
+static ngx_http_ilert_store_event_t *
+ngx_http_ilert_store_read_head(sqlite3_stmt *stmt, ngx_str_t *source)
+{
+    size_t                         key, body;
+    ngx_http_ilert_store_event_t  *ev;
+
+    key = sqlite3_column_bytes(stmt, 24);
+    body = sqlite3_column_bytes(stmt, 25);
+
+    ev = ngx_http_ilert_store_event(source->len, key, body);
+    if (ev == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(ev->source.data, source->data, source->len);
+
+    /* of what has no bytes there may be no address */
+
+    if (key) {
+        ngx_memcpy(ev->key.data, sqlite3_column_text(stmt, 24), key);
+    }
+
+    if (body) {
+        ngx_memcpy(ev->body.data, sqlite3_column_blob(stmt, 25), body);
+    }
+
+    ev->native = (sqlite3_column_int(stmt, 22) != 0);
+    ev->attempts = sqlite3_column_int64(stmt, 23);
+
+    return ev;
+}
+
+
+static int
+ngx_http_ilert_store_judge(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_event_t *ev, int64_t now,
+    ngx_http_ilert_rule_e *rule, int64_t *until)
+{
+    int                             rc;
+    ngx_http_ilert_store_waiting_t  next;
+
+    next.said.type = NGX_HTTP_ILERT_NO_TYPE;
+
+    if (take->policy.coalesce != NGX_HTTP_ILERT_COALESCE_OFF) {
+        rc = ngx_http_ilert_store_get_event(db,
+                                            NGX_HTTP_ILERT_STORE_NEXT_EVENT,
+                                            ev->alert, ev->seq, &next);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    *rule = ngx_http_ilert_rules_judge(&take->policy, &alert->shown, &ev->said,
+                                       next.said.type, now, until);
+
+    return SQLITE_OK;
+}
+
+
+/* the event may be sent from now on */
+
+static int
+ngx_http_ilert_store_mark(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_event_t *ev)
+{
+    int                             rc;
+    ngx_uint_t                      i;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    take->taken++;
+    db->taken += ev->body.len;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_TAKEN, "i",
+                                   ev->alert);
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        budget = take->budgets[i];
+        ev->budgets[i] = budget;
+
+        if (budget && budget->rate && rc == SQLITE_OK) {
+            budget->left--;
+            budget->used++;
+
+            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_SLOT,
+                                           "i", budget->id);
+        }
+    }
+
+    return rc;
+}
+
+
+/* a RESOLVE, however old, unless ilert has been told another one */
+
+static ngx_uint_t
+ngx_http_ilert_store_expired(ngx_http_ilert_store_event_t *ev,
+    ngx_http_ilert_shown_t *shown, int64_t max_age, int64_t now)
+{
+    if (max_age == 0 || ev->said.received + max_age > now) {
+        return 0;
+    }
+
+    return ev->said.type != NGX_HTTP_ILERT_RESOLVE
+           || (shown->shows == NGX_HTTP_ILERT_SHOWS_RESOLVED && shown->told);
+}
+
+
+/*
+ * Alerts that ilert may show, and of which nothing has been heard for too
+ * long while somebody was listening.  Their events are written when they
+ * leave.
+ */
+
+static int
+ngx_http_ilert_store_resolve(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take)
+{
+    int            rc;
+    int64_t        id, end, resumed;
+    sqlite3_stmt  *stmt;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_LATE_ALERTS,
+                                   "iii", take->id, job->now,
+                                   (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_RESUMED,
+                                      &resumed, "");
+    }
+
+    while (rc == SQLITE_OK) {
+
+        rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_OLDEST_ALERT,
+                                      &stmt, "i", take->id);
+
+        if (rc != SQLITE_OK) {
+            break;
+        }
+
+        id = sqlite3_column_int64(stmt, 0);
+        end = ngx_max(sqlite3_column_int64(stmt, 1), resumed)
+              + take->policy.resolve_after;
+
+        ngx_http_ilert_store_end(stmt);
+
+        if (end > job->now) {
+            ngx_http_ilert_store_set_due(db, end);
+            return SQLITE_OK;
+        }
+
+        if (job->resolved == job->nids) {
+            db->more = (job->nids != 0);
+            return SQLITE_OK;
+        }
+
+        rc = ngx_http_ilert_store_add_resolve(db, job, take, id);
+    }
+
+    return (rc == NGX_HTTP_ILERT_STORE_MISSING) ? SQLITE_OK : rc;
+}
+
+
+static int
+ngx_http_ilert_store_add_resolve(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    int64_t id)
+{
+    int                            rc;
+    ngx_http_ilert_store_alert_t   alert;
+    ngx_http_ilert_store_event_t   ev;
+
+    rc = ngx_http_ilert_store_get_alert(db, id, &alert);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_http_ilert_store_event_t));
+
+    ev.id = job->ids[job->resolved++];
+    ev.said.type = NGX_HTTP_ILERT_RESOLVE;
+    ev.said.received = job->now;
+    ev.native = take->native;
+
+    return ngx_http_ilert_store_add(db, &alert, &ev, job->now);
+}
+
+
+static void
+ngx_http_ilert_store_set_due(ngx_http_ilert_store_db_t *db, int64_t due)
+{
+    if (db->due == 0 || due < db->due) {
+        db->due = due;
+    }
+}
