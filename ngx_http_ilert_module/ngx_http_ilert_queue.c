@@ -31,7 +31,7 @@
 
 #define NGX_HTTP_ILERT_QUEUE_CALM      2
 
-/* seconds between two lines about dead letters */
+/* seconds between two lines about what is counted */
 
 #define NGX_HTTP_ILERT_QUEUE_LOG_PERIOD  3600
 
@@ -106,9 +106,10 @@ typedef struct {
     ngx_event_t                         retry;
     ngx_event_t                         hold;
 
-    /* dead letters */
     ngx_http_ilert_queue_count_t        expired;
     ngx_http_ilert_queue_count_t        dropped;
+    ngx_http_ilert_queue_count_t        resolved;
+    ngx_http_ilert_queue_count_t        coalesced;
 
     unsigned                            busy:1;     /* the thread has a job */
     unsigned                            pending:1;  /* there was no thread */
@@ -905,6 +906,22 @@ ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q)
                       "ilert queue \"%V\": %ui dead letters were removed, "
                       "they are kept for 30 days and in a quarter of "
                       "\"max_size\"", &q->conf->path, n);
+    }
+
+    n = ngx_http_ilert_queue_count(&q->resolved, q->job.resolved);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %ui alerts are resolved by "
+                      "\"resolve_after\"", &q->conf->path, n);
+    }
+
+    n = ngx_http_ilert_queue_count(&q->coalesced, q->job.coalesced);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %ui events were coalesced, they "
+                      "needed no request", &q->conf->path, n);
     }
 }
 

@@ -487,10 +487,7 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
         }
     }
 
-    rc = ngx_http_ilert_store_budgets(db, job);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
+    ngx_http_ilert_store_budgets(job);
 
     rc = ngx_http_ilert_store_releases(db, job);
     if (rc != SQLITE_OK) {

@@ -61,7 +61,7 @@ typedef struct {
     ngx_uint_t                  rate;       /* 0: any number */
     int64_t                     window;     /* ms */
 
-    /* set by a job with budgets */
+    /* set by a job that takes from it */
 
     ngx_uint_t                  used;
     int64_t                     next;       /* when there may be the next */
@@ -70,6 +70,7 @@ typedef struct {
 
     int64_t                     id;
     ngx_uint_t                  left;
+    unsigned                    known:1;    /* in this job */
 } ngx_http_ilert_store_budget_t;
 
 #define NGX_HTTP_ILERT_STORE_BUDGETS  2     /* of an event: key, endpoint */

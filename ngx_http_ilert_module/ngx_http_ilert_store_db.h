@@ -287,9 +287,8 @@ void ngx_http_ilert_store_read_event(sqlite3_stmt *stmt, ngx_uint_t column,
 
 /* store_take.c: budgets, and who is next */
 
-/* finds, or makes, the budgets' rows: verdicts and takes need them */
-int ngx_http_ilert_store_budgets(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job);
+/* before anything else is done with budgets in a transaction */
+void ngx_http_ilert_store_budgets(ngx_http_ilert_store_job_t *job);
 
 /* the request has its verdict; one that was not made counts no longer */
 int ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,

@@ -15,6 +15,8 @@
 
 #define NGX_HTTP_ILERT_STORE_TAKE_SIZE    (1024 * 1024)
 
+static int ngx_http_ilert_store_find_budget(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t *paused, int64_t *pause);
 static int ngx_http_ilert_store_budget(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_budget_t *budget, int64_t now);
 static int ngx_http_ilert_store_slots(ngx_http_ilert_store_db_t *db,
@@ -23,6 +25,8 @@ static int ngx_http_ilert_store_next_slot(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_budget_t *budget, int64_t now);
 static int ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static int ngx_http_ilert_store_begin_take(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
 static ngx_uint_t ngx_http_ilert_store_may_take(
     ngx_http_ilert_store_take_t *take);
 static int ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
@@ -69,6 +73,7 @@ ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, int64_t now)
 {
     int                             rc;
+    int64_t                         paused, pause;
     ngx_uint_t                      i, made;
     ngx_http_ilert_store_budget_t  *budget;
 
@@ -84,9 +89,11 @@ ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
             continue;
         }
 
-        rc = SQLITE_OK;
+        rc = budget->id ? SQLITE_OK
+                        : ngx_http_ilert_store_find_budget(db, budget, &paused,
+                                                           &pause);
 
-        if (budget->rate) {
+        if (rc == SQLITE_OK && budget->rate) {
             rc = made ? ngx_http_ilert_store_exec(db,
                                                  NGX_HTTP_ILERT_STORE_SET_SLOT,
                                                  "ii", budget->id, now)
@@ -103,40 +110,59 @@ ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
         if (rc != SQLITE_OK) {
             return rc;
         }
+
+        if (!made) {
+            budget->next = 0;
+        }
     }
 
     return SQLITE_OK;
 }
 
 
-/* finds, or makes, the budgets' rows: verdicts and takes need them */
+/* what is known of budgets is known in a transaction: it is begun anew */
 
-int
-ngx_http_ilert_store_budgets(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job)
+void
+ngx_http_ilert_store_budgets(ngx_http_ilert_store_job_t *job)
 {
-    int                             rc;
-    ngx_uint_t                      i;
-    ngx_http_ilert_store_budget_t  *budget;
+    ngx_uint_t  i;
 
     for (i = 0; i < job->nbudgets; i++) {
-        budget = &job->budgets[i];
+        job->budgets[i].id = 0;
+        job->budgets[i].known = 0;
+    }
+}
 
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_BUDGET,
-                                      &budget->id, "t", &budget->name);
 
-        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_BUDGET,
-                                           "t", &budget->name);
-            budget->id = sqlite3_last_insert_rowid(db->db);
-        }
+/* finds, or makes, its row; sets when it was paused, and for how long */
 
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
+static int
+ngx_http_ilert_store_find_budget(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_budget_t *budget, int64_t *paused, int64_t *pause)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    *paused = 0;
+    *pause = 0;
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_BUDGET, &stmt,
+                                  "t", &budget->name);
+
+    if (rc == SQLITE_OK) {
+        budget->id = sqlite3_column_int64(stmt, 0);
+        *paused = sqlite3_column_int64(stmt, 1);
+        *pause = sqlite3_column_int64(stmt, 2);
+
+        ngx_http_ilert_store_end(stmt);
+
+    } else if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_BUDGET,
+                                       "t", &budget->name);
+        budget->id = sqlite3_last_insert_rowid(db->db);
     }
 
-    return SQLITE_OK;
+    return rc;
 }
 
 
@@ -146,33 +172,21 @@ static int
 ngx_http_ilert_store_budget(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_budget_t *budget, int64_t now)
 {
-    int            rc;
-    int64_t        paused, pause;
-    sqlite3_stmt  *stmt;
+    int      rc;
+    int64_t  paused, pause;
 
+    budget->known = 1;
     budget->used = 0;
     budget->next = 0;
     budget->left = (ngx_uint_t) -1;
 
-    if (budget->rate) {
+    rc = ngx_http_ilert_store_find_budget(db, budget, &paused, &pause);
+
+    if (rc == SQLITE_OK && budget->rate) {
         rc = ngx_http_ilert_store_slots(db, budget, now);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
     }
 
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_BUDGET, &stmt,
-                                  "t", &budget->name);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    paused = sqlite3_column_int64(stmt, 1);
-    pause = sqlite3_column_int64(stmt, 2);
-
-    ngx_http_ilert_store_end(stmt);
-
-    if (paused > now) {
+    if (rc == SQLITE_OK && paused > now) {
         paused = now;
 
         rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_PAUSE,
@@ -253,13 +267,6 @@ ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
     int         rc;
     ngx_uint_t  i;
 
-    for (i = 0; i < job->nbudgets; i++) {
-        rc = ngx_http_ilert_store_budget(db, &job->budgets[i], job->now);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
-    }
-
     if (job->ntakes) {
         rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_DUE, "ii",
                                        job->now,
@@ -275,7 +282,9 @@ ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
     }
 
     for (i = 0; i < job->nbudgets; i++) {
-        if (job->budgets[i].left == 0 && job->budgets[i].next == 0) {
+        if (job->budgets[i].known && job->budgets[i].left == 0
+            && job->budgets[i].next == 0)
+        {
             rc = ngx_http_ilert_store_next_slot(db, &job->budgets[i],
                                                 job->now);
             if (rc != SQLITE_OK) {
@@ -319,22 +328,9 @@ ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_candidate_t  *candidate;
 
     for (i = 0; i < job->ntakes; i++) {
-        take = &job->takes[i];
-
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_SOURCE,
-                                      &take->id, "t", &take->source);
-
-        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-            take->id = 0;
-
-        } else if (rc != SQLITE_OK) {
+        rc = ngx_http_ilert_store_begin_take(db, job, &job->takes[i]);
+        if (rc != SQLITE_OK) {
             return rc;
-
-        } else if (take->policy.resolve_after) {
-            rc = ngx_http_ilert_store_resolve(db, job, take);
-            if (rc != SQLITE_OK) {
-                return rc;
-            }
         }
     }
 
@@ -367,6 +363,35 @@ ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
         }
 
     } while (rc == SQLITE_OK && db->rows < rows);
+
+    return rc;
+}
+
+
+static int
+ngx_http_ilert_store_begin_take(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take)
+{
+    int         rc;
+    ngx_uint_t  i;
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_SOURCE,
+                                  &take->id, "t", &take->source);
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        take->id = 0;
+        return SQLITE_OK;
+    }
+
+    for (i = 0; rc == SQLITE_OK && i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        if (take->budgets[i] && !take->budgets[i]->known) {
+            rc = ngx_http_ilert_store_budget(db, take->budgets[i], job->now);
+        }
+    }
+
+    if (rc == SQLITE_OK && take->policy.resolve_after) {
+        rc = ngx_http_ilert_store_resolve(db, job, take);
+    }
 
     return rc;
 }

@@ -41,7 +41,7 @@ for my $delay (0, 0.4) {
     subtest "any second, ilert takes $delay s" => sub {
         $q->forget;
         $q->fake->rule(delay => $delay) if $delay;
-        $q->at_once('ops', map { "ops$_" } 1 .. 35);
+        $q->at_once('ops', map { "ops$_" } 1 .. 25);
         $q->at_once('native', map { "native$_" } 1 .. 9);
         ok($q->drained(12), 'all is delivered');
 
@@ -53,7 +53,7 @@ for my $delay (0, 0.4) {
 
         my @times = map { $_->{time} } @ops;
         my $took = $times[-1] - $times[0];
-        cmp_ok($took, '<', 3 * (1 + $delay) + 1.5,
+        cmp_ok($took, '<', 2 * (1 + $delay) + 1.5,
                sprintf 'the budget is used: %.1f s', $took);
         is_deeply([ $q->faults(once => 1) ], []);
     };

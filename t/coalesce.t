@@ -481,6 +481,24 @@ fresh 'times' => sub {
     $q->change(sources => \%sources)->reload;
 };
 
+# Nothing is lost that is too old and would have told nothing.
+
+fresh 'max_age' => sub {
+    $q->change(sources => { map { $_ => "$sources{$_} max_age 1m;" }
+                            keys %sources });
+    $q->reload;
+    hook($_, 'p', 'C') for @MODES;
+    $q->settled;
+    hook($_, 'p', 'C') for qw(repeats latest);
+    $q->settled;
+    my $n = $fake->counts->{requests};
+    $q->pass(7300);
+    ok($q->drained(5), 'repeats go, one way or the other');
+    is_deeply([ $q->dead ], [], 'no dead letter');
+    cmp_ok($fake->counts->{requests} - $n, '<=', 2);
+    $q->change(sources => \%sources)->reload;
+};
+
 # What was relayed has told ilert nobody knows what.
 
 fresh 'a disk that fails' => sub {
@@ -489,7 +507,11 @@ fresh 'a disk that fails' => sub {
     hook($_, 'f', 'C') for @MODES;
     $q->settled;
     hook('repeats', 'f', 'C');
+    hook('repeats', 'k', 'C');
     $q->settled;
+    hook('repeats', 'k', 'C');
+    $q->settled;
+    is(rows('repeats'), 2, 'repeats wait');
 
     $shim->write_error(ENOSPC);
     $shim->sync_error(ENOSPC);
@@ -497,6 +519,8 @@ fresh 'a disk that fails' => sub {
         $q->post('g', 'CRITICAL', source => 'repeats')->{result} eq 'DELIVERED'
     }, 5), 'relayed');
     $q->post('d', 'OK', source => $_) for @MODES;
+    is($q->post('k', 'OK', source => 'repeats')->{result}, 'DELIVERED',
+       'a repeat that waits is no obstacle');
     $shim->write_error(0);
     $shim->sync_error(0);
     my $n = 0;
@@ -519,6 +543,7 @@ fresh 'a disk that fails' => sub {
     is(got($_, 'e'), '1 2 3', "$_: a RESOLVE") for qw(repeats latest);
     is(got('latest', 'f'), '1 2', 'latest: no repeat');
     is(got('repeats', 'f'), '1 3', 'repeats: nor what was held');
+    is(got('repeats', 'k'), '1 3', 'which does not open an alert again');
 
     # now it is
     hook($_, 'e', 'O') for qw(repeats latest);

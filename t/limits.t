@@ -134,7 +134,7 @@ limits 'one key' => sub {
     ok(wait_until(sub { 30 == scalar(() = $q->requests_of('two')) }, 3),
        'another goes on');
     cmp_ok(($q->requests_of('two'))[-1]{time} - $begun, '<', 1, 'at once');
-    ok($q->calm(0.5), 'both sources of the one wait');
+    ok($q->calm(0.3), 'both sources of the one wait');
     is($fake->counts->{requests}, 31);
 };
 
@@ -207,7 +207,7 @@ for my $case ([ 'ilert says nothing' ], [ 'ilert says when', 1 ]) {
                       foreign => { $KEY => 6 }, retry_after => $after });
         $f->start;
         my $mark = $f->test->mark;
-        $f->load(seconds => 2.5, alerts => 24, rate => 60);
+        $f->load(seconds => 2, alerts => 16, rate => 60);
         $f->last_words;
         my $ended = time();
         ok($f->settled(1.5), 'it comes to an end');

@@ -147,6 +147,30 @@ case 'what is shown when its turn comes' => sub {
        'a a e d b c e', 'an alert that will be opened again is urgent');
 };
 
+# An outage: one event tries from time to time, the others go when it was
+# taken, one by one.
+
+case 'an outage' => sub {
+    shown('r1 WARNING', 'r2 WARNING');
+    $q->change(sources => { ops => "concurrency 1; $retry" })->reload;
+    $fake->refuse(all => 1);
+    $q->say(own('first WARNING'));
+    sleep(0.3);
+    $q->say(own('w1 WARNING', 'r1 OK', 'w2 WARNING', 'c1 CRITICAL', 'r2 OK',
+                'c2 CRITICAL'));
+    sleep(0.3);
+    $fake->rule(delay => 0.1);
+    my $from = $fake->counts->{requests};
+    $fake->accept;
+    ok($q->drained, 'all is delivered');
+
+    # which one tried last is a matter of chance
+    my ($first, @came) = names($q->came($from));
+    is(join(' ', @came), join(' ', grep { $_ ne $first }
+                              qw(c1 c2 r1 r2 first w1 w2)),
+       "$first, then by class");
+};
+
 # Two sources of a key: what the budget allows is for the most urgent of both.
 
 case 'two sources' => sub {
