@@ -745,12 +745,11 @@ ngx_http_ilert_courier_may_take(ngx_http_ilert_source_t *source)
 
     has = cs->nready + cs->inflight;
 
-    if (cs->most == 0
-        || ngx_current_msec - cs->taken > NGX_HTTP_ILERT_COURIER_SOON)
-    {
-        cs->most = source->concurrency;
+    if (ngx_current_msec - cs->taken > NGX_HTTP_ILERT_COURIER_SOON) {
+        cs->most = 0;
     }
 
+    cs->most = ngx_max(cs->most, source->concurrency);
     n = cs->most;
 
     /* those that wait for a probe's outcome wait on disk */

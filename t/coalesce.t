@@ -268,6 +268,7 @@ fresh 'an outage' => sub {
         hook($_, "x$n", split ' ', $case->[1]) for @MODES;
     }
     $fake->accept;
+    $q->settled(1);
 };
 
 # What comes while an event of its alert is under way is judged when that has
@@ -336,7 +337,7 @@ fresh 'no verdict' => sub {
     }
     sleep(0.7);
     $fake->drop_rule($_) for @rules;
-    $q->settled;
+    $q->settled(0.8);
 
     for my $mode (@MODES) {
         like(got($mode, $_), qr/\b2$/, "$mode: the RESOLVE") for qw(v0 v1);
@@ -358,7 +359,7 @@ fresh 'a crash' => sub {
         hook($mode, $_, 'O') for qw(y0 y1);
     }
     $fake->accept;
-    $q->settled;
+    $q->settled(0.8);
     for my $mode (@MODES) {
         like(got($mode, $_), qr/\b2$/, "$mode: the RESOLVE") for qw(y0 y1);
     }
@@ -503,9 +504,10 @@ fresh 'max_age' => sub {
 
 fresh 'a disk that fails' => sub {
     hook($_, 'd', 'C') for @MODES;
-    hook($_, 'e', 'C', 'O') for @MODES;
+    hook($_, 'e', 'C') for @MODES;
     hook($_, 'f', 'C') for @MODES;
     $q->settled;
+    hook($_, 'e', 'O') for @MODES;
     hook('repeats', 'f', 'C');
     hook('repeats', 'k', 'C');
     $q->settled;

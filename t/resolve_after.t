@@ -29,17 +29,17 @@ my $URL = "https://api.ilert.com/api/v1/events/kapacitor/$KEY{native}";
 
 my $retry = 'rate off; retry 50ms 200ms;';
 my %sources = (
-    hours => "integration_key $KEY{hours}; coalesce repeats; repeat 50m; "
-             . "resolve_after 20m; $retry",
+    hours => "integration_key $KEY{hours}; coalesce repeats; repeat 25m; "
+             . "resolve_after 10m; $retry",
     latest => "integration_key $KEY{latest}; coalesce latest; repeat 10m; "
               . "resolve_after 45s; $retry",
-    native => "webhook_url $URL; resolve_after 20m; $retry",
+    native => "webhook_url $URL; resolve_after 10m; $retry",
     never => "integration_key $KEY{never}; coalesce repeats; $retry",
 );
 
-# In minutes
+# In half minutes, and of the sources
 
-use constant { MINUTE => 60, TIME => 20 * 60 };
+use constant { HALF => 30, TIME => 20 * 30 };
 
 my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 my $q = IlertQueue->new(
@@ -108,14 +108,14 @@ case 'what is sent' => sub {
 
     is_deeply($r->{json}, {
         integrationKey => $KEY{hours}, eventType => 'RESOLVE',
-        summary => 'cpu: no event for 20m, resolved by nginx',
+        summary => 'cpu: no event for 10m, resolved by nginx',
         alertKey => 'cpu',
     }, 'the event');
     is($r->{header}{'content-type'}, 'application/json');
     like($r->{body}, qr/^\{"integrationKey":"$KEY{hours}"/);
     like($r->{header}{'x-attempt'}, qr/^1$/);
     is(state('hours', 'cpu'), 'resolved', 'ilert shows it');
-    none_comes(60 * MINUTE, 'once');
+    none_comes(60 * HALF, 'once');
 
     open_alert('hours', 'cpu');
     is($fake->alerts->{$KEY{hours}}{cpu}{opened}, 2,
@@ -123,7 +123,7 @@ case 'what is sent' => sub {
     say('hours', 'cpu OK');
     ok($q->drained);
     is(state('hours', 'cpu'), 'resolved');
-    none_comes(25 * MINUTE, 'nothing to end');
+    none_comes(25 * HALF, 'nothing to end');
 };
 
 case 'to a webhook URL' => sub {
@@ -132,7 +132,7 @@ case 'to a webhook URL' => sub {
     is($r->{uri}, "/api/v1/events/kapacitor/$KEY{native}");
     my %body = %{$r->{json}};
     is_deeply([ @body{qw(id level message)} ], [ 'disk', 'OK',
-        'disk: no event for 20m, resolved by nginx' ], 'the body');
+        'disk: no event for 10m, resolved by nginx' ], 'the body');
     like($body{time}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'the time');
     is(state('native', 'disk'), 'resolved', 'ilert shows it');
     open_alert('native', 'disk');
@@ -160,7 +160,7 @@ case 'times' => sub {
 case 'an nginx that was stopped' => sub {
     open_alert('hours', 'stopped');
     $q->stop;
-    $q->run(60 * MINUTE);
+    $q->run(60 * HALF);
     $q->start;
     ok(delivers(), 'and is back');
     none_comes(TIME - 20, 'the time begins when it is back');
@@ -192,22 +192,22 @@ case 'keys' => sub {
     is(scalar(grep { $_->{state} ne 'resolved' }
               map { values %{$fake->alerts->{$KEY{$_}}} } qw(hours native)),
        0);
-    is_deeply([ grep { $_->{event}{summary} !~ /no event for 20m/ } @ended ],
+    is_deeply([ grep { $_->{event}{summary} !~ /no event for 10m/ } @ended ],
               [], 'the summary');
 };
 
 case 'while events come' => sub {
     open_alert('hours', 'busy');
     for (1 .. 4) {
-        none_comes(12 * MINUTE, 'events come');
+        none_comes(12 * HALF, 'events come');
         say('hours', 'busy CRITICAL');
     }
 
-    # fifty minutes after the first: the repeat that was held
-    my $r = comes(2 * MINUTE, 'the repeat');
+    # when "repeat" is over: what was held
+    my $r = comes(2 * HALF, 'the repeat');
     is($r->{type}, 'ALERT');
-    none_comes(15 * MINUTE, 'there was one');
-    $r = comes(6 * MINUTE, 'then there was none');
+    none_comes(15 * HALF, 'there was one');
+    $r = comes(6 * HALF, 'then there was none');
     is($r->{type}, 'RESOLVE');
 };
 
@@ -218,7 +218,7 @@ case 'a repeat that is held' => sub {
     my $r = comes(TIME + 1, 'its time');
     is($r->{type}, 'RESOLVE', 'goes with the alert');
     ok($q->drained);
-    none_comes(50 * MINUTE, 'nothing more');
+    none_comes(50 * HALF, 'nothing more');
     is($fake->alerts->{$KEY{hours}}{held}{opened}, 1, 'is not opened again');
 };
 
@@ -234,7 +234,7 @@ case 'others' => sub {
     say('hours', 'waiting CRITICAL');
     ok($fake->wait_requests(5));
     my $n = $fake->counts->{events};
-    $q->run(40 * MINUTE);
+    $q->run(40 * HALF);
     $q->calm(0.8);
     is($fake->counts->{events}, $n, 'what is over, or waits, or has no end');
     $fake->clear_rules;
@@ -247,14 +247,14 @@ case 'others' => sub {
 
 case 'restarts' => sub {
     open_alert('hours', 'r1', 'r2');
-    none_comes(10 * MINUTE, 'half the time');
+    none_comes(10 * HALF, 'half the time');
     $q->reload;
     $q->stop->start;
     $q->crash;
     $t->expect_log(qr/shared memory zone .* was locked/);
     $q->start;
     ok(delivers(), 'a courier');
-    none_comes(9 * MINUTE, 'almost all of it');
+    none_comes(9 * HALF, 'almost all of it');
     comes(61, 'its time, over restarts');
     ok($q->drained);
     is(state('hours', $_), 'resolved', $_) for qw(r1 r2);
@@ -262,13 +262,13 @@ case 'restarts' => sub {
 
 case 'a reload' => sub {
     open_alert('never', 'then');
-    none_comes(30 * MINUTE, 'off');
+    none_comes(30 * HALF, 'off');
     $q->change(sources => { %sources, never => "$sources{never} "
                                                . 'resolve_after 5m;' });
     my $n = $fake->counts->{requests};
     $q->reload;
     if (!$fake->wait_requests($n + 1, 2)) {
-        $q->run(5 * MINUTE + 1);
+        $q->run(10 * HALF + 1);
         $fake->wait_requests($n + 1, 2);
     }
     is($fake->request(-1)->{event}{summary},

@@ -80,7 +80,7 @@ package IlertQueue;
 # marks                 number of alerts that are marked as under way
 # drained($seconds)     true when nothing waits (default 10 s)
 # settled($seconds)     true when no request has come for so long (default
-#                       0.4 s), and none is under way: repeats may wait
+#                       0.3 s), and none is under way: repeats may wait
 # lines($level, $text[, $mark])   number of lines of the error log
 # told_once($most)      two tests: there are at most so many lines about
 #     trouble with the disk, and as many, soon, about its end
@@ -187,9 +187,9 @@ sub run {
     my ($self, $seconds) = @_;
 
     while ($seconds > 0) {
-        $self->pass($seconds > 120 ? 120 : $seconds);
-        $seconds -= 120;
-        sleep(0.04);
+        $self->pass($seconds > 50 ? 50 : $seconds);
+        $seconds -= 50;
+        sleep(0.03);
     }
 }
 
@@ -662,7 +662,7 @@ sub settled {
         if ($counts->{requests} != $n || $counts->{inflight}) {
             ($n, $since) = ($counts->{requests}, time());
         }
-        return time() > $since + ($seconds // 0.4);
+        return time() > $since + ($seconds // 0.3);
     }, 15, 'no more requests');
 }
 
