@@ -317,14 +317,13 @@ ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
     }
 
     rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_MIN_URGENCY,
-                                  &least, "i", alert->id);
-
-    if (rc == SQLITE_OK) {
-        alert->urgency = least;
-
-    } else if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
+                                  &least, "ii", alert->id,
+                                  (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+    if (rc != SQLITE_OK) {
         return rc;
     }
+
+    alert->urgency = ngx_min(least, NGX_HTTP_ILERT_UPDATES);
 
     return ngx_http_ilert_store_set_alert(db, alert);
 }

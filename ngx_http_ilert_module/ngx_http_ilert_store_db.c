@@ -198,8 +198,8 @@ static const char  *ngx_http_ilert_store_schema[] = {
 
     "CREATE INDEX alert_open ON alert (source, last)\n"
     "    WHERE shows < 2 AND state = 0 AND head = 0;\n"
-    "CREATE INDEX event_urgency ON event (alert, urgency)\n"
-    "    WHERE urgency < 3;\n"
+    "DROP INDEX event_alert;\n"
+    "CREATE INDEX event_alert ON event (alert, seq, urgency);\n"
 
     "CREATE TABLE budget (\n"
     "    id         INTEGER PRIMARY KEY,\n"
@@ -318,8 +318,8 @@ static const char  *ngx_http_ilert_store_sql[] = {
     NGX_HTTP_ILERT_STORE_EVENT_COLUMNS " FROM event INDEXED BY event_alert"
     " WHERE alert = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT 1",
 
-    "SELECT urgency FROM event INDEXED BY event_urgency"
-    " WHERE alert = ?1 AND urgency < 3 ORDER BY urgency LIMIT 1",
+    "SELECT min(urgency) FROM (SELECT urgency FROM event INDEXED BY event_alert"
+                              " WHERE alert = ?1 ORDER BY seq LIMIT ?2)",
 
     "SELECT 1 FROM event WHERE seq = ?1 AND id = ?2",
 

@@ -890,7 +890,7 @@ test_max_size(void)
         accept_event(&t, "ops", key, ALERT, body);
         take(&t, "ops", n % 10 ? 0 : 1, 0);
         state = run(&t);
-    } while (state == OK && n < 10000);
+    } while (state == OK && n < 100000);
 
     check_int(state, FULL);
     contains(t.store.error, "/queue.db\" has reached max_size");
@@ -1108,7 +1108,7 @@ test_disk_full(void)
         sprintf(key, "%d", (int) n++);
         accept_event(&t, "ops", key, ALERT, body);
         state = run(&t);
-    } while (state == OK && n < 10000);
+    } while (state == OK && n < 100000);
 
     check_int(state, FULL);
     contains(t.store.error, "no room on the disk of \"");
@@ -1337,7 +1337,7 @@ test_file_limit(void)
     do {
         n++;
         state = try_one(&t, body);
-    } while (state == OK && n < 10000);
+    } while (state == OK && n < 100000);
 
     check_int(state, FULL);
     contains(t.store.error, "no room on the disk of \"");
