@@ -139,21 +139,22 @@ ngx_http_ilert_store_again(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, int64_t now)
 {
     int                           rc;
-    int64_t                       found;
     ngx_http_ilert_store_alert_t  alert;
 
-    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_HAS_EVENT, &found,
-                                  "ii", ev->seq, (int64_t) ev->id);
+    /* a refusal is no attempt, but tells whether the event is there */
 
-    if (rc == SQLITE_OK && !ev->refused) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_ATTEMPT,
-                                       "ii", ev->seq, (int64_t) ev->id);
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_ATTEMPT, "iii",
+                                   ev->seq, (int64_t) ev->id,
+                                   (int64_t) !ev->refused);
+    if (rc != SQLITE_OK) {
+        return rc;
     }
 
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    if (sqlite3_changes(db->db) == 0) {
+        return NGX_HTTP_ILERT_STORE_MISSING;
     }
 
+    rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
     if (rc != SQLITE_OK) {
         return rc;
     }

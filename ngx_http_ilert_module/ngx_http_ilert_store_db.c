@@ -332,7 +332,7 @@ static const char  *ngx_http_ilert_store_sql[] = {
     " WHERE seq = ?1",
 
     "UPDATE event SET urgency = ?2 WHERE seq = ?1",
-    "UPDATE event SET attempts = attempts + 1 WHERE seq = ?1 AND id = ?2",
+    "UPDATE event SET attempts = attempts + ?3 WHERE seq = ?1 AND id = ?2",
     "DELETE FROM event WHERE seq = ?1 AND id = ?2",
 
     "UPDATE alert INDEXED BY alert_taken SET state = 0, shows = 0"
