@@ -45,27 +45,19 @@ sub bad {
     my ($conf, $expected) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my ($code, $text) = $t->conf_lines($conf);
-    my $what = $conf =~ s/\s+/ /gr;
-
-    if (ref $expected) {
-        like($text, $expected, $what);
-    } else {
-        is($text, "[emerg] $expected", $what);
-    }
-
-    is($code, 1, 'is refused');
+    $t->conf_refused($conf, named($conf), $expected);
 }
 
 sub good {
     my ($conf, $expected) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my ($code, $text) = $t->conf_lines($conf);
-    my $what = $conf =~ s/\s+/ /gr;
+    $t->conf_accepted($conf, named($conf), $expected // ());
+}
 
-    is($text, defined $expected ? "[warn] $expected" : '', $what);
-    is($code, 0, 'is accepted');
+sub named {
+    my ($conf) = @_;
+    return $conf =~ s/\s+/ /gr;
 }
 
 sub server {

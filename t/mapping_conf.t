@@ -48,21 +48,14 @@ sub bad {
     my ($conf, $expected) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my ($code, $text) = $t->conf_lines($conf);
-
-    ref $expected ? like($text, $expected, named($conf))
-                  : is($text, "[emerg] $expected", named($conf));
-    is($code, 1, 'is refused');
+    $t->conf_refused($conf, named($conf), $expected);
 }
 
 sub good {
     my ($conf, @expected) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my ($code, $text) = $t->conf_lines($conf);
-
-    is($text, join("\n", map { "[warn] $_" } @expected), named($conf));
-    is($code, 0, 'is accepted');
+    $t->conf_accepted($conf, named($conf), @expected);
 }
 
 

@@ -120,6 +120,11 @@ package IlertTest;
 #                                   not what nginx says of itself, the object's
 #                                   directory is cut off, the file reads F, and
 #                                   the first line of $conf is its line 1
+#     $t->conf_refused($conf, $name, $expected, %opt)   two tests: these lines
+#                                   are an error's, "[emerg] $expected" or like
+#                                   the regexp, and nginx -t fails
+#     $t->conf_accepted($conf, $name, @warnings)   two tests: there are these
+#                                   warnings and no others, and it does not
 #     done                          stops everything, adds four tests: no
 #                                   [alert] or [emerg] in a log, no sanitizer's
 #                                   report, no process died or was left over,
@@ -1040,6 +1045,30 @@ sub conf_lines {
 
     return ($code, $text);
 }
+
+
+sub conf_refused {
+    my ($self, $conf, $name, $expected, %opt) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($code, $text) = $self->conf_lines($conf, %opt);
+
+    ref $expected ? Test::More::like($text, $expected, $name)
+                  : Test::More::is($text, "[emerg] $expected", $name);
+    Test::More::is($code, 1, 'is refused');
+}
+
+
+sub conf_accepted {
+    my ($self, $conf, $name, @warnings) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($code, $text) = $self->conf_lines($conf);
+
+    Test::More::is($text, join("\n", map { "[warn] $_" } @warnings), $name);
+    Test::More::is($code, 0, 'is accepted');
+}
+
 
 
 # Functions ---------------------------------------------------------------
