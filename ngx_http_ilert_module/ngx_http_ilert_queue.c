@@ -613,6 +613,8 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     ngx_http_ilert_queue_move(&job->accepts, &q->accepts);
     ngx_http_ilert_queue_move(&job->verdicts, &q->verdicts);
     ngx_queue_init(&job->taken);
+    ngx_queue_init(&job->orders);
+    ngx_queue_init(&job->queries);
 
     q->njob = q->nverdicts;
 

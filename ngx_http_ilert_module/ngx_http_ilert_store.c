@@ -56,6 +56,7 @@ static int ngx_http_ilert_store_releases(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
+static int ngx_http_ilert_store_recount(ngx_http_ilert_store_db_t *db);
 static int ngx_http_ilert_store_accepts(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_store_free(ngx_queue_t *events);
@@ -65,6 +66,7 @@ ngx_http_ilert_store_state_e
 ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job)
 {
+    ngx_queue_t                *q;
     ngx_http_ilert_store_db_t  *db;
 
     ngx_queue_init(&job->taken);
@@ -96,6 +98,14 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
         ngx_http_ilert_store_waits(store, job);
     }
 
+    for (q = ngx_queue_head(&job->queries);
+         q != ngx_queue_sentinel(&job->queries);
+         q = ngx_queue_next(q))
+    {
+        ngx_http_ilert_store_answer(store, job, ngx_queue_data(q,
+                                        ngx_http_ilert_store_query_t, queue));
+    }
+
     return store->state;
 }
 
@@ -108,6 +118,7 @@ ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
     ngx_uint_t                     i;
     ngx_queue_t                   *q;
     ngx_http_ilert_store_event_t  *ev;
+    ngx_http_ilert_store_order_t  *order;
 
     ngx_http_ilert_store_free(&job->taken);
 
@@ -124,7 +135,9 @@ ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
     for (i = 0; i < job->ntakes; i++) {
         job->takes[i].taken = 0;
         job->takes[i].coalesced = 0;
+        job->takes[i].expired = 0;
         job->takes[i].more = 0;
+        job->takes[i].paused = 0;
     }
 
     for (q = ngx_queue_head(&job->accepts);
@@ -133,6 +146,19 @@ ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
     {
         ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
         ev->coalesced = 0;
+    }
+
+    for (q = ngx_queue_head(&job->orders);
+         q != ngx_queue_sentinel(&job->orders);
+         q = ngx_queue_next(q))
+    {
+        order = ngx_queue_data(q, ngx_http_ilert_store_order_t, queue);
+
+        order->count = 0;
+        order->refused = 0;
+        order->why = NULL;
+        order->missing = 0;
+        order->more = 0;
     }
 }
 
@@ -216,8 +242,9 @@ ngx_http_ilert_store_write(ngx_http_ilert_store_t *store,
 static ngx_uint_t
 ngx_http_ilert_store_has_work(ngx_http_ilert_store_job_t *job)
 {
-    return !ngx_queue_empty(&job->verdicts) || job->ntakes || job->nrelease
-           || job->begin || job->unknown || job->clean;
+    return !ngx_queue_empty(&job->verdicts) || !ngx_queue_empty(&job->orders)
+           || job->ntakes || job->nrelease || job->begin || job->unknown
+           || job->clean || job->probe;
 }
 
 
@@ -467,6 +494,7 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
     db->taken = 0;
     db->due = 0;
     db->rows = NGX_HTTP_ILERT_STORE_ROWS;
+    db->ncounts = 0;
 
     rc = ngx_http_ilert_store_epoch(store, job);
     if (rc != SQLITE_OK) {
@@ -506,6 +534,11 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
         }
     }
 
+    rc = ngx_http_ilert_store_orders(db, job);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
     if (job->begin || job->clean) {
         rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_SEEN, "ii",
                                        job->now, (int64_t)
@@ -535,7 +568,9 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
         }
     }
 
-    return ngx_http_ilert_store_takes(db, job, without);
+    rc = ngx_http_ilert_store_takes(db, job, without);
+
+    return (rc == SQLITE_OK) ? ngx_http_ilert_store_write_counts(db) : rc;
 }
 
 
@@ -556,8 +591,9 @@ ngx_http_ilert_store_epoch(ngx_http_ilert_store_t *store,
                                        "");
     }
 
-    if (rc == SQLITE_OK && store->state != NGX_HTTP_ILERT_STORE_OK) {
-
+    if (rc == SQLITE_OK
+        && (job->probe || store->state != NGX_HTTP_ILERT_STORE_OK))
+    {
         /*
          * to know that writing works there must be something to write, and
          * SQLite does not write what is the same
@@ -679,10 +715,39 @@ ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
 
     job->more = ((ngx_uint_t) sqlite3_changes(db->db) == rows);
 
+    rc = ngx_http_ilert_store_recount(db);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
     return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_FORGET_SLOTS,
                                      "ii", job->now
                                      - NGX_HTTP_ILERT_STORE_WINDOW,
                                      (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+}
+
+
+/*
+ * The counts of waiting events are put right where that costs little: with
+ * a shell one can remove events, and a process of an earlier release does not
+ * count.
+ */
+
+static int
+ngx_http_ilert_store_recount(ngx_http_ilert_store_db_t *db)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_write_counts(db);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_exec(db,
+                                      NGX_HTTP_ILERT_STORE_RECOUNT_SOURCES,
+                                      "i", (int64_t)
+                                      NGX_HTTP_ILERT_STORE_ROWS);
+    }
+
+    return rc;
 }
 
 

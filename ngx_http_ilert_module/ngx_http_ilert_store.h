@@ -103,6 +103,7 @@ typedef struct {
 
     int64_t                     seq;        /* order of commit */
     int64_t                     alert;
+    ngx_uint_t                  urgency;
     ngx_uint_t                  attempts;   /* made before */
     ngx_http_ilert_store_budget_t  *budgets[NGX_HTTP_ILERT_STORE_BUDGETS];
 
@@ -141,23 +142,165 @@ typedef struct {
 
     ngx_uint_t                  taken;
     ngx_uint_t                  coalesced;  /* events that need no request */
+    ngx_uint_t                  expired;    /* too old: now dead letters */
     unsigned                    more:1;     /* than "n" may go */
+    unsigned                    paused:1;   /* by an order */
 
     int64_t                     id;         /* the store's own */
 } ngx_http_ilert_store_take_t;
 
 
 /*
+ * An order of an operator.  It is carried out in parts, one in each job, until
+ * "more" is not set any longer; "count" is of the last job, which is decided.
+ */
+
+typedef enum {
+    NGX_HTTP_ILERT_STORE_REPLAY = 0,    /* of dead letters */
+    NGX_HTTP_ILERT_STORE_DISCARD,
+    NGX_HTTP_ILERT_STORE_PAUSE,         /* of a source */
+    NGX_HTTP_ILERT_STORE_RESUME,
+    NGX_HTTP_ILERT_STORE_EMPTY          /* its waiting events, but for those */
+                                        /* in flight, and RESOLVEs of alerts */
+                                        /* that ilert may show */
+} ngx_http_ilert_store_action_e;
+
+typedef struct {
+    ngx_queue_t                 queue;
+
+    ngx_http_ilert_store_action_e  action;
+    uint64_t                    id;         /* of a letter; 0: of all those */
+    ngx_str_t                   source;     /* of the source of this name */
+
+    /* on the thread: whether there is a source of that name */
+    ngx_uint_t                (*configured)(ngx_str_t *name, void *data);
+    void                       *data;
+
+    /* the outcome */
+
+    ngx_uint_t                  count;      /* letters, events, or sources */
+    ngx_uint_t                  refused;    /* letters, see "why" */
+    const char                 *why;        /* not; NULL if it was done */
+    unsigned                    missing:1;  /* for there is no such thing */
+    unsigned                    more:1;
+
+    int64_t                     after[2];   /* the store's own: where to go */
+    int64_t                     next[2];    /* on, in this job and later */
+    unsigned                    known:1;    /* there is such a source */
+} ngx_http_ilert_store_order_t;
+
+
+/*
+ * What is to be known of the store, beside or in the middle of a backlog:
+ * answered when the transaction is over, from what is on disk then.  All that
+ * is set is in "pool", which is the thread's until the job is done.
+ */
+
+#define NGX_HTTP_ILERT_STORE_LISTED  100    /* of each list, at most */
+
+typedef struct {
+    ngx_str_t                   name;
+    int64_t                     waiting[NGX_HTTP_ILERT_URGENCIES];
+                                            /* events */
+    int64_t                     oldest[NGX_HTTP_ILERT_URGENCIES];
+                                            /* since when the first event of */
+                                            /* an alert so urgent waits; 0 */
+    int64_t                     open;       /* alerts */
+    int64_t                     dead;       /* letters */
+    int64_t                     paused;     /* since, or 0 */
+    unsigned                    retries:1;  /* some wait to be tried again */
+} ngx_http_ilert_store_source_t;
+
+typedef struct {
+    ngx_str_t                   source;
+    ngx_str_t                   key;
+    ngx_uint_t                  level;
+    int64_t                     opened;
+    int64_t                     last;       /* when it was last heard of */
+} ngx_http_ilert_store_open_t;
+
+typedef struct {
+    uint64_t                    id;
+    ngx_str_t                   source;
+    ngx_str_t                   key;
+    ngx_uint_t                  type;
+    int64_t                     received;
+    ngx_uint_t                  status;     /* 0: none */
+    ngx_str_t                   error;
+} ngx_http_ilert_store_dead_t;
+
+typedef struct {
+    uint64_t                    id;
+    ngx_uint_t                  type;
+    ngx_uint_t                  level;
+    ngx_uint_t                  urgency;
+    int64_t                     received;
+    unsigned                    inflight:1;
+} ngx_http_ilert_store_listed_t;
+
+typedef struct {
+    ngx_str_t                   name;
+    ngx_uint_t                  used;       /* requests in the window */
+    int64_t                     until;      /* end of a pause, or 0 */
+} ngx_http_ilert_store_used_t;
+
+typedef struct ngx_http_ilert_store_query_s  ngx_http_ilert_store_query_t;
+
+struct ngx_http_ilert_store_query_s {
+    ngx_queue_t                 queue;
+    ngx_pool_t                 *pool;
+
+    /* on the event loop, unless it has become NULL; has the pool then */
+    void                      (*handler)(ngx_http_ilert_store_query_t *query);
+    void                       *data;
+
+    ngx_str_t                   source;     /* lists of this one only, if it */
+                                            /* is not empty */
+    ngx_str_t                   key;        /* of this alert of it */
+    unsigned                    alert:1;
+    unsigned                    probe:1;    /* whether one can commit: all */
+                                            /* that is to be known */
+
+    ngx_http_ilert_store_budget_t  *budgets;    /* names, rates, windows */
+    ngx_uint_t                  nbudgets;
+
+    /* the answer */
+
+    unsigned                    ok:1;       /* there is one */
+    unsigned                    committed:1;
+
+    int64_t                     bytes;      /* in use */
+    ngx_http_ilert_store_used_t  *used;     /* as budgets */
+    ngx_array_t                 sources;    /* store_source_t; by name */
+    ngx_array_t                 open;       /* store_open_t; last one first */
+    ngx_array_t                 dead;       /* store_dead_t; last one first */
+
+    /* of an alert */
+
+    unsigned                    found:1;
+    ngx_http_ilert_shown_t      shown;
+    ngx_http_ilert_store_open_t  state;     /* "opened" is 0 if it is not */
+    int64_t                     delivered;  /* or 0 */
+    int64_t                     next;       /* not before, or 0 */
+    ngx_uint_t                  attempts;
+    int64_t                     waiting;    /* events */
+    ngx_array_t                 events;     /* store_listed_t */
+};
+
+
+/*
  * What is done in one transaction: verdicts first, which make room, then
- * accepts, then takes, the most urgent of all sources first.  Lists may be
- * empty.
+ * orders, accepts, and takes, the most urgent of all sources first.  Lists
+ * may be empty.
  */
 
 typedef struct {
     int64_t                     now;
 
     ngx_queue_t                 verdicts;   /* store_event_t */
+    ngx_queue_t                 orders;     /* store_order_t */
     ngx_queue_t                 accepts;    /* in the order of commit */
+    ngx_queue_t                 queries;    /* store_query_t */
 
     ngx_http_ilert_store_take_t  *takes;
     ngx_uint_t                  ntakes;
@@ -173,6 +316,7 @@ typedef struct {
     unsigned                    unknown:1;  /* nothing is known of what */
                                             /* ilert shows */
     unsigned                    clean:1;    /* housekeeping; a bounded part */
+    unsigned                    probe:1;    /* to be committed in any case */
     ngx_str_t                  *release;    /* name of a source whose events */
                                             /* need not wait any longer */
     ngx_uint_t                  nrelease;

@@ -15,10 +15,17 @@ static int ngx_http_ilert_store_unsent(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev);
 static int ngx_http_ilert_store_done(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, int64_t now);
+static int ngx_http_ilert_store_told(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said,
+    int64_t now);
+static int ngx_http_ilert_store_taken_out(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
 static int ngx_http_ilert_store_again(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, int64_t now);
 static int ngx_http_ilert_store_gone(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, int64_t now);
+static int ngx_http_ilert_store_least(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert);
 static int ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t *alert);
 static ngx_uint_t ngx_http_ilert_store_replaces(
@@ -31,10 +38,12 @@ static int ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_store_event_t *ev,
     ngx_uint_t urgency, int64_t now);
+static int ngx_http_ilert_store_remove(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev);
 static void ngx_http_ilert_store_ready(ngx_http_ilert_store_alert_t *alert,
     ngx_uint_t alone, ngx_uint_t urgency);
-static int ngx_http_ilert_store_source(ngx_http_ilert_store_db_t *db,
-    ngx_str_t *name, int64_t *id);
+static int ngx_http_ilert_store_counts(ngx_http_ilert_store_db_t *db,
+    int64_t source, ngx_http_ilert_store_count_t **count);
 static int ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_alert_t *alert);
 
@@ -126,11 +135,62 @@ ngx_http_ilert_store_done(ngx_http_ilert_store_db_t *db,
         return rc;
     }
 
-    ngx_http_ilert_rules_told(&alert.shown, &ev->said, now);
+    rc = ngx_http_ilert_store_taken_out(db, &alert, ev);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_told(db, &alert, &ev->said, now);
+    }
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
 
     alert.delivered = now;
 
     return ngx_http_ilert_store_advance(db, &alert, now, now);
+}
+
+
+/* whether ilert shows the alert, if it believes us, whatever else is known */
+
+static int
+ngx_http_ilert_store_told(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said,
+    int64_t now)
+{
+    int  rc, opens;
+
+    ngx_http_ilert_rules_told(&alert->shown, said, now);
+
+    opens = (said->type == NGX_HTTP_ILERT_ALERT && alert->opened == 0);
+
+    if (!opens && (said->type != NGX_HTTP_ILERT_RESOLVE || !alert->opened)) {
+        return SQLITE_OK;
+    }
+
+    alert->opened = opens ? now : 0;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_OPENED, "ii",
+                                   alert->id, alert->opened);
+
+    return (rc == SQLITE_OK) ? ngx_http_ilert_store_count_open(db,
+                                                               alert->source,
+                                                               opens ? 1 : -1)
+                             : rc;
+}
+
+
+/* an event that had been taken, or was to be, has left the queue */
+
+static int
+ngx_http_ilert_store_taken_out(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
+{
+    if (ev->body.len) {
+        alert->accepted = ngx_max(alert->accepted, ev->said.received);
+    }
+
+    return ngx_http_ilert_store_count(db, alert->source, ev->urgency, -1);
 }
 
 
@@ -182,15 +242,10 @@ ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
     int64_t                       source;
     ngx_http_ilert_store_alert_t  alert;
 
-    rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
+    rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
 
     if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_advance(db, &alert, ev->said.received,
-                                          job->now);
+        rc = ngx_http_ilert_store_drop(db, &alert, ev, job->now);
     }
 
     if (rc != SQLITE_OK) {
@@ -219,6 +274,27 @@ ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
                                      ev->said.received, job->now,
                                      (int64_t) ev->status, &ev->error,
                                      &ev->body);
+}
+
+
+int
+ngx_http_ilert_store_drop(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
+    int64_t now)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_taken_out(db, alert, ev);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_advance(db, alert, ev->said.received, now);
+    }
+
+    return rc;
 }
 
 
@@ -285,7 +361,6 @@ ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_alert_t *alert, int64_t last, int64_t now)
 {
     int                             rc;
-    int64_t                         least;
     ngx_uint_t                      urgency;
     ngx_http_ilert_store_waiting_t  first;
 
@@ -295,6 +370,7 @@ ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
         return rc;
     }
 
+    alert->gone = ngx_max(alert->gone, alert->head);
     alert->state = NGX_HTTP_ILERT_STORE_READY;
     alert->next = 0;
     alert->last = ngx_max(alert->last, last);
@@ -310,12 +386,37 @@ ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
     urgency = ngx_http_ilert_rules_urgency(&alert->shown, &first.said);
 
     if (urgency != first.urgency && !first.said.repeat) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_URGENCY,
-                                       "ii", first.seq, (int64_t) urgency);
+        rc = ngx_http_ilert_store_set_urgency(db, alert, first.seq,
+                                              first.urgency, urgency);
         if (rc != SQLITE_OK) {
             return rc;
         }
     }
+
+    return ngx_http_ilert_store_remain(db, alert);
+}
+
+
+int
+ngx_http_ilert_store_remain(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_least(db, alert);
+
+    return (rc == SQLITE_OK) ? ngx_http_ilert_store_set_alert(db, alert) : rc;
+}
+
+
+/* sets the alert's urgency: that of its most urgent event */
+
+static int
+ngx_http_ilert_store_least(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    int      rc;
+    int64_t  least;
 
     rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_MIN_URGENCY,
                                   &least, "ii", alert->id,
@@ -326,7 +427,29 @@ ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
 
     alert->urgency = ngx_min(least, NGX_HTTP_ILERT_UPDATES);
 
-    return ngx_http_ilert_store_set_alert(db, alert);
+    return SQLITE_OK;
+}
+
+
+int
+ngx_http_ilert_store_set_urgency(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t seq, ngx_uint_t was,
+    ngx_uint_t urgency)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_URGENCY, "ii",
+                                   seq, (int64_t) urgency);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_count(db, alert->source, was, -1);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_count(db, alert->source, urgency, 1);
+    }
+
+    return rc;
 }
 
 
@@ -373,7 +496,8 @@ ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
 
     if (rc == SQLITE_OK) {
         ngx_http_ilert_store_read_alert(stmt, alert);
-        changed = sqlite3_column_int(stmt, 13);
+        changed = sqlite3_column_int(stmt,
+                                     NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS);
 
         ngx_http_ilert_store_end(stmt);
 
@@ -389,6 +513,7 @@ ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
 
     ngx_memzero(alert, sizeof(ngx_http_ilert_store_alert_t));
 
+    alert->source = source;
     alert->urgency = NGX_HTTP_ILERT_UPDATES;
 
     /*
@@ -461,15 +586,31 @@ ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
                                           now, &until);
     }
 
-    ev->coalesced = (replaced != NULL) + (rule == NGX_HTTP_ILERT_DROP);
+    /* a repeat that waits has been counted when it was found to be one */
+
+    ev->coalesced = (replaced && !last.said.repeat)
+                    + (rule != NGX_HTTP_ILERT_GO);
 
     if (rule == NGX_HTTP_ILERT_DROP) {
 
         if (replaced) {
-            rc = ngx_http_ilert_store_delete(db, last.seq, last.id);
+            rc = ngx_http_ilert_store_remove(db, alert, &last);
             if (rc != SQLITE_OK) {
                 return rc;
             }
+        }
+
+        /* it is gone, too, and later than all that there has been */
+
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_SEQ,
+                                      &alert->gone, "");
+
+        if (rc != SQLITE_OK && rc != NGX_HTTP_ILERT_STORE_MISSING) {
+            return rc;
+        }
+
+        if (ev->body.len) {
+            alert->accepted = ngx_max(alert->accepted, ev->said.received);
         }
 
         return ngx_http_ilert_store_advance(db, alert, ev->said.received, now);
@@ -489,6 +630,16 @@ ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
     }
 
     ngx_http_ilert_store_ready(alert, alone, urgency);
+
+    if (replaced && !alone) {
+
+        /* what was the most urgent one may be gone */
+
+        rc = ngx_http_ilert_store_least(db, alert);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
 
     /* behind others there is mostly nothing to change */
 
@@ -590,7 +741,7 @@ ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
 
     if (replaced && replaced->said.repeat && !ev->said.repeat) {
 
-        rc = ngx_http_ilert_store_delete(db, replaced->seq, replaced->id);
+        rc = ngx_http_ilert_store_remove(db, alert, replaced);
         if (rc != SQLITE_OK) {
             return rc;
         }
@@ -604,6 +755,12 @@ ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
 
     if (replaced) {
         since = replaced->since;
+
+        rc = ngx_http_ilert_store_count(db, alert->source, replaced->urgency,
+                                        -1);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
     }
 
     rc = ngx_http_ilert_store_exec(db, replaced
@@ -624,6 +781,24 @@ ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
         alert->head = ev->seq;
         alert->since = since;
         alert->changed = now;
+    }
+
+    return (rc == SQLITE_OK) ? ngx_http_ilert_store_count(db, alert->source,
+                                                          urgency, 1)
+                             : rc;
+}
+
+
+static int
+ngx_http_ilert_store_remove(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_count(db, alert->source, ev->urgency, -1);
     }
 
     return rc;
@@ -666,7 +841,7 @@ ngx_http_ilert_store_hold(ngx_http_ilert_store_db_t *db,
 }
 
 
-static int
+int
 ngx_http_ilert_store_source(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
     int64_t *id)
 {
@@ -724,6 +899,115 @@ ngx_http_ilert_store_fold(ngx_http_ilert_store_db_t *db, ngx_str_t *key)
 }
 
 
+/* of so many sources at a time; they are written when there is another one */
+
+static int
+ngx_http_ilert_store_counts(ngx_http_ilert_store_db_t *db, int64_t source,
+    ngx_http_ilert_store_count_t **count)
+{
+    int         rc;
+    ngx_uint_t  i;
+
+    for (i = 0; i < db->ncounts; i++) {
+        if (db->counts[i].source == source) {
+            *count = &db->counts[i];
+            return SQLITE_OK;
+        }
+    }
+
+    if (db->ncounts == NGX_HTTP_ILERT_STORE_COUNTS) {
+        rc = ngx_http_ilert_store_write_counts(db);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    *count = &db->counts[db->ncounts++];
+
+    ngx_memzero(*count, sizeof(ngx_http_ilert_store_count_t));
+
+    (*count)->source = source;
+
+    return SQLITE_OK;
+}
+
+
+int
+ngx_http_ilert_store_count(ngx_http_ilert_store_db_t *db, int64_t source,
+    ngx_uint_t urgency, int64_t n)
+{
+    int                            rc;
+    ngx_http_ilert_store_count_t  *count;
+
+    rc = ngx_http_ilert_store_counts(db, source, &count);
+
+    if (rc == SQLITE_OK) {
+        count->waiting[ngx_min(urgency, NGX_HTTP_ILERT_URGENCIES - 1)] += n;
+    }
+
+    return rc;
+}
+
+
+int
+ngx_http_ilert_store_count_open(ngx_http_ilert_store_db_t *db, int64_t source,
+    int64_t n)
+{
+    int                            rc;
+    ngx_http_ilert_store_count_t  *count;
+
+    rc = ngx_http_ilert_store_counts(db, source, &count);
+
+    if (rc == SQLITE_OK) {
+        count->open += n;
+    }
+
+    return rc;
+}
+
+
+int
+ngx_http_ilert_store_write_counts(ngx_http_ilert_store_db_t *db)
+{
+    int                            rc;
+    ngx_uint_t                     i, k, n, changed;
+    ngx_http_ilert_store_count_t  *count;
+
+    n = db->ncounts;
+    db->ncounts = 0;
+
+    for (i = 0; i < n; i++) {
+        count = &db->counts[i];
+
+        /* where events go as they come there is nothing to write */
+
+        changed = (count->open != 0);
+
+        for (k = 0; k < NGX_HTTP_ILERT_URGENCIES; k++) {
+            changed |= (count->waiting[k] != 0);
+        }
+
+        if (!changed) {
+            continue;
+        }
+
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_COUNT_SOURCE,
+                           "iiiiiii", count->source,
+                           count->waiting[NGX_HTTP_ILERT_CRITICAL_FIRST],
+                           count->waiting[NGX_HTTP_ILERT_RESOLVES],
+                           count->waiting[NGX_HTTP_ILERT_OPENS],
+                           count->waiting[NGX_HTTP_ILERT_UPDATES],
+                           count->waiting[NGX_HTTP_ILERT_REPEATS],
+                           count->open);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    return SQLITE_OK;
+}
+
+
 int
 ngx_http_ilert_store_get_alert(ngx_http_ilert_store_db_t *db, int64_t id,
     ngx_http_ilert_store_alert_t *alert)
@@ -756,14 +1040,15 @@ ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
     }
 
     return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_ALERT,
-                                     "iiiiiiiiiiiiii", alert->id,
+                                     "iiiiiiiiiiiiiiii", alert->id,
                                      alert->state, alert->head, alert->urgency,
                                      alert->next, alert->since, shows,
                                      db->epoch,
                                      (int64_t) alert->shown.level,
                                      (int64_t) alert->shown.priority,
                                      alert->shown.told, alert->delivered,
-                                     alert->last, alert->changed);
+                                     alert->last, alert->changed,
+                                     alert->accepted, alert->gone);
 }
 
 
@@ -784,6 +1069,10 @@ ngx_http_ilert_store_read_alert(sqlite3_stmt *stmt,
     alert->delivered = sqlite3_column_int64(stmt, 10);
     alert->last = sqlite3_column_int64(stmt, 11);
     alert->changed = sqlite3_column_int64(stmt, 12);
+    alert->source = sqlite3_column_int64(stmt, 13);
+    alert->opened = sqlite3_column_int64(stmt, 14);
+    alert->accepted = sqlite3_column_int64(stmt, 15);
+    alert->gone = sqlite3_column_int64(stmt, 16);
 }
 
 

@@ -32,7 +32,7 @@
 /* room for a checkpoint and a job or two */
 
 #define NGX_HTTP_ILERT_STORE_BALLAST      (4 * 1024 * 1024)
-#define NGX_HTTP_ILERT_STORE_BALLAST_TIME 60000
+#define NGX_HTTP_ILERT_STORE_BALLAST_TIME 5000
 
 
 static int ngx_http_ilert_store_busy(void *data, int n);
@@ -61,6 +61,18 @@ static ngx_uint_t ngx_http_ilert_store_is_closed(
 static void ngx_http_ilert_store_report_closed(ngx_http_ilert_store_t *store);
 static void ngx_http_ilert_store_reason(ngx_http_ilert_store_db_t *db,
     char *text, size_t size);
+
+
+/* of waiting events, all of which are gone through */
+
+#define NGX_HTTP_ILERT_STORE_RECOUNT                                          \
+    " (critical, resolves, opens, updates, repeats) ="                        \
+    " (SELECT ifnull(sum(urgency = 0), 0), ifnull(sum(urgency = 1), 0),"      \
+     " ifnull(sum(urgency = 2), 0), ifnull(sum(urgency = 3), 0),"             \
+     " ifnull(sum(urgency = 4), 0)"                                           \
+     " FROM (SELECT a.source s, e.urgency FROM event e"                       \
+           " CROSS JOIN alert a ON a.id = e.alert)"                           \
+     " WHERE s = source.id)"
 
 
 /*
@@ -217,7 +229,70 @@ static const char  *ngx_http_ilert_store_schema[] = {
     ");\n"
 
     "CREATE INDEX slot_taken ON slot (budget) WHERE at = 0;\n"
-    "CREATE INDEX slot_at ON slot (budget, at) WHERE at > 0;\n"
+    "CREATE INDEX slot_at ON slot (budget, at) WHERE at > 0;\n",
+
+    /* 3 */
+
+    "ALTER TABLE source ADD COLUMN\n"
+    "    critical   INTEGER  -- events that wait, by event.urgency: 0,\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    resolves   INTEGER  -- 1,\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    opens      INTEGER  -- 2,\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    updates    INTEGER  -- 3,\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    repeats    INTEGER  -- 4\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    open       INTEGER  -- alerts whose opened is not 0\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    dead       INTEGER  -- dead letters\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    paused     INTEGER  -- time from which nothing is sent, 0: it is\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    opened     INTEGER  -- time of the first ALERT delivered since the\n"
+    "                        -- last RESOLVE delivered, 0: none\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    accepted   INTEGER  -- event.received of the last one that is gone\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    gone       INTEGER  -- event.seq of that one\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "UPDATE alert SET accepted = last,\n"
+    "    gone = ifnull((SELECT seq FROM sqlite_sequence"
+                      " WHERE name = 'event'), 0),\n"
+    "    opened = CASE WHEN shows = 1 THEN max(told, 1) ELSE 0 END;\n"
+    "UPDATE source SET" NGX_HTTP_ILERT_STORE_RECOUNT ",\n"
+    "    open = (SELECT count(*) FROM alert\n"
+    "            WHERE source = source.id AND opened > 0),\n"
+    "    dead = (SELECT count(*) FROM dead WHERE source = source.id);\n"
+
+    "CREATE INDEX alert_opened ON alert (source, opened) WHERE opened > 0;\n"
+    "DROP INDEX alert_taken;\n"
+    "CREATE INDEX alert_taken ON alert (source, urgency, head)\n"
+    "    WHERE state = 1;\n"
+    "DROP INDEX alert_waiting;\n"
+    "CREATE INDEX alert_waiting ON alert (source, urgency, head)\n"
+    "    WHERE state = 2;\n"
+    "CREATE INDEX dead_source ON dead (source, seq);\n"
+
+    "CREATE TRIGGER dead_counted AFTER INSERT ON dead BEGIN\n"
+    "    UPDATE source SET dead = dead + 1 WHERE id = NEW.source;\n"
+    "END;\n"
+    "CREATE TRIGGER dead_uncounted AFTER DELETE ON dead BEGIN\n"
+    "    UPDATE source SET dead = dead - 1 WHERE id = OLD.source;\n"
+    "END;\n"
 };
 
 #define NGX_HTTP_ILERT_STORE_VERSION                                          \
@@ -232,11 +307,16 @@ static const char  *ngx_http_ilert_store_schema[] = {
     " alert.since, CASE WHEN alert.epoch = " epoch                            \
                   " THEN alert.shows ELSE 3 END,"                             \
     " alert.level, alert.priority, alert.told, alert.delivered, alert.last,"  \
-    " alert.changed"
+    " alert.changed, alert.source, alert.opened, alert.accepted, alert.gone"
 
 #define NGX_HTTP_ILERT_STORE_EVENT_COLUMNS                                    \
     "SELECT seq, type, level, priority, received, since, urgency,"            \
     " id, length(body)"
+
+
+#define NGX_HTTP_ILERT_STORE_DEAD_COLUMNS                                     \
+    "SELECT d.seq, d.id, s.name, d.alert_key, d.type, d.level, d.native,"     \
+    " d.priority, d.received, d.status, d.error, d.body"
 
 
 /* the terms of alert_open */
@@ -260,6 +340,7 @@ static const char  *ngx_http_ilert_store_schema[] = {
 static const char  *ngx_http_ilert_store_sql[] = {
 
     "BEGIN IMMEDIATE",
+    "BEGIN",
     "COMMIT",
     "ROLLBACK",
 
@@ -281,7 +362,7 @@ static const char  *ngx_http_ilert_store_sql[] = {
 
     "SELECT resumed FROM total",
 
-    "SELECT id FROM source WHERE name = ?1",
+    "SELECT id, paused FROM source WHERE name = ?1",
     "INSERT INTO source (name) VALUES (?1)",
 
     "SELECT name FROM source"
@@ -293,6 +374,21 @@ static const char  *ngx_http_ilert_store_sql[] = {
      " OR EXISTS (SELECT 1 FROM alert INDEXED BY alert_waiting"
                  " WHERE source = source.id AND state = 2))"
     " ORDER BY name LIMIT 1",
+
+    "UPDATE source SET critical = critical + ?2, resolves = resolves + ?3,"
+    " opens = opens + ?4, updates = updates + ?5, repeats = repeats + ?6,"
+    " open = open + ?7 WHERE id = ?1",
+
+    "UPDATE source SET" NGX_HTTP_ILERT_STORE_RECOUNT
+    ", open = CASE WHEN open < ?1 THEN"
+    " (SELECT count(*) FROM alert INDEXED BY alert_opened"
+     " WHERE source = source.id AND opened > 0) ELSE open END"
+    " WHERE (SELECT count(*) FROM (SELECT 1 FROM event LIMIT ?1)) < ?1",
+
+    "UPDATE source SET paused = ?2 WHERE id = ?1 AND (paused > 0) <> (?2 > 0)",
+
+    "SELECT critical + resolves + opens + updates + repeats + dead FROM source"
+    " WHERE name = ?1",
 
     NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?3") ", alert_key <> ?4 FROM alert"
     " WHERE source = ?1 AND key = ?2",
@@ -308,7 +404,12 @@ static const char  *ngx_http_ilert_store_sql[] = {
 
     "UPDATE alert SET state = ?2, head = ?3, urgency = ?4, next = ?5,"
     " since = ?6, shows = ?7, epoch = ?8, level = ?9, priority = ?10,"
-    " told = ?11, delivered = ?12, last = ?13, changed = ?14 WHERE id = ?1",
+    " told = ?11, delivered = ?12, last = ?13, changed = ?14, accepted = ?15,"
+    " gone = ?16 WHERE id = ?1",
+
+    /* by itself: its index costs, and it changes seldom */
+
+    "UPDATE alert SET opened = ?2 WHERE id = ?1",
 
     "UPDATE alert SET alert_key = ?2 WHERE id = ?1",
 
@@ -320,6 +421,8 @@ static const char  *ngx_http_ilert_store_sql[] = {
 
     "SELECT min(urgency) FROM (SELECT urgency FROM event INDEXED BY event_alert"
                               " WHERE alert = ?1 ORDER BY seq LIMIT ?2)",
+
+    "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event'",
 
     "SELECT 1 FROM event WHERE seq = ?1 AND id = ?2",
 
@@ -407,12 +510,92 @@ static const char  *ngx_http_ilert_store_sql[] = {
     "DELETE FROM alert WHERE id IN"
     " (SELECT id FROM alert INDEXED BY alert_forget"
      " WHERE head = 0 AND state = 0 AND shows = 2 AND epoch = ?1"
-     " AND changed < ?2 LIMIT ?3)",
+     " AND changed < ?2"
+
+     /* the last event is a dead letter, and may be replayed */
+
+     " AND NOT EXISTS (SELECT 1 FROM dead WHERE seq = alert.gone) LIMIT ?3)",
 
     /* of budgets that are used no longer: no window is as long */
 
     "DELETE FROM slot WHERE id IN (SELECT id FROM slot ORDER BY id LIMIT ?2)"
-    " AND at > 0 AND at < ?1"
+    " AND at > 0 AND at < ?1",
+
+    /* orders */
+
+    NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?3") ", alert_key"
+    " FROM source s JOIN alert ON alert.source = s.id"
+    " WHERE s.name = ?1 AND alert.key = ?2",
+
+    NGX_HTTP_ILERT_STORE_DEAD_COLUMNS " FROM dead d INDEXED BY dead_id"
+    " JOIN source s ON s.id = d.source"
+    " WHERE d.id = ?1 ORDER BY d.seq DESC LIMIT 1",
+
+    NGX_HTTP_ILERT_STORE_DEAD_COLUMNS " FROM source s"
+    " JOIN dead d INDEXED BY dead_source ON d.source = s.id"
+    " WHERE s.id = ?1 AND d.seq > ?2 ORDER BY d.seq LIMIT 1",
+
+    "DELETE FROM dead WHERE seq IN"
+    " (SELECT seq FROM dead INDEXED BY dead_source WHERE source = ?1"
+     " ORDER BY seq LIMIT ?2)",
+
+    NGX_HTTP_ILERT_STORE_EVENT_COLUMNS ", alert"
+    " FROM event INDEXED BY event_alert"
+    " WHERE (alert, seq) > (?1, ?2) ORDER BY alert, seq LIMIT 1",
+
+    /* queries */
+
+    "SELECT name, critical, resolves, opens, updates, repeats, open, dead,"
+    " paused, id FROM source ORDER BY name",
+
+    "SELECT min(CASE WHEN since > 0 THEN since ELSE received END) FROM event"
+    " WHERE seq IN ("
+    "SELECT min(head) FROM alert INDEXED BY alert_ready"
+    " WHERE source = ?1 AND state = 0 AND head > 0 AND urgency = ?2"
+    " UNION ALL SELECT min(head) FROM alert INDEXED BY alert_taken"
+    " WHERE source = ?1 AND state = 1 AND urgency = ?2"
+    " UNION ALL SELECT min(head) FROM alert INDEXED BY alert_waiting"
+    " WHERE source = ?1 AND state = 2 AND urgency = ?2)",
+
+    "SELECT 1 FROM alert INDEXED BY alert_waiting"
+    " WHERE source = ?1 AND state = 2 AND urgency < ?2 LIMIT 1",
+
+    "SELECT (SELECT count(*) FROM slot INDEXED BY slot_taken"
+           " WHERE budget = budget.id AND at = 0)"
+    " + (SELECT count(*) FROM slot INDEXED BY slot_at"
+       " WHERE budget = budget.id AND at > 0 AND at > ?2),"
+    " CASE WHEN paused <= ?3 THEN paused + pause ELSE ?3 + pause END"
+    " FROM budget WHERE name = ?1",
+
+    "SELECT alert_key, level, opened, max(accepted, ifnull("
+    "(SELECT CASE WHEN length(body) > 0 THEN received ELSE 0 END"
+     " FROM event INDEXED BY event_alert WHERE alert = alert.id"
+     " ORDER BY seq DESC LIMIT 1), 0)) FROM alert INDEXED BY alert_opened"
+    " WHERE source = ?1 AND opened > 0 ORDER BY opened DESC LIMIT ?2",
+
+    NGX_HTTP_ILERT_STORE_DEAD_COLUMNS " FROM dead d INDEXED BY dead_died"
+    " JOIN source s ON s.id = d.source ORDER BY d.died DESC, d.seq DESC"
+    " LIMIT ?1",
+
+    NGX_HTTP_ILERT_STORE_DEAD_COLUMNS " FROM source s"
+    " JOIN dead d INDEXED BY dead_source ON d.source = s.id"
+    " WHERE s.name = ?1 ORDER BY d.seq DESC LIMIT ?2",
+
+    /* keys are compared as by ngx_http_ilert_store_fold() */
+
+    "SELECT * FROM (" NGX_HTTP_ILERT_STORE_DEAD_COLUMNS " FROM source s"
+    " JOIN dead d INDEXED BY dead_source ON d.source = s.id"
+    " WHERE s.name = ?1 ORDER BY d.seq DESC LIMIT ?4)"
+    " WHERE lower(trim(alert_key, char(9, 10, 11, 12, 13, 32))) = ?2"
+    " LIMIT ?3",
+
+    NGX_HTTP_ILERT_STORE_EVENT_COLUMNS ", attempts"
+    " FROM event INDEXED BY event_alert"
+    " WHERE alert = ?1 ORDER BY seq LIMIT ?2",
+
+    "SELECT count(*), max(CASE WHEN length > 0 THEN received ELSE 0 END)"
+    " FROM (SELECT received, length(body) length FROM event"
+    " INDEXED BY event_alert WHERE alert = ?1 ORDER BY seq DESC LIMIT ?2)"
 };
 
 

@@ -17,7 +17,8 @@
 /*
  * What the parts of the store share: store.c, which runs jobs, store_alert.c,
  * which keeps an alert and its events, store_take.c, which finds those that
- * may go, and store_db.c, the database.  For nobody else.
+ * may go, store_control.c, which obeys orders, store_status.c, which answers
+ * questions, and store_db.c, the database.  For nobody else.
  *
  * Functions that return an int return SQLITE_OK, a code of SQLite's, or one
  * of those below, and keep what there is to say of it in db.
@@ -69,6 +70,7 @@
 
 typedef enum {
     NGX_HTTP_ILERT_STORE_BEGIN = 0,
+    NGX_HTTP_ILERT_STORE_BEGIN_READ,
     NGX_HTTP_ILERT_STORE_COMMIT,
     NGX_HTTP_ILERT_STORE_ROLLBACK,
 
@@ -88,17 +90,23 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_GET_SOURCE,
     NGX_HTTP_ILERT_STORE_ADD_SOURCE,
     NGX_HTTP_ILERT_STORE_NEXT_SOURCE,
+    NGX_HTTP_ILERT_STORE_COUNT_SOURCE,
+    NGX_HTTP_ILERT_STORE_RECOUNT_SOURCES,
+    NGX_HTTP_ILERT_STORE_SET_PAUSED,
+    NGX_HTTP_ILERT_STORE_SOURCE_LEFT,
 
     NGX_HTTP_ILERT_STORE_FIND_ALERT,
     NGX_HTTP_ILERT_STORE_GET_ALERT,
     NGX_HTTP_ILERT_STORE_WAITS_ALERT,
     NGX_HTTP_ILERT_STORE_ADD_ALERT,
     NGX_HTTP_ILERT_STORE_SET_ALERT,
+    NGX_HTTP_ILERT_STORE_SET_OPENED,
     NGX_HTTP_ILERT_STORE_SET_KEY,
 
     NGX_HTTP_ILERT_STORE_NEXT_EVENT,
     NGX_HTTP_ILERT_STORE_PREVIOUS_EVENT,
     NGX_HTTP_ILERT_STORE_MIN_URGENCY,
+    NGX_HTTP_ILERT_STORE_NEXT_SEQ,
     NGX_HTTP_ILERT_STORE_HAS_EVENT,
     NGX_HTTP_ILERT_STORE_ADD_EVENT,
     NGX_HTTP_ILERT_STORE_SET_EVENT,
@@ -136,6 +144,23 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_FORGET,
     NGX_HTTP_ILERT_STORE_FORGET_SLOTS,
 
+    NGX_HTTP_ILERT_STORE_FIND_LETTER,
+    NGX_HTTP_ILERT_STORE_FIND_DEAD,
+    NGX_HTTP_ILERT_STORE_NEXT_DEAD,
+    NGX_HTTP_ILERT_STORE_DISCARD_DEAD,
+    NGX_HTTP_ILERT_STORE_NEXT_WAITING,
+
+    NGX_HTTP_ILERT_STORE_LIST_SOURCES,
+    NGX_HTTP_ILERT_STORE_OLDEST_EVENT,
+    NGX_HTTP_ILERT_STORE_HAS_RETRIES,
+    NGX_HTTP_ILERT_STORE_USED_SLOTS,
+    NGX_HTTP_ILERT_STORE_LIST_OPEN,
+    NGX_HTTP_ILERT_STORE_LIST_DEAD,
+    NGX_HTTP_ILERT_STORE_LIST_SOURCE_DEAD,
+    NGX_HTTP_ILERT_STORE_LIST_ALERT_DEAD,
+    NGX_HTTP_ILERT_STORE_LIST_EVENTS,
+    NGX_HTTP_ILERT_STORE_COUNT_EVENTS,
+
     NGX_HTTP_ILERT_STORE_NSTMTS
 } ngx_http_ilert_store_stmt_e;
 
@@ -144,6 +169,7 @@ typedef enum {
 
 typedef struct {
     int64_t                     id;         /* 0: there is none yet */
+    int64_t                     source;
     int64_t                     state;
     int64_t                     head;
     int64_t                     urgency;
@@ -153,7 +179,12 @@ typedef struct {
     int64_t                     delivered;
     int64_t                     last;
     int64_t                     changed;
+    int64_t                     opened;
+    int64_t                     accepted;
+    int64_t                     gone;
 } ngx_http_ilert_store_alert_t;
+
+#define NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS  17
 
 
 typedef struct {
@@ -164,6 +195,8 @@ typedef struct {
     uint64_t                    id;
     unsigned                    own:1;      /* ours, by "resolve_after" */
 } ngx_http_ilert_store_waiting_t;
+
+#define NGX_HTTP_ILERT_STORE_EVENT_NCOLUMNS  9
 
 
 /* an alert that may go */
@@ -176,6 +209,17 @@ typedef struct {
     ngx_uint_t                  take;
     unsigned                    repeat:1;
 } ngx_http_ilert_store_candidate_t;
+
+
+/* what a transaction changes of a source's counts */
+
+typedef struct {
+    int64_t                     source;
+    int64_t                     waiting[NGX_HTTP_ILERT_URGENCIES];
+    int64_t                     open;
+} ngx_http_ilert_store_count_t;
+
+#define NGX_HTTP_ILERT_STORE_COUNTS       16
 
 
 typedef struct {
@@ -209,6 +253,8 @@ typedef struct {
     ngx_uint_t      rows;                   /* that takes may still go */
                                             /* through without taking any */
     int64_t         due;                    /* of what else waits, or 0 */
+    ngx_http_ilert_store_count_t  counts[NGX_HTTP_ILERT_STORE_COUNTS];
+    ngx_uint_t      ncounts;
 
     /* of the last error */
 
@@ -236,6 +282,11 @@ int ngx_http_ilert_store_verdict(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
     ngx_uint_t without);
 
+/* it need not go: it is removed, and the alert saved */
+int ngx_http_ilert_store_drop(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
+    int64_t now);
+
 /* to the dead letters */
 int ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
@@ -251,6 +302,30 @@ int ngx_http_ilert_store_delete(ngx_http_ilert_store_db_t *db, int64_t seq,
  */
 int ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_alert_t *alert, int64_t last, int64_t now);
+
+/* some events behind the first one are gone; saves the alert */
+int ngx_http_ilert_store_remain(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert);
+
+/* an event has become so urgent; not one of "was" any longer */
+int ngx_http_ilert_store_set_urgency(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t seq, ngx_uint_t was,
+    ngx_uint_t urgency);
+
+/* the id of the source of that name, which is made if there is none */
+int ngx_http_ilert_store_source(ngx_http_ilert_store_db_t *db,
+    ngx_str_t *name, int64_t *id);
+
+/*
+ * What follows of a source in this transaction: so many more events wait, or
+ * fewer, so many more alerts are open.  Written with .._write_counts(), which
+ * is to be the last thing in it.
+ */
+int ngx_http_ilert_store_count(ngx_http_ilert_store_db_t *db, int64_t source,
+    ngx_uint_t urgency, int64_t n);
+int ngx_http_ilert_store_count_open(ngx_http_ilert_store_db_t *db,
+    int64_t source, int64_t n);
+int ngx_http_ilert_store_write_counts(ngx_http_ilert_store_db_t *db);
 
 /* a new event: sets its alert, seq, and coalesced */
 int ngx_http_ilert_store_accept(ngx_http_ilert_store_db_t *db,
@@ -297,6 +372,16 @@ int ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
 /* the job's takes; sets what its budgets are at, and when more may go */
 int ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+
+
+/* store_control.c: the job's orders */
+int ngx_http_ilert_store_orders(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job);
+
+
+/* store_status.c: answers a query, when the job is done */
+void ngx_http_ilert_store_answer(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_query_t *query);
 
 
 /* store_db.c: the file, the schema, and its statements */

@@ -15,6 +15,12 @@
 
 #define NGX_HTTP_ILERT_STORE_TAKE_SIZE    (1024 * 1024)
 
+/* what GET_HEAD has beside the columns of alert and event */
+
+#define NGX_HTTP_ILERT_STORE_HEAD_COLUMN                                      \
+    (NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS                                      \
+     + NGX_HTTP_ILERT_STORE_EVENT_NCOLUMNS)
+
 static int ngx_http_ilert_store_find_budget(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_budget_t *budget, int64_t *paused, int64_t *pause);
 static int ngx_http_ilert_store_budget(ngx_http_ilert_store_db_t *db,
@@ -372,15 +378,27 @@ static int
 ngx_http_ilert_store_begin_take(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take)
 {
-    int         rc;
-    ngx_uint_t  i;
+    int            rc;
+    ngx_uint_t     i;
+    sqlite3_stmt  *stmt;
 
-    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_SOURCE,
-                                  &take->id, "t", &take->source);
+    take->id = 0;
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_SOURCE, &stmt,
+                                  "t", &take->source);
 
     if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        take->id = 0;
         return SQLITE_OK;
+    }
+
+    if (rc == SQLITE_OK) {
+        take->paused = (sqlite3_column_int64(stmt, 1) != 0);
+
+        if (!take->paused) {
+            take->id = sqlite3_column_int64(stmt, 0);
+        }
+
+        ngx_http_ilert_store_end(stmt);
     }
 
     for (i = 0; rc == SQLITE_OK && i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
@@ -389,7 +407,7 @@ ngx_http_ilert_store_begin_take(ngx_http_ilert_store_db_t *db,
         }
     }
 
-    if (rc == SQLITE_OK && take->policy.resolve_after) {
+    if (rc == SQLITE_OK && take->id && take->policy.resolve_after) {
         rc = ngx_http_ilert_store_resolve(db, job, take);
     }
 
@@ -597,6 +615,7 @@ ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
 {
     int                            rc;
     int64_t                        until;
+    ngx_uint_t                     counted;
     ngx_http_ilert_rule_e          rule;
     ngx_http_ilert_store_take_t   *take;
     ngx_http_ilert_store_alert_t   alert;
@@ -616,6 +635,10 @@ ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
         return ngx_http_ilert_store_advance(db, &alert, 0, job->now);
     }
 
+    /* a repeat has been counted as coalesced */
+
+    counted = ev->said.repeat;
+
     rc = ngx_http_ilert_store_judge(db, take, &alert, ev, job->now, &rule,
                                     &until);
     if (rc != SQLITE_OK) {
@@ -633,28 +656,30 @@ ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
         return ngx_http_ilert_store_mark(db, take, ev);
     }
 
-    if (rule == NGX_HTTP_ILERT_HOLD) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_URGENCY,
-                                       "ii", ev->seq,
-                                       (int64_t) NGX_HTTP_ILERT_REPEATS);
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_hold(db, &alert, until);
-        }
-
-    } else if (rule == NGX_HTTP_ILERT_GO && !ev->said.repeat) {
+    if (rule == NGX_HTTP_ILERT_GO && !ev->said.repeat) {
         ngx_str_set(&ev->error, "older than max_age");
+        take->expired++;
         job->expired++;
 
         rc = ngx_http_ilert_store_dead(db, job, ev, without);
 
     } else {
-        take->coalesced++;
-        job->coalesced++;
 
-        rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_advance(db, &alert, ev->said.received,
-                                              job->now);
+        if (!counted) {
+            take->coalesced++;
+            job->coalesced++;
+        }
+
+        if (rule == NGX_HTTP_ILERT_HOLD) {
+            rc = ngx_http_ilert_store_set_urgency(db, &alert, ev->seq,
+                                                  ev->urgency,
+                                                  NGX_HTTP_ILERT_REPEATS);
+            if (rc == SQLITE_OK) {
+                rc = ngx_http_ilert_store_hold(db, &alert, until);
+            }
+
+        } else {
+            rc = ngx_http_ilert_store_drop(db, &alert, ev, job->now);
         }
     }
 
@@ -689,9 +714,13 @@ ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
 
     ngx_http_ilert_store_read_alert(stmt, alert);
 
-    if (sqlite3_column_type(stmt, 13) != SQLITE_NULL) {
+    if (sqlite3_column_type(stmt, NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS)
+        != SQLITE_NULL)
+    {
 
-        ngx_http_ilert_store_read_event(stmt, 13, &head);
+        ngx_http_ilert_store_read_event(stmt,
+                                        NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS,
+                                        &head);
 
         ev = ngx_http_ilert_store_read_head(stmt, &take->source);
 
@@ -699,6 +728,7 @@ ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
             ev->alert = alert->id;
             ev->seq = head.seq;
             ev->id = head.id;
+            ev->urgency = head.urgency;
             ev->said = head.said;
             *evp = ev;
 
@@ -719,8 +749,8 @@ ngx_http_ilert_store_read_head(sqlite3_stmt *stmt, ngx_str_t *source)
     size_t                         key, body;
     ngx_http_ilert_store_event_t  *ev;
 
-    key = sqlite3_column_bytes(stmt, 24);
-    body = sqlite3_column_bytes(stmt, 25);
+    key = sqlite3_column_bytes(stmt, NGX_HTTP_ILERT_STORE_HEAD_COLUMN + 2);
+    body = sqlite3_column_bytes(stmt, NGX_HTTP_ILERT_STORE_HEAD_COLUMN + 3);
 
     ev = ngx_http_ilert_store_event(source->len, key, body);
     if (ev == NULL) {
@@ -732,15 +762,23 @@ ngx_http_ilert_store_read_head(sqlite3_stmt *stmt, ngx_str_t *source)
     /* of what has no bytes there may be no address */
 
     if (key) {
-        ngx_memcpy(ev->key.data, sqlite3_column_text(stmt, 24), key);
+        ngx_memcpy(ev->key.data,
+                   sqlite3_column_text(stmt,
+                                       NGX_HTTP_ILERT_STORE_HEAD_COLUMN + 2),
+                   key);
     }
 
     if (body) {
-        ngx_memcpy(ev->body.data, sqlite3_column_blob(stmt, 25), body);
+        ngx_memcpy(ev->body.data,
+                   sqlite3_column_blob(stmt,
+                                       NGX_HTTP_ILERT_STORE_HEAD_COLUMN + 3),
+                   body);
     }
 
-    ev->native = (sqlite3_column_int(stmt, 22) != 0);
-    ev->attempts = sqlite3_column_int64(stmt, 23);
+    ev->native = (sqlite3_column_int(stmt, NGX_HTTP_ILERT_STORE_HEAD_COLUMN)
+                  != 0);
+    ev->attempts = sqlite3_column_int64(stmt,
+                                        NGX_HTTP_ILERT_STORE_HEAD_COLUMN + 1);
 
     return ev;
 }

@@ -3,6 +3,9 @@
  * bench DIR [EVENTS [KEYS]]: events a second that are accepted, 15 a commit,
  * and taken off, 100 a commit, with bodies of 1268 bytes; the keys come in
  * order, and shuffled.
+ *
+ * bench DIR status [EVENTS [KEYS]]: the time of a query while so many wait, of
+ * ten sources.
  */
 
 
@@ -14,17 +17,8 @@
 #define BENCH_ACCEPTS  15
 #define BENCH_TAKES    100
 #define BENCH_BODY     1268
-
-
-static double
-seconds(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return ts.tv_sec + ts.tv_nsec / 1e9;
-}
+#define BENCH_SOURCES  10
+#define BENCH_QUERIES  201
 
 
 static double
@@ -125,19 +119,136 @@ bench_drain(test_t *t, ngx_uint_t max, const char *what)
 }
 
 
+static double
+thread_time(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+
+    return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+
+static int
+cmp_times(const void *one, const void *two)
+{
+    const double  *a = one, *b = two;
+
+    return (*a > *b) - (*a < *b);
+}
+
+
+/* of the thread; what it is of a second is its share if each second has one */
+
+static void
+bench_query(test_t *t, const char *what, const char *source, const char *key)
+{
+    double      times[BENCH_QUERIES];
+    query_t    *q;
+    ngx_uint_t  n;
+
+    for (n = 0; n < BENCH_QUERIES; n++) {
+        q = query(t, source, key);
+
+        times[n] = thread_time();
+        run(t);
+        times[n] = thread_time() - times[n];
+
+        if (!q->ok) {
+            printf("%s: no answer\n", what);
+            return;
+        }
+    }
+
+    qsort(times, BENCH_QUERIES, sizeof(double), cmp_times);
+
+    printf("%-28s %8.0f us, %.0f at least, %.0f at most; %.3f%% of a second\n",
+           what, times[BENCH_QUERIES / 2] * 1e6, times[0] * 1e6,
+           times[BENCH_QUERIES - 1] * 1e6, times[BENCH_QUERIES / 2] * 100);
+    fflush(stdout);
+}
+
+
+/* of each source some alerts are open, and there are some dead letters */
+
+static int
+bench_status(test_t *t, ngx_uint_t events, ngx_uint_t keys)
+{
+    char         source[16], key[64];
+    event_t     *ev;
+    ngx_uint_t   n, i;
+    static char  body[BENCH_BODY + 1];
+
+    memset(body, 'x', BENCH_BODY);
+
+    for (n = 0; n < events; n++) {
+        sprintf(source, "source %d", (int) (n % BENCH_SOURCES));
+        sprintf(key, "cpu:host=server%08d,cpu=total", (int) (n % keys));
+
+        ev = accept_event(t, source, key, n % 5 ? ALERT : RESOLVE, body);
+        ev->said.level = n % 3 + 1;
+
+        if (n % 1000 == 999) {
+            run(t);
+            t->now++;
+        }
+    }
+
+    for (n = 0; n < BENCH_SOURCES; n++) {
+        sprintf(source, "source %d", (int) n);
+
+        for (i = 0; i < 10; i++) {
+            take(t, source, 20, 0);
+            run(t);
+
+            while ((ev = taken(t, 0))) {
+                verdict(t, ev, i ? DONE : DEAD);
+            }
+
+            run(t);
+        }
+    }
+
+    printf("%s events of %s alerts wait, %s are open\n",
+           sql(t, "SELECT count(*) FROM event"),
+           sql(t, "SELECT count(*) FROM alert WHERE head > 0"),
+           sql(t, "SELECT count(*) FROM alert WHERE opened > 0"));
+
+    budget(t, "key", 100, 10 * SECOND);
+
+    bench_query(t, "query of all", "", NULL);
+    bench_query(t, "query of a source", "source 3", NULL);
+    bench_query(t, "query of an alert", "source 3",
+                "cpu:host=server00000003,cpu=total");
+
+    teardown(t);
+
+    return 0;
+}
+
+
 int
 bench(int argc, char **argv)
 {
     test_t      t;
-    ngx_uint_t  events, keys;
+    ngx_uint_t  events, keys, status;
 
     sqlite3_snprintf(sizeof(test_dir), test_dir, "%s", argv[0]);
+
+    status = (argc > 1 && strcmp(argv[1], "status") == 0);
+    argc -= status;
+    argv += status;
 
     events = argc > 1 ? strtoul(argv[1], NULL, 10) : 100000;
     keys = argc > 2 ? strtoul(argv[2], NULL, 10) : events;
 
     setup(&t, "bench");
     t.store.max_size = 100LL * 1024 * 1024 * 1024;
+
+    if (status) {
+        return bench_status(&t, events, keys);
+    }
 
     bench_accept(&t, 20000, 2000, 0, 1, "accept, 1 a commit");
     bench_drain(&t, ~0, "drain of them, 2000 keys");

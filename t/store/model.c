@@ -347,6 +347,10 @@ model_end(test_t *t, model_t *m)
         t->now += 1000;
         model_step(t, m, 0, MODEL_KEYS, 0, 8);
 
+        if (i == 0 && t->store.state == OK) {
+            check_counts(t);
+        }
+
         if (t->store.state == OK && ngx_queue_empty(&m->held) && i > 10
             && outcome.due == 0)
         {
@@ -372,6 +376,7 @@ model_end(test_t *t, model_t *m)
                        " e JOIN alert a ON a.id = e.alert"));
     }
 
+    check_counts(t);
     check_str(sql(t, "PRAGMA integrity_check"), "ok");
     check_str(sql(t, "SELECT dead_bytes - (SELECT ifnull(sum(length(body)),"
                      " 0) FROM dead) FROM total"), "0");

@@ -44,6 +44,87 @@ ngx_alloc(size_t size, ngx_log_t *log)
 }
 
 
+/* as nginx's, of whose sources there are only headers: each piece by itself */
+
+ngx_pool_t *
+ngx_create_pool(size_t size, ngx_log_t *log)
+{
+    return calloc(1, sizeof(ngx_pool_t));
+}
+
+
+void
+ngx_destroy_pool(ngx_pool_t *pool)
+{
+    ngx_pool_large_t  *large, *next;
+
+    for (large = pool->large; large; large = next) {
+        next = large->next;
+        free(large);
+    }
+
+    free(pool);
+}
+
+
+void *
+ngx_palloc(ngx_pool_t *pool, size_t size)
+{
+    ngx_pool_large_t  *large;
+
+    large = ngx_alloc(sizeof(ngx_pool_large_t) + size, NULL);
+
+    if (large == NULL) {
+        return NULL;
+    }
+
+    large->next = pool->large;
+    pool->large = large;
+
+    return large + 1;
+}
+
+
+void *
+ngx_pnalloc(ngx_pool_t *pool, size_t size)
+{
+    return ngx_palloc(pool, size);
+}
+
+
+void *
+ngx_pcalloc(ngx_pool_t *pool, size_t size)
+{
+    void  *p;
+
+    p = ngx_palloc(pool, size);
+
+    return p ? memset(p, 0, size) : NULL;
+}
+
+
+void *
+ngx_array_push(ngx_array_t *a)
+{
+    void  *elts;
+
+    if (a->nelts == a->nalloc) {
+
+        elts = ngx_palloc(a->pool, 2 * a->nalloc * a->size);
+        if (elts == NULL) {
+            return NULL;
+        }
+
+        memcpy(elts, a->elts, a->nelts * a->size);
+
+        a->elts = elts;
+        a->nalloc *= 2;
+    }
+
+    return (char *) a->elts + a->size * a->nelts++;
+}
+
+
 u_char *
 ngx_strerror(ngx_err_t err, u_char *buf, size_t size)
 {
@@ -100,6 +181,8 @@ begin_job(test_t *t)
     memset(&t->job, 0, sizeof(t->job));
 
     ngx_queue_init(&t->job.verdicts);
+    ngx_queue_init(&t->job.orders);
+    ngx_queue_init(&t->job.queries);
     ngx_queue_init(&t->job.accepts);
     ngx_queue_init(&t->job.taken);
 
@@ -300,6 +383,70 @@ release(test_t *t, const char *source)
 }
 
 
+static ngx_uint_t
+is_configured(ngx_str_t *name, void *data)
+{
+    test_t *t = data;
+
+    /* what never was one begins so */
+
+    if (name->len >= 2 && memcmp(name->data, "no", 2) == 0) {
+        return 0;
+    }
+
+    return t->removed == NULL || name->len != strlen(t->removed)
+           || memcmp(name->data, t->removed, name->len) != 0;
+}
+
+
+order_t *
+order(test_t *t, order_t *order, ngx_uint_t action, const char *source,
+    uint64_t id)
+{
+    memset(order, 0, sizeof(order_t));
+
+    order->action = action;
+    order->id = id;
+    order->source.data = (u_char *) source;
+    order->source.len = strlen(source);
+    order->configured = is_configured;
+    order->data = t;
+
+    ngx_queue_insert_tail(&t->job.orders, &order->queue);
+
+    return order;
+}
+
+
+query_t *
+query(test_t *t, const char *source, const char *key)
+{
+    static query_t  q;
+
+    if (q.pool) {
+        ngx_destroy_pool(q.pool);
+    }
+
+    memset(&q, 0, sizeof(query_t));
+
+    q.pool = ngx_create_pool(1024, NULL);
+    q.source.data = (u_char *) source;
+    q.source.len = strlen(source);
+    q.budgets = t->budgets;
+    q.nbudgets = t->nbudgets;
+
+    if (key) {
+        q.key.data = (u_char *) key;
+        q.key.len = strlen(key);
+        q.alert = 1;
+    }
+
+    ngx_queue_insert_tail(&t->job.queries, &q.queue);
+
+    return &q;
+}
+
+
 void
 verdict(test_t *t, event_t *ev, ngx_uint_t verdict)
 {
@@ -488,7 +635,7 @@ sql(test_t *t, const char *fmt, ...)
     va_list        args;
     sqlite3       *db;
     sqlite3_stmt  *stmt;
-    static char    result[8][1024];
+    static char    result[8][16384];
     static int     n;
 
     va_start(args, fmt);
@@ -533,6 +680,50 @@ sql(test_t *t, const char *fmt, ...)
     sqlite3_free(text);
 
     return result[n];
+}
+
+
+void
+check_counts(test_t *t)
+{
+    check_str(sql(t,
+        "SELECT group_concat(name || ' ' || kept || ', not ' || counted)"
+        " FROM (SELECT name, critical || ' ' || resolves || ' ' || opens"
+        " || ' ' || updates || ' ' || repeats || ' ' || open || ' ' || dead"
+        " AS kept, (SELECT ifnull(sum(e.urgency = 0), 0) || ' ' ||"
+        " ifnull(sum(e.urgency = 1), 0) || ' ' ||"
+        " ifnull(sum(e.urgency = 2), 0) || ' ' ||"
+        " ifnull(sum(e.urgency = 3), 0) || ' ' ||"
+        " ifnull(sum(e.urgency = 4), 0)"
+        " FROM alert a JOIN event e ON e.alert = a.id WHERE a.source = s.id)"
+        " || ' ' || (SELECT count(*) FROM alert WHERE source = s.id"
+        " AND opened > 0) || ' ' || (SELECT count(*) FROM dead"
+        " WHERE source = s.id) AS counted FROM source s)"
+        " WHERE kept <> counted"), "");
+}
+
+
+void
+check_heads(test_t *t)
+{
+    check_str(sql(t,
+        "SELECT group_concat(a.id || ' ' || state || ' ' || head || ' '"
+        " || urgency) FROM alert a WHERE head <> ifnull((SELECT min(seq)"
+        " FROM event WHERE alert = a.id), 0)"
+        " OR (head = 0 AND state <> 0)"
+        " OR (head > 0 AND min(urgency, 3) <> (SELECT min(3, min(urgency))"
+        " FROM event WHERE alert = a.id))"), "");
+}
+
+
+double
+seconds(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
 
@@ -699,6 +890,8 @@ main(int argc, char **argv)
         { "versions", version_cases },
         { "coalesce", coalesce_cases },
         { "budgets", budget_cases },
+        { "status", status_cases },
+        { "control", control_cases },
         { "storm", storm_cases },
         { "trouble", trouble_cases },
         { "processes", process_cases },

@@ -42,6 +42,12 @@
 #define WARNING   NGX_HTTP_ILERT_WARNING
 #define CRITICAL  NGX_HTTP_ILERT_CRITICAL
 
+#define REPLAY    NGX_HTTP_ILERT_STORE_REPLAY
+#define DISCARD   NGX_HTTP_ILERT_STORE_DISCARD
+#define PAUSE     NGX_HTTP_ILERT_STORE_PAUSE
+#define RESUME    NGX_HTTP_ILERT_STORE_RESUME
+#define EMPTY     NGX_HTTP_ILERT_STORE_EMPTY
+
 #define MAX_TAKES    8
 #define MAX_BUDGETS  8
 #define MAX_IDS      16
@@ -56,6 +62,8 @@
 
 typedef ngx_http_ilert_store_event_t   event_t;
 typedef ngx_http_ilert_store_budget_t  budget_t;
+typedef ngx_http_ilert_store_order_t   order_t;
+typedef ngx_http_ilert_store_query_t   query_t;
 
 typedef struct {
     char                          path[512];
@@ -69,6 +77,8 @@ typedef struct {
     budget_t                      budgets[MAX_BUDGETS];
     ngx_uint_t                    nbudgets;     /* takes use the first two */
     uint64_t                      ids[MAX_IDS];
+    const char                   *removed;      /* a source that is not */
+                                                /* configured any longer */
 } test_t;
 
 
@@ -112,6 +122,14 @@ void take(test_t *t, const char *source, ngx_uint_t n, int64_t max_age);
 budget_t *budget(test_t *t, const char *name, ngx_uint_t rate,
     int64_t window);
 void release(test_t *t, const char *source);
+/* of a letter, or if its id is 0, of a source; the caller's memory */
+order_t *order(test_t *t, order_t *order, ngx_uint_t action,
+    const char *source, uint64_t id);
+/*
+ * Asks of all, of a source, or of an alert of it, in the next job; what was
+ * asked before is forgotten.
+ */
+query_t *query(test_t *t, const char *source, const char *key);
 /* takes the event out of the list it is in */
 void verdict(test_t *t, event_t *ev, ngx_uint_t verdict);
 
@@ -137,6 +155,13 @@ const char *drain(test_t *t, const char *source);
 
 /* by a connection of its own; the first column of the first row, or "" */
 const char *sql(test_t *t, const char *fmt, ...);
+
+/* what is kept with a source is what a count of its rows says */
+void check_counts(test_t *t);
+/* the head of an alert is its first event, its class the most urgent one's */
+void check_heads(test_t *t);
+
+double seconds(void);
 
 void write_file(const char *path, const void *data, size_t len);
 ngx_uint_t exists(test_t *t, const char *name);
@@ -187,6 +212,8 @@ extern test_case_t  event_cases[];
 extern test_case_t  version_cases[];
 extern test_case_t  coalesce_cases[];
 extern test_case_t  budget_cases[];
+extern test_case_t  status_cases[];
+extern test_case_t  control_cases[];
 extern test_case_t  storm_cases[];
 extern test_case_t  trouble_cases[];
 extern test_case_t  process_cases[];

@@ -186,7 +186,7 @@ test_newer(void)
     check(memcmp(before, after, len) == 0);
     check_int(count_files(&t, "queue.db"), 1);
 
-    sql(&t, "PRAGMA user_version = 2");
+    sql(&t, "PRAGMA user_version = 3");
 
     check_int(try_one(&t, "k"), CLOSED);
     t.now += SECOND;
@@ -480,6 +480,8 @@ test_follow(void)
     u.store.path = t.store.path;
     ngx_queue_init(&u.job.accepts);
     ngx_queue_init(&u.job.verdicts);
+    ngx_queue_init(&u.job.orders);
+    ngx_queue_init(&u.job.queries);
     check_int(try_one(&u, "u"), OK);
 
     fd = open(file(&t, "queue.db"), O_WRONLY);
@@ -753,17 +755,6 @@ test_no_files(void)
     check_str(drain(&t, "ops"), "k:x k:x");
 
     teardown(&t);
-}
-
-
-static double
-seconds(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
 
@@ -1229,6 +1220,8 @@ test_disk_full_others(void)
     u.store.path.data = (u_char *) u.path;
     ngx_queue_init(&u.job.accepts);
     ngx_queue_init(&u.job.verdicts);
+    ngx_queue_init(&u.job.orders);
+    ngx_queue_init(&u.job.queries);
     u.job.takes = u.takes;
 
     check_int(run(&u), OK);
