@@ -183,7 +183,7 @@ ngx_http_ilert_store_letter(ngx_http_ilert_store_db_t *db,
 }
 
 
-/* those of a source that can be replayed, in their order */
+/* those of a source that can be replayed, in the order in which they died */
 
 static int
 ngx_http_ilert_store_letters(ngx_http_ilert_store_db_t *db,
@@ -197,14 +197,16 @@ ngx_http_ilert_store_letters(ngx_http_ilert_store_db_t *db,
     for (n = 0; n < NGX_HTTP_ILERT_STORE_ORDER_LETTERS; n++) {
 
         rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_NEXT_DEAD,
-                                      &stmt, "ii", source, order->next[0]);
+                                      &stmt, "iii", source, order->next[0],
+                                      order->next[1]);
 
         if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
             return SQLITE_OK;
         }
 
         if (rc == SQLITE_OK) {
-            order->next[0] = sqlite3_column_int64(stmt, 0);
+            order->next[0] = sqlite3_column_int64(stmt, 12);
+            order->next[1] = sqlite3_column_int64(stmt, 0);
             rc = ngx_http_ilert_store_replay(db, job, order, stmt);
         }
 

@@ -285,7 +285,7 @@ static const char  *ngx_http_ilert_store_schema[] = {
     "DROP INDEX alert_waiting;\n"
     "CREATE INDEX alert_waiting ON alert (source, urgency, head)\n"
     "    WHERE state = 2;\n"
-    "CREATE INDEX dead_source ON dead (source, seq);\n"
+    "CREATE INDEX dead_source ON dead (source, died);\n"
 
     "CREATE TRIGGER dead_counted AFTER INSERT ON dead BEGIN\n"
     "    UPDATE source SET dead = dead + 1 WHERE id = NEW.source;\n"
@@ -316,7 +316,7 @@ static const char  *ngx_http_ilert_store_schema[] = {
 
 #define NGX_HTTP_ILERT_STORE_DEAD_COLUMNS                                     \
     "SELECT d.seq, d.id, s.name, d.alert_key, d.type, d.level, d.native,"     \
-    " d.priority, d.received, d.status, d.error, d.body"
+    " d.priority, d.received, d.status, d.error, d.body, d.died"
 
 
 /* the terms of alert_open */
@@ -533,11 +533,12 @@ static const char  *ngx_http_ilert_store_sql[] = {
 
     NGX_HTTP_ILERT_STORE_DEAD_COLUMNS " FROM source s"
     " JOIN dead d INDEXED BY dead_source ON d.source = s.id"
-    " WHERE s.id = ?1 AND d.seq > ?2 ORDER BY d.seq LIMIT 1",
+    " WHERE s.id = ?1 AND (d.died, d.seq) > (?2, ?3)"
+    " ORDER BY d.died, d.seq LIMIT 1",
 
     "DELETE FROM dead WHERE seq IN"
     " (SELECT seq FROM dead INDEXED BY dead_source WHERE source = ?1"
-     " ORDER BY seq LIMIT ?2)",
+     " ORDER BY died LIMIT ?2)",
 
     NGX_HTTP_ILERT_STORE_EVENT_COLUMNS ", alert"
     " FROM event INDEXED BY event_alert"
@@ -579,13 +580,13 @@ static const char  *ngx_http_ilert_store_sql[] = {
 
     NGX_HTTP_ILERT_STORE_DEAD_COLUMNS " FROM source s"
     " JOIN dead d INDEXED BY dead_source ON d.source = s.id"
-    " WHERE s.name = ?1 ORDER BY d.seq DESC LIMIT ?2",
+    " WHERE s.name = ?1 ORDER BY d.died DESC, d.seq DESC LIMIT ?2",
 
     /* keys are compared as by ngx_http_ilert_store_fold() */
 
     "SELECT * FROM (" NGX_HTTP_ILERT_STORE_DEAD_COLUMNS " FROM source s"
     " JOIN dead d INDEXED BY dead_source ON d.source = s.id"
-    " WHERE s.name = ?1 ORDER BY d.seq DESC LIMIT ?4)"
+    " WHERE s.name = ?1 ORDER BY d.died DESC, d.seq DESC LIMIT ?4)"
     " WHERE lower(trim(alert_key, char(9, 10, 11, 12, 13, 32))) = ?2"
     " LIMIT ?3",
 

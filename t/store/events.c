@@ -1001,7 +1001,7 @@ is_bounded(const char *text, const char *detail)
         { "SCAN d USING INDEX dead_died",
           " ORDER BY d.died DESC, d.seq DESC LIMIT ?1" },
         { "SCAN (subquery-1)", " ORDER BY seq DESC LIMIT ?2)" },
-        { "SCAN (subquery-1)", " ORDER BY d.seq DESC LIMIT ?4)" },
+        { "SCAN (subquery-1)", " d.seq DESC LIMIT ?4)" },
 
         { "SCAN source", "FROM event LIMIT ?1)) < ?1" },
         { "SCAN (subquery-4)", "FROM event LIMIT ?1)) < ?1" },

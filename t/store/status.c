@@ -820,7 +820,7 @@ test_alert(void)
 
     sql(&t, "WITH RECURSIVE n (i) AS (SELECT 1001 UNION ALL SELECT i + 1"
             " FROM n WHERE i < 2000) INSERT INTO dead SELECT i, i, 1, 'x', 1,"
-            " 3, 0, 0, 0, 0, 400, 'e', x'00' FROM n");
+            " 3, 0, 0, 0, 9e15 + i, 400, 'e', x'00' FROM n");
     check_int(ask(&t, "ops", "key")->dead.nelts, 0);
     check_int(ask(&t, "ops", "X\n")->dead.nelts, 100);
     sql(&t, "DELETE FROM dead WHERE seq = 2000");
