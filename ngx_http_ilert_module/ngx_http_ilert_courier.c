@@ -144,12 +144,14 @@ static ngx_int_t ngx_http_ilert_courier_open(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_fault(ngx_http_ilert_courier_t *co,
     const char *what, u_char *name);
 static ngx_int_t ngx_http_ilert_courier_try(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_begin(ngx_http_ilert_courier_t *co);
 static ngx_int_t ngx_http_ilert_courier_listen(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_fifo_handler(ngx_event_t *rev);
 static void ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_endpoint_t *endpoint);
 static void ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co,
     ngx_uint_t fresh);
+static void ngx_http_ilert_courier_resume(ngx_http_ilert_source_t *source);
 static void ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_source_t *source);
 static ngx_uint_t ngx_http_ilert_courier_may_take(
@@ -194,6 +196,8 @@ static ngx_msec_t ngx_http_ilert_courier_pause_key(
     ngx_http_ilert_courier_key_t *ck, ngx_msec_t pause);
 static void ngx_http_ilert_courier_return(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_key_t *key, ngx_http_ilert_endpoint_t *endpoint);
+static void ngx_http_ilert_courier_return_source(
+    ngx_http_ilert_source_t *source);
 static ngx_msec_t ngx_http_ilert_courier_back_off(ngx_msec_t first,
     ngx_msec_t longest, ngx_uint_t n);
 static void ngx_http_ilert_courier_flush(ngx_http_ilert_courier_t *co);
@@ -254,6 +258,7 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
 
     for (i = 0; i < n; i++) {
         ngx_queue_init(&sources[i]->courier.ready);
+        sources[i]->courier.resumed = sources[i]->stats->resumed;
 
         co->longest = ngx_max(co->longest,
                               (int64_t) sources[i]->retry_longest);
@@ -472,9 +477,45 @@ ngx_http_ilert_courier_try(ngx_http_ilert_courier_t *co)
                   "ilert queue \"%V\": this worker delivers",
                   &co->conf->path);
 
+    ngx_http_ilert_courier_begin(co);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_courier_begin(ngx_http_ilert_courier_t *co)
+{
+    u_char                     buf[NGX_INT64_LEN];
+    ssize_t                    n;
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+
     co->active = 1;
     co->begin = 1;
     co->cleaning = 1;
+
+    /*
+     * for those who ask whether there is a courier; the file does not change
+     * its size, so that there is room for it on a full disk
+     */
+
+    n = ngx_sprintf(buf, "%010P", ngx_pid) - buf;
+
+    if (pwrite(co->lock, buf, n, 0) != n) {
+        ngx_log_debug1(NGX_LOG_DEBUG_CORE, ngx_cycle->log, ngx_errno,
+                       "pwrite() \"%s\" failed", co->lock_name);
+    }
+
+    /* another one may have died */
+
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+        sources[i]->stats->inflight = 0;
+    }
+
+    ngx_http_ilert_heartbeat_begin();
 
     ngx_add_timer(&co->clean, NGX_HTTP_ILERT_COURIER_CLEAN);
 
@@ -482,8 +523,6 @@ ngx_http_ilert_courier_try(ngx_http_ilert_courier_t *co)
 
     ngx_http_ilert_courier_release(co, NULL);
     ngx_http_ilert_queue_run();
-
-    return NGX_OK;
 }
 
 
@@ -581,6 +620,63 @@ ngx_http_ilert_courier_wake(void)
 }
 
 
+void
+ngx_http_ilert_courier_obey(void)
+{
+    ngx_http_ilert_courier_t  *co;
+
+    co = &ngx_http_ilert_courier;
+
+    if (co->active && !co->leaving) {
+        ngx_http_ilert_courier_more(co, 1);
+        ngx_http_ilert_courier_go(co);
+        return;
+    }
+
+    ngx_http_ilert_courier_wake();
+}
+
+
+/* if there is none this worker is the one, unless others have the lock */
+
+ngx_uint_t
+ngx_http_ilert_courier_runs(void)
+{
+    u_char                     buf[NGX_INT_T_LEN];
+    ssize_t                    n;
+    ngx_int_t                  pid;
+    ngx_http_ilert_courier_t  *co;
+
+    co = &ngx_http_ilert_courier;
+
+    if (co->active) {
+        return 1;
+    }
+
+    if (ngx_http_ilert_courier_open(co) != NGX_OK) {
+        return 0;
+    }
+
+    if (!ngx_exiting && ngx_http_ilert_courier_try(co) == NGX_OK) {
+        return 1;
+    }
+
+    n = pread(co->lock, buf, sizeof(buf), 0);
+
+    pid = (n > 0) ? ngx_atoi(buf, n) : NGX_ERROR;
+
+    return pid > 0 && (kill(pid, 0) == 0 || ngx_errno != ESRCH);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_courier_is_here(void)
+{
+    return ngx_http_ilert_courier.active && !ngx_http_ilert_courier.leaving
+           && !ngx_exiting;
+}
+
+
 /* no event has to wait for a time, of the endpoint or, without one, of any */
 
 static void
@@ -614,9 +710,32 @@ ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co, ngx_uint_t fresh)
     for (i = 0; i < co->imcf->sources.nelts; i++) {
         sources[i]->courier.more = 1;
         sources[i]->courier.fresh |= fresh;
+
+        if (sources[i]->courier.resumed != sources[i]->stats->resumed) {
+            ngx_http_ilert_courier_resume(sources[i]);
+        }
     }
 
     ngx_http_ilert_queue_run();
+}
+
+
+/* by an order: nothing is waited for any longer, but for what limits a key */
+
+static void
+ngx_http_ilert_courier_resume(ngx_http_ilert_source_t *source)
+{
+    ngx_http_ilert_courier_key_t  *ck;
+
+    source->courier.resumed = source->stats->resumed;
+    source->courier.release = 1;
+
+    ck = &source->shared->courier;
+
+    if (!ck->tight) {
+        ck->faults = 0;
+        ck->pauses++;
+    }
 }
 
 
@@ -725,6 +844,7 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     cs->more = 0;
     cs->fresh = 0;
     cs->pauses = ngx_http_ilert_courier_pauses(source);
+    cs->orders = source->stats->orders;
 }
 
 
@@ -816,6 +936,19 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 
         if (!job->decided || ngx_http_ilert_courier_is_spent(source)) {
             cs->more = 1;
+        }
+
+        /* what an order has said meanwhile the job does not know */
+
+        if (job->decided && cs->orders == source->stats->orders) {
+            source->stats->paused = job->takes[i].paused;
+        }
+
+        if (job->decided) {
+            ngx_http_ilert_stats_add(source->stats->coalesced,
+                                     job->takes[i].coalesced);
+            ngx_http_ilert_stats_add(source->stats->dead,
+                                     job->takes[i].expired);
         }
 
         if (job->takes[i].more) {
@@ -929,6 +1062,10 @@ ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co)
     for (i = 0; i < co->imcf->sources.nelts; i++) {
         source = sources[i];
         cs = &source->courier;
+
+        if (cs->nready && source->stats->paused) {
+            ngx_http_ilert_courier_return_source(source);
+        }
 
         while (cs->nready && cs->inflight < source->concurrency
                && !ngx_http_ilert_courier_is_probed(source))
@@ -1161,6 +1298,7 @@ ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
                                     ngx_time(), (u_char *) cd + size);
     }
 
+    ev->received = se->said.received;
     ev->number = se->id;
     ev->id.data = cd->id;
     ev->id.len = ngx_sprintf(cd->id, "%uL", se->id) - cd->id;
@@ -1174,6 +1312,7 @@ ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
 
     co->inflight++;
     source->courier.inflight++;
+    source->stats->inflight = source->courier.inflight;
     source->shared->courier.inflight++;
     source->endpoint->courier.inflight++;
     source->endpoint->courier.probed = ngx_current_msec;
@@ -1195,6 +1334,7 @@ ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir)
 
     co->inflight--;
     source->courier.inflight--;
+    source->stats->inflight = source->courier.inflight;
     source->shared->courier.inflight--;
     source->endpoint->courier.inflight--;
 
@@ -1218,6 +1358,7 @@ ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
     ngx_http_ilert_courier_delivery_t *cd)
 {
     ngx_str_t                      error;
+    ngx_msec_int_t                 pause;
     ngx_http_ilert_source_t       *source;
     ngx_http_ilert_store_event_t  *se;
 
@@ -1231,6 +1372,7 @@ ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
         se->verdict = NGX_HTTP_ILERT_STORE_DONE;
         ngx_http_ilert_courier_delivered(&ngx_http_ilert_courier, source);
         ngx_http_ilert_relay_log(ir, &error);
+        ngx_http_ilert_stats_outcome(ir, &error, 0);
         source->quiet = 0;
         return;
     }
@@ -1245,12 +1387,16 @@ ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
         se->error = error;
 
         ngx_http_ilert_courier_delivered(&ngx_http_ilert_courier, source);
+        ngx_http_ilert_stats_outcome(ir, &error, 0);
+        ngx_http_ilert_stats_add(source->stats->dead, 1);
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "ilert source \"%V\": event %V is a dead letter: %V",
                       &source->name, &ir->event->id, &error);
         return;
     }
+
+    ngx_http_ilert_stats_add(source->stats->retried, 1);
 
     if (ir->given_up) {
 
@@ -1264,7 +1410,12 @@ ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
 
     ngx_http_ilert_courier_undelivered(ir, se);
     ngx_http_ilert_relay_log(ir, &error);
-    source->quiet = source->fault;
+    source->quiet = (source->stats->fault != 0);
+
+    pause = source->shared->courier.until - ngx_current_msec;
+
+    ngx_http_ilert_stats_outcome(ir, &error,
+                                 (se->refused && pause > 0) ? pause : 0);
 }
 
 
@@ -1286,6 +1437,8 @@ ngx_http_ilert_courier_delivered(ngx_http_ilert_courier_t *co,
     endpoint->courier.faults = 0;
     endpoint->courier.several = 0;
     endpoint->courier.probes = 0;
+
+    ngx_http_ilert_stats_set_down(endpoint, 0);
 
     if (down) {
 
@@ -1335,6 +1488,7 @@ ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
     }
 
     if (ngx_http_ilert_courier_is_down(ce)) {
+        ngx_http_ilert_stats_set_down(source->endpoint, 1);
         pause = ngx_http_ilert_courier_pause_endpoint(source);
 
     } else {
@@ -1441,10 +1595,8 @@ static void
 ngx_http_ilert_courier_return(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_key_t *key, ngx_http_ilert_endpoint_t *endpoint)
 {
-    ngx_uint_t                        i;
-    ngx_queue_t                      *link;
-    ngx_http_ilert_source_t         **sources;
-    ngx_http_ilert_courier_source_t  *cs;
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
 
     sources = co->imcf->sources.elts;
 
@@ -1456,18 +1608,28 @@ ngx_http_ilert_courier_return(ngx_http_ilert_courier_t *co,
             continue;
         }
 
-        cs = &sources[i]->courier;
+        ngx_http_ilert_courier_return_source(sources[i]);
+    }
+}
 
-        while (!ngx_queue_empty(&cs->ready)) {
-            link = ngx_queue_head(&cs->ready);
-            ngx_queue_remove(link);
 
-            cs->nready--;
-            cs->more = 1;
+static void
+ngx_http_ilert_courier_return_source(ngx_http_ilert_source_t *source)
+{
+    ngx_queue_t                      *link;
+    ngx_http_ilert_courier_source_t  *cs;
 
-            ngx_http_ilert_courier_give_back(
+    cs = &source->courier;
+
+    while (!ngx_queue_empty(&cs->ready)) {
+        link = ngx_queue_head(&cs->ready);
+        ngx_queue_remove(link);
+
+        cs->nready--;
+        cs->more = 1;
+
+        ngx_http_ilert_courier_give_back(
                 ngx_queue_data(link, ngx_http_ilert_store_event_t, queue));
-        }
     }
 }
 
@@ -1560,6 +1722,7 @@ ngx_http_ilert_courier_leave(ngx_http_ilert_courier_t *co)
     co->connection->idle = 0;
 
     ngx_http_ilert_courier_return(co, NULL, NULL);
+    ngx_http_ilert_heartbeat_end();
 
     ngx_add_timer(&co->grace, NGX_HTTP_ILERT_COURIER_GRACE);
 

@@ -48,6 +48,8 @@ typedef struct {
     ngx_msec_t                   taken;     /* when some were taken last */
     ngx_uint_t                   pauses;    /* of its key and its endpoint */
                                             /* when a job was begun */
+    ngx_uint_t                   resumed;   /* orders that were seen */
+    ngx_uint_t                   orders;    /* when a job was begun */
 
     unsigned                     more:1;    /* there may be events to take */
     unsigned                     fresh:1;   /* one has just come in */
@@ -87,6 +89,15 @@ void ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job);
 
 /* events have been committed: the courier, wherever it is, is told */
 void ngx_http_ilert_courier_wake(void);
+
+/* so are orders: what they are of may have to go, or not any more */
+void ngx_http_ilert_courier_obey(void);
+
+/* whether there is a courier, in this worker or in another one */
+ngx_uint_t ngx_http_ilert_courier_runs(void);
+
+/* whether it is in this worker, and stays */
+ngx_uint_t ngx_http_ilert_courier_is_here(void);
 
 
 #endif /* _NGX_HTTP_ILERT_COURIER_H_INCLUDED_ */

@@ -94,8 +94,9 @@ typedef struct {
 } ngx_http_ilert_mapping_t;
 
 
-typedef struct ngx_http_ilert_source_s  ngx_http_ilert_source_t;
-typedef struct ngx_http_ilert_event_s   ngx_http_ilert_event_t;
+typedef struct ngx_http_ilert_source_s    ngx_http_ilert_source_t;
+typedef struct ngx_http_ilert_endpoint_s  ngx_http_ilert_endpoint_t;
+typedef struct ngx_http_ilert_event_s     ngx_http_ilert_event_t;
 
 
 struct ngx_http_ilert_event_s {
@@ -107,6 +108,7 @@ struct ngx_http_ilert_event_s {
     uint64_t                    number;     /* event id; set by queue.c */
     ngx_str_t                   id;         /* the same, decimal */
     unsigned                    key_cut:1;  /* it was longer */
+    int64_t                     received;   /* wall clock, ms; by queue.c */
 
     /* as ilert finds them in the body, which for a native source is its own */
     /* affair: what the queue goes by; set by handler.c */

@@ -24,6 +24,10 @@
 static void ngx_http_ilert_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_process(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_test(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx);
+static void ngx_http_ilert_count_ignored(ngx_http_request_t *r,
+    ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_submit(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_str_t *body);
 static ngx_int_t ngx_http_ilert_native(ngx_http_request_t *r,
@@ -145,9 +149,7 @@ ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
     ctx->event = ev;
 
     if (wh->test) {
-        ngx_str_set(&ctx->result, "TEST");
-        return ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "test", "event",
-                                     &ev->id);
+        return ngx_http_ilert_test(r, ctx);
     }
 
     if (ngx_http_ilert_choose_type(r, ctx, &off) != NGX_OK) {
@@ -176,11 +178,53 @@ ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 
     if (off || ev->source == NULL) {
         ngx_str_set(&ctx->result, "IGNORED");
+        ngx_http_ilert_count_ignored(r, ev->source);
         return ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "ignored", "event",
                                      &ev->id);
     }
 
     return ngx_http_ilert_submit(r, ctx, &body);
+}
+
+
+/* Chronograf's: it is counted with the source that an event would go to */
+
+static ngx_int_t
+ngx_http_ilert_test(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                 error;
+    ngx_http_ilert_source_t  *source;
+
+    rc = ngx_http_ilert_choose_source(r, &source, &error);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_ilert_count_ignored(r, source);
+
+    ngx_str_set(&ctx->result, "TEST");
+
+    return ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "test", "event",
+                                 &ctx->event->id);
+}
+
+
+static void
+ngx_http_ilert_count_ignored(ngx_http_request_t *r,
+    ngx_http_ilert_source_t *source)
+{
+    ngx_http_ilert_main_conf_t  *imcf;
+
+    if (source) {
+        ngx_http_ilert_stats_add(source->stats->ignored, 1);
+        return;
+    }
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    ngx_http_ilert_stats_add(imcf->stats->ignored, 1);
 }
 
 
@@ -482,6 +526,8 @@ ngx_http_ilert_done(ngx_http_ilert_outcome_t *outcome, void *data)
     ctx->result = outcome->result;
 
     if (outcome->status == NGX_HTTP_ACCEPTED) {
+        ngx_http_ilert_stats_add(ctx->event->source->stats->accepted, 1);
+
         rc = ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "accepted", "event",
                                    &ctx->event->id);
 

@@ -100,7 +100,7 @@ static ngx_int_t ngx_cdecl ngx_http_ilert_kapacitor_error(
     ngx_http_ilert_kapacitor_ctx_t *ctx, const char *fmt, ...);
 
 
-static ngx_str_t  ngx_http_ilert_kapacitor_levels[] = {
+ngx_str_t  ngx_http_ilert_level_names[] = {
     ngx_string("OK"),
     ngx_string("INFO"),
     ngx_string("WARNING"),
@@ -747,14 +747,14 @@ ngx_http_ilert_kapacitor_level(ngx_http_ilert_kapacitor_ctx_t *ctx,
         return ngx_http_ilert_kapacitor_error(ctx, "level: missing");
     }
 
-    for (known = ngx_http_ilert_kapacitor_levels;
-         known <= &ngx_http_ilert_kapacitor_levels[NGX_HTTP_ILERT_CRITICAL];
+    for (known = ngx_http_ilert_level_names;
+         known <= &ngx_http_ilert_level_names[NGX_HTTP_ILERT_CRITICAL];
          known++)
     {
         if (level->len == known->len
             && ngx_memcmp(level->data, known->data, known->len) == 0)
         {
-            ctx->webhook->level = known - ngx_http_ilert_kapacitor_levels;
+            ctx->webhook->level = known - ngx_http_ilert_level_names;
             return NGX_OK;
         }
     }

@@ -37,6 +37,10 @@ typedef enum {
     NGX_HTTP_ILERT_CRITICAL
 } ngx_http_ilert_level_e;
 
+/* by that */
+
+extern ngx_str_t  ngx_http_ilert_level_names[];
+
 
 /*
  * A tag or a column whose name came again has lost it: data is NULL, the

@@ -9,7 +9,9 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_control.h"
 #include "ngx_http_ilert_handler.h"
+#include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_variables.h"
 
@@ -45,6 +47,7 @@
 
 
 static void *ngx_http_ilert_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_ilert_create_srv_conf(ngx_conf_t *cf);
 static void *ngx_http_ilert_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -91,6 +94,18 @@ static char *ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_http_ilert_endpoint_parameters(ngx_conf_t *cf,
     ngx_http_ilert_endpoint_t *endpoint);
+static ngx_int_t ngx_http_ilert_check_prefix(ngx_conf_t *cf, const char *name,
+    const char *example);
+static char *ngx_http_ilert_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_ilert_control(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_ilert_set_handler(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_handler_pt handler);
+static ngx_int_t ngx_http_ilert_check_handlers(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf);
+static char *ngx_http_ilert_heartbeat_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_http_ilert_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -103,6 +118,10 @@ static ngx_int_t ngx_http_ilert_check_endpoint(ngx_conf_t *cf,
     ngx_http_ilert_endpoint_t *endpoint);
 static ngx_int_t ngx_http_ilert_resolve_source(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
+static ngx_int_t ngx_http_ilert_resolve_heartbeat(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf);
+static ngx_int_t ngx_http_ilert_source_uri(ngx_conf_t *cf,
+    ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_share_key(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_add_key(ngx_conf_t *cf,
@@ -157,6 +176,27 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("ilert_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_ilert_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ilert_control"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_ilert_control,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ilert_heartbeat"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_ilert_heartbeat_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      "_file" },
 
     { ngx_string("ilert_max_body_size"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -379,7 +419,7 @@ static ngx_http_module_t  ngx_http_ilert_module_ctx = {
     ngx_http_ilert_create_main_conf,       /* create main configuration */
     NULL,                                  /* init main configuration */
 
-    NULL,                                  /* create server configuration */
+    ngx_http_ilert_create_srv_conf,        /* create server configuration */
     NULL,                                  /* merge server configuration */
 
     ngx_http_ilert_create_loc_conf,        /* create location configuration */
@@ -418,12 +458,22 @@ ngx_http_ilert_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&imcf->keys, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&imcf->locations, cf->pool, 4, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&imcf->handlers, cf->pool, 4,
+                          sizeof(ngx_http_ilert_handler_t))
            != NGX_OK)
     {
         return NULL;
     }
 
     return imcf;
+}
+
+
+static void *
+ngx_http_ilert_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_srv_conf_t));
 }
 
 
@@ -444,6 +494,8 @@ ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
      *     ilcf->source = NULL;
      *     ilcf->off = 0;
      *     ilcf->endpoint = NULL;
+     *     ilcf->status = NGX_HTTP_ILERT_STATUS_OFF;
+     *     ilcf->control = { 0, NULL };
      *     ilcf->mapping = { NULL };
      */
 
@@ -483,6 +535,16 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         if (ngx_http_ilert_add_location(cf, conf) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
+    }
+
+    if (clcf->noname && clcf->handler == NULL && prev->status) {
+        conf->status = prev->status;
+        clcf->handler = ngx_http_ilert_status_handler;
+    }
+
+    if (clcf->noname && clcf->handler == NULL && prev->control.len) {
+        conf->control = prev->control;
+        clcf->handler = ngx_http_ilert_control_handler;
     }
 
     if (conf->kapacitor) {
@@ -1198,7 +1260,6 @@ ngx_http_ilert_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_ilert_loc_conf_t *ilcf = conf;
 
     ngx_str_t                         *value;
-    ngx_http_core_loc_conf_t          *clcf;
     ngx_http_compile_complex_value_t   ccv;
 
     if (ilcf->kapacitor) {
@@ -1225,21 +1286,13 @@ ngx_http_ilert_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ilcf->file_name = cf->conf_file->file.name.data;
     ilcf->line = cf->conf_file->line;
 
+    ilcf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
     if (ngx_http_ilert_add_location(cf, ilcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->handler) {
-        return "conflicts with another directive of its location, such as "
-               "\"proxy_pass\", that takes the requests";
-    }
-
-    clcf->handler = ngx_http_ilert_handler;
-    ilcf->clcf = clcf;
-
-    return NGX_CONF_OK;
+    return ngx_http_ilert_set_handler(cf, cmd, ngx_http_ilert_handler);
 }
 
 
@@ -1269,7 +1322,6 @@ ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ilert_loc_conf_t *ilcf = conf;
 
-    ngx_uint_t                    prefix;
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_ilert_endpoint_t    *endpoint, *other, **ep;
     ngx_http_ilert_main_conf_t   *imcf;
@@ -1280,20 +1332,9 @@ ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    prefix = !clcf->exact_match && !clcf->named && clcf->name.len
-             && clcf->name.data[clcf->name.len - 1] == '/';
-
-#if (NGX_PCRE)
-    if (clcf->regex) {
-        prefix = 0;
-    }
-#endif
-
-    if (!prefix) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"ilert_endpoint\" is in location \"%V\", only "
-                           "a prefix location that ends in \"/\" is allowed, "
-                           "such as \"location /ilert/\"", &clcf->name);
+    if (ngx_http_ilert_check_prefix(cf, "ilert_endpoint", "/ilert/")
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -1331,6 +1372,252 @@ ngx_http_ilert_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *ep = endpoint;
 
     ilcf->endpoint = endpoint;
+
+    return NGX_CONF_OK;
+}
+
+
+/* what follows the location's name is for us */
+
+static ngx_int_t
+ngx_http_ilert_check_prefix(ngx_conf_t *cf, const char *name,
+    const char *example)
+{
+    ngx_uint_t                 prefix;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    prefix = !clcf->exact_match && !clcf->named && clcf->name.len
+             && clcf->name.data[clcf->name.len - 1] == '/';
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        prefix = 0;
+    }
+#endif
+
+    if (prefix) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%s\" is in location \"%V\", only "
+                       "a prefix location that ends in \"/\" is allowed, "
+                       "such as \"location %s\"", name, &clcf->name, example);
+
+    return NGX_ERROR;
+}
+
+
+static char *
+ngx_http_ilert_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_loc_conf_t *ilcf = conf;
+
+    ngx_str_t         *value;
+    ngx_uint_t         i;
+
+    static ngx_str_t   formats[] = {
+        ngx_null_string,
+        ngx_string("json"),
+        ngx_string("prometheus"),
+        ngx_string("html")
+    };
+
+    if (ilcf->status) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = NGX_HTTP_ILERT_STATUS_JSON;
+         cf->args->nelts == 2 && i <= NGX_HTTP_ILERT_STATUS_HTML;
+         i++)
+    {
+        if (value[1].len == formats[i].len
+            && ngx_strncmp(value[1].data, formats[i].data, value[1].len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i > NGX_HTTP_ILERT_STATUS_HTML) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"ilert_status\", "
+                           "\"json\", \"prometheus\" and \"html\" are "
+                           "allowed", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ilcf->status = i;
+
+    return ngx_http_ilert_set_handler(cf, cmd, ngx_http_ilert_status_handler);
+}
+
+
+static char *
+ngx_http_ilert_control(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_loc_conf_t *ilcf = conf;
+
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_ilert_srv_conf_t  *iscf;
+
+    if (ilcf->control.len) {
+        return "is duplicate";
+    }
+
+    if (ngx_http_ilert_check_prefix(cf, "ilert_control", "/control/")
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    ilcf->control = clcf->name;
+
+    /* of several the page uses the first one */
+
+    iscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_ilert_module);
+
+    if (iscf->control.len == 0) {
+        iscf->control = clcf->name;
+    }
+
+    return ngx_http_ilert_set_handler(cf, cmd, ngx_http_ilert_control_handler);
+}
+
+
+/* the location's requests are for the directive, and for no other one */
+
+static char *
+ngx_http_ilert_set_handler(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_ilert_handler_t    *h;
+    ngx_http_ilert_main_conf_t  *imcf;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ilert_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "conflicts with another directive of its location, such as "
+               "\"proxy_pass\", that takes the requests";
+    }
+
+    h = ngx_array_push(&imcf->handlers);
+    if (h == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    h->name = cmd->name;
+    h->clcf = clcf;
+    h->handler = handler;
+    h->file_name = cf->conf_file->file.name.data;
+    h->line = cf->conf_file->line;
+
+    clcf->handler = handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_check_handlers(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_uint_t                 i;
+    ngx_http_ilert_handler_t  *h;
+
+    h = imcf->handlers.elts;
+
+    for (i = 0; i < imcf->handlers.nelts; i++) {
+
+        if (h[i].clcf->handler != h[i].handler) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"%V\" in %s:%ui has no effect, another "
+                          "directive of its location, such as \"proxy_pass\", "
+                          "takes the requests", &h[i].name, h[i].file_name,
+                          h[i].line);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* a source of no events, so that a ping is made as any other request */
+
+static char *
+ngx_http_ilert_heartbeat_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_ilert_main_conf_t *imcf = conf;
+
+    ngx_str_t                        *value, interval;
+    ngx_http_ilert_source_t          *source;
+    ngx_http_ilert_heartbeat_conf_t  *hcf;
+
+    hcf = &imcf->heartbeat;
+
+    if (hcf->source) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    hcf->interval = 30000;
+
+    if (cf->args->nelts == 3) {
+
+        interval.data = value[2].data + 9;
+        interval.len = value[2].len - 9;
+
+        if (value[2].len < 10
+            || ngx_strncmp(value[2].data, "interval=", 9) != 0
+            || (hcf->interval = ngx_parse_time(&interval, 0))
+               == (ngx_msec_t) NGX_ERROR
+            || hcf->interval < NGX_HTTP_ILERT_MINUTE
+                               / NGX_HTTP_ILERT_HEARTBEAT_RATE)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in "
+                               "\"ilert_heartbeat\", \"interval=\" and a "
+                               "time of 12s or more is allowed, as ilert "
+                               "takes 5 pings in a minute", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    source = ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_source_t));
+    if (source == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_str_set(&source->name, "heartbeat");
+    ngx_str_set(&source->endpoint_name, "heartbeat");
+
+    source->heartbeat = 1;
+
+    if (ngx_http_ilert_source_value(cf, cmd, source, &source->path) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (!ngx_http_ilert_source_is_key(&source->path)) {
+        return ngx_http_ilert_source_invalid(cf, cmd,
+                         "no key of a heartbeat, letters, digits, \"-\", "
+                         "\"_\", \".\" and \"~\" are allowed in it");
+    }
+
+    source->key = source->path;
+
+    hcf->source = source;
+    hcf->file_name = cf->conf_file->file.name.data;
+    hcf->line = cf->conf_file->line;
 
     return NGX_CONF_OK;
 }
@@ -1498,6 +1785,10 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ilert_module);
 
+    if (ngx_http_ilert_check_handlers(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     endpoints = imcf->endpoints.elts;
 
     for (i = 0; i < imcf->endpoints.nelts; i++) {
@@ -1528,7 +1819,10 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
         }
     }
 
-    if (ngx_http_ilert_init_mapping(cf, imcf) != NGX_OK) {
+    if (ngx_http_ilert_init_mapping(cf, imcf) != NGX_OK
+        || ngx_http_ilert_resolve_heartbeat(cf, imcf) != NGX_OK
+        || ngx_http_ilert_stats_init(cf, imcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -1581,8 +1875,6 @@ static ngx_int_t
 ngx_http_ilert_resolve_source(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source)
 {
-    u_char  *p;
-
     source->endpoint = ngx_http_ilert_find_endpoint(imcf,
                                                     &source->endpoint_name);
 
@@ -1608,6 +1900,53 @@ ngx_http_ilert_resolve_source(ngx_conf_t *cf,
     if (ngx_http_ilert_share_key(cf, imcf, source) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    return ngx_http_ilert_source_uri(cf, source);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_heartbeat(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_http_ilert_source_t          *source;
+    ngx_http_ilert_heartbeat_conf_t  *hcf;
+
+    hcf = &imcf->heartbeat;
+    source = hcf->source;
+
+    if (source == NULL) {
+        return NGX_OK;
+    }
+
+    if (imcf->queue.path.len == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"ilert_heartbeat\" has nothing to tell without "
+                      "\"ilert_queue\" in %s:%ui",
+                      hcf->file_name, hcf->line);
+        return NGX_ERROR;
+    }
+
+    source->endpoint = ngx_http_ilert_find_endpoint(imcf,
+                                                    &source->endpoint_name);
+
+    if (source->endpoint == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "no \"ilert_endpoint\" \"heartbeat\" for "
+                      "\"ilert_heartbeat\" in %s:%ui, a location with it and "
+                      "\"proxy_pass https://beat.ilert.com/api/pings/"
+                      "$ilert_path\" is needed", hcf->file_name, hcf->line);
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_source_uri(cf, source);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_source_uri(ngx_conf_t *cf, ngx_http_ilert_source_t *source)
+{
+    u_char  *p;
 
     source->uri.len = source->endpoint->prefix.len + source->path.len;
 
@@ -1784,14 +2123,6 @@ ngx_http_ilert_resolve_location(ngx_conf_t *cf,
     ngx_str_t                 *name;
     ngx_uint_t                 i;
     ngx_http_ilert_source_t  **sources;
-
-    if (ilcf->clcf->handler != ngx_http_ilert_handler) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"ilert_kapacitor\" in %s:%ui has no effect, another "
-                      "directive of its location, such as \"proxy_pass\", "
-                      "takes the requests", ilcf->file_name, ilcf->line);
-        return NGX_ERROR;
-    }
 
     if (ilcf->kapacitor->lengths) {
         return NGX_OK;

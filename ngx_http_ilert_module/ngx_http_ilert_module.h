@@ -14,9 +14,11 @@
 
 #include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_heartbeat.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_request.h"
+#include "ngx_http_ilert_stats.h"
 
 
 /*
@@ -51,7 +53,7 @@ typedef struct {
 
 /* a location with "ilert_endpoint": events leave through it */
 
-typedef struct {
+struct ngx_http_ilert_endpoint_s {
     ngx_str_t                    name;
     ngx_http_ilert_rate_t        rate;
     ngx_str_t                    prefix;    /* the location's, ends in "/" */
@@ -61,7 +63,8 @@ typedef struct {
     ngx_uint_t                   line;
 
     ngx_http_ilert_courier_endpoint_t  courier;
-} ngx_http_ilert_endpoint_t;
+    ngx_http_ilert_stats_endpoint_t  *stats;
+};
 
 
 /* an alert source */
@@ -98,14 +101,24 @@ struct ngx_http_ilert_source_s {
     u_char                      *file_name;
     ngx_uint_t                   line;
 
-    /* of this worker: what was logged last */
-    time_t                       fault_time;
-    ngx_uint_t                   fault_status;
-    unsigned                     fault:1;
-    unsigned                     quiet:1;   /* nginx says no more of it */
-
+    unsigned                     heartbeat:1;   /* none: GET, and no event */
+    unsigned                     quiet:1;   /* of this worker: nginx says no */
+                                            /* more of it */
     ngx_http_ilert_courier_source_t  courier;
+    ngx_http_ilert_stats_source_t  *stats;
 };
+
+
+/* a directive that takes the requests of its location */
+
+typedef struct {
+    ngx_str_t                    name;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_handler_pt          handler;
+
+    u_char                      *file_name;
+    ngx_uint_t                   line;
+} ngx_http_ilert_handler_t;
 
 
 typedef struct {
@@ -113,8 +126,16 @@ typedef struct {
     ngx_array_t                  endpoints; /* ngx_http_ilert_endpoint_t * */
     ngx_array_t                  keys;      /* ngx_http_ilert_key_t * */
     ngx_array_t                  locations; /* ngx_http_ilert_loc_conf_t * */
+    ngx_array_t                  handlers;  /* ngx_http_ilert_handler_t */
     ngx_http_ilert_queue_conf_t  queue;
+    ngx_http_ilert_heartbeat_conf_t  heartbeat;
+    ngx_http_ilert_stats_t      *stats;
 } ngx_http_ilert_main_conf_t;
+
+
+typedef struct {
+    ngx_str_t                    control;   /* location of "ilert_control" */
+} ngx_http_ilert_srv_conf_t;
 
 
 typedef struct {
@@ -124,6 +145,8 @@ typedef struct {
     ngx_http_core_loc_conf_t    *clcf;      /* whose handler is ours */
 
     ngx_http_ilert_endpoint_t   *endpoint;
+    ngx_uint_t                   status;    /* ngx_http_ilert_format_e */
+    ngx_str_t                    control;   /* this location's prefix */
 
     off_t                        max_body_size;
     off_t                        event_max_size;

@@ -69,6 +69,7 @@ typedef struct {
     void                               *data;
     ngx_pool_t                         *pool;
     ngx_msec_t                          deadline;
+    int64_t                             submitted;  /* usec */
 } ngx_http_ilert_queue_waiter_t;
 
 
@@ -96,6 +97,8 @@ typedef struct {
 
     /* what the next job will have */
     ngx_queue_t                         accepts;
+    ngx_queue_t                         orders;
+    ngx_queue_t                         queries;
     ngx_queue_t                         verdicts;
     ngx_uint_t                          nverdicts;  /* the job's, too */
     ngx_uint_t                          njob;       /* those of the job */
@@ -130,11 +133,19 @@ static ngx_int_t ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex);
 static ngx_int_t ngx_http_ilert_queue_init_pool(ngx_conf_t *cf);
 static ngx_http_ilert_store_event_t *ngx_http_ilert_queue_store_event(
     ngx_http_ilert_event_t *ev);
+static void ngx_http_ilert_queue_free_queries(ngx_queue_t *queries);
+static ngx_uint_t ngx_http_ilert_queue_is_configured(ngx_str_t *name,
+    void *data);
+static int64_t ngx_http_ilert_queue_usec(void);
 static ngx_uint_t ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_move(ngx_queue_t *to, ngx_queue_t *from);
 static void ngx_http_ilert_queue_thread(void *data, ngx_log_t *log);
 static void ngx_http_ilert_queue_find_strangers(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_done(ngx_event_t *ev);
+static void ngx_http_ilert_queue_obeyed(ngx_http_ilert_queue_t *q,
+    ngx_queue_t *orders, ngx_uint_t decided);
+static void ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
+    ngx_queue_t *queries);
 static void ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q,
     ngx_queue_t *verdicts);
 static void ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q,
@@ -361,6 +372,8 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     q->task->event.handler = ngx_http_ilert_queue_done;
 
     ngx_queue_init(&q->accepts);
+    ngx_queue_init(&q->orders);
+    ngx_queue_init(&q->queries);
     ngx_queue_init(&q->verdicts);
     ngx_queue_init(&q->waiters);
 
@@ -418,10 +431,12 @@ ngx_http_ilert_queue_exit_process(void)
         ngx_http_ilert_queue_free(&q->job.accepts, 0);
         ngx_http_ilert_queue_free(&q->job.verdicts, 1);
         ngx_http_ilert_queue_free(&q->job.taken, 0);
+        ngx_http_ilert_queue_free_queries(&q->job.queries);
     }
 
     ngx_http_ilert_queue_free(&q->accepts, 0);
     ngx_http_ilert_queue_free(&q->verdicts, 1);
+    ngx_http_ilert_queue_free_queries(&q->queries);
 
     ngx_http_ilert_courier_exit_process();
 
@@ -451,6 +466,24 @@ ngx_http_ilert_queue_free(ngx_queue_t *events, ngx_uint_t data)
 }
 
 
+static void
+ngx_http_ilert_queue_free_queries(ngx_queue_t *queries)
+{
+    ngx_queue_t                   *link;
+    ngx_http_ilert_store_query_t  *query;
+
+    while (!ngx_queue_empty(queries)) {
+
+        link = ngx_queue_head(queries);
+        ngx_queue_remove(link);
+
+        query = ngx_queue_data(link, ngx_http_ilert_store_query_t, queue);
+
+        ngx_destroy_pool(query->pool);
+    }
+}
+
+
 ngx_int_t
 ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_outcome_handler_pt handler, void *data, ngx_pool_t *pool)
@@ -469,6 +502,8 @@ ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
         return NGX_ERROR;
     }
 
+    ev->received = ngx_http_ilert_queue_now();
+
     w->stored = ngx_http_ilert_queue_store_event(ev);
     if (w->stored == NULL) {
         return NGX_ERROR;
@@ -480,6 +515,7 @@ ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
     w->data = data;
     w->pool = pool;
     w->deadline = ngx_current_msec + NGX_HTTP_ILERT_QUEUE_DEADLINE;
+    w->submitted = ngx_http_ilert_queue_usec();
 
     ngx_queue_insert_tail(&q->accepts, &w->stored->queue);
     ngx_queue_insert_tail(&q->waiters, &w->queue);
@@ -518,13 +554,63 @@ ngx_http_ilert_queue_store_event(ngx_http_ilert_event_t *ev)
     se->said.type = ev->ilert_type;
     se->said.level = ev->level;
     se->said.priority = ev->priority;
-    se->said.received = ngx_http_ilert_queue_now();
+    se->said.received = ev->received;
 
     se->policy.coalesce = ev->source->coalesce;
     se->policy.repeat = ev->source->repeat;
     se->policy.resolve_after = ev->source->resolve_after;
 
     return se;
+}
+
+
+ngx_int_t
+ngx_http_ilert_queue_ask(ngx_http_ilert_store_query_t *query)
+{
+    ngx_http_ilert_queue_t  *q;
+
+    q = ngx_http_ilert_queue;
+
+    if (q == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_queue_insert_tail(&q->queries, &query->queue);
+
+    ngx_http_ilert_queue_run();
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order)
+{
+    ngx_http_ilert_queue_t  *q;
+
+    q = ngx_http_ilert_queue;
+
+    if (q == NULL) {
+        return NGX_DECLINED;
+    }
+
+    order->order.configured = ngx_http_ilert_queue_is_configured;
+    order->order.data = q->imcf;
+
+    ngx_queue_insert_tail(&q->orders, &order->order.queue);
+
+    ngx_http_ilert_queue_run();
+
+    return NGX_OK;
+}
+
+
+/* on the thread; the configuration does not change */
+
+static ngx_uint_t
+ngx_http_ilert_queue_is_configured(ngx_str_t *name, void *data)
+{
+    return ngx_http_ilert_find_source(data, name) != NULL;
 }
 
 
@@ -569,9 +655,11 @@ ngx_http_ilert_queue_run(void)
         return;
     }
 
-    /* after a failure only webhooks do not wait for the next try */
+    /* after a failure only those who wait for an answer do not wait for it */
 
-    if (q->undecided && q->retry.timer_set && ngx_queue_empty(&q->accepts)) {
+    if (q->undecided && q->retry.timer_set && ngx_queue_empty(&q->accepts)
+        && ngx_queue_empty(&q->orders) && ngx_queue_empty(&q->queries))
+    {
         return;
     }
 
@@ -601,8 +689,10 @@ ngx_http_ilert_queue_run(void)
 static ngx_uint_t
 ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
 {
-    ngx_uint_t                   probe;
-    ngx_http_ilert_store_job_t  *job;
+    ngx_uint_t                     probe;
+    ngx_queue_t                   *link;
+    ngx_http_ilert_store_job_t    *job;
+    ngx_http_ilert_store_query_t  *query;
 
     job = &q->job;
 
@@ -612,9 +702,17 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
 
     ngx_http_ilert_queue_move(&job->accepts, &q->accepts);
     ngx_http_ilert_queue_move(&job->verdicts, &q->verdicts);
+    ngx_http_ilert_queue_move(&job->orders, &q->orders);
+    ngx_http_ilert_queue_move(&job->queries, &q->queries);
     ngx_queue_init(&job->taken);
-    ngx_queue_init(&job->orders);
-    ngx_queue_init(&job->queries);
+
+    for (link = ngx_queue_head(&job->queries);
+         link != ngx_queue_sentinel(&job->queries);
+         link = ngx_queue_next(link))
+    {
+        query = ngx_queue_data(link, ngx_http_ilert_store_query_t, queue);
+        job->probe |= query->probe;
+    }
 
     q->njob = q->nverdicts;
 
@@ -627,6 +725,8 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     ngx_http_ilert_courier_prepare(job);
 
     return !ngx_queue_empty(&job->accepts) || !ngx_queue_empty(&job->verdicts)
+           || !ngx_queue_empty(&job->orders)
+           || !ngx_queue_empty(&job->queries)
            || job->ntakes || job->nrelease || job->begin || job->clean
            || probe;
 }
@@ -693,8 +793,8 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 {
     ngx_http_ilert_queue_t *q = ev->data;
 
-    ngx_uint_t   accepted;
-    ngx_queue_t  accepts, verdicts;
+    ngx_uint_t   accepted, decided;
+    ngx_queue_t  accepts, verdicts, orders, queries;
 
     q->busy = 0;
 
@@ -704,6 +804,10 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 
     ngx_http_ilert_queue_move(&accepts, &q->job.accepts);
     ngx_http_ilert_queue_move(&verdicts, &q->job.verdicts);
+    ngx_http_ilert_queue_move(&orders, &q->job.orders);
+    ngx_http_ilert_queue_move(&queries, &q->job.queries);
+
+    decided = q->job.decided;
 
     ngx_http_ilert_queue_log(q);
 
@@ -711,6 +815,12 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 
     if (q->job.decided && q->job.unknown) {
         q->sh->settled = q->relayed;
+    }
+
+    if (q->store.state == NGX_HTTP_ILERT_STORE_OK && decided
+        && (q->job.probe || !ngx_queue_empty(&accepts)))
+    {
+        q->imcf->stats->committed = q->job.now;
     }
 
     if ((q->undecided || q->troubled) && !q->retry.timer_set) {
@@ -730,6 +840,78 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
     ngx_http_ilert_queue_run();
 
     ngx_http_ilert_queue_answer(q, &accepts, accepted);
+    ngx_http_ilert_queue_obeyed(q, &orders, decided);
+    ngx_http_ilert_queue_answer_queries(q, &queries);
+}
+
+
+/* an order of which there is more to do goes into the next job */
+
+static void
+ngx_http_ilert_queue_obeyed(ngx_http_ilert_queue_t *q, ngx_queue_t *orders,
+    ngx_uint_t decided)
+{
+    ngx_queue_t                   *link;
+    ngx_http_ilert_store_order_t  *so;
+    ngx_http_ilert_queue_order_t  *order;
+
+    if (ngx_queue_empty(orders)) {
+        return;
+    }
+
+    while (!ngx_queue_empty(orders)) {
+
+        link = ngx_queue_head(orders);
+        ngx_queue_remove(link);
+
+        order = ngx_queue_data(link, ngx_http_ilert_queue_order_t,
+                               order.queue);
+        so = &order->order;
+
+        if (decided) {
+            order->count += so->count;
+            order->refused += so->refused;
+        }
+
+        if (decided && so->more) {
+            so->after[0] = so->next[0];
+            so->after[1] = so->next[1];
+            ngx_queue_insert_tail(&q->orders, link);
+            continue;
+        }
+
+        order->failed = !decided;
+        order->handler(order);
+    }
+
+    ngx_http_ilert_courier_obey();
+    ngx_http_ilert_queue_run();
+}
+
+
+static void
+ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
+    ngx_queue_t *queries)
+{
+    ngx_queue_t                   *link;
+    ngx_http_ilert_store_query_t  *query;
+
+    while (!ngx_queue_empty(queries)) {
+
+        link = ngx_queue_head(queries);
+        ngx_queue_remove(link);
+
+        query = ngx_queue_data(link, ngx_http_ilert_store_query_t, queue);
+
+        ngx_http_ilert_stats_publish(q->imcf, query);
+
+        if (query->handler) {
+            query->handler(query);
+
+        } else {
+            ngx_destroy_pool(query->pool);
+        }
+    }
 }
 
 
@@ -760,6 +942,7 @@ ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
     ngx_uint_t accepted)
 {
     ngx_queue_t                    *link;
+    ngx_http_ilert_source_t        *source;
     ngx_http_ilert_store_event_t   *se;
     ngx_http_ilert_store_waits_e    waits;
     ngx_http_ilert_queue_waiter_t  *w;
@@ -772,6 +955,11 @@ ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
         se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
         w = se->data;
         waits = se->waits;
+
+        if (accepted && se->coalesced) {
+            source = ngx_http_ilert_find_source(q->imcf, &se->source);
+            ngx_http_ilert_stats_add(source->stats->coalesced, se->coalesced);
+        }
 
         ngx_free(se);
 
@@ -789,6 +977,10 @@ ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
         }
 
         if (accepted) {
+            ngx_http_ilert_stats_observe(&q->imcf->stats->commit,
+                                         ngx_http_ilert_stats_commit_buckets,
+                                         ngx_http_ilert_queue_usec()
+                                         - w->submitted);
             ngx_http_ilert_queue_finish(w, NGX_HTTP_ACCEPTED, "ACCEPTED", "");
 
         } else {
@@ -955,10 +1147,18 @@ ngx_http_ilert_queue_count(ngx_http_ilert_queue_count_t *count, ngx_uint_t n)
 static void
 ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q)
 {
+    ngx_str_t  error;
+
     if (q->store.state != NGX_HTTP_ILERT_STORE_OK) {
 
         q->troubled = 1;
         q->sh->failed = ngx_time();
+
+        error.data = (u_char *) q->store.error;
+        error.len = ngx_strlen(error.data);
+
+        ngx_http_ilert_stats_set_trouble(q->imcf->stats, q->store.state,
+                                         &error);
 
         if (ngx_atomic_cmp_set(&q->sh->trouble, 0, 1)) {
             ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
@@ -975,11 +1175,27 @@ ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q)
 
     q->troubled = 0;
 
+    if (q->imcf->stats->trouble) {
+        ngx_http_ilert_stats_set_trouble(q->imcf->stats,
+                                         NGX_HTTP_ILERT_STORE_OK, NULL);
+    }
+
     if (q->sh->trouble && ngx_atomic_cmp_set(&q->sh->trouble, 1, 0)) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "ilert queue \"%V\": committing again",
                       &q->conf->path);
     }
+}
+
+
+static int64_t
+ngx_http_ilert_queue_usec(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 
@@ -1061,6 +1277,20 @@ ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_outcome_handler_pt handler, void *data, ngx_pool_t *pool)
 {
     return ngx_http_ilert_relay(ev, handler, data, pool);
+}
+
+
+ngx_int_t
+ngx_http_ilert_queue_ask(ngx_http_ilert_store_query_t *query)
+{
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order)
+{
+    return NGX_DECLINED;
 }
 
 #endif

@@ -28,6 +28,24 @@
  */
 
 
+/*
+ * An order of an operator's; "handler" is called once, never from within the
+ * call that gives it.  "failed": it could not be committed.
+ */
+
+typedef struct ngx_http_ilert_queue_order_s  ngx_http_ilert_queue_order_t;
+
+struct ngx_http_ilert_queue_order_s {
+    ngx_http_ilert_store_order_t  order;
+    ngx_uint_t                   count;     /* of all jobs */
+    ngx_uint_t                   refused;
+    unsigned                     failed:1;
+
+    void                       (*handler)(ngx_http_ilert_queue_order_t *order);
+    void                        *data;
+};
+
+
 typedef struct {
     ngx_str_t                    path;      /* of the folder; NULL: off */
     off_t                        max_size;
@@ -59,6 +77,14 @@ void ngx_http_ilert_queue_exit_process(void);
  */
 ngx_int_t ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_outcome_handler_pt handler, void *data, ngx_pool_t *pool);
+
+
+/*
+ * Asks the store, and gives it an order, which must stay until it has been
+ * carried out.  NGX_DECLINED: there is no queue.
+ */
+ngx_int_t ngx_http_ilert_queue_ask(ngx_http_ilert_store_query_t *query);
+ngx_int_t ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order);
 
 
 /*

@@ -39,6 +39,10 @@ ngx_http_ilert_relay(ngx_http_ilert_event_t *ev,
     relay->handler = handler;
     relay->data = data;
 
+    if (ev->received == 0) {
+        ev->received = ngx_http_ilert_queue_now();
+    }
+
     return ngx_http_ilert_request_send(ev, 1, ngx_http_ilert_relay_done,
                                        relay);
 }
@@ -80,6 +84,7 @@ ngx_http_ilert_relay_done(ngx_http_ilert_request_t *ir)
     }
 
     ngx_http_ilert_relay_log(ir, &outcome.error);
+    ngx_http_ilert_stats_outcome(ir, &outcome.error, 0);
 
     relay->handler(&outcome, relay->data);
 }
@@ -119,15 +124,16 @@ ngx_http_ilert_relay_error(ngx_http_ilert_request_t *ir, u_char *buf,
 void
 ngx_http_ilert_relay_log(ngx_http_ilert_request_t *ir, ngx_str_t *error)
 {
-    ngx_http_ilert_source_t  *source;
+    ngx_atomic_uint_t               last;
+    ngx_http_ilert_source_t        *source;
+    ngx_http_ilert_stats_source_t  *ss;
 
     source = ir->event->source;
+    ss = source->stats;
 
     if (ir->verdict == NGX_HTTP_ILERT_DONE) {
 
-        if (source->fault) {
-            source->fault = 0;
-
+        if (ss->fault && ngx_atomic_cmp_set(&ss->fault, 1, 0)) {
             ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                           "ilert source \"%V\": delivering again",
                           &source->name);
@@ -136,16 +142,17 @@ ngx_http_ilert_relay_log(ngx_http_ilert_request_t *ir, ngx_str_t *error)
         return;
     }
 
-    if ((source->fault && source->fault_status == ir->status)
-        || (source->fault_time
-            && ngx_time() - source->fault_time < NGX_HTTP_ILERT_FAULT_PERIOD))
+    last = ss->fault_time;
+
+    if ((ss->fault && ss->fault_status == ir->status)
+        || (last && ngx_time() - (time_t) last < NGX_HTTP_ILERT_FAULT_PERIOD)
+        || !ngx_atomic_cmp_set(&ss->fault_time, last, ngx_time()))
     {
         return;
     }
 
-    source->fault = 1;
-    source->fault_time = ngx_time();
-    source->fault_status = ir->status;
+    ss->fault = 1;
+    ss->fault_status = ir->status;
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "ilert source \"%V\": event %V not delivered: %V",

@@ -42,6 +42,10 @@
 
 #define NGX_HTTP_ILERT_REASON_SIZE   256
 
+/* of an alert key, in a log */
+
+#define NGX_HTTP_ILERT_LOGGED_KEY    256
+
 /* seconds, whatever Retry-After says */
 
 #define NGX_HTTP_ILERT_RETRY_AFTER_MAX  3600
@@ -316,6 +320,12 @@ ngx_http_ilert_request_create_main(ngx_http_ilert_delivery_t *d)
     r->http_protocol = ngx_http_ilert_request_protocol;
     r->method = NGX_HTTP_POST;
     r->method_name = ngx_http_ilert_request_post;
+
+    if (d->request.event->source->heartbeat) {
+        r->method = NGX_HTTP_GET;
+        r->method_name = ngx_http_core_get_method;
+    }
+
     r->uri = d->request.event->source->endpoint->prefix;
     r->unparsed_uri = r->uri;
     r->read_event_handler = ngx_http_request_empty_handler;
@@ -345,6 +355,11 @@ ngx_http_ilert_request_create_main(ngx_http_ilert_delivery_t *d)
 
     if (ngx_http_ilert_request_create_headers(r) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (r->method == NGX_HTTP_GET) {
+        r->headers_in.content_length_n = -1;
+        return NGX_OK;
     }
 
     return ngx_http_ilert_request_create_body(r, d->request.event);
@@ -381,6 +396,10 @@ ngx_http_ilert_request_create_headers(ngx_http_request_t *r)
     }
 
     for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+
+        if (i == 0 && r->method == NGX_HTTP_GET) {
+            continue;
+        }
 
         h = ngx_list_push(&r->headers_in.headers);
         if (h == NULL) {
@@ -491,8 +510,8 @@ ngx_http_ilert_request_create_subrequest(ngx_http_ilert_delivery_t *d)
 
     /* subrequests are born GET */
 
-    sr->method = NGX_HTTP_POST;
-    sr->method_name = ngx_http_ilert_request_post;
+    sr->method = d->main->method;
+    sr->method_name = d->main->method_name;
     sr->header_in = d->main->header_in;
     sr->filter_need_in_memory = 1;
 
@@ -792,10 +811,16 @@ ngx_http_ilert_request_verdict(ngx_uint_t status)
 }
 
 
+/* by this line an alert is followed from Kapacitor to ilert */
+
 static void
 ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d)
 {
-    ngx_str_t        *value, id;
+    u_char                    buf[NGX_HTTP_ILERT_LOGGED_KEY];
+    int64_t                   age;
+    ngx_str_t                *value, id, key;
+    ngx_log_handler_pt        handler;
+    ngx_http_ilert_event_t   *ev;
 
     if (d->log.log_level < NGX_LOG_INFO) {
         return;
@@ -810,11 +835,39 @@ ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d)
         ngx_http_ilert_request_line(&id);
     }
 
-    d->log.action = "reading ilert's answer";
+    ev = d->request.event;
+
+    if (d->request.verdict != NGX_HTTP_ILERT_DONE || ev->source->heartbeat) {
+
+        d->log.action = "reading ilert's answer";
+
+        ngx_log_error(NGX_LOG_INFO, &d->log, 0,
+                      "ilert answered %ui, correlation-id: \"%V\"",
+                      d->request.status, &id);
+        return;
+    }
+
+    age = ngx_max(ngx_http_ilert_queue_now() - ev->received, 0);
+
+    key.data = buf;
+    key.len = ngx_http_ilert_text_cut(&ev->alert_key, sizeof(buf));
+
+    ngx_memcpy(buf, ev->alert_key.data, key.len);
+    ngx_http_ilert_text_line(&key);
+
+    /* all is said in the line itself */
+
+    handler = d->log.handler;
+    d->log.handler = NULL;
 
     ngx_log_error(NGX_LOG_INFO, &d->log, 0,
-                  "ilert answered %ui, correlation-id: \"%V\"",
-                  d->request.status, &id);
+                  "ilert event %V delivered: source \"%V\", alert key "
+                  "\"%V\", %V, attempt %ui, age %L.%03Ls, correlation-id "
+                  "\"%V\"", &ev->id, &ev->source->name, &key,
+                  &ngx_http_ilert_types[ev->type], d->request.attempt,
+                  age / 1000, age % 1000, &id);
+
+    d->log.handler = handler;
 }
 
 

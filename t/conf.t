@@ -18,13 +18,14 @@ use IlertTest;
 my $API = 'il1api5ec4e7a01';
 my $OTHER = 'il1api5ec4e7a02';
 my $KAP = 'il1kap5ec4e7b01';
+my $BEAT = 'il1hbt5ec4e7b02';
 my $ROOT = 'https://api.ilert.com/api/v1/events/kapacitor';
 
 my $OPS = "ilert_source ops { integration_key $API; }";
 my $PASS = 'proxy_pass http://127.0.0.1:9;';
 my $END = "location /ilert/ { internal; ilert_endpoint; $PASS }";
 
-my $t = IlertTest->new(conf => '', secrets => [ $API, $OTHER, $KAP ],
+my $t = IlertTest->new(conf => '', secrets => [ $API, $OTHER, $KAP, $BEAT ],
     files => {
         'empty.key' => '',
         'blank.key' => " \n\t\r\n",
@@ -34,6 +35,7 @@ my $t = IlertTest->new(conf => '', secrets => [ $API, $OTHER, $KAP ],
         'bom.key' => "\xef\xbb\xbf$API\n",
         'nul.key' => "$API\0x",
         'kap.key' => "$KAP\n",
+        'beat.key' => " $BEAT\n",
         'api.url' => "$ROOT/$API\n",
         'good.key' => "\r\n \t$API \r\n\r\n",
         'good.url' => "  $ROOT/$KAP\r\n",
@@ -412,6 +414,106 @@ subtest 'locations' => sub {
     bad("integration_key $API;",
         'unknown directive "integration_key" in F:1');
     bad("endpoint default;", 'unknown directive "endpoint" in F:1');
+};
+
+subtest 'status and control' => sub {
+    good(location('= /s', "ilert_status$_;"))
+        for '', ' json', ' prometheus', ' html';
+    good(location($_, 'ilert_status;')) for '/s', '~ ^/s', '@s', '/';
+    good(location('/c/', 'ilert_control; allow 127.0.0.1; deny all;'));
+    good(location('^~ /c/', 'ilert_control;'));
+    good(location('/', 'ilert_control;'));
+    good(server("location = /s { ilert_status; }\n"
+                . "location = /m { ilert_status prometheus; }\n"
+                . "location = /p { ilert_status html; }\n"
+                . 'location /c/ { ilert_control; }'));
+
+    for ('xml', 'JSON', "''", 'json=1', '$uri', 'off') {
+        my $shown = $_ eq "''" ? '' : quotemeta;
+        bad(location('/s', "ilert_status $_;"),
+            qr/^\[emerg\]\ invalid\ (?:value|parameter)\ "$shown"\ .*
+               "ilert_status".*\ in\ F:5$/x);
+    }
+
+    for ('/c', '= /c/', '~ ^/c/', '@c/') {
+        my ($shown) = /(\S+)$/;
+        bad(location($_, 'ilert_control;'), '"ilert_control" is in location '
+            . "\"$shown\", only a prefix location that ends in \"/\" is "
+            . 'allowed, such as "location /control/" in F:5');
+    }
+
+    for my $case ([ 'ilert_status', ' json html' ], [ 'ilert_control', ' on' ])
+    {
+        my ($name, $arguments) = @$case;
+        bad(location('/s/', "$name$arguments;"), 'invalid number of arguments '
+            . "in \"$name\" directive in F:5");
+        bad(location('/s/', "$name;\n$name;"),
+            "\"$name\" directive is duplicate in F:6");
+
+        my $here = "\"$name\" directive is not allowed here in F:";
+        bad("$name;", $here . 1);
+        bad("server {\n$name; }", $here . 2);
+        bad("upstream u {\n$name; }", $here . 2);
+        bad(location('/s/', "if (\$arg_x) {\n$name; }"), $here . 6);
+        bad(location('/s/', "limit_except GET {\n$name; }"), $here . 6);
+        bad("ilert_source two {\nintegration_key $OTHER;\n$name; }"
+            . server($END), qr/^\[emerg\] unknown directive .* in F:3$/);
+
+        # one location, one purpose
+        for my $other ('ilert_kapacitor ops;', $PASS) {
+            my $one = $other =~ /ilert/ ? 'ilert_\w+' : $name;
+            bad(location('/s/', $_), qr/^\[emerg\] .*"$one".* in F:[56]/)
+                for "$name;\n$other", "$other\n$name;";
+        }
+    }
+
+    bad(location('/s/', "ilert_status;\nilert_control;"),
+        qr/^\[emerg\] .*"ilert_\w+".* in F:[56]$/);
+};
+
+subtest 'a heartbeat' => sub {
+    plan(skip_all => 'an nginx without threads')
+        unless IlertTest::_version_text() =~ /--with-threads/;
+
+    my $queue = 'ilert_queue %%DIR%%/queue;';
+    my $way = server("$END location /b/ { internal; ilert_endpoint heartbeat; "
+                     . "$PASS }");
+    my $beat = sub { "$queue $OPS\nilert_heartbeat $_[0];\n$way" };
+
+    good($beat->($_)) for 'beat.key', '%%DIR%%/beat.key',
+        map { "beat.key interval=$_" } qw(12s 30s 12 1m 1h 12000ms);
+
+    for (qw(11s 1s 0 0s 11999ms -1 x off 1x), '') {
+        bad($beat->("beat.key interval=$_"), qr/^\[emerg\]\ .*
+            "interval=\Q$_\E".*"ilert_heartbeat".*\ in\ F:2$/x);
+    }
+
+    bad($beat->("beat.key $_"), qr/^\[emerg\]\ invalid\ parameter\ "\Q$_\E"\ .*
+                                   "ilert_heartbeat".*\ in\ F:2$/x)
+        for '30s', 'every=30s', 'interval', 'Interval=30s';
+    bad($beat->($_), 'invalid number of arguments in "ilert_heartbeat" '
+        . 'directive in F:2') for '', 'beat.key interval=30s interval=30s';
+    bad($beat->("beat.key;\nilert_heartbeat beat.key"),
+        '"ilert_heartbeat" directive is duplicate in F:3');
+
+    bad($beat->('none.key'), '"ilert_heartbeat" directive: open() '
+        . '"none.key" failed (2: No such file or directory) in F:2');
+    bad($beat->($_), qr/^\[emerg\] .*"ilert_heartbeat".*"\Q$_\E".* in F:2$/)
+        for qw(empty.key blank.key large.key two.key bom.key nul.key
+               good.url);
+
+    bad("$OPS\nilert_heartbeat beat.key;\n$way",
+        qr/^\[emerg\] .*"ilert_heartbeat".*"ilert_queue".*F:2/);
+    bad("ilert_queue off; $OPS\nilert_heartbeat beat.key;\n$way",
+        qr/^\[emerg\] .*"ilert_heartbeat".*"ilert_queue".*F:2/);
+    bad("$queue $OPS\nilert_heartbeat beat.key;\n" . server($END),
+        qr/^\[emerg\]\ no\ "ilert_endpoint"\ "heartbeat"
+           \ for\ "ilert_heartbeat"\ in\ F:2,\ /x);
+
+    my $here = '"ilert_heartbeat" directive is not allowed here in F:';
+    bad("server {\nilert_heartbeat beat.key; }", $here . 2);
+    bad(location('/s', 'ilert_heartbeat beat.key;'), $here . 5);
+    bad("upstream u {\nilert_heartbeat beat.key; }", $here . 2);
 };
 
 subtest 'sizes' => sub {

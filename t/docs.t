@@ -38,7 +38,7 @@ my %text = map { $_ => text($_) } @pages, 'CHANGES', 'Makefile',
            map({ "docs/examples/$_.conf" } @examples),
            map({ "${CODE}_$_" } qw(module.h module.c variables.c handler.c
                                    mapping.c request.c queue.c relay.c
-                                   courier.c store.c
+                                   courier.c heartbeat.c control.c store.c
                                    store_db.c));
 
 my $reference = $text{'docs/ngx_http_ilert_module.md'};
@@ -69,9 +69,9 @@ sub adapted {
 
     $conf =~ s/^(\s*listen )(\S+:)?\d+/$1 . ($2 \/\/ '')
                . '%%PORT_' . $port++ . '%%'/gme;
-    $conf =~ s/(integration_key_file) \S+;/$1 %%DIR%%\/key;/g;
+    $conf =~ s/(integration_key_file|ilert_heartbeat) [^\s;]+/$1 %%DIR%%\/key/g;
     $conf =~ s/(webhook_url_file) \S+;/$1 %%DIR%%\/url;/g;
-    $conf =~ s/(access_log) \/\S+?([^\/\s;]+)(?=[ ;])/$1 %%DIR%%\/$2/g;
+    $conf =~ s/((?:access|error)_log) \/\S+?([^\/\s;]+)(?=[ ;])/$1 %%DIR%%\/$2/g;
     $conf =~ s/(ilert_queue) \/[^\s;]+/$1 %%DIR%%\/queue/g;
     $conf =~ s/(server) api\.ilert\.com:443;/$1 127.0.0.1:9;/;
     $conf =~ s/(ssl_trusted_certificate) \S+;/$1 $certificates->{ca_file};/g;
@@ -92,8 +92,26 @@ sub taken {
         or diag("nginx -t ended with $code: $output\n$conf");
 }
 
-taken("docs/examples/$_.conf", adapted($text{"docs/examples/$_.conf"}))
-    for @examples;
+# what is for a later nginx is for that alone
+
+my ($nginx_version) = IlertTest::_version_text() =~ m{nginx/([\d.]+)};
+
+sub too_old {
+    my ($needed) = $_[0] =~ /\bneeds\s+(?:#\s+)?nginx (\d[\d.]*\d)/
+        or return 0;
+    my @versions = map { sprintf '%d%03d%03d', split /\./ }
+                   $nginx_version, $needed;
+    return $versions[0] < $versions[1];
+}
+
+for (@examples) {
+    my $conf = $text{"docs/examples/$_.conf"};
+
+    SKIP: {
+        skip("$_.conf is for a later nginx", 1) if too_old($conf);
+        taken("docs/examples/$_.conf", adapted($conf));
+    }
+}
 
 # Those in the text may lack what is not their subject.
 
@@ -110,7 +128,7 @@ sub completed {
         if $conf !~ /^ilert_source/m;
     $conf .= "server {\nlisten 81;\nlocation /ilert/ {\ninternal;\n"
              . "ilert_endpoint;\nproxy_pass http://127.0.0.1:9;\n}\n}\n"
-        if $conf !~ /^\s*ilert_endpoint\b/m;
+        if $conf !~ /^\s*ilert_endpoint\b(?! heartbeat)/m;
 
     return "http {\n$conf\n}\n";
 }
@@ -134,7 +152,7 @@ my ($way_out) = $text{'docs/examples/minimal.conf'}
                 =~ /^( +location \/ilert\/ .*)\z/ms;
 $way_out =~ s/^ +# .*\n\n//m;
 
-for (grep { !/^(?:minimal|sandbox|keepalive)$/ } @examples) {
+for (grep { !/^(?:minimal|sandbox|keepalive|resolve)$/ } @examples) {
     my ($other) = $text{"docs/examples/$_.conf"}
                   =~ /^( +location \/ilert\/ .*)\z/ms;
     is($other, $way_out, "$_.conf: the endpoint of minimal.conf");
@@ -172,7 +190,7 @@ while ($chapter =~ /^\#\#\#[ ](\w+)\n(.*?)(?=^\#\#\#[ ]|\z)/gms) {
     my ($name, $about) = ($1, $2);
 
     next if $about =~ /^\*\*Context:\*\* `(?:ilert_source|location)`$/m;
-    next if $name =~ /_size$|^ilert_(?:queue|source)$/;
+    next if $name =~ /_size$|^ilert_(?:heartbeat|queue|source)$/;
 
     my ($conf) = $about =~ /^```nginx\n(.*?)^```$/ms;
     ok(defined $conf, "$name: an example") or next;
@@ -327,7 +345,7 @@ for (['ngx_http_ilert_commands', ''],
 }
 
 while ($chapter =~ /^\#\#\#[ ](\w+)\n
-                    \n\*\*Syntax:\*\*[ ]\*\*`(\w+)`\*\*[ ].*\n
+                    \n\*\*Syntax:\*\*[ ]\*\*`(\w+)`\*\*(?:;|[ ].*)\n
                     \n\*\*Default:\*\*[ ](.*)\n
                     \n\*\*Context:\*\*[ ](.*)\n/gmx)
 {
@@ -395,7 +413,7 @@ sub joined {
 
 sub pattern {
     my ($format) = @_;
-    return join '.+', map { quotemeta } split /%\*?\.?\*?[a-z]+/i, $format, -1;
+    return join '.+', map { quotemeta } split /%\d*\*?\.?\*?[a-z]+/i, $format, -1;
 }
 
 my %levels = (INFO => 'info', NOTICE => 'notice', WARN => 'warn',
@@ -404,7 +422,9 @@ my %levels = (INFO => 'info', NOTICE => 'notice', WARN => 'warn',
 my $errors = section($reference, '## Error Log');
 my (%logged, %shown_lines);
 
-for my $part (qw(handler mapping request queue relay courier)) {
+for my $part (qw(handler mapping request queue relay courier heartbeat
+                 control))
+{
     my $log = $text{"${CODE}_$part.c"};
 
     $log =~ s/ngx_create_dir_n\s*"/"mkdir()/g;

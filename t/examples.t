@@ -10,6 +10,7 @@ use strict;
 use File::Basename qw(basename dirname);
 use File::Temp qw(tempdir);
 use FindBin;
+use JSON::PP;
 use MIME::Base64 qw(encode_base64);
 use lib "$FindBin::Bin/lib";
 
@@ -17,7 +18,7 @@ use Test::More;
 
 use IlertDNS;
 use IlertFake;
-use IlertTest qw(done webhook webhook_request);
+use IlertTest qw(done wait_until webhook webhook_request);
 
 plan(skip_all => 'no IO::Socket::SSL') unless IlertFake::have_tls;
 
@@ -26,23 +27,27 @@ my %KEY = (
     web => 'il1api5ec4e7d002',
     dba => 'il1api5ec4e7d003',
     native => 'il1kap5ec4e7d004',
+    heartbeat => 'il1hbt5ec4e7d005',
 );
 
 my %NAME = reverse %KEY;
 
 my $certificates = IlertFake::certificates(tempdir(CLEANUP => 1),
-    hosts => [ 'api.ilert.com', '127.0.0.1' ]);
+    hosts => [ 'api.ilert.com', 'beat.ilert.com', '127.0.0.1' ]);
 
-my $dns = IlertDNS->start(names => { 'api.ilert.com' => '127.0.0.1' });
+my $dns = IlertDNS->start(names => { 'api.ilert.com' => '127.0.0.1',
+                                     'beat.ilert.com' => '127.0.0.1' });
 
 my $fake = IlertFake->start(tls => $certificates,
-    keys => { map { $_ => /kap/ ? 'kapacitor' : 'api' } values %KEY });
+    keys => { map { $_ => /kap/ ? 'kapacitor' : /hbt/ ? 'heartbeat' : 'api' }
+                  values %KEY });
 
 my %drive = (
     minimal => \&minimal, sandbox => \&sandbox, teams => \&teams,
     grouping => \&grouping, levels => \&levels, chronograf => \&chronograf,
     case => \&case, pair => \&pair, ingest => \&ingest,
-    keepalive => \&keepalive, storm => \&storm,
+    keepalive => \&keepalive, resolve => \&resolve, storm => \&storm,
+    status => \&status,
 );
 
 my @examples = map { basename($_, '.conf') }
@@ -199,6 +204,38 @@ sub keepalive {
     start('keepalive', 'api.ilert.com/' => undef, '127.0.0.53' => undef,
           'server api.ilert.com:443;' => "server $ilert;");
 
+    kept_open();
+}
+
+
+# the address changes while nginx runs
+
+sub resolve {
+    my ($version) = IlertTest::_version_text() =~ m{nginx/([\d.]+)};
+    plan(skip_all => 'an nginx before 1.27.3')
+        if sprintf('%d%03d%03d', split /\./, $version) < 1027003;
+
+    my $port = $fake->port;
+
+    $dns->set('api.ilert.com', '127.0.0.2');
+    start('resolve', 'api.ilert.com/' => undef,
+          'api.ilert.com:443' => "api.ilert.com:$port");
+
+    my $n = $fake->requests;
+    is($t->post('/kapacitor', webhook('01-levels-04-CRITICAL'))->{status},
+       202, 'accepted');
+    ok($t->wait_log(qr/127\.0\.0\.2:$port/), 'the first address is tried');
+
+    $dns->set('api.ilert.com', '127.0.0.1');
+    ok($fake->wait_requests($n + 1), 'and the second one');
+    posted('/kapacitor', '01-levels-06-OK');
+
+    $fake->reset;
+    kept_open();
+}
+
+
+sub kept_open {
     my @requests = map { posted('/kapacitor', "01-levels-$_") }
                    '04-CRITICAL', '05-WARNING', '06-OK';
 
@@ -236,6 +273,15 @@ sub sandbox {
         $plain->wait_events($n + 1);
         is($plain->alerts->{$key}{'cpu:host=web01'}{state}, $state, $state);
     }
+
+    like($t->get('/dashboard')->{body}, qr{data-control="/control/"},
+         'the dashboard');
+    is($t->get('/dashboard?json')->{json}{sources}{ops}{accepted}, 2,
+       'and its numbers');
+
+    my $source = '/control/sources/ops';
+    is_deeply($t->post("$source/$_", '')->{json},
+              { status => 'ok', count => 1 }, $_) for 'pause', 'resume';
 
     is_deeply([ $plain->errors ], [], 'no fault of a request');
     like($t->access_log, qr/"result":"ACCEPTED".*"key":"cpu:host=web01"/,
@@ -501,6 +547,84 @@ sub storm {
     $fake->accept;
     posted('/kapacitor', '01-levels-04-CRITICAL');
     is(shown(), 'ops: cpu:host=web01: open', 'costs no request');
+}
+
+
+sub status {
+    start('status',
+        files => {
+            'ilert/ops.key' => $KEY{ops},
+            'ilert/heartbeat.key' => $KEY{heartbeat},
+        },
+        '/var/log/nginx' => '%%DIR%%',
+        '127.0.0.1:8081' => '127.0.0.1:%%PORT_1%%',
+        'beat.ilert.com/' => 'beat.ilert.com:' . $fake->port . '/');
+
+    my %to = (port => $t->port(1));
+
+    # a webhook, and what is said of it
+
+    my $answer = $t->post('/kapacitor', webhook('01-levels-04-CRITICAL'));
+    my $id = $answer->{json}{event};
+    my $events = sub {
+        grep { $_->{key} eq $KEY{ops} } $fake->requests;
+    };
+
+    ok(wait_until(sub { $events->() == 1 }), 'it is sent');
+
+    my ($line) = grep { /"event":"$id"/ }
+                      split /\n/, $t->read_file('kapacitor.log');
+    my $log = JSON::PP->new->utf8->decode($line // '{}');
+    is_deeply([ @$log{qw(status result source type key id level previous
+                         task)} ],
+              [ 202, 'ACCEPTED', 'ops', 'ALERT', 'cpu:host=web01',
+                'cpu:host=web01', 'CRITICAL', 'WARNING', 't01' ],
+              'the log of webhooks');
+
+    my $delivered = qr/ilert\ event\ $id\ delivered:\ .*
+                       correlation-id\ "(\S+)"/x;
+    ok($t->wait_log($delivered), 'the line of its delivery');
+
+    my $alert = sub {
+        return $t->get('/status?source=ops&alert_key=cpu%3Ahost%3Dweb01',
+                       %to)->{json};
+    };
+
+    ok(wait_until(sub { $alert->()->{shows} eq 'open' }), 'it got out');
+
+    # each location
+
+    my $status = $t->get('/status', %to);
+    is($status->{json}{queue}{state}, 'ok', 'the status');
+    is($status->{json}{sources}{ops}{delivered}, 1, 'and its numbers');
+
+    like($t->get('/metrics', %to)->{body},
+         qr/^ilert_events_delivered_total\{source="ops"\} 1$/m, 'metrics');
+
+    my $page = $t->get('/dashboard', %to);
+    like($page->{header}{'content-type'}, qr{^text/html\b}, 'the page');
+    like($page->{body}, qr{data-control="/control/"}, 'which has buttons');
+
+    for my $action ('pause', 'resume') {
+        my $answer = $t->post("/control/sources/ops/$action", '', %to);
+        is_deeply($answer->{json}, { status => 'ok', count => 1 }, $action);
+    }
+
+    is($t->get($_)->{status}, 200, $_) for '/ready', '/ready?source=ops';
+    is_deeply($t->get('/ready')->{json}, { status => 'ready' },
+              'nothing else is shown there');
+    is($t->get($_)->{status}, 404, "$_ is not to be had")
+        for '/status', '/heartbeat/x', '/ilert/events';
+
+    # the heartbeat
+
+    my $ping;
+    ok(wait_until(sub {
+        ($ping) = grep { $_->{uri} eq "/api/pings/$KEY{heartbeat}" }
+                       $fake->requests;
+    }), 'the heartbeat');
+    is($ping->{sni}, 'beat.ilert.com', 'its name, in TLS');
+    is($ping->{method}, 'GET', 'its method');
 }
 
 

@@ -382,7 +382,7 @@ subtest 'logs' => sub {
 
     is($t->post('/to/no_log', $CRITICAL)->{status}, 202);
     like($t->read_file('endpoint.error.log'),
-         qr/ilert answered 202.*ilert source: "no_log"/,
+         qr/ilert event \d+ delivered: source "no_log",/,
          'error_log of the endpoint');
 };
 

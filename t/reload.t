@@ -162,7 +162,7 @@ subtest 'clients that have gone' => sub {
     $t->stop;
     cmp_ok(time() - $begun, '>', 0.5, 'QUIT waits for them all the same');
     cmp_ok(time() - $begun, '<', 3);
-    is(scalar(() = $t->grep_log(qr/ilert answered 202/, $mark)), 10,
+    is(scalar(() = $t->grep_log(qr/ilert event \d+ delivered: /, $mark)), 10,
        'and gets the verdicts');
     once(10);
     $t->start;
@@ -250,7 +250,7 @@ subtest 'logs are opened again' => sub {
     $fake->reset;
     ok(wait_until(sub {
         $t->post('/kapacitor', body());
-        return $t->grep_log(qr/ilert answered 202/);
+        return $t->grep_log(qr/ilert event \d+ delivered: /);
     }, 3), 'lines of deliveries are in the new one');
 };
 

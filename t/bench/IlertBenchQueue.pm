@@ -1,7 +1,7 @@
 package IlertBenchQueue;
 
 # The parts of the benchmark that are about the durable queue: accept,
-# latency, drain, memory, and idle.
+# latency, drain, memory, status, and idle.
 #
 # queue($upstream, \%parts)     runs those of them that are named
 
@@ -10,6 +10,7 @@ use strict;
 
 use Exporter 'import';
 use File::Path ();
+use HTTP::Tiny ();
 use IO::Handle ();
 use IO::Select ();
 use IO::Socket::INET;
@@ -38,13 +39,14 @@ sub queue {
 
     ($upstream, $part) = @_;
 
-    grep { $part->{$_} } qw(accept latency drain memory idle) or return;
+    grep { $part->{$_} } qw(accept latency drain memory status idle)
+        or return;
     $many >= 100_000 or die "BENCH_FILL: 100000 at least\n";
 
     disk();
     accepts() if $part->{accept};
     latency() if $part->{latency};
-    waiting($part) if $part->{drain} || $part->{memory};
+    waiting($part) if $part->{drain} || $part->{memory} || $part->{status};
     idle() if $part->{idle};
 
     File::Path::remove_tree("$dir/queue");
@@ -90,6 +92,8 @@ sub with_queue {
         listen 127.0.0.1:%%PORT%% backlog=4096 $listen;
         client_body_buffer_size 64k;
         location = /kapacitor { ilert_kapacitor ops; }
+        location = /status { ilert_status; }
+        location = /metrics { ilert_status prometheus; }
 
         location /ilert/ {
             internal;
@@ -484,7 +488,7 @@ sub serve {
 }
 
 
-# Drain and memory
+# Drain, memory and status
 
 sub waiting {
     my ($part) = @_;
@@ -500,6 +504,7 @@ sub waiting {
 
     fill($many, 1);
     waiting_memory() if $part->{memory};
+    status() if $part->{status};
 
     for my $concurrency ($part->{drain} ? (8, 32) : ()) {
         fill($many, 1) if left("$dir/queue") < $many / 2;
@@ -547,6 +552,8 @@ sub fill {
                  head => "(i - 1) * $back % $n + 1")
         . copies($c, 'event', 'e', $n, seq => 'i', attempts => 0,
                  alert => "(i - 1) * $step % $n + 1", id => 'e.id + i')
+        . join('', map { "UPDATE source SET $_ = $_ * $n;" }
+                   qw(critical resolves opens updates repeats))
         . 'COMMIT;');
 
     # what waits to be written would make others wait later
@@ -669,6 +676,58 @@ sub waiting_memory {
         $many, memory_of($c->{worker}, 'VmRSS') / 1024, target('<', 16);
 
     stop($c);
+}
+
+
+# What a status costs while many events wait, and others come: the worker's own
+# thread is what answers requests, the other one is the store's.
+
+sub status {
+    my $c = with_queue(keep => 1);
+    my $http = HTTP::Tiny->new(timeout => 10);
+
+    post($c, $webhook) for 1 .. 20;
+    progress('status');
+
+    my (%took, %cpu, %all);
+
+    for (1 .. $rounds) {
+        for my $name (qw(status metrics)) {
+            my ($cpu, $all) = (thread_cpu($c->{worker}), cpu($c->{worker}));
+
+            for (1 .. 100) {
+                my $begun = time();
+                my $answer = $http->get("http://127.0.0.1:$c->{port}/$name");
+                push @{$took{$name}}, time() - $begun;
+
+                $answer->{status} == 200 && $answer->{content} =~ /$many/
+                    or die "$name: $answer->{status} $answer->{content}\n";
+            }
+
+            push @{$cpu{$name}}, (thread_cpu($c->{worker}) - $cpu) / 100;
+            push @{$all{$name}}, (cpu($c->{worker}) - $all) / 100;
+        }
+    }
+
+    stop($c);
+    progress('');
+    print "\nstatus, $many events waiting\n";
+
+    for my $name (qw(status metrics)) {
+        printf "  %-8s %.2f ms of the worker   target %s   "
+            . "%.2f ms with the store's thread   answered in %.2f ms\n",
+            $name, 1e3 * median(@{$cpu{$name}}), target('<', 5),
+            1e3 * median(@{$all{$name}}), 1e3 * median(@{$took{$name}});
+    }
+}
+
+
+# of the thread with the event loop
+
+sub thread_cpu {
+    my ($pid) = @_;
+
+    return (split ' ', read_file("/proc/$pid/task/$pid/schedstat"))[0] / 1e9;
 }
 
 

@@ -1,0 +1,512 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_control.h"
+#include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_status.h"
+#include "ngx_http_ilert_text.h"
+
+
+/* the longest name that is logged */
+
+#define NGX_HTTP_ILERT_CONTROL_NAME  128
+
+
+/* below the location: dead/ID/ACTION, dead/ACTION, sources/NAME/ACTION */
+
+typedef struct {
+    ngx_str_t                       name;
+    ngx_http_ilert_store_action_e   action;
+    ngx_uint_t                      dead;
+} ngx_http_ilert_control_action_t;
+
+
+typedef struct {
+    ngx_http_request_t             *request;
+    ngx_str_t                       path;   /* as it is logged */
+    ngx_http_ilert_queue_order_t    order;
+} ngx_http_ilert_control_ctx_t;
+
+
+static ngx_uint_t ngx_http_ilert_control_is_foreign(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_ilert_control_same_host(ngx_http_request_t *r,
+    ngx_str_t *origin);
+static void ngx_http_ilert_control_host(ngx_str_t *host, const char *port);
+static ngx_int_t ngx_http_ilert_control_parse(ngx_http_request_t *r,
+    ngx_http_ilert_control_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_control_action(
+    ngx_http_ilert_store_order_t *order, ngx_str_t *name, ngx_uint_t dead);
+static ngx_int_t ngx_http_ilert_control_path(
+    ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *path);
+static void ngx_http_ilert_control_done(ngx_http_ilert_queue_order_t *order);
+static ngx_int_t ngx_http_ilert_control_answer(
+    ngx_http_ilert_control_ctx_t *ctx);
+static void ngx_http_ilert_control_apply(ngx_http_request_t *r,
+    ngx_http_ilert_queue_order_t *order);
+static void ngx_http_ilert_control_write(ngx_http_ilert_json_writer_t *w,
+    void *data);
+
+
+static ngx_http_ilert_control_action_t  ngx_http_ilert_control_actions[] = {
+    { ngx_string("replay"), NGX_HTTP_ILERT_STORE_REPLAY, 1 },
+    { ngx_string("discard"), NGX_HTTP_ILERT_STORE_DISCARD, 1 },
+    { ngx_string("pause"), NGX_HTTP_ILERT_STORE_PAUSE, 0 },
+    { ngx_string("resume"), NGX_HTTP_ILERT_STORE_RESUME, 0 },
+    { ngx_string("discard"), NGX_HTTP_ILERT_STORE_EMPTY, 0 },
+    { ngx_null_string, 0, 0 }
+};
+
+
+ngx_int_t
+ngx_http_ilert_control_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                      rc;
+    ngx_http_ilert_control_ctx_t  *ctx;
+
+    if (r->method != NGX_HTTP_POST) {
+        return ngx_http_ilert_status_not_allowed(r, "POST");
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_ilert_control_is_foreign(r)) {
+        return ngx_http_ilert_status_reject(r, NGX_HTTP_FORBIDDEN,
+                                            "the request comes from a page of "
+                                            "another site");
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_control_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->request = r;
+    ctx->order.handler = ngx_http_ilert_control_done;
+    ctx->order.data = ctx;
+
+    rc = ngx_http_ilert_control_parse(r, ctx);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_FOUND,
+                             "path: expected dead/ID/replay, dead/ID/discard, "
+                             "dead/replay?source=NAME, "
+                             "dead/discard?source=NAME, sources/NAME/pause, "
+                             "sources/NAME/resume or sources/NAME/discard");
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_ilert_queue_order(&ctx->order) != NGX_OK) {
+        return ngx_http_ilert_status_reject(r, NGX_HTTP_CONFLICT,
+                                            "there is no queue");
+    }
+
+    r->main->count++;
+    r->main->blocked++;
+
+    return NGX_DONE;
+}
+
+
+/* browsers say where a request comes from, and pages cannot change that */
+
+static ngx_uint_t
+ngx_http_ilert_control_is_foreign(ngx_http_request_t *r)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    for (i = 0; /* void */ ; i++) {
+
+        value = ngx_http_ilert_status_request_header(r, "Origin", i);
+
+        if (value == NULL) {
+            break;
+        }
+
+        if (!ngx_http_ilert_control_same_host(r, value)) {
+            return 1;
+        }
+    }
+
+    for (i = 0; /* void */ ; i++) {
+
+        value = ngx_http_ilert_status_request_header(r, "Sec-Fetch-Site", i);
+
+        if (value == NULL) {
+            return 0;
+        }
+
+        if ((value->len == 10
+             && ngx_strncasecmp(value->data, (u_char *) "cross-site", 10) == 0)
+            || (value->len == 9
+                && ngx_strncasecmp(value->data, (u_char *) "same-site", 9)
+                   == 0))
+        {
+            return 1;
+        }
+    }
+}
+
+
+/* "http://host:port", or "null" */
+
+static ngx_uint_t
+ngx_http_ilert_control_same_host(ngx_http_request_t *r, ngx_str_t *origin)
+{
+    size_t       skip;
+    ngx_str_t    host, own;
+    const char  *port;
+
+    if (r->headers_in.host == NULL) {
+        return 0;
+    }
+
+    if (origin->len > 7
+        && ngx_strncasecmp(origin->data, (u_char *) "http://", 7) == 0)
+    {
+        skip = 7;
+        port = ":80";
+
+    } else if (origin->len > 8
+               && ngx_strncasecmp(origin->data, (u_char *) "https://", 8) == 0)
+    {
+        skip = 8;
+        port = ":443";
+
+    } else {
+        return 0;
+    }
+
+    host.data = origin->data + skip;
+    host.len = origin->len - skip;
+    own = r->headers_in.host->value;
+
+    ngx_http_ilert_control_host(&host, port);
+    ngx_http_ilert_control_host(&own, port);
+
+    return host.len == own.len
+           && ngx_strncasecmp(host.data, own.data, host.len) == 0;
+}
+
+
+/* without the port that need not be said */
+
+static void
+ngx_http_ilert_control_host(ngx_str_t *host, const char *port)
+{
+    size_t  len;
+
+    len = ngx_strlen(port);
+
+    if (host->len > len
+        && ngx_strncmp(host->data + host->len - len, port, len) == 0)
+    {
+        host->len -= len;
+    }
+}
+
+
+/*
+ * NGX_DECLINED: there is no such action.  By the URI as it came: a name may
+ * hold an encoded "/".
+ */
+
+static ngx_int_t
+ngx_http_ilert_control_parse(ngx_http_request_t *r,
+    ngx_http_ilert_control_ctx_t *ctx)
+{
+    u_char                        *p, *last, *slash, *dst;
+    ngx_int_t                      id;
+    ngx_str_t                      path, name, action;
+    ngx_uint_t                     dead;
+    ngx_http_ilert_loc_conf_t     *ilcf;
+    ngx_http_ilert_store_order_t  *order;
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    path = r->unparsed_uri;
+
+    p = ngx_strlchr(path.data, path.data + path.len, '?');
+    if (p) {
+        path.len = p - path.data;
+    }
+
+    if (path.len < ilcf->control.len
+        || ngx_strncmp(path.data, ilcf->control.data, ilcf->control.len) != 0)
+    {
+        /* rewritten, or written in another way */
+
+        path = r->uri;
+    }
+
+    if (path.len < ilcf->control.len) {
+        return NGX_DECLINED;
+    }
+
+    path.data += ilcf->control.len;
+    path.len -= ilcf->control.len;
+
+    p = path.data;
+    last = p + path.len;
+
+    if (path.len > 5 && ngx_strncmp(p, "dead/", 5) == 0) {
+        dead = 1;
+        p += 5;
+
+    } else if (path.len > 8 && ngx_strncmp(p, "sources/", 8) == 0) {
+        dead = 0;
+        p += 8;
+
+    } else {
+        return NGX_DECLINED;
+    }
+
+    order = &ctx->order.order;
+
+    ngx_str_null(&name);
+
+    slash = ngx_strlchr(p, last, '/');
+
+    if (slash) {
+        name.data = p;
+        name.len = slash - p;
+        p = slash + 1;
+    }
+
+    action.data = p;
+    action.len = last - p;
+
+    if (ngx_http_ilert_control_action(order, &action, dead) != NGX_OK
+        || (name.len == 0 && !(dead && slash == NULL)))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (dead && name.len) {
+
+        id = ngx_atoi(name.data, name.len);
+
+        if (id <= 0) {
+            return NGX_DECLINED;
+        }
+
+        order->id = id;
+
+    } else if (dead) {
+
+        if (ngx_http_ilert_status_arg(r, "source", &order->source) != NGX_OK
+            || order->source.len == 0)
+        {
+            return NGX_DECLINED;
+        }
+
+    } else {
+        order->source.data = ngx_pnalloc(r->pool, name.len);
+        if (order->source.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        dst = order->source.data;
+
+        ngx_unescape_uri(&dst, &name.data, name.len, 0);
+
+        order->source.len = dst - order->source.data;
+    }
+
+    return ngx_http_ilert_control_path(ctx, &path);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_control_action(ngx_http_ilert_store_order_t *order,
+    ngx_str_t *name, ngx_uint_t dead)
+{
+    ngx_http_ilert_control_action_t  *action;
+
+    for (action = ngx_http_ilert_control_actions; action->name.len; action++) {
+
+        if (action->dead == dead && action->name.len == name->len
+            && ngx_strncmp(action->name.data, name->data, name->len) == 0)
+        {
+            order->action = action->action;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* with the source's name, which for letters is an argument; one line */
+
+static ngx_int_t
+ngx_http_ilert_control_path(ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *path)
+{
+    u_char     *p;
+    size_t      len;
+    ngx_str_t  *source, none = ngx_null_string;
+
+    source = &ctx->order.order.source;
+
+    /* else it is in the path */
+
+    if (ngx_strncmp(path->data, "dead/", 5) != 0) {
+        source = &none;
+    }
+
+    len = ngx_http_ilert_text_cut(source, NGX_HTTP_ILERT_CONTROL_NAME);
+    path->len = ngx_min(path->len, NGX_HTTP_ILERT_CONTROL_NAME);
+
+    p = ngx_pnalloc(ctx->request->pool, path->len + len
+                                        + sizeof(" of source \"\""));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->path.data = p;
+
+    p = ngx_cpymem(p, path->data, path->len);
+
+    if (source->len) {
+        p = ngx_sprintf(p, " of source \"%*s\"", len, source->data);
+    }
+
+    ctx->path.len = p - ctx->path.data;
+
+    ngx_http_ilert_text_line(&ctx->path);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_control_done(ngx_http_ilert_queue_order_t *order)
+{
+    ngx_connection_t              *c;
+    ngx_http_request_t            *r;
+    ngx_http_ilert_control_ctx_t  *ctx;
+
+    ctx = order->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->main->blocked--;
+
+    ngx_http_finalize_request(r, ngx_http_ilert_control_answer(ctx));
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_control_answer(ngx_http_ilert_control_ctx_t *ctx)
+{
+    ngx_http_request_t            *r;
+    ngx_http_ilert_store_order_t  *so;
+    ngx_http_ilert_queue_order_t  *order;
+
+    r = ctx->request;
+    order = &ctx->order;
+    so = &order->order;
+
+    if (order->failed) {
+        return ngx_http_ilert_status_reject(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the queue cannot be written to");
+    }
+
+    if (so->missing) {
+        return ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_FOUND, so->why);
+    }
+
+    if (order->count == 0 && order->refused) {
+        return ngx_http_ilert_status_reject(r, NGX_HTTP_CONFLICT,
+                                            so->why ? so->why
+                                            : "their alerts have seen later "
+                                              "events");
+    }
+
+    ngx_http_ilert_control_apply(r, order);
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "ilert control: %V by %V, count: %ui", &ctx->path,
+                  &r->connection->addr_text, order->count);
+
+    return ngx_http_ilert_status_send(r, NGX_HTTP_OK, "application/json",
+                                      ngx_http_ilert_control_write,
+                                      &order->count);
+}
+
+
+/* what is on disk by now all workers have to know */
+
+static void
+ngx_http_ilert_control_apply(ngx_http_request_t *r,
+    ngx_http_ilert_queue_order_t *order)
+{
+    ngx_http_ilert_source_t         *source;
+    ngx_http_ilert_main_conf_t      *imcf;
+    ngx_http_ilert_stats_source_t   *ss;
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    if (order->order.action != NGX_HTTP_ILERT_STORE_PAUSE
+        && order->order.action != NGX_HTTP_ILERT_STORE_RESUME)
+    {
+        return;
+    }
+
+    source = ngx_http_ilert_find_source(imcf, &order->order.source);
+    if (source == NULL) {
+        return;
+    }
+
+    ss = source->stats;
+
+    ngx_http_ilert_stats_add(ss->orders, 1);
+
+    if (order->order.action == NGX_HTTP_ILERT_STORE_PAUSE) {
+        ss->paused = 1;
+        return;
+    }
+
+    if (ss->parked) {
+        ngx_http_ilert_stats_unpark(source);
+        order->count = 1;
+    }
+
+    ss->paused = 0;
+    ngx_http_ilert_stats_add(ss->resumed, 1);
+}
+
+
+/* {"status":"ok","count":N} */
+
+static void
+ngx_http_ilert_control_write(ngx_http_ilert_json_writer_t *w, void *data)
+{
+    u_char      buf[64];
+    ngx_uint_t  count;
+
+    count = *(ngx_uint_t *) data;
+
+    ngx_http_ilert_json_raw(w, buf,
+                   ngx_sprintf(buf, "{\"status\":\"ok\",\"count\":%ui}\n",
+                               count) - buf);
+}

@@ -1,0 +1,223 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_heartbeat.h"
+#include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_relay.h"
+
+
+#if (NGX_THREADS)
+
+/* of a worker */
+
+typedef struct {
+    ngx_http_ilert_main_conf_t  *imcf;
+    ngx_http_ilert_event_t       event;     /* what request.c is given */
+    ngx_event_t                  timer;
+    unsigned                     busy:1;    /* a ping, or what decides on it */
+    unsigned                     fault:1;   /* it failed, which is logged */
+} ngx_http_ilert_heartbeat_t;
+
+
+static void ngx_http_ilert_heartbeat_handler(ngx_event_t *ev);
+static void ngx_http_ilert_heartbeat_set_timer(ngx_http_ilert_heartbeat_t *hb);
+static void ngx_http_ilert_heartbeat_committed(
+    ngx_http_ilert_store_query_t *query);
+static void ngx_http_ilert_heartbeat_done(ngx_http_ilert_request_t *ir);
+
+
+static ngx_http_ilert_heartbeat_t  ngx_http_ilert_heartbeat;
+
+
+void
+ngx_http_ilert_heartbeat_begin(void)
+{
+    ngx_http_ilert_heartbeat_t  *hb;
+
+    hb = &ngx_http_ilert_heartbeat;
+
+    hb->imcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                                   ngx_http_ilert_module);
+
+    if (hb->imcf->heartbeat.source == NULL) {
+        return;
+    }
+
+    hb->event.source = hb->imcf->heartbeat.source;
+    ngx_str_set(&hb->event.id, "-");
+
+    ngx_http_ilert_queue_init_event(&hb->timer,
+                                    ngx_http_ilert_heartbeat_handler, 1);
+    ngx_http_ilert_heartbeat_set_timer(hb);
+}
+
+
+void
+ngx_http_ilert_heartbeat_end(void)
+{
+    if (ngx_http_ilert_heartbeat.timer.timer_set) {
+        ngx_del_timer(&ngx_http_ilert_heartbeat.timer);
+    }
+
+    ngx_http_ilert_request_give_up(ngx_http_ilert_heartbeat_done);
+}
+
+
+/* an interval after the last ping, whichever worker's; a first one soon */
+
+static void
+ngx_http_ilert_heartbeat_set_timer(ngx_http_ilert_heartbeat_t *hb)
+{
+    int64_t     left, interval;
+
+    interval = hb->imcf->heartbeat.interval;
+
+    left = hb->imcf->stats->pinged + interval - ngx_http_ilert_queue_now();
+
+    if (hb->imcf->stats->pinged == 0) {
+        left = 1;
+    }
+
+    /* the clock may have been set back */
+
+    ngx_add_timer(&hb->timer, (ngx_msec_t) ngx_max(ngx_min(left, interval),
+                                                   1));
+}
+
+
+/* first it has to be seen that one can commit */
+
+static void
+ngx_http_ilert_heartbeat_handler(ngx_event_t *ev)
+{
+    ngx_pool_t                    *pool;
+    ngx_http_ilert_heartbeat_t    *hb;
+    ngx_http_ilert_store_query_t  *query;
+
+    hb = &ngx_http_ilert_heartbeat;
+
+    if (!ngx_http_ilert_courier_is_here()) {
+        return;
+    }
+
+    ngx_add_timer(ev, hb->imcf->heartbeat.interval);
+
+    if (hb->busy) {
+        return;
+    }
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    query = ngx_pcalloc(pool, sizeof(ngx_http_ilert_store_query_t));
+
+    if (query == NULL) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    query->pool = pool;
+    query->probe = 1;
+    query->handler = ngx_http_ilert_heartbeat_committed;
+
+    if (ngx_http_ilert_queue_ask(query) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    hb->busy = 1;
+}
+
+
+static void
+ngx_http_ilert_heartbeat_committed(ngx_http_ilert_store_query_t *query)
+{
+    ngx_uint_t                   committed;
+    ngx_http_ilert_heartbeat_t  *hb;
+
+    hb = &ngx_http_ilert_heartbeat;
+
+    committed = query->committed;
+
+    ngx_destroy_pool(query->pool);
+
+    hb->busy = 0;
+
+    if (!committed || hb->imcf->stats->trouble
+        || !ngx_http_ilert_courier_is_here())
+    {
+        return;
+    }
+
+    hb->imcf->stats->pinged = ngx_http_ilert_queue_now();
+
+    /* the commit took its time: the next one is counted from here */
+
+    ngx_add_timer(&hb->timer, hb->imcf->heartbeat.interval);
+
+    if (ngx_http_ilert_request_send(&hb->event, 1,
+                                    ngx_http_ilert_heartbeat_done, hb)
+        == NGX_OK)
+    {
+        hb->busy = 1;
+    }
+}
+
+
+static void
+ngx_http_ilert_heartbeat_done(ngx_http_ilert_request_t *ir)
+{
+    u_char                       buf[NGX_HTTP_ILERT_ERROR_SIZE];
+    ngx_str_t                    error;
+    ngx_http_ilert_heartbeat_t  *hb;
+
+    hb = ir->data;
+
+    hb->busy = 0;
+
+    if (ir->given_up) {
+        return;
+    }
+
+    ngx_http_ilert_stats_set_down(hb->event.source->endpoint,
+                                  ir->verdict != NGX_HTTP_ILERT_DONE);
+
+    if (ir->verdict == NGX_HTTP_ILERT_DONE) {
+
+        if (hb->fault) {
+            hb->fault = 0;
+            hb->event.source->quiet = 0;
+
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "ilert heartbeat: ilert takes it again");
+        }
+
+        return;
+    }
+
+    if (hb->fault) {
+        return;
+    }
+
+    hb->fault = 1;
+    hb->event.source->quiet = 1;
+
+    error.data = buf;
+    error.len = ngx_http_ilert_relay_error(ir, buf, buf + sizeof(buf)) - buf;
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "ilert heartbeat: not delivered: %V", &error);
+}
+
+#endif

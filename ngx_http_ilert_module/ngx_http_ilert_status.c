@@ -1,0 +1,774 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_page.h"
+#include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_status.h"
+#include "ngx_http_ilert_text.h"
+
+
+/* ms that an answer of the store is waited for */
+
+#define NGX_HTTP_ILERT_STATUS_WAIT   1000
+
+/* ms after a commit in which readiness needs no other one */
+
+#define NGX_HTTP_ILERT_STATUS_COMMIT 1000
+
+/* how large an answer is at first thought to be */
+
+#define NGX_HTTP_ILERT_STATUS_SIZE   16384
+
+
+/* of a request that waits for the store */
+
+typedef struct {
+    ngx_http_request_t            *request;
+    ngx_http_ilert_store_query_t  *query;   /* NULL: it is not waited for */
+    ngx_event_t                    timer;
+    ngx_str_t                      source;
+    ngx_str_t                      key;
+    ngx_uint_t                     format;
+    unsigned                       alert:1;
+    unsigned                       ready:1;
+} ngx_http_ilert_status_ctx_t;
+
+
+typedef struct {
+    const char                    *status;
+    ngx_str_t                      error;
+} ngx_http_ilert_status_answer_t;
+
+
+static ngx_uint_t ngx_http_ilert_status_has_committed(
+    ngx_http_ilert_main_conf_t *imcf);
+static ngx_int_t ngx_http_ilert_status_page(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_status_ask(ngx_http_request_t *r,
+    ngx_http_ilert_status_ctx_t *ctx);
+static ngx_http_ilert_store_query_t *ngx_http_ilert_status_query(
+    ngx_http_request_t *r, ngx_http_ilert_status_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_status_budgets(
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_store_query_t *query);
+static void ngx_http_ilert_status_answered(
+    ngx_http_ilert_store_query_t *query);
+static void ngx_http_ilert_status_timer_handler(ngx_event_t *ev);
+static void ngx_http_ilert_status_finish(ngx_http_ilert_status_ctx_t *ctx,
+    ngx_http_ilert_store_query_t *query);
+static ngx_int_t ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
+    ngx_http_ilert_store_query_t *query);
+static ngx_int_t ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
+    ngx_http_ilert_store_query_t *query);
+static ngx_uint_t ngx_http_ilert_status_openmetrics(ngx_http_request_t *r);
+static void ngx_http_ilert_status_write_json(ngx_http_ilert_json_writer_t *w,
+    void *data);
+static void ngx_http_ilert_status_write_alert(ngx_http_ilert_json_writer_t *w,
+    void *data);
+static void ngx_http_ilert_status_write_metrics(
+    ngx_http_ilert_json_writer_t *w, void *data);
+static void ngx_http_ilert_status_write_openmetrics(
+    ngx_http_ilert_json_writer_t *w, void *data);
+static void ngx_http_ilert_status_write_answer(
+    ngx_http_ilert_json_writer_t *w, void *data);
+static ngx_int_t ngx_http_ilert_status_header(ngx_http_request_t *r,
+    const char *name, const char *value);
+
+
+ngx_int_t
+ngx_http_ilert_status_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                     rc;
+    ngx_str_t                     value;
+    ngx_http_ilert_loc_conf_t    *ilcf;
+    ngx_http_ilert_main_conf_t   *imcf;
+    ngx_http_ilert_status_ctx_t  *ctx;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return ngx_http_ilert_status_not_allowed(r, "GET, HEAD");
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_status_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    ctx->request = r;
+    ctx->format = ilcf->status;
+    ctx->ready = (ngx_http_ilert_status_arg(r, "ready", &value) == NGX_OK);
+
+    if (ctx->format == NGX_HTTP_ILERT_STATUS_HTML) {
+
+        if (ngx_http_ilert_status_arg(r, "json", &value) == NGX_DECLINED
+            && !ctx->ready)
+        {
+            return ngx_http_ilert_status_page(r);
+        }
+
+        ctx->format = NGX_HTTP_ILERT_STATUS_JSON;
+    }
+
+    (void) ngx_http_ilert_status_arg(r, "source", &ctx->source);
+
+    if (ctx->format == NGX_HTTP_ILERT_STATUS_JSON
+        && ngx_http_ilert_status_arg(r, "alert_key", &ctx->key) == NGX_OK)
+    {
+        ctx->alert = 1;
+
+        if (ctx->source.len == 0) {
+            return ngx_http_ilert_status_reject(r, NGX_HTTP_BAD_REQUEST,
+                                       "alert_key: \"source\" is needed, too");
+        }
+    }
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    if (imcf->queue.path.len == 0
+        || (ctx->ready && ngx_http_ilert_status_has_committed(imcf)))
+    {
+        return ngx_http_ilert_status_reply(ctx, NULL);
+    }
+
+    return ngx_http_ilert_status_ask(r, ctx);
+}
+
+
+/* not long ago: no commit is needed to know that one can */
+
+static ngx_uint_t
+ngx_http_ilert_status_has_committed(ngx_http_ilert_main_conf_t *imcf)
+{
+    int64_t  age;
+
+    age = ngx_http_ilert_queue_now() - imcf->stats->committed;
+
+    return imcf->stats->trouble == NGX_HTTP_ILERT_STORE_OK
+           && age >= 0 && age < NGX_HTTP_ILERT_STATUS_COMMIT;
+}
+
+
+/* the page knows where orders are given in its server */
+
+static ngx_int_t
+ngx_http_ilert_status_page(ngx_http_request_t *r)
+{
+    u_char                     *p;
+    size_t                      len, size;
+    ngx_http_complex_value_t    cv;
+    ngx_http_ilert_srv_conf_t  *iscf;
+
+    static ngx_str_t            type = ngx_string("text/html; charset=utf-8");
+
+    iscf = ngx_http_get_module_srv_conf(r, ngx_http_ilert_module);
+
+    len = iscf->control.len
+          + ngx_escape_html(NULL, iscf->control.data, iscf->control.len);
+    size = sizeof(ngx_http_ilert_page_head) - 1 + len
+           + sizeof(ngx_http_ilert_page_tail) - 1;
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    cv.value.len = size;
+    cv.value.data = ngx_pnalloc(r->pool, size);
+
+    if (cv.value.data == NULL
+        || ngx_http_ilert_status_header(r, "Cache-Control", "no-store")
+           != NGX_OK
+        || ngx_http_ilert_status_header(r, "Content-Security-Policy",
+                                        NGX_HTTP_ILERT_PAGE_CSP)
+           != NGX_OK
+        || ngx_http_ilert_status_header(r, "X-Content-Type-Options", "nosniff")
+           != NGX_OK
+        || ngx_http_ilert_status_header(r, "Referrer-Policy", "no-referrer")
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_cpymem(cv.value.data, ngx_http_ilert_page_head,
+                   sizeof(ngx_http_ilert_page_head) - 1);
+    ngx_escape_html(p, iscf->control.data, iscf->control.len);
+    ngx_memcpy(p + len, ngx_http_ilert_page_tail,
+               sizeof(ngx_http_ilert_page_tail) - 1);
+
+    return ngx_http_send_response(r, NGX_HTTP_OK, &type, &cv);
+}
+
+
+/* the request waits until the store has answered, or for a while */
+
+static ngx_int_t
+ngx_http_ilert_status_ask(ngx_http_request_t *r,
+    ngx_http_ilert_status_ctx_t *ctx)
+{
+    ngx_http_ilert_store_query_t  *query;
+
+    query = ngx_http_ilert_status_query(r, ctx);
+    if (query == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_ilert_queue_ask(query) != NGX_OK) {
+        ngx_destroy_pool(query->pool);
+        return ngx_http_ilert_status_reply(ctx, NULL);
+    }
+
+    ctx->query = query;
+
+    ctx->timer.handler = ngx_http_ilert_status_timer_handler;
+    ctx->timer.data = ctx;
+    ctx->timer.log = r->connection->log;
+
+    ngx_add_timer(&ctx->timer, NGX_HTTP_ILERT_STATUS_WAIT);
+
+    r->main->count++;
+    r->main->blocked++;
+
+    return NGX_DONE;
+}
+
+
+static ngx_http_ilert_store_query_t *
+ngx_http_ilert_status_query(ngx_http_request_t *r,
+    ngx_http_ilert_status_ctx_t *ctx)
+{
+    ngx_pool_t                    *pool;
+    ngx_http_ilert_main_conf_t    *imcf;
+    ngx_http_ilert_store_query_t  *query;
+
+    /* it may outlive the request */
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    query = ngx_pcalloc(pool, sizeof(ngx_http_ilert_store_query_t));
+
+    if (query == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    query->pool = pool;
+    query->handler = ngx_http_ilert_status_answered;
+    query->data = ctx;
+    query->alert = ctx->alert;
+    query->probe = ctx->ready;
+
+    query->source.len = ctx->source.len;
+    query->source.data = ngx_pstrdup(pool, &ctx->source);
+    query->key.len = ctx->key.len;
+    query->key.data = ngx_pstrdup(pool, &ctx->key);
+
+    if (query->source.data == NULL || query->key.data == NULL
+        || ngx_http_ilert_status_budgets(imcf, query) != NGX_OK)
+    {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    return query;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_status_budgets(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_uint_t                      i;
+    ngx_http_ilert_key_t          **keys;
+    ngx_http_ilert_endpoint_t     **endpoints;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    budget = ngx_pcalloc(query->pool,
+                         (imcf->keys.nelts + imcf->endpoints.nelts)
+                         * sizeof(ngx_http_ilert_store_budget_t));
+    if (budget == NULL) {
+        return NGX_ERROR;
+    }
+
+    query->budgets = budget;
+    query->nbudgets = imcf->keys.nelts + imcf->endpoints.nelts;
+
+    keys = imcf->keys.elts;
+
+    for (i = 0; i < imcf->keys.nelts; i++) {
+        budget->name = keys[i]->name;
+        budget->rate = keys[i]->rate.n;
+        budget->window = keys[i]->rate.window;
+        budget++;
+    }
+
+    endpoints = imcf->endpoints.elts;
+
+    for (i = 0; i < imcf->endpoints.nelts; i++) {
+        budget->name = endpoints[i]->name;
+        budget->rate = endpoints[i]->rate.n;
+        budget->window = endpoints[i]->rate.window;
+        budget++;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_status_answered(ngx_http_ilert_store_query_t *query)
+{
+    ngx_pool_t                   *pool;
+    ngx_http_ilert_status_ctx_t  *ctx;
+
+    ctx = query->data;
+    pool = query->pool;
+
+    ngx_del_timer(&ctx->timer);
+
+    ngx_http_ilert_status_finish(ctx, query);
+
+    ngx_destroy_pool(pool);
+}
+
+
+/* the answer, when it comes, is of no interest any longer */
+
+static void
+ngx_http_ilert_status_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_ilert_status_ctx_t  *ctx;
+
+    ctx = ev->data;
+
+    ctx->query->handler = NULL;
+
+    ngx_http_ilert_status_finish(ctx, NULL);
+}
+
+
+static void
+ngx_http_ilert_status_finish(ngx_http_ilert_status_ctx_t *ctx,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->main->blocked--;
+
+    ngx_http_finalize_request(r, ngx_http_ilert_status_reply(ctx, query));
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_http_request_t          *r;
+    ngx_http_ilert_status_t      st;
+    ngx_http_ilert_main_conf_t  *imcf;
+
+    if (ctx->ready) {
+        return ngx_http_ilert_status_ready(ctx, query);
+    }
+
+    r = ctx->request;
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    ngx_memzero(&st, sizeof(ngx_http_ilert_status_t));
+
+    st.pool = r->pool;
+    st.now = ngx_http_ilert_queue_now();
+    st.source = ctx->source;
+    st.query = (query && query->ok) ? query : NULL;
+
+    if (ngx_http_ilert_status_gather(&st, imcf) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (st.source.len && st.sources.nelts == 0) {
+        return ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_FOUND,
+                                            "there is no such source");
+    }
+
+    if (ctx->alert) {
+
+        if (st.query == NULL) {
+            return st.path.len
+                   ? ngx_http_ilert_status_reject(r,
+                                               NGX_HTTP_SERVICE_UNAVAILABLE,
+                                               "the queue does not answer")
+                   : ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_FOUND,
+                                        "alert_key: there is no queue, "
+                                        "nothing is known of alerts");
+        }
+
+        if (!query->found && query->dead.nelts == 0) {
+            return ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_FOUND,
+                                 "alert_key: nothing is known of the alert, "
+                                 "no event was accepted, or it was resolved "
+                                 "more than 7 days ago");
+        }
+
+        return ngx_http_ilert_status_send(r, NGX_HTTP_OK, "application/json",
+                                          ngx_http_ilert_status_write_alert,
+                                          &st);
+    }
+
+    if (ctx->format == NGX_HTTP_ILERT_STATUS_JSON) {
+        return ngx_http_ilert_status_send(r, NGX_HTTP_OK, "application/json",
+                                          ngx_http_ilert_status_write_json,
+                                          &st);
+    }
+
+    if (ngx_http_ilert_status_openmetrics(r)) {
+        return ngx_http_ilert_status_send(r, NGX_HTTP_OK,
+                                      "application/openmetrics-text; "
+                                      "version=1.0.0; charset=utf-8",
+                                      ngx_http_ilert_status_write_openmetrics,
+                                      &st);
+    }
+
+    return ngx_http_ilert_status_send(r, NGX_HTTP_OK,
+                                      "text/plain; version=0.0.4; "
+                                      "charset=utf-8",
+                                      ngx_http_ilert_status_write_metrics,
+                                      &st);
+}
+
+
+/* whether a webhook that came now could be committed, and delivered */
+
+static ngx_int_t
+ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_uint_t                       status;
+    ngx_http_request_t              *r;
+    ngx_http_ilert_stats_t          *stats;
+    ngx_http_ilert_main_conf_t      *imcf;
+    ngx_http_ilert_status_answer_t   answer;
+
+    r = ctx->request;
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+    stats = imcf->stats;
+
+    status = NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    answer.status = "unavailable";
+    ngx_str_null(&answer.error);
+
+    if (imcf->queue.path.len == 0) {
+        status = NGX_HTTP_OK;
+
+    } else if (query == NULL && !ngx_http_ilert_status_has_committed(imcf)) {
+        ngx_str_set(&answer.error, "the queue does not answer");
+
+    } else if ((query && !query->committed) || stats->trouble) {
+        answer.error = ngx_http_ilert_stats_get_text(stats, stats->error,
+                                                     &stats->error_len,
+                                                     r->pool);
+        if (answer.error.len == 0) {
+            ngx_str_set(&answer.error, "the queue cannot be written to");
+        }
+
+#if (NGX_THREADS)
+
+    } else if (!ngx_http_ilert_courier_runs()) {
+        ngx_str_set(&answer.error, "no worker delivers what is in the queue");
+
+#endif
+
+    } else {
+        status = NGX_HTTP_OK;
+    }
+
+    if (status == NGX_HTTP_OK) {
+        answer.status = "ready";
+    }
+
+    return ngx_http_ilert_status_send(r, status, "application/json",
+                                      ngx_http_ilert_status_write_answer,
+                                      &answer);
+}
+
+
+/* if it is named, it is preferred: only Prometheus names it */
+
+static ngx_uint_t
+ngx_http_ilert_status_openmetrics(ngx_http_request_t *r)
+{
+    ngx_str_t   *accept;
+    ngx_uint_t   i;
+
+    static u_char  type[] = "application/openmetrics-text";
+
+    for (i = 0; /* void */ ; i++) {
+
+        accept = ngx_http_ilert_status_request_header(r, "Accept", i);
+
+        if (accept == NULL) {
+            return 0;
+        }
+
+        if (ngx_strlcasestrn(accept->data, accept->data + accept->len, type,
+                             sizeof(type) - 2))
+        {
+            return 1;
+        }
+    }
+}
+
+
+ngx_str_t *
+ngx_http_ilert_status_request_header(ngx_http_request_t *r, const char *name,
+    ngx_uint_t n)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0
+            && n-- == 0)
+        {
+            return &h[i].value;
+        }
+    }
+}
+
+
+static void
+ngx_http_ilert_status_write_json(ngx_http_ilert_json_writer_t *w, void *data)
+{
+    ngx_http_ilert_status_json(w, data);
+}
+
+
+static void
+ngx_http_ilert_status_write_alert(ngx_http_ilert_json_writer_t *w, void *data)
+{
+    ngx_http_ilert_status_json_alert(w, data);
+}
+
+
+static void
+ngx_http_ilert_status_write_metrics(ngx_http_ilert_json_writer_t *w,
+    void *data)
+{
+    ngx_http_ilert_status_prometheus(w, data, 0);
+}
+
+
+static void
+ngx_http_ilert_status_write_openmetrics(ngx_http_ilert_json_writer_t *w,
+    void *data)
+{
+    ngx_http_ilert_status_prometheus(w, data, 1);
+}
+
+
+static void
+ngx_http_ilert_status_write_answer(ngx_http_ilert_json_writer_t *w, void *data)
+{
+    ngx_http_ilert_status_answer_t  *answer;
+
+    answer = data;
+
+    ngx_http_ilert_status_json_answer(w, answer->status, &answer->error);
+}
+
+
+ngx_int_t
+ngx_http_ilert_status_send(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, ngx_http_ilert_status_write_pt write, void *data)
+{
+    u_char                        *buf;
+    size_t                         size;
+    ngx_str_t                      content_type;
+    ngx_http_complex_value_t       cv;
+    ngx_http_ilert_json_writer_t   w;
+
+    for (size = NGX_HTTP_ILERT_STATUS_SIZE; /* void */ ; size *= 2) {
+
+        buf = ngx_palloc(r->pool, size);
+        if (buf == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        w.pos = buf;
+        w.last = buf + size;
+        w.full = 0;
+
+        write(&w, data);
+
+        if (!w.full) {
+            break;
+        }
+
+        (void) ngx_pfree(r->pool, buf);
+    }
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    cv.value.data = buf;
+    cv.value.len = w.pos - buf;
+
+    content_type.data = (u_char *) type;
+    content_type.len = ngx_strlen(type);
+
+    if (ngx_http_ilert_status_header(r, "Cache-Control", "no-store")
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_send_response(r, status, &content_type, &cv);
+}
+
+
+ngx_int_t
+ngx_http_ilert_status_reject(ngx_http_request_t *r, ngx_uint_t status,
+    const char *error)
+{
+    ngx_http_ilert_status_answer_t  answer;
+
+    answer.status = "rejected";
+    answer.error.data = (u_char *) error;
+    answer.error.len = ngx_strlen(error);
+
+    return ngx_http_ilert_status_send(r, status, "application/json",
+                                      ngx_http_ilert_status_write_answer,
+                                      &answer);
+}
+
+
+ngx_int_t
+ngx_http_ilert_status_not_allowed(ngx_http_request_t *r, const char *allow)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, sizeof("method: expected ") + ngx_strlen(allow));
+
+    if (p == NULL || ngx_http_discard_request_body(r) != NGX_OK
+        || ngx_http_ilert_status_header(r, "Allow", allow) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_sprintf(p, "method: expected %s%Z", allow);
+
+    return ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_ALLOWED, (char *) p);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_status_header(ngx_http_request_t *r, const char *name,
+    const char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.data = (u_char *) value;
+    h->value.len = ngx_strlen(value);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_status_arg(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    u_char  *p, *last, *end, *src, *dst;
+    size_t   len;
+
+    ngx_str_null(value);
+
+    p = r->args.data;
+    last = p + r->args.len;
+    len = ngx_strlen(name);
+
+    for ( /* void */ ; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+        if (end == NULL) {
+            end = last;
+        }
+
+        if ((size_t) (end - p) < len || ngx_strncmp(p, name, len) != 0
+            || (p + len < end && p[len] != '='))
+        {
+            continue;
+        }
+
+        if (p + len == end) {
+            return NGX_OK;
+        }
+
+        src = p + len + 1;
+
+        dst = ngx_pnalloc(r->pool, end - src + 1);
+        if (dst == NULL) {
+            return NGX_ERROR;
+        }
+
+        value->data = dst;
+
+        ngx_unescape_uri(&dst, &src, end - src, 0);
+
+        value->len = dst - value->data;
+
+        return (ngx_http_ilert_text_valid(value, r->pool) == NGX_OK)
+               ? NGX_OK : NGX_ERROR;
+    }
+
+    return NGX_DECLINED;
+}

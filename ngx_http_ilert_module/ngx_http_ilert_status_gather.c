@@ -1,0 +1,582 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_status.h"
+#include "ngx_http_ilert_text.h"
+
+
+/*
+ * What is known from shared memory and, if the store has answered, from there:
+ * the latter holds.  States are found out here, so that all who show them say
+ * the same.
+ */
+
+
+/* the longest reason of a state */
+
+#define NGX_HTTP_ILERT_STATUS_REASON 512
+
+
+static void ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf);
+static ngx_int_t ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
+static ngx_int_t ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf);
+static void ngx_http_ilert_status_waiting(
+    ngx_http_ilert_stats_waiting_t *waiting, int64_t *pending,
+    int64_t *oldest);
+static void ngx_http_ilert_status_sum(ngx_http_ilert_stats_waiting_t *sum,
+    ngx_http_ilert_stats_waiting_t *waiting);
+static ngx_uint_t ngx_http_ilert_status_same(ngx_str_t *one, ngx_str_t *two);
+static void ngx_http_ilert_status_read(ngx_http_ilert_stats_waiting_t *waiting,
+    ngx_http_ilert_store_source_t *read);
+static ngx_http_ilert_store_source_t *ngx_http_ilert_status_stored(
+    ngx_http_ilert_status_t *st, ngx_str_t *name);
+static ngx_http_ilert_store_used_t *ngx_http_ilert_status_used(
+    ngx_http_ilert_status_t *st, ngx_str_t *name);
+static void ngx_http_ilert_status_set_budget(
+    ngx_http_ilert_status_budget_t *budget, ngx_http_ilert_rate_t *rate,
+    ngx_http_ilert_store_used_t *used);
+static void ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_source_t *source, ngx_http_ilert_store_source_t *read,
+    ngx_http_ilert_status_source_t *ss);
+static ngx_uint_t ngx_http_ilert_status_is_limited(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_source_t *source, ngx_http_ilert_status_source_t *ss,
+    u_char *buf, size_t *len);
+static ngx_uint_t ngx_http_ilert_status_is_spent(ngx_http_ilert_rate_t *rate,
+    ngx_http_ilert_store_used_t *used);
+static u_char *ngx_http_ilert_status_when(u_char *p, u_char *last,
+    int64_t msec);
+static ngx_str_t ngx_http_ilert_status_name(ngx_http_ilert_status_t *st,
+    ngx_str_t *name);
+
+
+ngx_str_t  ngx_http_ilert_state_names[] = {
+    ngx_string("parked"),
+    ngx_string("paused"),
+    ngx_string("limited"),
+    ngx_string("retrying"),
+    ngx_string("ok")
+};
+
+
+ngx_int_t
+ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st, void *conf)
+{
+    ngx_uint_t                          i;
+    ngx_http_ilert_source_t           **sources;
+    ngx_http_ilert_endpoint_t         **endpoints;
+    ngx_http_ilert_main_conf_t         *imcf;
+    ngx_http_ilert_status_endpoint_t   *se;
+
+    imcf = conf;
+    st->stats = imcf->stats;
+
+    ngx_http_ilert_status_queue(st, imcf);
+
+    if (ngx_array_init(&st->sources, st->pool, imcf->sources.nelts + 1,
+                       sizeof(ngx_http_ilert_status_source_t))
+        != NGX_OK
+        || ngx_array_init(&st->endpoints, st->pool, imcf->endpoints.nelts + 1,
+                          sizeof(ngx_http_ilert_status_endpoint_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        if (ngx_http_ilert_status_source(st, imcf, sources[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (st->query && ngx_http_ilert_status_strangers(st, imcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ilert_status_waiting(&st->waiting, &st->pending, &st->oldest);
+
+    endpoints = imcf->endpoints.elts;
+
+    for (i = 0; i < imcf->endpoints.nelts; i++) {
+
+        se = ngx_array_push(&st->endpoints);
+
+        se->name = ngx_http_ilert_status_name(st, &endpoints[i]->name);
+        se->down = endpoints[i]->stats->down;
+        se->since = endpoints[i]->stats->since;
+
+        ngx_http_ilert_status_set_budget(&se->budget, &endpoints[i]->rate,
+                        ngx_http_ilert_status_used(st, &endpoints[i]->name));
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf)
+{
+    st->bytes = -1;
+
+    if (imcf->queue.path.len == 0) {
+        ngx_str_set(&st->state, "off");
+        return;
+    }
+
+    st->path = ngx_http_ilert_status_name(st, &imcf->queue.path);
+    st->bytes = st->query ? st->query->bytes : st->stats->bytes;
+
+    if (st->stats->trouble) {
+        st->error = ngx_http_ilert_stats_get_text(st->stats, st->stats->error,
+                                                  &st->stats->error_len,
+                                                  st->pool);
+
+        if (st->stats->trouble == NGX_HTTP_ILERT_STORE_FULL) {
+            ngx_str_set(&st->state, "full");
+
+        } else {
+            ngx_str_set(&st->state, "error");
+        }
+
+        return;
+    }
+
+    if (st->query == NULL) {
+        ngx_str_set(&st->state, "error");
+        ngx_str_set(&st->error, "the queue does not answer");
+        return;
+    }
+
+    ngx_str_set(&st->state, "ok");
+}
+
+
+static ngx_int_t
+ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source)
+{
+    ngx_http_ilert_stats_source_t   *stats;
+    ngx_http_ilert_store_source_t   *read;
+    ngx_http_ilert_status_source_t   ss, *sp;
+
+    ngx_memzero(&ss, sizeof(ngx_http_ilert_status_source_t));
+
+    stats = source->stats;
+
+    ss.stats = stats;
+    ss.open = -1;
+
+    /* before the store knows of it, nothing waits */
+
+    if (imcf->queue.path.len) {
+        ss.open = 0;
+
+        if (st->query == NULL) {
+            ss.waiting = stats->waiting;
+            ss.open = stats->waiting.open;
+        }
+    }
+
+    read = ngx_http_ilert_status_stored(st, &source->name);
+
+    if (read) {
+        ngx_http_ilert_status_read(&ss.waiting, read);
+        ss.open = read->open;
+    }
+
+    ngx_http_ilert_status_waiting(&ss.waiting, &ss.pending, &ss.oldest);
+
+    ngx_http_ilert_status_sum(&st->waiting, &ss.waiting);
+
+    if (st->source.len
+        && !ngx_http_ilert_status_same(&st->source, &source->name))
+    {
+        return NGX_OK;
+    }
+
+    sp = ngx_array_push(&st->sources);
+    if (sp == NULL) {
+        return NGX_ERROR;
+    }
+
+    *sp = ss;
+
+    sp->name = ngx_http_ilert_status_name(st, &source->name);
+    sp->inflight = ngx_min((int64_t) stats->inflight, ss.pending);
+    sp->error = ngx_http_ilert_stats_get_text(st->stats, stats->error,
+                                              &stats->error_len, st->pool);
+
+    ngx_http_ilert_status_set_budget(&sp->budget, &source->shared->rate,
+                       ngx_http_ilert_status_used(st, &source->shared->name));
+
+    ngx_http_ilert_status_state(st, source, read, sp);
+
+    return NGX_OK;
+}
+
+
+/* a source that is not configured any more may have left something behind */
+
+static ngx_int_t
+ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_uint_t                       i;
+    ngx_http_ilert_store_source_t   *read;
+    ngx_http_ilert_status_source_t   ss, *sp;
+
+    read = st->query->sources.elts;
+
+    for (i = 0; i < st->query->sources.nelts; i++) {
+
+        if (ngx_http_ilert_find_source(imcf, &read[i].name)) {
+            continue;
+        }
+
+        ngx_memzero(&ss, sizeof(ngx_http_ilert_status_source_t));
+
+        ngx_http_ilert_status_read(&ss.waiting, &read[i]);
+        ngx_http_ilert_status_waiting(&ss.waiting, &ss.pending, &ss.oldest);
+
+        if (ss.pending == 0 && ss.waiting.dead == 0 && read[i].open == 0) {
+            continue;
+        }
+
+        ngx_http_ilert_status_sum(&st->waiting, &ss.waiting);
+
+        if (st->source.len
+            && !ngx_http_ilert_status_same(&st->source, &read[i].name))
+        {
+            continue;
+        }
+
+        sp = ngx_array_push(&st->sources);
+        if (sp == NULL) {
+            return NGX_ERROR;
+        }
+
+        *sp = ss;
+
+        sp->name = ngx_http_ilert_status_name(st, &read[i].name);
+        sp->open = read[i].open;
+        sp->state = NGX_HTTP_ILERT_STATE_PARKED;
+        ngx_str_set(&sp->reason, "it is not configured");
+        sp->budget.rate = -1;
+        sp->budget.used = -1;
+    }
+
+    return NGX_OK;
+}
+
+
+/* repeats that are put off are not waited for by anybody */
+
+static void
+ngx_http_ilert_status_waiting(ngx_http_ilert_stats_waiting_t *waiting,
+    int64_t *pending, int64_t *oldest)
+{
+    ngx_uint_t  i;
+
+    *pending = 0;
+    *oldest = 0;
+
+    for (i = 0; i < NGX_HTTP_ILERT_STATS_CLASSES; i++) {
+
+        *pending += waiting->waiting[i];
+
+        if (waiting->oldest[i]
+            && (*oldest == 0 || waiting->oldest[i] < *oldest))
+        {
+            *oldest = waiting->oldest[i];
+        }
+    }
+}
+
+
+static void
+ngx_http_ilert_status_sum(ngx_http_ilert_stats_waiting_t *sum,
+    ngx_http_ilert_stats_waiting_t *waiting)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_ILERT_STATS_CLASSES; i++) {
+
+        sum->waiting[i] += waiting->waiting[i];
+
+        if (waiting->oldest[i]
+            && (sum->oldest[i] == 0 || waiting->oldest[i] < sum->oldest[i]))
+        {
+            sum->oldest[i] = waiting->oldest[i];
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_status_same(ngx_str_t *one, ngx_str_t *two)
+{
+    return one->len == two->len
+           && ngx_memcmp(one->data, two->data, one->len) == 0;
+}
+
+
+static void
+ngx_http_ilert_status_read(ngx_http_ilert_stats_waiting_t *waiting,
+    ngx_http_ilert_store_source_t *read)
+{
+    ngx_memcpy(waiting->waiting, read->waiting, sizeof(waiting->waiting));
+    ngx_memcpy(waiting->oldest, read->oldest, sizeof(waiting->oldest));
+
+    waiting->dead = read->dead;
+    waiting->open = read->open;
+}
+
+
+static ngx_http_ilert_store_source_t *
+ngx_http_ilert_status_stored(ngx_http_ilert_status_t *st, ngx_str_t *name)
+{
+    ngx_uint_t                      i;
+    ngx_http_ilert_store_source_t  *read;
+
+    if (st->query == NULL) {
+        return NULL;
+    }
+
+    read = st->query->sources.elts;
+
+    for (i = 0; i < st->query->sources.nelts; i++) {
+        if (ngx_http_ilert_status_same(&read[i].name, name)) {
+            return &read[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_http_ilert_store_used_t *
+ngx_http_ilert_status_used(ngx_http_ilert_status_t *st, ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    if (st->query == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < st->query->nbudgets; i++) {
+        if (ngx_http_ilert_status_same(&st->query->used[i].name, name)) {
+            return &st->query->used[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* in a minute, whatever the rate's window */
+
+static void
+ngx_http_ilert_status_set_budget(ngx_http_ilert_status_budget_t *budget,
+    ngx_http_ilert_rate_t *rate, ngx_http_ilert_store_used_t *used)
+{
+    budget->rate = -1;
+    budget->used = -1;
+
+    if (rate->n == 0) {
+        return;
+    }
+
+    budget->rate = (int64_t) rate->n * 60000 / (int64_t) rate->window;
+
+    if (used) {
+        budget->used = (int64_t) used->used * 60000 / (int64_t) rate->window;
+    }
+}
+
+
+static void
+ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_source_t *source, ngx_http_ilert_store_source_t *read,
+    ngx_http_ilert_status_source_t *ss)
+{
+    u_char                         *buf, *p, *last;
+    size_t                          len;
+    ngx_str_t                       why;
+    ngx_uint_t                      waits;
+    ngx_http_ilert_stats_source_t  *stats;
+
+    buf = ngx_pnalloc(st->pool, NGX_HTTP_ILERT_STATUS_REASON);
+
+    if (buf == NULL) {
+        ss->state = NGX_HTTP_ILERT_STATE_OK;
+        return;
+    }
+
+    p = buf;
+    last = buf + NGX_HTTP_ILERT_STATUS_REASON;
+    len = 0;
+    stats = source->stats;
+    waits = (ss->pending || st->path.len == 0);
+
+    if (stats->parked) {
+        ss->state = NGX_HTTP_ILERT_STATE_PARKED;
+
+        why = ngx_http_ilert_stats_get_text(st->stats, stats->park,
+                                            &stats->park_len, st->pool);
+        p = ngx_slprintf(p, last, "%V", &why);
+
+        if (ss->pending) {
+            p = ngx_slprintf(p, last, "; next try ");
+            p = ngx_http_ilert_status_when(p, last, stats->until - st->now);
+        }
+
+    } else if (read ? read->paused != 0 : stats->paused != 0) {
+        ss->state = NGX_HTTP_ILERT_STATE_PAUSED;
+
+        p = ngx_slprintf(p, last, "paused by control");
+
+    } else if (ngx_http_ilert_status_is_limited(st, source, ss, buf, &len)) {
+        ss->state = NGX_HTTP_ILERT_STATE_LIMITED;
+
+        p = buf + len;
+
+    } else if (waits && (stats->failing || (read && read->retries)
+                         || source->endpoint->stats->down))
+    {
+        ss->state = NGX_HTTP_ILERT_STATE_RETRYING;
+
+        p = ngx_slprintf(p, last, "%V", &ss->error);
+
+        if (source->endpoint->stats->down) {
+            p = ngx_slprintf(p, last, "%sendpoint \"%V\" is down",
+                             p == buf ? "" : "; ", &source->endpoint->name);
+        }
+
+        if (p == buf) {
+
+            /* nginx was restarted since */
+
+            p = ngx_slprintf(p, last, "events wait to be tried again");
+        }
+
+    } else {
+        ss->state = NGX_HTTP_ILERT_STATE_OK;
+    }
+
+    ss->reason.data = buf;
+    ss->reason.len = p - buf;
+
+    (void) ngx_http_ilert_text_valid(&ss->reason, st->pool);
+}
+
+
+/* writes the reason, if something waits for a budget */
+
+static ngx_uint_t
+ngx_http_ilert_status_is_limited(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_source_t *source, ngx_http_ilert_status_source_t *ss,
+    u_char *buf, size_t *len)
+{
+    u_char                       *p, *last;
+    ngx_http_ilert_store_used_t  *key, *endpoint;
+
+    p = buf;
+    last = buf + NGX_HTTP_ILERT_STATUS_REASON;
+
+    if (st->path.len == 0) {
+
+        if (!source->stats->limited) {
+            return 0;
+        }
+
+        *len = ngx_slprintf(p, last, "%V", &ss->error) - buf;
+
+        return 1;
+    }
+
+    if (ss->pending <= ss->inflight) {
+        return 0;
+    }
+
+    key = ngx_http_ilert_status_used(st, &source->shared->name);
+    endpoint = ngx_http_ilert_status_used(st, &source->endpoint->name);
+
+    if (key && key->until) {
+        p = ngx_slprintf(p, last, "ilert answered 429; next try ");
+        p = ngx_http_ilert_status_when(p, last, key->until - st->now);
+
+    } else if (ngx_http_ilert_status_is_spent(&source->shared->rate, key)) {
+        p = ngx_slprintf(p, last, "%ui requests in %ui s have been made, as "
+                         "many as its \"rate\" allows",
+                         source->shared->rate.n,
+                         source->shared->rate.window / 1000);
+
+    } else if (ngx_http_ilert_status_is_spent(&source->endpoint->rate,
+                                              endpoint))
+    {
+        p = ngx_slprintf(p, last, "%ui requests in %ui s have been made, as "
+                         "many as the rate of endpoint \"%V\" allows",
+                         source->endpoint->rate.n,
+                         source->endpoint->rate.window / 1000,
+                         &source->endpoint->name);
+    }
+
+    *len = p - buf;
+
+    return *len != 0;
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_status_is_spent(ngx_http_ilert_rate_t *rate,
+    ngx_http_ilert_store_used_t *used)
+{
+    return rate->n && used && used->used >= rate->n;
+}
+
+
+static u_char *
+ngx_http_ilert_status_when(u_char *p, u_char *last, int64_t msec)
+{
+    int64_t  sec;
+
+    sec = (msec + 999) / 1000;
+
+    if (sec <= 0) {
+        return ngx_slprintf(p, last, "now");
+    }
+
+    if (sec < 120) {
+        return ngx_slprintf(p, last, "in %L s", sec);
+    }
+
+    return ngx_slprintf(p, last, "in %L min", (sec + 30) / 60);
+}
+
+
+/* a name of the configuration may be of any bytes */
+
+static ngx_str_t
+ngx_http_ilert_status_name(ngx_http_ilert_status_t *st, ngx_str_t *name)
+{
+    ngx_str_t  valid;
+
+    valid = *name;
+
+    (void) ngx_http_ilert_text_valid(&valid, st->pool);
+
+    return valid;
+}
