@@ -700,7 +700,8 @@ sub status {
                 my $answer = $http->get("http://127.0.0.1:$c->{port}/$name");
                 push @{$took{$name}}, time() - $begun;
 
-                $answer->{status} == 200 && $answer->{content} =~ /$many/
+                $answer->{status} == 200
+                    && $answer->{content} =~ /pending\D+(\d+)/ && $1 >= $many
                     or die "$name: $answer->{status} $answer->{content}\n";
             }
 
