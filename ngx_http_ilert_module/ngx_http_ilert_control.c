@@ -132,7 +132,8 @@ ngx_http_ilert_control_is_foreign(ngx_http_request_t *r)
 
     for (i = 0; /* void */ ; i++) {
 
-        value = ngx_http_ilert_status_request_header(r, "Origin", i);
+        value = ngx_http_ilert_request_header(&r->headers_in.headers, "Origin",
+                                              i);
 
         if (value == NULL) {
             break;
@@ -145,7 +146,8 @@ ngx_http_ilert_control_is_foreign(ngx_http_request_t *r)
 
     for (i = 0; /* void */ ; i++) {
 
-        value = ngx_http_ilert_status_request_header(r, "Sec-Fetch-Site", i);
+        value = ngx_http_ilert_request_header(&r->headers_in.headers,
+                                              "Sec-Fetch-Site", i);
 
         if (value == NULL) {
             return 0;

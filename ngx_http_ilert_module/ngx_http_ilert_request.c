@@ -117,8 +117,6 @@ static ngx_http_ilert_verdict_e ngx_http_ilert_request_verdict(
     ngx_uint_t status);
 static void ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d);
 static time_t ngx_http_ilert_request_retry_after(ngx_http_upstream_t *u);
-static ngx_str_t *ngx_http_ilert_request_header(ngx_http_upstream_t *u,
-    const char *name);
 static void ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d);
 static void ngx_http_ilert_request_line(ngx_str_t *text);
 static void ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key);
@@ -828,7 +826,9 @@ ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d)
 
     ngx_str_set(&id, "-");
 
-    value = ngx_http_ilert_request_header(d->sr->upstream, "correlation-id");
+    value = ngx_http_ilert_request_header(
+                                   &d->sr->upstream->headers_in.headers,
+                                   "correlation-id", 0);
 
     if (value) {
         id = *value;
@@ -879,7 +879,8 @@ ngx_http_ilert_request_retry_after(ngx_http_upstream_t *u)
     time_t      t;
     ngx_str_t  *value;
 
-    value = ngx_http_ilert_request_header(u, "retry-after");
+    value = ngx_http_ilert_request_header(&u->headers_in.headers, "retry-after",
+                                          0);
 
     if (value == NULL) {
         return 0;
@@ -901,10 +902,9 @@ ngx_http_ilert_request_retry_after(ngx_http_upstream_t *u)
 }
 
 
-/* a header of the answer, or NULL; "name" is in lower case */
-
-static ngx_str_t *
-ngx_http_ilert_request_header(ngx_http_upstream_t *u, const char *name)
+ngx_str_t *
+ngx_http_ilert_request_header(ngx_list_t *headers, const char *name,
+    ngx_uint_t n)
 {
     size_t            len;
     ngx_uint_t        i;
@@ -912,7 +912,7 @@ ngx_http_ilert_request_header(ngx_http_upstream_t *u, const char *name)
     ngx_table_elt_t  *h;
 
     len = ngx_strlen(name);
-    part = &u->headers_in.headers.part;
+    part = &headers->part;
     h = part->elts;
 
     for (i = 0; /* void */ ; i++) {
@@ -928,7 +928,8 @@ ngx_http_ilert_request_header(ngx_http_upstream_t *u, const char *name)
         }
 
         if (h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0
+            && n-- == 0)
         {
             return &h[i].value;
         }

@@ -526,7 +526,8 @@ ngx_http_ilert_status_openmetrics(ngx_http_request_t *r)
 
     for (i = 0; /* void */ ; i++) {
 
-        accept = ngx_http_ilert_status_request_header(r, "Accept", i);
+        accept = ngx_http_ilert_request_header(&r->headers_in.headers, "Accept",
+                                               i);
 
         if (accept == NULL) {
             return 0;
@@ -536,41 +537,6 @@ ngx_http_ilert_status_openmetrics(ngx_http_request_t *r)
                              sizeof(type) - 2))
         {
             return 1;
-        }
-    }
-}
-
-
-ngx_str_t *
-ngx_http_ilert_status_request_header(ngx_http_request_t *r, const char *name,
-    ngx_uint_t n)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0
-            && n-- == 0)
-        {
-            return &h[i].value;
         }
     }
 }

@@ -156,10 +156,6 @@ ngx_int_t ngx_http_ilert_status_reject(ngx_http_request_t *r,
 ngx_int_t ngx_http_ilert_status_not_allowed(ngx_http_request_t *r,
     const char *allow);
 
-/* the n-th header of the request with that name, from 0 on, or NULL */
-ngx_str_t *ngx_http_ilert_status_request_header(ngx_http_request_t *r,
-    const char *name, ngx_uint_t n);
-
 /*
  * An argument of the request: NGX_OK and its value decoded, which is empty if
  * there is none; NGX_DECLINED: there is no such argument.
