@@ -748,14 +748,17 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
 
     co = &ngx_http_ilert_courier;
 
+    /* those who ask want to know of them, whoever delivers */
+
+    job->budgets = co->budgets;
+    job->nbudgets = co->nbudgets;
+
     if (!co->active) {
         return;
     }
 
     job->takes = co->takes;
     job->release = co->release;
-    job->budgets = co->budgets;
-    job->nbudgets = co->nbudgets;
     job->ids = co->ids;
     job->nids = NGX_HTTP_ILERT_COURIER_RESOLVES;
 

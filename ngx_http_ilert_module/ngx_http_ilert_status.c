@@ -55,9 +55,7 @@ static ngx_int_t ngx_http_ilert_status_page(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_status_ask(ngx_http_request_t *r,
     ngx_http_ilert_status_ctx_t *ctx);
 static ngx_http_ilert_store_query_t *ngx_http_ilert_status_query(
-    ngx_http_request_t *r, ngx_http_ilert_status_ctx_t *ctx);
-static ngx_int_t ngx_http_ilert_status_budgets(
-    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_store_query_t *query);
+    ngx_http_ilert_status_ctx_t *ctx);
 static void ngx_http_ilert_status_answered(
     ngx_http_ilert_store_query_t *query);
 static void ngx_http_ilert_status_timer_handler(ngx_event_t *ev);
@@ -217,7 +215,7 @@ ngx_http_ilert_status_ask(ngx_http_request_t *r,
 {
     ngx_http_ilert_store_query_t  *query;
 
-    query = ngx_http_ilert_status_query(r, ctx);
+    query = ngx_http_ilert_status_query(ctx);
     if (query == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -243,11 +241,9 @@ ngx_http_ilert_status_ask(ngx_http_request_t *r,
 
 
 static ngx_http_ilert_store_query_t *
-ngx_http_ilert_status_query(ngx_http_request_t *r,
-    ngx_http_ilert_status_ctx_t *ctx)
+ngx_http_ilert_status_query(ngx_http_ilert_status_ctx_t *ctx)
 {
     ngx_pool_t                    *pool;
-    ngx_http_ilert_main_conf_t    *imcf;
     ngx_http_ilert_store_query_t  *query;
 
     /* it may outlive the request */
@@ -264,8 +260,6 @@ ngx_http_ilert_status_query(ngx_http_request_t *r,
         return NULL;
     }
 
-    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
-
     query->pool = pool;
     query->handler = ngx_http_ilert_status_answered;
     query->data = ctx;
@@ -277,55 +271,12 @@ ngx_http_ilert_status_query(ngx_http_request_t *r,
     query->key.len = ctx->key.len;
     query->key.data = ngx_pstrdup(pool, &ctx->key);
 
-    if (query->source.data == NULL || query->key.data == NULL
-        || ngx_http_ilert_status_budgets(imcf, query) != NGX_OK)
-    {
+    if (query->source.data == NULL || query->key.data == NULL) {
         ngx_destroy_pool(pool);
         return NULL;
     }
 
     return query;
-}
-
-
-static ngx_int_t
-ngx_http_ilert_status_budgets(ngx_http_ilert_main_conf_t *imcf,
-    ngx_http_ilert_store_query_t *query)
-{
-    ngx_uint_t                      i;
-    ngx_http_ilert_key_t          **keys;
-    ngx_http_ilert_endpoint_t     **endpoints;
-    ngx_http_ilert_store_budget_t  *budget;
-
-    budget = ngx_pcalloc(query->pool,
-                         (imcf->keys.nelts + imcf->endpoints.nelts)
-                         * sizeof(ngx_http_ilert_store_budget_t));
-    if (budget == NULL) {
-        return NGX_ERROR;
-    }
-
-    query->budgets = budget;
-    query->nbudgets = imcf->keys.nelts + imcf->endpoints.nelts;
-
-    keys = imcf->keys.elts;
-
-    for (i = 0; i < imcf->keys.nelts; i++) {
-        budget->name = keys[i]->name;
-        budget->rate = keys[i]->rate.n;
-        budget->window = keys[i]->rate.window;
-        budget++;
-    }
-
-    endpoints = imcf->endpoints.elts;
-
-    for (i = 0; i < imcf->endpoints.nelts; i++) {
-        budget->name = endpoints[i]->name;
-        budget->rate = endpoints[i]->rate.n;
-        budget->window = endpoints[i]->rate.window;
-        budget++;
-    }
-
-    return NGX_OK;
 }
 
 

@@ -376,7 +376,7 @@ ngx_http_ilert_status_used(ngx_http_ilert_status_t *st, ngx_str_t *name)
         return NULL;
     }
 
-    for (i = 0; i < st->query->nbudgets; i++) {
+    for (i = 0; i < st->query->nused; i++) {
         if (ngx_http_ilert_status_same(&st->query->used[i].name, name)) {
             return &st->query->used[i];
         }

@@ -261,16 +261,14 @@ struct ngx_http_ilert_store_query_s {
     unsigned                    probe:1;    /* whether one can commit: all */
                                             /* that is to be known */
 
-    ngx_http_ilert_store_budget_t  *budgets;    /* names, rates, windows */
-    ngx_uint_t                  nbudgets;
-
     /* the answer */
 
     unsigned                    ok:1;       /* there is one */
     unsigned                    committed:1;
 
     int64_t                     bytes;      /* in use */
-    ngx_http_ilert_store_used_t  *used;     /* as budgets */
+    ngx_http_ilert_store_used_t  *used;     /* of the job's budgets */
+    ngx_uint_t                  nused;
     ngx_array_t                 sources;    /* store_source_t; by name */
     ngx_array_t                 open;       /* store_open_t; last one first */
     ngx_array_t                 dead;       /* store_dead_t; last one first */

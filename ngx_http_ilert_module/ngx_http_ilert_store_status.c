@@ -31,7 +31,7 @@ static int ngx_http_ilert_store_query(ngx_http_ilert_store_t *store,
 static int ngx_http_ilert_store_query_size(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_query_t *query);
 static int ngx_http_ilert_store_query_budgets(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_query_t *query, int64_t now);
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_query_t *query);
 static int ngx_http_ilert_store_query_sources(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_query_t *query);
 static ngx_uint_t ngx_http_ilert_store_same(ngx_str_t *one, ngx_str_t *two);
@@ -115,7 +115,7 @@ ngx_http_ilert_store_query(ngx_http_ilert_store_t *store,
     }
 
     if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_query_budgets(db, query, job->now);
+        rc = ngx_http_ilert_store_query_budgets(db, job, query);
     }
 
     if (rc == SQLITE_OK) {
@@ -156,27 +156,28 @@ ngx_http_ilert_store_query_size(ngx_http_ilert_store_db_t *db,
 
 static int
 ngx_http_ilert_store_query_budgets(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_query_t *query, int64_t now)
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_query_t *query)
 {
     int                             rc;
     ngx_uint_t                      i;
     sqlite3_stmt                   *stmt;
     ngx_http_ilert_store_budget_t  *budget;
 
-    query->used = ngx_pcalloc(query->pool, query->nbudgets
+    query->nused = job->nbudgets;
+    query->used = ngx_pcalloc(query->pool, query->nused
                                        * sizeof(ngx_http_ilert_store_used_t));
     if (query->used == NULL) {
         return ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
     }
 
-    for (i = 0; i < query->nbudgets; i++) {
+    for (i = 0; i < query->nused; i++) {
 
-        budget = &query->budgets[i];
+        budget = &job->budgets[i];
         query->used[i].name = budget->name;
 
         rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_USED_SLOTS,
                                       &stmt, "tii", &budget->name,
-                                      now - budget->window, now);
+                                      job->now - budget->window, job->now);
 
         if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
             continue;
@@ -189,7 +190,7 @@ ngx_http_ilert_store_query_budgets(ngx_http_ilert_store_db_t *db,
         query->used[i].used = sqlite3_column_int64(stmt, 0);
         query->used[i].until = sqlite3_column_int64(stmt, 1);
 
-        if (query->used[i].until <= now) {
+        if (query->used[i].until <= job->now) {
             query->used[i].until = 0;
         }
 

@@ -432,8 +432,7 @@ query(test_t *t, const char *source, const char *key)
     q.pool = ngx_create_pool(1024, NULL);
     q.source.data = (u_char *) source;
     q.source.len = strlen(source);
-    q.budgets = t->budgets;
-    q.nbudgets = t->nbudgets;
+    t->job.nbudgets = t->nbudgets;
 
     if (key) {
         q.key.data = (u_char *) key;
