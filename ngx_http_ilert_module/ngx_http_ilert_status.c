@@ -43,12 +43,6 @@ typedef struct {
 } ngx_http_ilert_status_ctx_t;
 
 
-typedef struct {
-    const char                    *status;
-    ngx_str_t                      error;
-} ngx_http_ilert_status_answer_t;
-
-
 static ngx_uint_t ngx_http_ilert_status_has_committed(
     ngx_http_ilert_main_conf_t *imcf);
 static ngx_int_t ngx_http_ilert_status_page(ngx_http_request_t *r);
@@ -66,16 +60,6 @@ static ngx_int_t ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
 static ngx_int_t ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
     ngx_http_ilert_store_query_t *query);
 static ngx_uint_t ngx_http_ilert_status_openmetrics(ngx_http_request_t *r);
-static void ngx_http_ilert_status_write_json(ngx_http_ilert_json_writer_t *w,
-    void *data);
-static void ngx_http_ilert_status_write_alert(ngx_http_ilert_json_writer_t *w,
-    void *data);
-static void ngx_http_ilert_status_write_metrics(
-    ngx_http_ilert_json_writer_t *w, void *data);
-static void ngx_http_ilert_status_write_openmetrics(
-    ngx_http_ilert_json_writer_t *w, void *data);
-static void ngx_http_ilert_status_write_answer(
-    ngx_http_ilert_json_writer_t *w, void *data);
 static ngx_int_t ngx_http_ilert_status_header(ngx_http_request_t *r,
     const char *name, const char *value);
 
@@ -383,29 +367,25 @@ ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
         }
 
         return ngx_http_ilert_status_send(r, NGX_HTTP_OK, "application/json",
-                                          ngx_http_ilert_status_write_alert,
+                                          ngx_http_ilert_status_json_alert,
                                           &st);
     }
 
     if (ctx->format == NGX_HTTP_ILERT_STATUS_JSON) {
         return ngx_http_ilert_status_send(r, NGX_HTTP_OK, "application/json",
-                                          ngx_http_ilert_status_write_json,
+                                          ngx_http_ilert_status_json,
                                           &st);
     }
 
-    if (ngx_http_ilert_status_openmetrics(r)) {
-        return ngx_http_ilert_status_send(r, NGX_HTTP_OK,
-                                      "application/openmetrics-text; "
-                                      "version=1.0.0; charset=utf-8",
-                                      ngx_http_ilert_status_write_openmetrics,
-                                      &st);
-    }
+    st.openmetrics = ngx_http_ilert_status_openmetrics(r);
 
     return ngx_http_ilert_status_send(r, NGX_HTTP_OK,
-                                      "text/plain; version=0.0.4; "
-                                      "charset=utf-8",
-                                      ngx_http_ilert_status_write_metrics,
-                                      &st);
+                                      st.openmetrics
+                                      ? "application/openmetrics-text; "
+                                        "version=1.0.0; charset=utf-8"
+                                      : "text/plain; version=0.0.4; "
+                                        "charset=utf-8",
+                                      ngx_http_ilert_status_prometheus, &st);
 }
 
 
@@ -460,7 +440,7 @@ ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
     }
 
     return ngx_http_ilert_status_send(r, status, "application/json",
-                                      ngx_http_ilert_status_write_answer,
+                                      ngx_http_ilert_status_json_answer,
                                       &answer);
 }
 
@@ -490,47 +470,6 @@ ngx_http_ilert_status_openmetrics(ngx_http_request_t *r)
             return 1;
         }
     }
-}
-
-
-static void
-ngx_http_ilert_status_write_json(ngx_http_ilert_json_writer_t *w, void *data)
-{
-    ngx_http_ilert_status_json(w, data);
-}
-
-
-static void
-ngx_http_ilert_status_write_alert(ngx_http_ilert_json_writer_t *w, void *data)
-{
-    ngx_http_ilert_status_json_alert(w, data);
-}
-
-
-static void
-ngx_http_ilert_status_write_metrics(ngx_http_ilert_json_writer_t *w,
-    void *data)
-{
-    ngx_http_ilert_status_prometheus(w, data, 0);
-}
-
-
-static void
-ngx_http_ilert_status_write_openmetrics(ngx_http_ilert_json_writer_t *w,
-    void *data)
-{
-    ngx_http_ilert_status_prometheus(w, data, 1);
-}
-
-
-static void
-ngx_http_ilert_status_write_answer(ngx_http_ilert_json_writer_t *w, void *data)
-{
-    ngx_http_ilert_status_answer_t  *answer;
-
-    answer = data;
-
-    ngx_http_ilert_status_json_answer(w, answer->status, &answer->error);
 }
 
 
@@ -593,7 +532,7 @@ ngx_http_ilert_status_reject(ngx_http_request_t *r, ngx_uint_t status,
     answer.error.len = ngx_strlen(error);
 
     return ngx_http_ilert_status_send(r, status, "application/json",
-                                      ngx_http_ilert_status_write_answer,
+                                      ngx_http_ilert_status_json_answer,
                                       &answer);
 }
 

@@ -103,6 +103,7 @@ typedef struct {
     ngx_array_t                  endpoints; /* status_endpoint_t */
 
     ngx_http_ilert_store_query_t  *query;   /* NULL: no answer */
+    unsigned                     openmetrics:1; /* metrics are to be such */
 } ngx_http_ilert_status_t;
 
 
@@ -111,7 +112,7 @@ ngx_int_t ngx_http_ilert_status_handler(ngx_http_request_t *r);
 
 
 /*
- * Sets all but pool, now, source and query, which are the caller's.  NGX_ERROR
+ * Sets all but pool, now, source, query and openmetrics: the caller's.  NGX_ERROR
  * if there is no memory.
  */
 ngx_int_t ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
@@ -119,22 +120,28 @@ ngx_int_t ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
 
 
 /*
- * These write; what does not fit is left out, and w->full is set.
+ * These write; what does not fit is left out, and w->full is set.  "data" is
+ * of the type ngx_http_ilert_status_t, but for the answer.
  */
 
-void ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_status_t *st);
+void ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w, void *data);
 
 /* of the alert that was asked for, of which something is known */
 void ngx_http_ilert_status_json_alert(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_status_t *st);
-
-/* {"status":"STATUS"}, with "error" if it is not empty */
-void ngx_http_ilert_status_json_answer(ngx_http_ilert_json_writer_t *w,
-    const char *status, ngx_str_t *error);
+    void *data);
 
 void ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_status_t *st, ngx_uint_t openmetrics);
+    void *data);
+
+/* {"status":"STATUS"}, with "error" if it is not empty */
+
+typedef struct {
+    const char                  *status;
+    ngx_str_t                    error;
+} ngx_http_ilert_status_answer_t;
+
+void ngx_http_ilert_status_json_answer(ngx_http_ilert_json_writer_t *w,
+    void *data);
 
 
 /*

@@ -68,9 +68,10 @@ static ngx_str_t  ngx_http_ilert_status_classes[] = {
 
 
 void
-ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_status_t *st)
+ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w, void *data)
 {
+    ngx_http_ilert_status_t *st = data;
+
     ngx_http_ilert_status_json_first(w, "version");
     ngx_http_ilert_json_literal(w, "\"" NGX_HTTP_ILERT_VERSION "\"");
 
@@ -384,9 +385,10 @@ ngx_http_ilert_status_json_dead(ngx_http_ilert_json_writer_t *w,
 
 
 void
-ngx_http_ilert_status_json_alert(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_status_t *st)
+ngx_http_ilert_status_json_alert(ngx_http_ilert_json_writer_t *w, void *data)
 {
+    ngx_http_ilert_status_t *st = data;
+
     ngx_http_ilert_store_query_t  *query;
 
     query = st->query;
@@ -570,20 +572,21 @@ ngx_http_ilert_status_json_events(ngx_http_ilert_json_writer_t *w,
 
 
 void
-ngx_http_ilert_status_json_answer(ngx_http_ilert_json_writer_t *w,
-    const char *status, ngx_str_t *error)
+ngx_http_ilert_status_json_answer(ngx_http_ilert_json_writer_t *w, void *data)
 {
+    ngx_http_ilert_status_answer_t *answer = data;
+
     ngx_str_t  text;
 
-    text.data = (u_char *) status;
-    text.len = ngx_strlen(status);
+    text.data = (u_char *) answer->status;
+    text.len = ngx_strlen(answer->status);
 
     ngx_http_ilert_status_json_first(w, "status");
     ngx_http_ilert_json_string(w, &text);
 
-    if (error->len) {
+    if (answer->error.len) {
         ngx_http_ilert_status_json_next(w, "error");
-        ngx_http_ilert_json_string(w, error);
+        ngx_http_ilert_json_string(w, &answer->error);
     }
 
     ngx_http_ilert_json_literal(w, "}\n");

@@ -35,12 +35,11 @@ typedef struct {
 
 
 static void ngx_http_ilert_metric_sources(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_status_t *st, ngx_http_ilert_metric_t *metric,
-    ngx_uint_t openmetrics);
+    ngx_http_ilert_status_t *st, ngx_http_ilert_metric_t *metric);
 static int64_t ngx_http_ilert_metric_value(ngx_http_ilert_status_t *st,
     ngx_http_ilert_metric_t *metric, ngx_http_ilert_status_source_t *ss);
 static void ngx_http_ilert_metric_requests(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_status_t *st, ngx_uint_t openmetrics);
+    ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_states(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_endpoints(ngx_http_ilert_json_writer_t *w,
@@ -104,9 +103,10 @@ static ngx_http_ilert_metric_t  ngx_http_ilert_metrics[] = {
 
 
 void
-ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_status_t *st, ngx_uint_t openmetrics)
+ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w, void *data)
 {
+    ngx_http_ilert_status_t *st = data;
+
     ngx_uint_t  i;
 
     ngx_http_ilert_metric_head(w, "info", "The module's version.", "gauge",
@@ -119,11 +119,10 @@ ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w,
              / sizeof(ngx_http_ilert_metrics[0]);
          i++)
     {
-        ngx_http_ilert_metric_sources(w, st, &ngx_http_ilert_metrics[i],
-                                      openmetrics);
+        ngx_http_ilert_metric_sources(w, st, &ngx_http_ilert_metrics[i]);
     }
 
-    ngx_http_ilert_metric_requests(w, st, openmetrics);
+    ngx_http_ilert_metric_requests(w, st);
     ngx_http_ilert_metric_states(w, st);
     ngx_http_ilert_metric_endpoints(w, st);
     ngx_http_ilert_metric_queue(w, st);
@@ -137,7 +136,7 @@ ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w,
                                     &st->stats->delivery,
                                     ngx_http_ilert_stats_delivery_buckets);
 
-    if (openmetrics) {
+    if (st->openmetrics) {
         ngx_http_ilert_json_literal(w, "# EOF\n");
     }
 }
@@ -145,8 +144,7 @@ ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w,
 
 static void
 ngx_http_ilert_metric_sources(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_status_t *st, ngx_http_ilert_metric_t *metric,
-    ngx_uint_t openmetrics)
+    ngx_http_ilert_status_t *st, ngx_http_ilert_metric_t *metric)
 {
     int64_t                          value;
     ngx_uint_t                       i;
@@ -157,7 +155,7 @@ ngx_http_ilert_metric_sources(ngx_http_ilert_json_writer_t *w,
 
     ngx_http_ilert_metric_head(w, metric->name, metric->help,
                                *suffix ? "counter" : "gauge",
-                               openmetrics ? "" : suffix);
+                               st->openmetrics ? "" : suffix);
 
     ss = st->sources.elts;
 
@@ -217,14 +215,14 @@ ngx_http_ilert_metric_value(ngx_http_ilert_status_t *st,
 
 static void
 ngx_http_ilert_metric_requests(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_status_t *st, ngx_uint_t openmetrics)
+    ngx_http_ilert_status_t *st)
 {
     ngx_uint_t                       i, k;
     ngx_http_ilert_stats_code_t     *code;
     ngx_http_ilert_status_source_t  *ss;
 
     ngx_http_ilert_metric_head(w, "requests", "Requests made, by the answer.",
-                               "counter", openmetrics ? "" : "_total");
+                               "counter", st->openmetrics ? "" : "_total");
 
     ss = st->sources.elts;
 
