@@ -1441,8 +1441,6 @@ ngx_http_ilert_courier_delivered(ngx_http_ilert_courier_t *co,
     endpoint->courier.several = 0;
     endpoint->courier.probes = 0;
 
-    ngx_http_ilert_stats_set_down(endpoint, 0);
-
     if (down) {
 
         /* what waits has waited for this */

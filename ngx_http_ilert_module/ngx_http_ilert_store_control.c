@@ -322,13 +322,14 @@ ngx_http_ilert_store_read_text(sqlite3_stmt *stmt, ngx_uint_t column,
 }
 
 
-/* with a resume all that waits for a time may be tried at once */
+/* what waits for a time the courier lets go when it hears of a resume */
 
 static int
 ngx_http_ilert_store_pause(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order,
     int64_t source)
 {
+    int      rc;
     int64_t  paused;
 
     if (!order->configured(&order->source, order->data)) {
@@ -339,16 +340,12 @@ ngx_http_ilert_store_pause(ngx_http_ilert_store_db_t *db,
 
     paused = (order->action == NGX_HTTP_ILERT_STORE_PAUSE) ? job->now : 0;
 
-    if (ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_PAUSED, "ii",
-                                  source, paused)
-        != SQLITE_OK)
-    {
-        return db->rc;
-    }
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_PAUSED, "ii",
+                                   source, paused);
 
     order->count = sqlite3_changes(db->db);
 
-    return SQLITE_OK;
+    return rc;
 }
 
 
