@@ -1975,10 +1975,7 @@ ngx_http_ilert_share_key(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf,
     keys = imcf->keys.elts;
 
     for (i = 0; i < imcf->keys.nelts; i++) {
-        if (keys[i]->key.len == source->key.len
-            && ngx_memcmp(keys[i]->key.data, source->key.data, source->key.len)
-               == 0)
-        {
+        if (ngx_http_ilert_text_same(&keys[i]->key, &source->key)) {
             break;
         }
     }
@@ -2286,9 +2283,7 @@ ngx_http_ilert_find_source(ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name)
     sources = imcf->sources.elts;
 
     for (i = 0; i < imcf->sources.nelts; i++) {
-        if (sources[i]->name.len == name->len
-            && ngx_memcmp(sources[i]->name.data, name->data, name->len) == 0)
-        {
+        if (ngx_http_ilert_text_same(&sources[i]->name, name)) {
             return sources[i];
         }
     }
@@ -2307,9 +2302,7 @@ ngx_http_ilert_find_endpoint(ngx_http_ilert_main_conf_t *imcf,
     endpoints = imcf->endpoints.elts;
 
     for (i = 0; i < imcf->endpoints.nelts; i++) {
-        if (endpoints[i]->name.len == name->len
-            && ngx_memcmp(endpoints[i]->name.data, name->data, name->len) == 0)
-        {
+        if (ngx_http_ilert_text_same(&endpoints[i]->name, name)) {
             return endpoints[i];
         }
     }

@@ -179,9 +179,7 @@ ngx_http_ilert_stats_node(ngx_http_ilert_stats_t *stats,
     ngx_http_ilert_stats_node_t  *node;
 
     for (node = *list; node; node = node->next) {
-        if (node->name.len == name->len
-            && ngx_memcmp(node->name.data, name->data, name->len) == 0)
-        {
+        if (ngx_http_ilert_text_same(&node->name, name)) {
             return node;
         }
     }

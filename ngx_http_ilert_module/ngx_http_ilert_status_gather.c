@@ -36,7 +36,6 @@ static void ngx_http_ilert_status_waiting(
     int64_t *oldest);
 static void ngx_http_ilert_status_sum(ngx_http_ilert_stats_waiting_t *sum,
     ngx_http_ilert_stats_waiting_t *waiting);
-static ngx_uint_t ngx_http_ilert_status_same(ngx_str_t *one, ngx_str_t *two);
 static void ngx_http_ilert_status_read(ngx_http_ilert_stats_waiting_t *waiting,
     ngx_http_ilert_store_source_t *read);
 static ngx_http_ilert_store_source_t *ngx_http_ilert_status_stored(
@@ -202,7 +201,7 @@ ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
     ngx_http_ilert_status_sum(&st->waiting, &ss.waiting);
 
     if (st->source.len
-        && !ngx_http_ilert_status_same(&st->source, &source->name))
+        && !ngx_http_ilert_text_same(&st->source, &source->name))
     {
         return NGX_OK;
     }
@@ -258,7 +257,7 @@ ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
         ngx_http_ilert_status_sum(&st->waiting, &ss.waiting);
 
         if (st->source.len
-            && !ngx_http_ilert_status_same(&st->source, &read[i].name))
+            && !ngx_http_ilert_text_same(&st->source, &read[i].name))
         {
             continue;
         }
@@ -325,14 +324,6 @@ ngx_http_ilert_status_sum(ngx_http_ilert_stats_waiting_t *sum,
 }
 
 
-static ngx_uint_t
-ngx_http_ilert_status_same(ngx_str_t *one, ngx_str_t *two)
-{
-    return one->len == two->len
-           && ngx_memcmp(one->data, two->data, one->len) == 0;
-}
-
-
 static void
 ngx_http_ilert_status_read(ngx_http_ilert_stats_waiting_t *waiting,
     ngx_http_ilert_store_source_t *read)
@@ -358,7 +349,7 @@ ngx_http_ilert_status_stored(ngx_http_ilert_status_t *st, ngx_str_t *name)
     read = st->query->sources.elts;
 
     for (i = 0; i < st->query->sources.nelts; i++) {
-        if (ngx_http_ilert_status_same(&read[i].name, name)) {
+        if (ngx_http_ilert_text_same(&read[i].name, name)) {
             return &read[i];
         }
     }
@@ -377,7 +368,7 @@ ngx_http_ilert_status_used(ngx_http_ilert_status_t *st, ngx_str_t *name)
     }
 
     for (i = 0; i < st->query->nused; i++) {
-        if (ngx_http_ilert_status_same(&st->query->used[i].name, name)) {
+        if (ngx_http_ilert_text_same(&st->query->used[i].name, name)) {
             return &st->query->used[i];
         }
     }

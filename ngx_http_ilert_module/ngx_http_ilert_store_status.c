@@ -9,6 +9,7 @@
 
 #include "ngx_http_ilert_event.h"
 #include "ngx_http_ilert_store_db.h"
+#include "ngx_http_ilert_text.h"
 
 
 /*
@@ -34,7 +35,6 @@ static int ngx_http_ilert_store_query_budgets(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_query_t *query);
 static int ngx_http_ilert_store_query_sources(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_query_t *query);
-static ngx_uint_t ngx_http_ilert_store_same(ngx_str_t *one, ngx_str_t *two);
 static int ngx_http_ilert_store_query_waiting(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_source_t *source, int64_t id);
 static int ngx_http_ilert_store_query_open(ngx_http_ilert_store_db_t *db,
@@ -241,7 +241,7 @@ ngx_http_ilert_store_query_sources(ngx_http_ilert_store_db_t *db,
 
         if (rc == SQLITE_OK && source->open && !query->alert
             && (query->source.len == 0
-                || ngx_http_ilert_store_same(&query->source, &source->name)))
+                || ngx_http_ilert_text_same(&query->source, &source->name)))
         {
             rc = ngx_http_ilert_store_query_open(db, query, source, id);
         }
@@ -272,14 +272,6 @@ ngx_http_ilert_store_query_sources(ngx_http_ilert_store_db_t *db,
                                 NGX_HTTP_ILERT_STORE_LISTED);
 
     return SQLITE_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_ilert_store_same(ngx_str_t *one, ngx_str_t *two)
-{
-    return one->len == two->len
-           && ngx_memcmp(one->data, two->data, one->len) == 0;
 }
 
 

@@ -61,6 +61,16 @@ ngx_int_t ngx_http_ilert_text_valid(ngx_str_t *text, ngx_pool_t *pool);
 size_t ngx_http_ilert_text_cut(ngx_str_t *text, size_t max);
 
 
+/* byte by byte */
+
+static ngx_inline ngx_uint_t
+ngx_http_ilert_text_same(ngx_str_t *one, ngx_str_t *two)
+{
+    return one->len == two->len
+           && ngx_memcmp(one->data, two->data, one->len) == 0;
+}
+
+
 /* without the white space that ilert trims from alert keys */
 void ngx_http_ilert_text_trim(ngx_str_t *text);
 
