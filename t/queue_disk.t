@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 
 use IlertFake;
 use IlertQueue;
-use IlertTest;
+use IlertTest qw(:DEFAULT mount unmount fill);
 
 IlertQueue::need();
 
@@ -23,9 +23,6 @@ my $fake = IlertFake->start(keys => { $KEY => 'api' }, bodies => 0);
 
 my $REFUSED = 'the queue cannot be written to, and earlier events of the '
               . 'alert wait in it';
-my @MOUNTED;
-
-END { system('umount', '-l', $_) for @MOUNTED }
 
 sub queue {
     my (%opt) = @_;
@@ -33,32 +30,6 @@ sub queue {
     $fake->accept;
     return IlertQueue->new(workers => 2, fake => $fake, log_level => 'notice',
                            sources => { ops => 'retry 50ms 300ms;' }, %opt);
-}
-
-# A file system of its own; false if we may not make one.
-
-sub mount {
-    my ($path, $options) = @_;
-    mkdir $path;
-    return 0 if $> || system("mount -t tmpfs -o $options tmpfs '$path' "
-                             . '>/dev/null 2>&1');
-    push @MOUNTED, $path;
-    return 1;
-}
-
-sub unmount {
-    my ($path) = @_;
-    system('umount', $path) == 0 or system('umount', '-l', $path);
-    @MOUNTED = grep { $_ ne $path } @MOUNTED;
-}
-
-sub fill {
-    my ($path) = @_;
-    open my $file, '>:raw', $path or return;
-    for my $size (1 << 16, 4096, 512) {
-        1 while syswrite $file, 'x' x $size;
-    }
-    close $file;
 }
 
 # Posts until the queue takes no more, and goes on for a while.  "stuck" waits

@@ -20,15 +20,12 @@ use IlertFake;
 use IlertQueue;
 use IlertShim;
 use IlertStatus;
-use IlertTest;
+use IlertTest qw(:DEFAULT mount unmount fill);
 
 IlertQueue::need();
 
 my $KEY = $IlertQueue::KEY;
 my $fake = IlertFake->start(keys => { $KEY => 'api' }, bodies => 0);
-my @MOUNTED;
-
-END { system('umount', '-l', $_) for @MOUNTED }
 
 sub queue {
     my (%opt) = @_;
@@ -232,30 +229,6 @@ subtest 'a database that is locked' => sub {
     $q->stop;
 };
 
-
-sub mount {
-    my ($path, $options) = @_;
-    mkdir $path;
-    return 0 if $> || system("mount -t tmpfs -o $options tmpfs '$path' "
-                             . '>/dev/null 2>&1');
-    push @MOUNTED, $path;
-    return 1;
-}
-
-sub unmount {
-    my ($path) = @_;
-    system('umount', $path) == 0 or system('umount', '-l', $path);
-    @MOUNTED = grep { $_ ne $path } @MOUNTED;
-}
-
-sub fill {
-    my ($path) = @_;
-    open my $file, '>:raw', $path or return;
-    for my $size (1 << 16, 4096, 512) {
-        1 while syswrite $file, 'x' x $size;
-    }
-    close $file;
-}
 
 # Posts until it takes no more.
 

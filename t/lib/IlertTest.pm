@@ -132,6 +132,8 @@ package IlertTest;
 #     bad_log_lines($text, @expected)   lines of a log that fail a test
 #     IlertFake::free_port
 #     process_rss($pid), process_cpu($pid)   bytes; seconds
+#     mount($path, $options), unmount($path), fill($path)   a file system of
+#                                   its own; a file as large as there is room
 #   Without done the END block does the same and sets the exit status.
 #   A directory is removed unless there was a fault or TEST_NGINX_LEAVE is set.
 #
@@ -159,11 +161,12 @@ use IlertFake;
 
 our @EXPORT = qw(done webhook webhooks wait_until nginx_t);
 our @EXPORT_OK = qw(
-    bad_log_lines process_rss process_cpu webhook_request top
+    bad_log_lines process_rss process_cpu webhook_request top mount unmount fill
 );
 
 my $TOP = abs_path(dirname(__FILE__) . '/../..');
 my $OWNER = $$;
+my @MOUNTED;
 my %LIVE;                       # objects, weak
 my @FAULTS;                     # [kind, text] of objects that are gone
 my $DONE;
@@ -984,6 +987,7 @@ sub DESTROY {
 END {
     if ($OWNER == $$) {
         my $status = $?;
+        system('umount', '-l', $_) for @MOUNTED;
         local $@;
         my %faults = eval { _finish_all() };
         my @texts = map { @$_ } values %faults;
@@ -1095,6 +1099,32 @@ sub wait_until {
     Test::More::diag("waited $seconds s for " . ($what || 'a condition'))
         unless $value;
     return $value;
+}
+
+# A file system of its own; false if we may not make one.
+
+sub mount {
+    my ($path, $options) = @_;
+    mkdir $path;
+    return 0 if $> || system("mount -t tmpfs -o $options tmpfs '$path' "
+                             . '>/dev/null 2>&1');
+    push @MOUNTED, $path;
+    return 1;
+}
+
+sub unmount {
+    my ($path) = @_;
+    system('umount', $path) == 0 or system('umount', '-l', $path);
+    @MOUNTED = grep { $_ ne $path } @MOUNTED;
+}
+
+sub fill {
+    my ($path) = @_;
+    open my $file, '>:raw', $path or return;
+    for my $size (1 << 16, 4096, 512) {
+        1 while syswrite $file, 'x' x $size;
+    }
+    close $file;
 }
 
 sub process_rss {
