@@ -879,8 +879,8 @@ ngx_http_ilert_request_retry_after(ngx_http_upstream_t *u)
     time_t      t;
     ngx_str_t  *value;
 
-    value = ngx_http_ilert_request_header(&u->headers_in.headers, "retry-after",
-                                          0);
+    value = ngx_http_ilert_request_header(&u->headers_in.headers,
+                                          "retry-after", 0);
 
     if (value == NULL) {
         return 0;

@@ -40,6 +40,7 @@ typedef struct {
     ngx_uint_t                     format;
     unsigned                       alert:1;
     unsigned                       ready:1;
+    unsigned                       committed:1;     /* so it is known */
 } ngx_http_ilert_status_ctx_t;
 
 
@@ -119,9 +120,9 @@ ngx_http_ilert_status_handler(ngx_http_request_t *r)
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
 
-    if (imcf->queue.path.len == 0
-        || (ctx->ready && ngx_http_ilert_status_has_committed(imcf)))
-    {
+    ctx->committed = ctx->ready && ngx_http_ilert_status_has_committed(imcf);
+
+    if (imcf->queue.path.len == 0 || ctx->committed) {
         return ngx_http_ilert_status_reply(ctx, NULL);
     }
 
@@ -413,7 +414,7 @@ ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
     if (imcf->queue.path.len == 0) {
         status = NGX_HTTP_OK;
 
-    } else if (query == NULL && !ngx_http_ilert_status_has_committed(imcf)) {
+    } else if (query == NULL && !ctx->committed) {
         ngx_str_set(&answer.error, "the queue does not answer");
 
     } else if ((query && !query->committed) || stats->trouble) {
@@ -457,8 +458,8 @@ ngx_http_ilert_status_openmetrics(ngx_http_request_t *r)
 
     for (i = 0; /* void */ ; i++) {
 
-        accept = ngx_http_ilert_request_header(&r->headers_in.headers, "Accept",
-                                               i);
+        accept = ngx_http_ilert_request_header(&r->headers_in.headers,
+                                               "Accept", i);
 
         if (accept == NULL) {
             return 0;

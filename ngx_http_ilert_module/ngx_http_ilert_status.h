@@ -112,8 +112,8 @@ ngx_int_t ngx_http_ilert_status_handler(ngx_http_request_t *r);
 
 
 /*
- * Sets all but pool, now, source, query and openmetrics: the caller's.  NGX_ERROR
- * if there is no memory.
+ * Sets all but pool, now, source, query and openmetrics, which are the
+ * caller's.  NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
     void *imcf);
