@@ -102,6 +102,7 @@ typedef struct {
     ngx_http_ilert_main_conf_t      *imcf;
     ngx_http_ilert_store_take_t     *takes;     /* one for each source */
     ngx_str_t                       *release;
+    ngx_http_ilert_store_home_t     *homes;     /* one for each source */
     ngx_http_ilert_store_budget_t   *budgets;   /* of keys, of endpoints */
     ngx_uint_t                       nbudgets;
     uint64_t                         ids[NGX_HTTP_ILERT_COURIER_RESOLVES];
@@ -128,6 +129,7 @@ typedef struct {
     unsigned                         begin:1;   /* and the store has to know */
     unsigned                         leaving:1;
     unsigned                         cleaning:1;
+    unsigned                         moving:1;  /* alerts to their keys */
     unsigned                         fault:1;   /* of a file, which is said */
 } ngx_http_ilert_courier_t;
 
@@ -239,14 +241,16 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
     co->takes = ngx_palloc(cycle->pool,
                            n * sizeof(ngx_http_ilert_store_take_t));
     co->release = ngx_palloc(cycle->pool, n * sizeof(ngx_str_t));
+    co->homes = ngx_pcalloc(cycle->pool,
+                            n * sizeof(ngx_http_ilert_store_home_t));
 
     co->lock_name = ngx_http_ilert_courier_name(cycle->pool, &conf->path,
                                                 NGX_HTTP_ILERT_COURIER_LOCK);
     co->fifo_name = ngx_http_ilert_courier_name(cycle->pool, &conf->path,
                                                 NGX_HTTP_ILERT_COURIER_FIFO);
 
-    if (co->takes == NULL || co->release == NULL || co->lock_name == NULL
-        || co->fifo_name == NULL
+    if (co->takes == NULL || co->release == NULL || co->homes == NULL
+        || co->lock_name == NULL || co->fifo_name == NULL
         || ngx_http_ilert_courier_init_budgets(co, cycle->pool) != NGX_OK)
     {
         return NGX_ERROR;
@@ -259,6 +263,9 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
     for (i = 0; i < n; i++) {
         ngx_queue_init(&sources[i]->courier.ready);
         sources[i]->courier.resumed = sources[i]->stats->resumed;
+
+        co->homes[i].source = sources[i]->name;
+        co->homes[i].owner = sources[i]->shared->name;
 
         co->longest = ngx_max(co->longest,
                               (int64_t) sources[i]->retry_longest);
@@ -494,6 +501,7 @@ ngx_http_ilert_courier_begin(ngx_http_ilert_courier_t *co)
     co->active = 1;
     co->begin = 1;
     co->cleaning = 1;
+    co->moving = 1;
 
     /*
      * for those who ask whether there is a courier; the file does not change
@@ -769,6 +777,13 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
     job->begin = co->begin;
     job->clean = co->cleaning;
 
+    /* with each cleaning, too: an earlier release may have made strays */
+
+    if (co->moving || co->cleaning) {
+        job->homes = co->homes;
+        job->nhomes = co->imcf->sources.nelts;
+    }
+
     if (job->now < co->now) {
 
         /* the clock was set back: what is on disk is put right */
@@ -973,6 +988,14 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 
         if (job->clean) {
             co->cleaning = job->more;
+        }
+
+        if (job->nhomes) {
+            co->moving = job->moving;
+        }
+
+        for (i = 0; i < job->nhomes; i++) {
+            job->homes[i].after = job->homes[i].next;
         }
 
         for (i = 0; i < job->nrelease; i++) {

@@ -54,6 +54,15 @@ typedef struct {
     ngx_atomic_t                        relayed;
     ngx_atomic_t                        settled;
 
+    /*
+     * Of this memory: the store has a row of it as long as there may be relays
+     * that the store has not heard of, see .._store_session().
+     */
+    int64_t                             session;
+    ngx_atomic_t                        registered;
+    ngx_atomic_t                        workers[NGX_MAX_PROCESSES];
+                                                    /* their pids, or 0 */
+
     ngx_atomic_t                        trouble;    /* is logged */
     ngx_atomic_t                        failed;     /* when last, in seconds */
 } ngx_http_ilert_queue_shctx_t;
@@ -113,6 +122,7 @@ typedef struct {
     ngx_http_ilert_queue_count_t        dropped;
     ngx_http_ilert_queue_count_t        resolved;
     ngx_http_ilert_queue_count_t        coalesced;
+    ngx_http_ilert_queue_count_t        damaged;
 
     unsigned                            busy:1;     /* the thread has a job */
     unsigned                            pending:1;  /* there was no thread */
@@ -131,6 +141,7 @@ static ngx_int_t ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex);
 static ngx_int_t ngx_http_ilert_queue_init_pool(ngx_conf_t *cf);
+static void ngx_http_ilert_queue_end_session(ngx_http_ilert_queue_t *q);
 static ngx_http_ilert_store_event_t *ngx_http_ilert_queue_store_event(
     ngx_http_ilert_event_t *ev);
 static void ngx_http_ilert_queue_free_queries(ngx_queue_t *queries);
@@ -180,7 +191,7 @@ ngx_http_ilert_queue_init(ngx_conf_t *cf, ngx_http_ilert_queue_conf_t *conf)
 {
     conf->shm_zone = ngx_shared_memory_add(cf,
                                            &ngx_http_ilert_queue_zone_name,
-                                           8 * ngx_pagesize,
+                                           16 * ngx_pagesize,
                                            &ngx_http_ilert_module);
     if (conf->shm_zone == NULL) {
         return NGX_ERROR;
@@ -211,6 +222,8 @@ ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     shpool->data = sh;
+
+    sh->session = (int64_t) ngx_http_ilert_queue_number();
 
     if (ngx_http_ilert_queue_init_mutex(&sh->mutex) != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
@@ -350,6 +363,7 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     q->imcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                   ngx_http_ilert_module);
     q->sh = shpool->data;
+    q->sh->workers[ngx_process_slot] = ngx_pid;
 
     q->store.path = conf->path;
     q->store.max_size = conf->max_size;
@@ -440,7 +454,57 @@ ngx_http_ilert_queue_exit_process(void)
 
     ngx_http_ilert_courier_exit_process();
 
+    ngx_http_ilert_queue_end_session(q);
+
     ngx_http_ilert_store_close(&q->store);
+}
+
+
+/*
+ * The last worker to leave tells the store that no relay is unknown to it; one
+ * that was killed counts for as long as its pid is somebody's.
+ */
+
+static void
+ngx_http_ilert_queue_end_session(ngx_http_ilert_queue_t *q)
+{
+    ngx_pid_t                     pid;
+    ngx_uint_t                    i;
+    ngx_http_ilert_store_job_t   *job;
+    ngx_http_ilert_queue_shctx_t  *sh;
+
+    sh = q->sh;
+    sh->workers[ngx_process_slot] = 0;
+
+    for (i = 0; i < NGX_MAX_PROCESSES; i++) {
+        pid = (ngx_pid_t) sh->workers[i];
+
+        if (pid && (kill(pid, 0) == 0 || ngx_errno != ESRCH)) {
+            return;
+        }
+    }
+
+    if (!sh->registered || sh->relayed != sh->settled
+        || q->store.state != NGX_HTTP_ILERT_STORE_OK)
+    {
+        return;
+    }
+
+    job = &q->job;
+
+    ngx_memzero(job, sizeof(ngx_http_ilert_store_job_t));
+
+    ngx_queue_init(&job->accepts);
+    ngx_queue_init(&job->verdicts);
+    ngx_queue_init(&job->orders);
+    ngx_queue_init(&job->queries);
+    ngx_queue_init(&job->taken);
+
+    job->now = ngx_http_ilert_queue_now();
+    job->session = sh->session;
+    job->end = 1;
+
+    (void) ngx_http_ilert_store_run(&q->store, job);
 }
 
 
@@ -548,6 +612,7 @@ ngx_http_ilert_queue_store_event(ngx_http_ilert_event_t *ev)
     ngx_memcpy(se->key.data, ev->ilert_key.data, ev->ilert_key.len);
     ngx_memcpy(se->body.data, ev->body.data, ev->body.len);
 
+    se->owner = ev->source->shared->name;
     se->id = ev->number;
     se->native = ev->source->native;
 
@@ -721,14 +786,16 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
 
     q->relayed = q->sh->relayed;
     job->unknown = (q->relayed != q->sh->settled);
+    job->session = q->sh->session;
+    job->registered = (q->sh->registered != 0);
 
     ngx_http_ilert_courier_prepare(job);
 
     return !ngx_queue_empty(&job->accepts) || !ngx_queue_empty(&job->verdicts)
            || !ngx_queue_empty(&job->orders)
            || !ngx_queue_empty(&job->queries)
-           || job->ntakes || job->nrelease || job->begin || job->clean
-           || probe;
+           || job->ntakes || job->nrelease || job->nhomes || job->begin
+           || job->clean || probe;
 }
 
 
@@ -815,6 +882,10 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 
     if (q->job.decided && q->job.unknown) {
         q->sh->settled = q->relayed;
+    }
+
+    if (q->job.decided && q->job.noted) {
+        q->sh->registered = 1;
     }
 
     if (q->store.state == NGX_HTTP_ILERT_STORE_OK && decided
@@ -1100,6 +1171,14 @@ ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q)
                       "ilert queue \"%V\": %ui dead letters were removed, "
                       "they are kept for 30 days and in a quarter of "
                       "\"max_size\"", &q->conf->path, n);
+    }
+
+    n = ngx_http_ilert_queue_count(&q->damaged, q->job.damaged);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %ui rows of events were damaged "
+                      "and became dead letters", &q->conf->path, n);
     }
 
     n = ngx_http_ilert_queue_count(&q->resolved, q->job.resolved);

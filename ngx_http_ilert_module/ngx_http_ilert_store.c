@@ -52,6 +52,10 @@ static int ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static int ngx_http_ilert_store_epoch(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
+static int ngx_http_ilert_store_session(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t *unknown);
+static ngx_http_ilert_store_waits_e ngx_http_ilert_store_alert_waits(
+    ngx_http_ilert_store_db_t *db, ngx_http_ilert_store_event_t *ev);
 static int ngx_http_ilert_store_releases(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
@@ -127,8 +131,11 @@ ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
     job->coalesced = 0;
     job->expired = 0;
     job->dropped = 0;
+    job->damaged = 0;
     job->more = 0;
     job->held = 0;
+    job->moving = 0;
+    job->noted = 0;
     job->accepted = 0;
     job->decided = 0;
 
@@ -243,8 +250,8 @@ static ngx_uint_t
 ngx_http_ilert_store_has_work(ngx_http_ilert_store_job_t *job)
 {
     return !ngx_queue_empty(&job->verdicts) || !ngx_queue_empty(&job->orders)
-           || job->ntakes || job->nrelease || job->begin || job->unknown
-           || job->clean || job->probe;
+           || job->ntakes || job->nrelease || job->nhomes || job->begin
+           || job->unknown || job->clean || job->probe || job->end;
 }
 
 
@@ -355,14 +362,20 @@ static void
 ngx_http_ilert_store_waits(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job)
 {
-    int                            rc;
-    int64_t                        waits;
-    ngx_str_t                     *key;
+    ngx_uint_t                     open;
     ngx_queue_t                   *q;
     ngx_http_ilert_store_db_t     *db;
     ngx_http_ilert_store_event_t  *ev;
 
     db = store->private;
+    open = (db && db->db && !ngx_queue_empty(&job->accepts));
+
+    /* in one transaction, which costs less than one for each statement */
+
+    if (open) {
+        (void) ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_BEGIN_READ,
+                                         "");
+    }
 
     for (q = ngx_queue_head(&job->accepts);
          q != ngx_queue_sentinel(&job->accepts);
@@ -370,29 +383,62 @@ ngx_http_ilert_store_waits(ngx_http_ilert_store_t *store,
     {
         ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
 
-        if (db == NULL || db->db == NULL) {
-            ev->waits = ngx_http_ilert_store_none_waits(store);
-            continue;
-        }
-
-        key = ngx_http_ilert_store_fold(db, &ev->key);
-
-        rc = key ? ngx_http_ilert_store_get(db,
-                                            NGX_HTTP_ILERT_STORE_WAITS_ALERT,
-                                            &waits, "tt", &ev->source, key)
-                 : SQLITE_NOMEM;
-
-        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-            ev->waits = NGX_HTTP_ILERT_STORE_NONE_WAITS;
-
-        } else if (rc != SQLITE_OK) {
-            ev->waits = NGX_HTTP_ILERT_STORE_CANNOT_SAY;
-
-        } else {
-            ev->waits = waits ? NGX_HTTP_ILERT_STORE_WAITS
-                              : NGX_HTTP_ILERT_STORE_NONE_WAITS;
-        }
+        ev->waits = open ? ngx_http_ilert_store_alert_waits(db, ev)
+                         : ngx_http_ilert_store_none_waits(store);
     }
+
+    if (open) {
+        (void) ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_COMMIT, "");
+    }
+}
+
+
+/* of the event's alert, whichever source that has the key they are of */
+
+static ngx_http_ilert_store_waits_e
+ngx_http_ilert_store_alert_waits(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev)
+{
+    int                            rc;
+    int64_t                        waits;
+    ngx_str_t                     *key;
+    ngx_http_ilert_store_ident_t   source;
+
+    waits = 0;
+    source.owner = 0;
+
+    key = ngx_http_ilert_store_fold(db, &ev->key);
+    if (key == NULL) {
+        return NGX_HTTP_ILERT_STORE_CANNOT_SAY;
+    }
+
+    rc = ngx_http_ilert_store_get_source(db, &ev->source, &source);
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_BUDGET,
+                                      &source.owner, "t", &ev->owner);
+    }
+
+    if (rc == SQLITE_OK && source.owner) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_WAITS_ALERT,
+                                      &waits, "it", source.owner, key);
+    }
+
+    if ((rc == SQLITE_OK || rc == NGX_HTTP_ILERT_STORE_MISSING) && !waits) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_WAITS_STRAY,
+                                      &waits, "t", key);
+    }
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        return NGX_HTTP_ILERT_STORE_NONE_WAITS;
+    }
+
+    if (rc != SQLITE_OK) {
+        return NGX_HTTP_ILERT_STORE_CANNOT_SAY;
+    }
+
+    return waits ? NGX_HTTP_ILERT_STORE_WAITS
+                 : NGX_HTTP_ILERT_STORE_NONE_WAITS;
 }
 
 
@@ -517,6 +563,11 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
 
     ngx_http_ilert_store_budgets(job);
 
+    rc = ngx_http_ilert_store_homes(db, job);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
     rc = ngx_http_ilert_store_releases(db, job);
     if (rc != SQLITE_OK) {
         return rc;
@@ -581,12 +632,15 @@ ngx_http_ilert_store_epoch(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job)
 {
     int                         rc;
+    ngx_uint_t                  unknown;
     ngx_http_ilert_store_db_t  *db;
 
     db = store->private;
-    rc = SQLITE_OK;
+    unknown = (job->unknown || db->lost);
 
-    if (job->unknown || db->lost) {
+    rc = ngx_http_ilert_store_session(db, job, &unknown);
+
+    if (rc == SQLITE_OK && unknown) {
         rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_EPOCH,
                                        "");
     }
@@ -610,6 +664,59 @@ ngx_http_ilert_store_epoch(ngx_http_ilert_store_t *store,
 
     if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
         return ngx_http_ilert_store_error(db, SQLITE_CORRUPT);
+    }
+
+    return rc;
+}
+
+
+/*
+ * Relays are noted in memory that ends with nginx, until a job tells the store
+ * of them.  So each nginx has a row as long as it may know of such relays: its
+ * first job makes it, and its last one removes it if the store has been told
+ * of all.  If the first job finds the row of another nginx, that one is
+ * running, as during an upgrade, or has ended without having told: nothing is
+ * known then, and the row is removed.  An nginx whose row has been removed
+ * makes it again, and beside that of the other one.
+ */
+
+static int
+ngx_http_ilert_store_session(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t *unknown)
+{
+    int      rc;
+    int64_t  found;
+
+    if (job->session == 0) {
+        return SQLITE_OK;
+    }
+
+    if (job->end) {
+        return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_END_SESSION,
+                                         "i", job->session);
+    }
+
+    job->noted = 1;
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_HAS_SESSION, &found,
+                                  "i", job->session);
+
+    if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
+        return rc;
+    }
+
+    rc = SQLITE_OK;
+    *unknown |= job->registered;
+
+    if (!job->registered) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_END_SESSIONS,
+                                       "");
+        *unknown |= (sqlite3_changes(db->db) != 0);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_SESSION,
+                                       "i", job->session);
     }
 
     return rc;

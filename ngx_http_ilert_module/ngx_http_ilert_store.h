@@ -24,10 +24,10 @@
  * A store is of one process, and what is called here blocks: it is called
  * on a thread, one call at a time.  Processes take turns by "mutex".
  *
- * The state of an alert, which is a source and an alert key - trimmed, and
- * ASCII letters in lower case, as ilert compares them - is in one row that
- * points at the first of its waiting events.  No second event of an alert is
- * taken before the first one has its verdict.
+ * An alert is an integration key and an alert key - trimmed, and ASCII letters
+ * in lower case, as ilert compares them - whichever sources its events are of.
+ * Its state is in one row that points at the first of its waiting events.  No
+ * second event of an alert is taken before the first one has its verdict.
  */
 
 
@@ -85,6 +85,9 @@ typedef struct {
     ngx_queue_t                 queue;
 
     ngx_str_t                   source;     /* its name */
+    ngx_str_t                   owner;      /* its integration key, by the */
+                                            /* name of the key's budget; the */
+                                            /* caller's memory */
     ngx_str_t                   key;        /* the alert key, as it is sent */
     ngx_str_t                   body;       /* without the integration key; */
                                             /* empty: a RESOLVE of ours, by */
@@ -103,8 +106,10 @@ typedef struct {
 
     int64_t                     seq;        /* order of commit */
     int64_t                     alert;
+    int64_t                     source_id;  /* the store's own */
     ngx_uint_t                  urgency;
     ngx_uint_t                  attempts;   /* made before */
+    unsigned                    damaged:1;  /* the store's own */
     ngx_http_ilert_store_budget_t  *budgets[NGX_HTTP_ILERT_STORE_BUDGETS];
 
     /* its verdict */
@@ -148,6 +153,20 @@ typedef struct {
 
     int64_t                     id;         /* the store's own */
 } ngx_http_ilert_store_take_t;
+
+
+/*
+ * A source that is configured, and its integration key.  Alerts belong to
+ * keys: the store has to know of which key the alerts of a source are.
+ */
+
+typedef struct {
+    ngx_str_t                   source;     /* its name */
+    ngx_str_t                   owner;      /* the name of the key's budget */
+
+    int64_t                     after;      /* the store's own: where to go */
+    int64_t                     next;       /* on, in this job and later */
+} ngx_http_ilert_store_home_t;
 
 
 /*
@@ -309,12 +328,25 @@ typedef struct {
     uint64_t                   *ids;        /* for events of the store's own */
     ngx_uint_t                  nids;
 
+    ngx_http_ilert_store_home_t  *homes;    /* all sources, of a courier that */
+    ngx_uint_t                  nhomes;     /* begins; else none */
+
+    int64_t                     session;    /* of the processes that share */
+                                            /* memory, or 0: a relay that */
+                                            /* only another one knew of makes */
+                                            /* everything unknown */
+
     unsigned                    begin:1;    /* of a courier: what had been */
                                             /* taken may have been sent */
     unsigned                    unknown:1;  /* nothing is known of what */
                                             /* ilert shows */
     unsigned                    clean:1;    /* housekeeping; a bounded part */
     unsigned                    probe:1;    /* to be committed in any case */
+    unsigned                    registered:1;   /* the session has a row, */
+                                            /* by an earlier job */
+    unsigned                    end:1;      /* of the session, which has */
+                                            /* relayed nothing that the store */
+                                            /* has not been told of */
     ngx_str_t                  *release;    /* name of a source whose events */
                                             /* need not wait any longer */
     ngx_uint_t                  nrelease;
@@ -332,8 +364,13 @@ typedef struct {
     ngx_uint_t                  expired;    /* too old: now dead letters */
     ngx_uint_t                  dropped;    /* dead letters for which there */
                                             /* was no room, or too old */
+    ngx_uint_t                  damaged;    /* rows that make no sense: now */
+                                            /* dead letters */
     unsigned                    more:1;     /* "clean" is not done yet */
     unsigned                    held:1;     /* nor is "release" */
+    unsigned                    moving:1;   /* nor are "homes": nothing has */
+                                            /* been taken */
+    unsigned                    noted:1;    /* the session has a row now */
     unsigned                    accepted:1; /* all of the accepts are safe */
     unsigned                    decided:1;  /* so is all the rest: verdicts, */
                                             /* "begin", "unknown", ... */

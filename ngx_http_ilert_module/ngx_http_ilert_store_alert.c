@@ -44,8 +44,8 @@ static void ngx_http_ilert_store_ready(ngx_http_ilert_store_alert_t *alert,
     ngx_uint_t alone, ngx_uint_t urgency);
 static int ngx_http_ilert_store_counts(ngx_http_ilert_store_db_t *db,
     int64_t source, ngx_http_ilert_store_count_t **count);
-static int ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert);
+static ngx_uint_t ngx_http_ilert_store_range(int64_t n, int64_t least,
+    int64_t most, ngx_uint_t *damaged);
 
 
 /* an event that is no longer there is one that was discarded by hand */
@@ -190,7 +190,7 @@ ngx_http_ilert_store_taken_out(ngx_http_ilert_store_db_t *db,
         alert->accepted = ngx_max(alert->accepted, ev->said.received);
     }
 
-    return ngx_http_ilert_store_count(db, alert->source, ev->urgency, -1);
+    return ngx_http_ilert_store_count(db, ev->source_id, ev->urgency, -1);
 }
 
 
@@ -231,20 +231,25 @@ ngx_http_ilert_store_again(ngx_http_ilert_store_db_t *db,
 }
 
 
-/* the event goes first, which makes room for the letter */
+/*
+ * The event goes first, which makes room for the letter.  What ilert shows is
+ * not known any longer: it may have refused a RESOLVE of what it shows, and
+ * the next ALERT must not be taken for a repeat then.
+ */
 
 int
 ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
     ngx_uint_t without)
 {
-    int                           rc;
-    int64_t                       source;
-    ngx_http_ilert_store_alert_t  alert;
+    int                            rc;
+    ngx_http_ilert_store_alert_t   alert;
+    ngx_http_ilert_store_ident_t   source;
 
     rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
 
     if (rc == SQLITE_OK) {
+        alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
         rc = ngx_http_ilert_store_drop(db, &alert, ev, job->now);
     }
 
@@ -257,7 +262,7 @@ ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
         return SQLITE_OK;
     }
 
-    rc = ngx_http_ilert_store_source(db, &ev->source, &source);
+    rc = ngx_http_ilert_store_source(db, &ev->source, &ev->owner, &source);
     if (rc != SQLITE_OK) {
         return rc;
     }
@@ -266,7 +271,7 @@ ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
 
     return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_DEAD,
                                      "iiitiiiiiiitb", ev->seq,
-                                     (int64_t) ev->id, source, &ev->key,
+                                     (int64_t) ev->id, source.id, &ev->key,
                                      (int64_t) ev->said.type,
                                      (int64_t) ev->said.level,
                                      (int64_t) ev->native,
@@ -360,6 +365,20 @@ int
 ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_alert_t *alert, int64_t last, int64_t now)
 {
+    alert->gone = ngx_max(alert->gone, alert->head);
+    alert->last = ngx_max(alert->last, last);
+    alert->changed = now;
+
+    return ngx_http_ilert_store_rehead(db, alert);
+}
+
+
+/* the first event that waits is the alert's head, and may go */
+
+int
+ngx_http_ilert_store_rehead(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert)
+{
     int                             rc;
     ngx_uint_t                      urgency;
     ngx_http_ilert_store_waiting_t  first;
@@ -370,11 +389,8 @@ ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
         return rc;
     }
 
-    alert->gone = ngx_max(alert->gone, alert->head);
     alert->state = NGX_HTTP_ILERT_STORE_READY;
     alert->next = 0;
-    alert->last = ngx_max(alert->last, last);
-    alert->changed = now;
     alert->head = first.seq;
     alert->since = first.since;
     alert->urgency = NGX_HTTP_ILERT_UPDATES;
@@ -386,14 +402,67 @@ ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
     urgency = ngx_http_ilert_rules_urgency(&alert->shown, &first.said);
 
     if (urgency != first.urgency && !first.said.repeat) {
-        rc = ngx_http_ilert_store_set_urgency(db, alert, first.seq,
-                                              first.urgency, urgency);
+        rc = ngx_http_ilert_store_set_urgency(db,
+                                 ngx_http_ilert_store_source_of(alert, &first),
+                                 first.seq, first.urgency, urgency);
         if (rc != SQLITE_OK) {
             return rc;
         }
     }
 
-    return ngx_http_ilert_store_remain(db, alert);
+    rc = ngx_http_ilert_store_set_source(db, alert, first.source);
+
+    return (rc == SQLITE_OK) ? ngx_http_ilert_store_remain(db, alert) : rc;
+}
+
+
+/*
+ * Without an effect if the process of an earlier release has made an alert of
+ * the same name and source meanwhile: until that one is adopted all stays as
+ * it is, and the event is delivered as one of the other source, with the same
+ * key.
+ */
+
+int
+ngx_http_ilert_store_set_source(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t source)
+{
+    int  rc;
+
+    if (source == 0 || source == alert->source) {
+        return SQLITE_OK;
+    }
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_SOURCE, "ii",
+                                   alert->id, source);
+
+    if (rc != SQLITE_OK || sqlite3_changes(db->db) == 0) {
+        return rc;
+    }
+
+    if (alert->opened) {
+        rc = ngx_http_ilert_store_count_open(db, alert->source, -1);
+
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_count_open(db, source, 1);
+        }
+    }
+
+    alert->source = source;
+
+    /* those who take events of that source may not know that there is one */
+
+    db->more = 1;
+
+    return rc;
+}
+
+
+int64_t
+ngx_http_ilert_store_source_of(ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *ev)
+{
+    return ev->source ? ev->source : alert->source;
 }
 
 
@@ -433,8 +502,7 @@ ngx_http_ilert_store_least(ngx_http_ilert_store_db_t *db,
 
 int
 ngx_http_ilert_store_set_urgency(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, int64_t seq, ngx_uint_t was,
-    ngx_uint_t urgency)
+    int64_t source, int64_t seq, ngx_uint_t was, ngx_uint_t urgency)
 {
     int  rc;
 
@@ -442,11 +510,11 @@ ngx_http_ilert_store_set_urgency(ngx_http_ilert_store_db_t *db,
                                    seq, (int64_t) urgency);
 
     if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_count(db, alert->source, was, -1);
+        rc = ngx_http_ilert_store_count(db, source, was, -1);
     }
 
     if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_count(db, alert->source, urgency, 1);
+        rc = ngx_http_ilert_store_count(db, source, urgency, 1);
     }
 
     return rc;
@@ -469,33 +537,38 @@ ngx_http_ilert_store_accept(ngx_http_ilert_store_db_t *db,
 }
 
 
-/* the alert of an event, which is made if there is none */
+/*
+ * The alert of an event, which is made if there is none.  What ilert shows of
+ * a new one is not known: it may have been told before there was this file, or
+ * what was known may have been forgotten.
+ */
 
 static int
 ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t *alert)
 {
-    int            rc;
-    int64_t        source;
-    ngx_str_t     *key;
-    ngx_uint_t     changed;
-    sqlite3_stmt  *stmt;
+    int                            rc;
+    ngx_str_t                     *key;
+    ngx_uint_t                     changed;
+    sqlite3_stmt                  *stmt;
+    ngx_http_ilert_store_ident_t   source;
 
-    rc = ngx_http_ilert_store_source(db, &ev->source, &source);
+    rc = ngx_http_ilert_store_source(db, &ev->source, &ev->owner, &source);
     if (rc != SQLITE_OK) {
         return rc;
     }
+
+    ev->source_id = source.id;
 
     key = ngx_http_ilert_store_fold(db, &ev->key);
     if (key == NULL) {
         return ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
     }
 
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_ALERT, &stmt,
-                                  "itit", source, key, db->epoch, &ev->key);
+    rc = ngx_http_ilert_store_find_alert(db, &source, key, &ev->key, alert,
+                                         &stmt);
 
     if (rc == SQLITE_OK) {
-        ngx_http_ilert_store_read_alert(stmt, alert);
         changed = sqlite3_column_int(stmt,
                                      NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS);
 
@@ -511,24 +584,47 @@ ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
         return rc;
     }
 
-    ngx_memzero(alert, sizeof(ngx_http_ilert_store_alert_t));
+    return ngx_http_ilert_store_add_alert(db, &source, key, &ev->key, alert);
+}
 
-    alert->source = source;
-    alert->urgency = NGX_HTTP_ILERT_UPDATES;
 
-    /*
-     * What ilert shows of an alert that begins it has been told by us, if
-     * all that it was told is known: nothing yet.
-     */
+int
+ngx_http_ilert_store_find_alert(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_ident_t *source, ngx_str_t *key, ngx_str_t *alert_key,
+    ngx_http_ilert_store_alert_t *alert, sqlite3_stmt **stmt)
+{
+    int  rc;
 
-    if (ev->said.type == NGX_HTTP_ILERT_ALERT
-        && db->epoch == NGX_HTTP_ILERT_STORE_FIRST_EPOCH)
-    {
-        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_RESOLVED;
+    rc = ngx_http_ilert_store_row(db, source->owner
+                                      ? NGX_HTTP_ILERT_STORE_FIND_ALERT
+                                      : NGX_HTTP_ILERT_STORE_FIND_STRAY,
+                                  stmt, "itit",
+                                  source->owner ? source->owner : source->id,
+                                  key, db->epoch, alert_key);
+
+    if (rc == SQLITE_OK) {
+        ngx_http_ilert_store_read_alert(*stmt, alert);
     }
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_ALERT,
-                                   "itt", source, key, &ev->key);
+    return rc;
+}
+
+
+int
+ngx_http_ilert_store_add_alert(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_ident_t *source, ngx_str_t *key, ngx_str_t *alert_key,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    int  rc;
+
+    ngx_memzero(alert, sizeof(ngx_http_ilert_store_alert_t));
+
+    alert->source = source->id;
+    alert->owner = source->owner;
+    alert->urgency = NGX_HTTP_ILERT_UPDATES;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_ALERT, "iitt",
+                                   source->id, source->owner, key, alert_key);
 
     alert->id = sqlite3_last_insert_rowid(db->db);
 
@@ -613,7 +709,12 @@ ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
             alert->accepted = ngx_max(alert->accepted, ev->said.received);
         }
 
-        return ngx_http_ilert_store_advance(db, alert, ev->said.received, now);
+        rc = ngx_http_ilert_store_set_source(db, alert, ev->source_id);
+
+        return (rc == SQLITE_OK)
+               ? ngx_http_ilert_store_advance(db, alert, ev->said.received,
+                                              now)
+               : rc;
     }
 
     if (ev->said.repeat) {
@@ -643,7 +744,7 @@ ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
 
     /* behind others there is mostly nothing to change */
 
-    if (ngx_memcmp(&saved, alert, sizeof(saved)) == 0) {
+    if (!alert->damaged && ngx_memcmp(&saved, alert, sizeof(saved)) == 0) {
         return SQLITE_OK;
     }
 
@@ -756,8 +857,9 @@ ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
     if (replaced) {
         since = replaced->since;
 
-        rc = ngx_http_ilert_store_count(db, alert->source, replaced->urgency,
-                                        -1);
+        rc = ngx_http_ilert_store_count(db,
+                               ngx_http_ilert_store_source_of(alert, replaced),
+                               replaced->urgency, -1);
         if (rc != SQLITE_OK) {
             return rc;
         }
@@ -766,13 +868,14 @@ ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
     rc = ngx_http_ilert_store_exec(db, replaced
                                        ? NGX_HTTP_ILERT_STORE_SET_EVENT
                                        : NGX_HTTP_ILERT_STORE_ADD_EVENT,
-                                   "iiiiiiiiib",
+                                   "iiiiiiiiiib",
                                    replaced ? replaced->seq : alert->id,
                                    (int64_t) ev->id, (int64_t) ev->said.type,
                                    (int64_t) ev->said.level,
                                    (int64_t) ev->said.priority,
                                    (int64_t) ev->native, ev->said.received,
-                                   since, (int64_t) urgency, &ev->body);
+                                   since, (int64_t) urgency, ev->source_id,
+                                   &ev->body);
 
     ev->alert = alert->id;
     ev->seq = replaced ? replaced->seq : sqlite3_last_insert_rowid(db->db);
@@ -783,7 +886,11 @@ ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
         alert->changed = now;
     }
 
-    return (rc == SQLITE_OK) ? ngx_http_ilert_store_count(db, alert->source,
+    if (rc == SQLITE_OK && alert->head == ev->seq) {
+        rc = ngx_http_ilert_store_set_source(db, alert, ev->source_id);
+    }
+
+    return (rc == SQLITE_OK) ? ngx_http_ilert_store_count(db, ev->source_id,
                                                           urgency, 1)
                              : rc;
 }
@@ -798,7 +905,9 @@ ngx_http_ilert_store_remove(ngx_http_ilert_store_db_t *db,
     rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
 
     if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_count(db, alert->source, ev->urgency, -1);
+        rc = ngx_http_ilert_store_count(db,
+                                     ngx_http_ilert_store_source_of(alert, ev),
+                                     ev->urgency, -1);
     }
 
     return rc;
@@ -842,21 +951,85 @@ ngx_http_ilert_store_hold(ngx_http_ilert_store_db_t *db,
 
 
 int
-ngx_http_ilert_store_source(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
-    int64_t *id)
+ngx_http_ilert_store_get_source(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
+    ngx_http_ilert_store_ident_t *source)
 {
-    int  rc;
+    int            rc;
+    sqlite3_stmt  *stmt;
 
-    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_SOURCE, id,
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_SOURCE, &stmt,
                                   "t", name);
 
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_SOURCE,
-                                       "t", name);
-        *id = sqlite3_last_insert_rowid(db->db);
+    if (rc == SQLITE_OK) {
+        source->id = sqlite3_column_int64(stmt, 0);
+        source->paused = sqlite3_column_int64(stmt, 1);
+        source->owner = sqlite3_column_int64(stmt, 2);
+
+        ngx_http_ilert_store_end(stmt);
     }
 
     return rc;
+}
+
+
+/*
+ * The key of a source that has a row is what the last courier to begin has
+ * found it to be, not what this process knows: processes of two configurations
+ * may run, and they must agree on whose alert an event is.
+ */
+
+int
+ngx_http_ilert_store_source(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
+    ngx_str_t *owner, ngx_http_ilert_store_ident_t *source)
+{
+    int      rc;
+    int64_t  id;
+
+    rc = ngx_http_ilert_store_get_source(db, name, source);
+
+    if ((rc != SQLITE_OK && rc != NGX_HTTP_ILERT_STORE_MISSING)
+        || (rc == SQLITE_OK && (source->owner || owner->len == 0)))
+    {
+        return rc;
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_STRAY, &id,
+                                      "ii", source->id, (int64_t) 0);
+
+        /* with strays it is for the next courier to find their key */
+
+        return (rc == NGX_HTTP_ILERT_STORE_MISSING)
+               ? ngx_http_ilert_store_set_owner(db, source, owner) : rc;
+    }
+
+    id = 0;
+    rc = owner->len ? ngx_http_ilert_store_owner(db, owner, &id) : SQLITE_OK;
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_SOURCE,
+                                       "ti", name, id);
+        source->id = sqlite3_last_insert_rowid(db->db);
+        source->owner = id;
+        source->paused = 0;
+    }
+
+    return rc;
+}
+
+
+int
+ngx_http_ilert_store_set_owner(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_ident_t *source, ngx_str_t *owner)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_owner(db, owner, &source->owner);
+
+    return (rc == SQLITE_OK)
+           ? ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_OWNER,
+                                       "ii", source->id, source->owner)
+           : rc;
 }
 
 
@@ -1027,7 +1200,7 @@ ngx_http_ilert_store_get_alert(ngx_http_ilert_store_db_t *db, int64_t id,
 }
 
 
-static int
+int
 ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_alert_t *alert)
 {
@@ -1052,19 +1225,37 @@ ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
 }
 
 
+/*
+ * Rows may be damaged, or written by hand: here, and in read_event(), their
+ * numbers are made such that all the rest can rely on them.
+ */
+
 void
 ngx_http_ilert_store_read_alert(sqlite3_stmt *stmt,
     ngx_http_ilert_store_alert_t *alert)
 {
+    ngx_uint_t  damaged;
+
+    damaged = 0;
+
     alert->id = sqlite3_column_int64(stmt, 0);
     alert->state = sqlite3_column_int64(stmt, 1);
     alert->head = sqlite3_column_int64(stmt, 2);
-    alert->urgency = sqlite3_column_int64(stmt, 3);
+    alert->urgency = ngx_http_ilert_store_range(sqlite3_column_int64(stmt, 3),
+                                                0, NGX_HTTP_ILERT_REPEATS,
+                                                &damaged);
     alert->next = sqlite3_column_int64(stmt, 4);
     alert->since = sqlite3_column_int64(stmt, 5);
-    alert->shown.shows = sqlite3_column_int(stmt, 6);
-    alert->shown.level = sqlite3_column_int(stmt, 7);
-    alert->shown.priority = sqlite3_column_int(stmt, 8);
+    alert->shown.shows = ngx_http_ilert_store_range(
+                                            sqlite3_column_int64(stmt, 6), 0,
+                                            NGX_HTTP_ILERT_SHOWS_ANYTHING,
+                                            &damaged);
+    alert->shown.level = ngx_http_ilert_store_range(
+                                            sqlite3_column_int64(stmt, 7), 0,
+                                            NGX_HTTP_ILERT_CRITICAL, &damaged);
+    alert->shown.priority = ngx_http_ilert_store_range(
+                                            sqlite3_column_int64(stmt, 8), 0,
+                                            NGX_HTTP_ILERT_HIGH, &damaged);
     alert->shown.told = sqlite3_column_int64(stmt, 9);
     alert->delivered = sqlite3_column_int64(stmt, 10);
     alert->last = sqlite3_column_int64(stmt, 11);
@@ -1073,6 +1264,20 @@ ngx_http_ilert_store_read_alert(sqlite3_stmt *stmt,
     alert->opened = sqlite3_column_int64(stmt, 14);
     alert->accepted = sqlite3_column_int64(stmt, 15);
     alert->gone = sqlite3_column_int64(stmt, 16);
+    alert->owner = sqlite3_column_int64(stmt, 17);
+
+    if (alert->state < NGX_HTTP_ILERT_STORE_READY
+        || alert->state > NGX_HTTP_ILERT_STORE_WAITING)
+    {
+        alert->state = NGX_HTTP_ILERT_STORE_READY;
+        damaged = 1;
+    }
+
+    alert->damaged = damaged;
+
+    if (damaged) {
+        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+    }
 }
 
 
@@ -1105,20 +1310,51 @@ void
 ngx_http_ilert_store_read_event(sqlite3_stmt *stmt, ngx_uint_t column,
     ngx_http_ilert_store_waiting_t *ev)
 {
+    int64_t     size;
+    ngx_uint_t  damaged;
+
+    damaged = 0;
+
     ev->seq = sqlite3_column_int64(stmt, column);
-    ev->said.type = sqlite3_column_int(stmt, column + 1);
-    ev->said.level = sqlite3_column_int(stmt, column + 2);
-    ev->said.priority = sqlite3_column_int(stmt, column + 3);
+    ev->said.type = ngx_http_ilert_store_range(
+                                   sqlite3_column_int64(stmt, column + 1),
+                                   NGX_HTTP_ILERT_ALERT,
+                                   NGX_HTTP_ILERT_COMMENT, &damaged);
+    ev->said.level = ngx_http_ilert_store_range(
+                                   sqlite3_column_int64(stmt, column + 2), 0,
+                                   NGX_HTTP_ILERT_CRITICAL, &damaged);
+    ev->said.priority = ngx_http_ilert_store_range(
+                                   sqlite3_column_int64(stmt, column + 3), 0,
+                                   NGX_HTTP_ILERT_HIGH, &damaged);
     ev->said.received = sqlite3_column_int64(stmt, column + 4);
     ev->since = sqlite3_column_int64(stmt, column + 5);
-    ev->urgency = sqlite3_column_int(stmt, column + 6);
+    ev->urgency = ngx_http_ilert_store_range(
+                                   sqlite3_column_int64(stmt, column + 6), 0,
+                                   NGX_HTTP_ILERT_REPEATS, &damaged);
     ev->id = sqlite3_column_int64(stmt, column + 7);
+    size = sqlite3_column_int64(stmt, column + 8);
+    ev->source = sqlite3_column_int64(stmt, column + 9);
 
     ev->said.repeat = (ev->urgency == NGX_HTTP_ILERT_REPEATS);
-    ev->own = (ev->said.type == NGX_HTTP_ILERT_RESOLVE
-               && sqlite3_column_int(stmt, column + 8) == 0);
+    ev->own = (ev->said.type == NGX_HTTP_ILERT_RESOLVE && size == 0);
+    ev->damaged = (damaged || (size == 0 && !ev->own));
 
     if (ev->since == 0) {
         ev->since = ev->said.received;
     }
+}
+
+
+/* a number that is none of those that there are is the nearest one of them */
+
+static ngx_uint_t
+ngx_http_ilert_store_range(int64_t n, int64_t least, int64_t most,
+    ngx_uint_t *damaged)
+{
+    if (n < least || n > most) {
+        *damaged = 1;
+        return (n < least) ? least : most;
+    }
+
+    return n;
 }

@@ -35,9 +35,10 @@ static int ngx_http_ilert_store_pause(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order,
     int64_t source);
 static int ngx_http_ilert_store_empty(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_order_t *order, int64_t source);
+    ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source);
 static int ngx_http_ilert_store_empty_alert(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_order_t *order, int64_t source, ngx_uint_t *left);
+    ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source,
+    ngx_uint_t *left);
 static ngx_uint_t ngx_http_ilert_store_stays(
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev);
 
@@ -68,9 +69,10 @@ static int
 ngx_http_ilert_store_order(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order)
 {
-    int         rc;
-    int64_t     source;
-    ngx_uint_t  known;
+    int                            rc;
+    ngx_str_t                      owner;
+    ngx_uint_t                     known;
+    ngx_http_ilert_store_ident_t   source;
 
     order->next[0] = order->after[0];
     order->next[1] = order->after[1];
@@ -96,7 +98,9 @@ ngx_http_ilert_store_order(ngx_http_ilert_store_db_t *db,
 
     order->known = 1;
 
-    rc = ngx_http_ilert_store_source(db, &order->source, &source);
+    ngx_str_null(&owner);
+
+    rc = ngx_http_ilert_store_source(db, &order->source, &owner, &source);
     if (rc != SQLITE_OK) {
         return rc;
     }
@@ -104,21 +108,21 @@ ngx_http_ilert_store_order(ngx_http_ilert_store_db_t *db,
     switch (order->action) {
 
     case NGX_HTTP_ILERT_STORE_REPLAY:
-        return ngx_http_ilert_store_letters(db, job, order, source);
+        return ngx_http_ilert_store_letters(db, job, order, source.id);
 
     case NGX_HTTP_ILERT_STORE_DISCARD:
         rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_DISCARD_DEAD,
-                                       "ii", source, (int64_t)
+                                       "ii", source.id, (int64_t)
                                        NGX_HTTP_ILERT_STORE_ORDER_EVENTS);
         order->count = sqlite3_changes(db->db);
         order->more = (order->count == NGX_HTTP_ILERT_STORE_ORDER_EVENTS);
         return rc;
 
     case NGX_HTTP_ILERT_STORE_EMPTY:
-        return ngx_http_ilert_store_empty(db, order, source);
+        return ngx_http_ilert_store_empty(db, order, &source);
 
     default: /* NGX_HTTP_ILERT_STORE_PAUSE, NGX_HTTP_ILERT_STORE_RESUME */
-        return ngx_http_ilert_store_pause(db, job, order, source);
+        return ngx_http_ilert_store_pause(db, job, order, source.id);
     }
 }
 
@@ -238,6 +242,7 @@ ngx_http_ilert_store_replay(ngx_http_ilert_store_db_t *db,
     sqlite3_stmt                  *found;
     ngx_http_ilert_store_alert_t   alert;
     ngx_http_ilert_store_event_t   ev;
+    ngx_http_ilert_store_ident_t   source;
 
     ngx_memzero(&ev, sizeof(ngx_http_ilert_store_event_t));
 
@@ -265,15 +270,29 @@ ngx_http_ilert_store_replay(ngx_http_ilert_store_db_t *db,
         return SQLITE_OK;
     }
 
-    key = ngx_http_ilert_store_fold(db, &ev.key);
+    if (ev.said.type < NGX_HTTP_ILERT_ALERT
+        || ev.said.type > NGX_HTTP_ILERT_COMMENT || ev.body.len == 0)
+    {
+        order->refused++;
+        order->why = "its row is damaged";
+        ngx_http_ilert_store_end(stmt);
+        return SQLITE_OK;
+    }
 
-    rc = (key == NULL)
-         ? ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM)
-         : ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_LETTER,
-                                    &found, "tti", &ev.source, key, db->epoch);
+    rc = ngx_http_ilert_store_get_source(db, &ev.source, &source);
 
     if (rc == SQLITE_OK) {
-        ngx_http_ilert_store_read_alert(found, &alert);
+        ev.source_id = source.id;
+
+        key = ngx_http_ilert_store_fold(db, &ev.key);
+
+        rc = (key == NULL)
+             ? ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM)
+             : ngx_http_ilert_store_find_alert(db, &source, key, &ev.key,
+                                               &alert, &found);
+    }
+
+    if (rc == SQLITE_OK) {
         ngx_http_ilert_store_end(found);
     }
 
@@ -356,7 +375,7 @@ ngx_http_ilert_store_pause(ngx_http_ilert_store_db_t *db,
 
 static int
 ngx_http_ilert_store_empty(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_order_t *order, int64_t source)
+    ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source)
 {
     int         rc;
     ngx_uint_t  left;
@@ -385,7 +404,8 @@ ngx_http_ilert_store_empty(ngx_http_ilert_store_db_t *db,
 
 static int
 ngx_http_ilert_store_empty_alert(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_order_t *order, int64_t source, ngx_uint_t *left)
+    ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source,
+    ngx_uint_t *left)
 {
     int                             rc;
     int64_t                         head, id;
@@ -427,22 +447,25 @@ ngx_http_ilert_store_empty_alert(ngx_http_ilert_store_db_t *db,
         order->next[0] = id;
         order->next[1] = ev.seq;
 
-        if (alert.source != source) {
-
+        if (alert.source != source->id
+            && (alert.owner == 0 || alert.owner != source->owner))
+        {
             /* all of the alert's are another source's */
 
             order->next[1] = INT64_MAX;
             return SQLITE_OK;
         }
 
-        if (ngx_http_ilert_store_stays(&alert, &ev)) {
+        if (ngx_http_ilert_store_source_of(&alert, &ev) != source->id
+            || ngx_http_ilert_store_stays(&alert, &ev))
+        {
             continue;
         }
 
         rc = ngx_http_ilert_store_delete(db, ev.seq, ev.id);
 
         if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_count(db, source, ev.urgency, -1);
+            rc = ngx_http_ilert_store_count(db, source->id, ev.urgency, -1);
         }
 
         if (rc != SQLITE_OK) {

@@ -74,6 +74,17 @@ static void ngx_http_ilert_store_reason(ngx_http_ilert_store_db_t *db,
            " CROSS JOIN alert a ON a.id = e.alert)"                           \
      " WHERE s = source.id)"
 
+/* the same from version 4 on, in which an event has a source of its own */
+
+#define NGX_HTTP_ILERT_STORE_RECOUNT_EVENTS                                   \
+    " (critical, resolves, opens, updates, repeats) ="                        \
+    " (SELECT ifnull(sum(urgency <= 0), 0), ifnull(sum(urgency = 1), 0),"     \
+     " ifnull(sum(urgency = 2), 0), ifnull(sum(urgency = 3), 0),"             \
+     " ifnull(sum(urgency >= 4), 0)"                                          \
+     " FROM (SELECT CASE e.source WHEN 0 THEN a.source ELSE e.source END s,"  \
+           " e.urgency FROM event e CROSS JOIN alert a ON a.id = e.alert)"    \
+     " WHERE s = source.id)"
+
 
 /*
  * A step for each version of the schema.  What a later one changes must keep
@@ -292,7 +303,33 @@ static const char  *ngx_http_ilert_store_schema[] = {
     "END;\n"
     "CREATE TRIGGER dead_uncounted AFTER DELETE ON dead BEGIN\n"
     "    UPDATE source SET dead = dead - 1 WHERE id = OLD.source;\n"
-    "END;\n"
+    "END;\n",
+
+    /*
+     * 4: an alert belongs to an integration key; alert.source is that of its
+     * first waiting event, or, if none waits, of its last one
+     */
+
+    "ALTER TABLE source ADD COLUMN\n"
+    "    owner      INTEGER  -- budget.id of its integration key, 0: not\n"
+    "                        -- known yet\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    owner      INTEGER  -- budget.id of its integration key, 0: that of\n"
+    "                        -- its source, which is not known yet\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE event ADD COLUMN\n"
+    "    source     INTEGER  -- source.id, 0: that of its alert\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "CREATE UNIQUE INDEX alert_owner ON alert (owner, key)\n"
+    "    WHERE owner > 0;\n"
+    "CREATE INDEX alert_stray ON alert (source) WHERE owner = 0;\n"
+
+    "CREATE TABLE session (\n"
+    "    -- of an nginx that may have relayed what is not noted here\n"
+    "    id         INTEGER PRIMARY KEY\n"
+    ");\n"
 };
 
 #define NGX_HTTP_ILERT_STORE_VERSION                                          \
@@ -307,11 +344,12 @@ static const char  *ngx_http_ilert_store_schema[] = {
     " alert.since, CASE WHEN alert.epoch = " epoch                            \
                   " THEN alert.shows ELSE 3 END,"                             \
     " alert.level, alert.priority, alert.told, alert.delivered, alert.last,"  \
-    " alert.changed, alert.source, alert.opened, alert.accepted, alert.gone"
+    " alert.changed, alert.source, alert.opened, alert.accepted, alert.gone,"  \
+    " alert.owner"
 
 #define NGX_HTTP_ILERT_STORE_EVENT_COLUMNS                                    \
     "SELECT seq, type, level, priority, received, since, urgency,"            \
-    " id, length(body)"
+    " id, length(body), source"
 
 
 #define NGX_HTTP_ILERT_STORE_DEAD_COLUMNS                                     \
@@ -355,6 +393,10 @@ static const char  *ngx_http_ilert_store_sql[] = {
     "SELECT epoch FROM total",
     "UPDATE total SET epoch = epoch + 1",
     "UPDATE total SET recovered = ?1",
+    "SELECT 1 FROM session WHERE id = ?1",
+    "INSERT INTO session (id) VALUES (?1)",
+    "DELETE FROM session",
+    "DELETE FROM session WHERE id = ?1",
     "SELECT dead_bytes FROM total",
 
     "UPDATE total SET seen = ?1, resumed ="
@@ -362,8 +404,8 @@ static const char  *ngx_http_ilert_store_sql[] = {
 
     "SELECT resumed FROM total",
 
-    "SELECT id, paused FROM source WHERE name = ?1",
-    "INSERT INTO source (name) VALUES (?1)",
+    "SELECT id, paused, owner FROM source WHERE name = ?1",
+    "INSERT INTO source (name, owner) VALUES (?1, ?2)",
 
     "SELECT name FROM source"
     " WHERE name > ?1 AND length(CAST(name AS BLOB)) <= ?2"
@@ -379,7 +421,7 @@ static const char  *ngx_http_ilert_store_sql[] = {
     " opens = opens + ?4, updates = updates + ?5, repeats = repeats + ?6,"
     " open = open + ?7 WHERE id = ?1",
 
-    "UPDATE source SET" NGX_HTTP_ILERT_STORE_RECOUNT
+    "UPDATE source SET" NGX_HTTP_ILERT_STORE_RECOUNT_EVENTS
     ", open = CASE WHEN open < ?1 THEN"
     " (SELECT count(*) FROM alert INDEXED BY alert_opened"
      " WHERE source = source.id AND opened > 0) ELSE open END"
@@ -390,17 +432,29 @@ static const char  *ngx_http_ilert_store_sql[] = {
     "SELECT critical + resolves + opens + updates + repeats + dead FROM source"
     " WHERE name = ?1",
 
-    NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?3") ", alert_key <> ?4 FROM alert"
-    " WHERE source = ?1 AND key = ?2",
+    "UPDATE source SET owner = ?2 WHERE id = ?1",
+
+    NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?3") ", alert_key <> ?4, alert_key"
+    " FROM alert INDEXED BY alert_owner"
+    " WHERE owner = ?1 AND owner > 0 AND key = ?2",
+
+    NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?3") ", alert_key <> ?4, alert_key"
+    " FROM alert WHERE source = ?1 AND key = ?2 AND owner = 0",
 
     NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?2") " FROM alert WHERE id = ?1",
 
-    "SELECT a.head > 0 AND NOT (a.state = 2 AND a.urgency = 4) FROM source s"
-    " JOIN alert a ON a.source = s.id WHERE s.name = ?1 AND a.key = ?2",
+    "SELECT head > 0 AND NOT (state = 2 AND urgency = 4)"
+    " FROM alert INDEXED BY alert_owner"
+    " WHERE owner = ?1 AND owner > 0 AND key = ?2",
 
-    "INSERT INTO alert (source, key, alert_key, state, head, urgency, next,"
-    " shows, epoch, level, delivered, changed)"
-    " VALUES (?1, ?2, ?3, 0, 0, 3, 0, 0, 0, 0, 0, 0)",
+    /* of whichever source: there are none but for a moment after an upgrade */
+
+    "SELECT 1 FROM alert INDEXED BY alert_stray WHERE owner = 0 AND key = ?1"
+    " AND head > 0 AND NOT (state = 2 AND urgency = 4) LIMIT 1",
+
+    "INSERT INTO alert (source, owner, key, alert_key, state, head, urgency,"
+    " next, shows, epoch, level, delivered, changed)"
+    " VALUES (?1, ?2, ?3, ?4, 0, 0, 3, 0, 0, 0, 0, 0, 0)",
 
     "UPDATE alert SET state = ?2, head = ?3, urgency = ?4, next = ?5,"
     " since = ?6, shows = ?7, epoch = ?8, level = ?9, priority = ?10,"
@@ -412,6 +466,43 @@ static const char  *ngx_http_ilert_store_sql[] = {
     "UPDATE alert SET opened = ?2 WHERE id = ?1",
 
     "UPDATE alert SET alert_key = ?2 WHERE id = ?1",
+
+    /* a stray of that source and key may be there; it is adopted later */
+
+    "UPDATE OR IGNORE alert SET source = ?2 WHERE id = ?1",
+
+    /* alerts find their keys */
+
+    "UPDATE OR IGNORE alert SET owner = ?2"
+    " WHERE id IN (SELECT id FROM alert INDEXED BY alert_stray"
+                 " WHERE owner = 0 AND source = ?1 LIMIT ?3)",
+
+    "SELECT id, key FROM alert INDEXED BY alert_stray"
+    " WHERE owner = 0 AND source = ?1 AND id > ?2 ORDER BY id LIMIT 1",
+
+    "SELECT id, owner, key FROM alert WHERE id > ?1 ORDER BY id LIMIT ?2",
+
+    "SELECT source FROM event INDEXED BY event_alert"
+    " WHERE alert = ?1 AND source <> ?2 LIMIT 1",
+
+    "SELECT 1 FROM event INDEXED BY event_alert"
+    " WHERE alert = ?1 AND source = ?2 LIMIT 1",
+
+    "UPDATE alert SET owner = ?2 WHERE id = ?1",
+
+    "UPDATE event SET alert = ?2 WHERE alert = ?1 AND (?3 = 0 OR source = ?3)",
+
+    "UPDATE event SET source = ?2 WHERE alert = ?1 AND source = 0",
+
+    "DELETE FROM alert WHERE id = ?1",
+
+    "UPDATE alert SET urgency = 3"
+    " WHERE id IN (SELECT id FROM alert INDEXED BY alert_ready"
+                 " WHERE source = ?1 AND state = 0 AND head > 0"
+                 " AND urgency < 0 LIMIT ?2)"
+    " OR id IN (SELECT id FROM alert INDEXED BY alert_ready"
+              " WHERE source = ?1 AND state = 0 AND head > 0"
+              " AND urgency > 4 LIMIT ?2)",
 
     NGX_HTTP_ILERT_STORE_EVENT_COLUMNS " FROM event INDEXED BY event_alert"
     " WHERE alert = ?1 AND seq > ?2 ORDER BY seq LIMIT 1",
@@ -427,12 +518,12 @@ static const char  *ngx_http_ilert_store_sql[] = {
     "SELECT 1 FROM event WHERE seq = ?1 AND id = ?2",
 
     "INSERT INTO event (alert, id, type, level, priority, native, received,"
-    " since, urgency, attempts, body)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10)",
+    " since, urgency, source, attempts, body)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11)",
 
     "UPDATE event SET id = ?2, type = ?3, level = ?4, priority = ?5,"
-    " native = ?6, received = ?7, since = ?8, urgency = ?9, body = ?10"
-    " WHERE seq = ?1",
+    " native = ?6, received = ?7, since = ?8, urgency = ?9, source = ?10,"
+    " body = ?11 WHERE seq = ?1",
 
     "UPDATE event SET urgency = ?2 WHERE seq = ?1",
     "UPDATE event SET attempts = attempts + ?3 WHERE seq = ?1 AND id = ?2",
@@ -487,7 +578,7 @@ static const char  *ngx_http_ilert_store_sql[] = {
 
     NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?2") ", e.seq, e.type, e.level,"
     " e.priority, e.received, e.since, e.urgency, e.id, length(e.body),"
-    " e.native, e.attempts, alert.alert_key, e.body"
+    " e.source, e.native, e.attempts, alert.alert_key, e.body"
     " FROM alert LEFT JOIN event e ON e.seq = alert.head"
     " WHERE alert.id = ?1",
 
@@ -522,10 +613,6 @@ static const char  *ngx_http_ilert_store_sql[] = {
     " AND at > 0 AND at < ?1",
 
     /* orders */
-
-    NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?3") ", alert_key"
-    " FROM source s JOIN alert ON alert.source = s.id"
-    " WHERE s.name = ?1 AND alert.key = ?2",
 
     NGX_HTTP_ILERT_STORE_DEAD_COLUMNS " FROM dead d INDEXED BY dead_id"
     " JOIN source s ON s.id = d.source"

@@ -16,8 +16,9 @@
 
 /*
  * What the parts of the store share: store.c, which runs jobs, store_alert.c,
- * which keeps an alert and its events, store_take.c, which finds those that
- * may go, store_control.c, which obeys orders, store_status.c, which answers
+ * which keeps an alert and its events, store_home.c, which finds the key that
+ * an alert belongs to, store_take.c, which finds those that may go,
+ * store_control.c, which obeys orders, store_status.c, which answers
  * questions, and store_db.c, the database.  For nobody else.
  *
  * Functions that return an int return SQLITE_OK, a code of SQLite's, or one
@@ -45,11 +46,6 @@
 #define NGX_HTTP_ILERT_STORE_READY        0
 #define NGX_HTTP_ILERT_STORE_TAKEN        1
 #define NGX_HTTP_ILERT_STORE_WAITING      2
-
-/* the epoch as long as all that ilert was told is known: it begins with 1 */
-
-#define NGX_HTTP_ILERT_STORE_FIRST_EPOCH  1
-
 
 /* what is left out of a transaction if there is no room for it */
 
@@ -83,6 +79,10 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_GET_EPOCH,
     NGX_HTTP_ILERT_STORE_SET_EPOCH,
     NGX_HTTP_ILERT_STORE_SET_RECOVERED,
+    NGX_HTTP_ILERT_STORE_HAS_SESSION,
+    NGX_HTTP_ILERT_STORE_ADD_SESSION,
+    NGX_HTTP_ILERT_STORE_END_SESSIONS,
+    NGX_HTTP_ILERT_STORE_END_SESSION,
     NGX_HTTP_ILERT_STORE_DEAD_BYTES,
     NGX_HTTP_ILERT_STORE_SET_SEEN,
     NGX_HTTP_ILERT_STORE_GET_RESUMED,
@@ -94,14 +94,29 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_RECOUNT_SOURCES,
     NGX_HTTP_ILERT_STORE_SET_PAUSED,
     NGX_HTTP_ILERT_STORE_SOURCE_LEFT,
+    NGX_HTTP_ILERT_STORE_SET_OWNER,
 
     NGX_HTTP_ILERT_STORE_FIND_ALERT,
+    NGX_HTTP_ILERT_STORE_FIND_STRAY,
     NGX_HTTP_ILERT_STORE_GET_ALERT,
     NGX_HTTP_ILERT_STORE_WAITS_ALERT,
+    NGX_HTTP_ILERT_STORE_WAITS_STRAY,
     NGX_HTTP_ILERT_STORE_ADD_ALERT,
     NGX_HTTP_ILERT_STORE_SET_ALERT,
     NGX_HTTP_ILERT_STORE_SET_OPENED,
     NGX_HTTP_ILERT_STORE_SET_KEY,
+    NGX_HTTP_ILERT_STORE_SET_SOURCE,
+
+    NGX_HTTP_ILERT_STORE_ADOPT,
+    NGX_HTTP_ILERT_STORE_NEXT_STRAY,
+    NGX_HTTP_ILERT_STORE_NEXT_ALERTS,
+    NGX_HTTP_ILERT_STORE_OTHERS_SOURCE,
+    NGX_HTTP_ILERT_STORE_ANY_EVENT,
+    NGX_HTTP_ILERT_STORE_MOVE_ALERT,
+    NGX_HTTP_ILERT_STORE_MOVE_EVENTS,
+    NGX_HTTP_ILERT_STORE_NAME_EVENTS,
+    NGX_HTTP_ILERT_STORE_DELETE_ALERT,
+    NGX_HTTP_ILERT_STORE_MEND_URGENCY,
 
     NGX_HTTP_ILERT_STORE_NEXT_EVENT,
     NGX_HTTP_ILERT_STORE_PREVIOUS_EVENT,
@@ -144,7 +159,6 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_FORGET,
     NGX_HTTP_ILERT_STORE_FORGET_SLOTS,
 
-    NGX_HTTP_ILERT_STORE_FIND_LETTER,
     NGX_HTTP_ILERT_STORE_FIND_DEAD,
     NGX_HTTP_ILERT_STORE_NEXT_DEAD,
     NGX_HTTP_ILERT_STORE_DISCARD_DEAD,
@@ -169,7 +183,10 @@ typedef enum {
 
 typedef struct {
     int64_t                     id;         /* 0: there is none yet */
-    int64_t                     source;
+    int64_t                     source;     /* of its first waiting event, */
+                                            /* else of its last one */
+    int64_t                     owner;      /* integration key; 0: not known */
+                                            /* yet */
     int64_t                     state;
     int64_t                     head;
     int64_t                     urgency;
@@ -182,9 +199,19 @@ typedef struct {
     int64_t                     opened;
     int64_t                     accepted;
     int64_t                     gone;
+    unsigned                    damaged:1;  /* the row makes no sense */
 } ngx_http_ilert_store_alert_t;
 
-#define NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS  17
+#define NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS  18
+
+
+/* of a source: its row, and the integration key that its alerts belong to */
+
+typedef struct {
+    int64_t                     id;
+    int64_t                     owner;      /* budget.id, 0: not known yet */
+    int64_t                     paused;
+} ngx_http_ilert_store_ident_t;
 
 
 typedef struct {
@@ -193,10 +220,12 @@ typedef struct {
     ngx_uint_t                  urgency;
     ngx_http_ilert_said_t       said;
     uint64_t                    id;
+    int64_t                     source;     /* 0: that of its alert */
     unsigned                    own:1;      /* ours, by "resolve_after" */
+    unsigned                    damaged:1;  /* the row makes no sense */
 } ngx_http_ilert_store_waiting_t;
 
-#define NGX_HTTP_ILERT_STORE_EVENT_NCOLUMNS  9
+#define NGX_HTTP_ILERT_STORE_EVENT_NCOLUMNS  10
 
 
 /* an alert that may go */
@@ -309,12 +338,32 @@ int ngx_http_ilert_store_remain(ngx_http_ilert_store_db_t *db,
 
 /* an event has become so urgent; not one of "was" any longer */
 int ngx_http_ilert_store_set_urgency(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, int64_t seq, ngx_uint_t was,
-    ngx_uint_t urgency);
+    int64_t source, int64_t seq, ngx_uint_t was, ngx_uint_t urgency);
 
-/* the id of the source of that name, which is made if there is none */
+/* the alert's head is the first event that waits; saves the alert */
+int ngx_http_ilert_store_rehead(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert);
+
+/* the alert is shown, and judged, as one of this source from now on */
+int ngx_http_ilert_store_set_source(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, int64_t source);
+
+/* the source of an event of the alert */
+int64_t ngx_http_ilert_store_source_of(ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *ev);
+
+/*
+ * The source of that name: with .._get_source() NGX_HTTP_ILERT_STORE_MISSING
+ * if there is none, with .._source() it is made then.  "owner" is the name of
+ * its key's budget, or empty if that is not known; .._set_owner() makes it the
+ * source's.
+ */
+int ngx_http_ilert_store_get_source(ngx_http_ilert_store_db_t *db,
+    ngx_str_t *name, ngx_http_ilert_store_ident_t *source);
 int ngx_http_ilert_store_source(ngx_http_ilert_store_db_t *db,
-    ngx_str_t *name, int64_t *id);
+    ngx_str_t *name, ngx_str_t *owner, ngx_http_ilert_store_ident_t *source);
+int ngx_http_ilert_store_set_owner(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_ident_t *source, ngx_str_t *owner);
 
 /*
  * What follows of a source in this transaction: so many more events wait, or
@@ -344,7 +393,24 @@ int ngx_http_ilert_store_hold(ngx_http_ilert_store_db_t *db,
 ngx_str_t *ngx_http_ilert_store_fold(ngx_http_ilert_store_db_t *db,
     ngx_str_t *key);
 
+/*
+ * The alert with a key that is folded: NGX_HTTP_ILERT_STORE_MISSING if there
+ * is none.  Else the statement is at its row, to be ended by the caller; after
+ * the alert's columns it has whether its key was written in another way than
+ * "alert_key", and how.
+ */
+int ngx_http_ilert_store_find_alert(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_ident_t *source, ngx_str_t *key, ngx_str_t *alert_key,
+    ngx_http_ilert_store_alert_t *alert, sqlite3_stmt **stmt);
+
+/* a new one; what ilert shows of it is unknown */
+int ngx_http_ilert_store_add_alert(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_ident_t *source, ngx_str_t *key, ngx_str_t *alert_key,
+    ngx_http_ilert_store_alert_t *alert);
+
 int ngx_http_ilert_store_get_alert(ngx_http_ilert_store_db_t *db, int64_t id,
+    ngx_http_ilert_store_alert_t *alert);
+int ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_alert_t *alert);
 void ngx_http_ilert_store_read_alert(sqlite3_stmt *stmt,
     ngx_http_ilert_store_alert_t *alert);
@@ -372,6 +438,16 @@ int ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
 /* the job's takes; sets what its budgets are at, and when more may go */
 int ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+
+
+/* the id of the budget of that name, which is made if there is none */
+int ngx_http_ilert_store_owner(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
+    int64_t *id);
+
+
+/* store_home.c: alerts find the integration keys that they belong to */
+int ngx_http_ilert_store_homes(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job);
 
 
 /* store_control.c: the job's orders */

@@ -392,6 +392,7 @@ ngx_http_ilert_store_query_alert(ngx_http_ilert_store_db_t *db,
     ngx_str_t                     *key;
     sqlite3_stmt                  *stmt;
     ngx_http_ilert_store_alert_t   alert;
+    ngx_http_ilert_store_ident_t   source;
 
     key = ngx_http_ilert_store_fold(db, &query->key);
     if (key == NULL) {
@@ -408,17 +409,19 @@ ngx_http_ilert_store_query_alert(ngx_http_ilert_store_db_t *db,
         return rc;
     }
 
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_LETTER, &stmt,
-                                  "tti", &query->source, key, db->epoch);
+    rc = ngx_http_ilert_store_get_source(db, &query->source, &source);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_find_alert(db, &source, key, &query->key,
+                                             &alert, &stmt);
+    }
 
     if (rc != SQLITE_OK) {
         return (rc == NGX_HTTP_ILERT_STORE_MISSING) ? SQLITE_OK : rc;
     }
 
-    ngx_http_ilert_store_read_alert(stmt, &alert);
-
     rc = ngx_http_ilert_store_copy(db, query, stmt,
-                                   NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS,
+                                   NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS + 1,
                                    &query->state.key);
 
     ngx_http_ilert_store_end(stmt);
@@ -426,7 +429,7 @@ ngx_http_ilert_store_query_alert(ngx_http_ilert_store_db_t *db,
     query->found = 1;
     query->shown = alert.shown;
     query->delivered = alert.delivered;
-    query->state.level = ngx_min(alert.shown.level, NGX_HTTP_ILERT_CRITICAL);
+    query->state.level = alert.shown.level;
     query->state.opened = alert.opened;
     query->state.last = alert.accepted;
 
@@ -483,9 +486,9 @@ ngx_http_ilert_store_query_events(ngx_http_ilert_store_db_t *db,
         }
 
         listed->id = ev.id;
-        listed->type = ngx_min(ev.said.type, NGX_HTTP_ILERT_COMMENT);
-        listed->level = ngx_min(ev.said.level, NGX_HTTP_ILERT_CRITICAL);
-        listed->urgency = ngx_min(ev.urgency, NGX_HTTP_ILERT_REPEATS);
+        listed->type = ev.said.type;
+        listed->level = ev.said.level;
+        listed->urgency = ev.urgency;
         listed->received = ev.said.received;
         listed->inflight = (alert->state == NGX_HTTP_ILERT_STORE_TAKEN
                             && ev.seq == alert->head);

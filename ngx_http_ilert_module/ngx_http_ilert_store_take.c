@@ -172,6 +172,26 @@ ngx_http_ilert_store_find_budget(ngx_http_ilert_store_db_t *db,
 }
 
 
+int
+ngx_http_ilert_store_owner(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
+    int64_t *id)
+{
+    int                            rc;
+    int64_t                        paused, pause;
+    ngx_http_ilert_store_budget_t  budget;
+
+    budget.name = *name;
+
+    rc = ngx_http_ilert_store_find_budget(db, &budget, &paused, &pause);
+
+    if (rc == SQLITE_OK) {
+        *id = budget.id;
+    }
+
+    return rc;
+}
+
+
 /* what is left of a budget at the moment */
 
 static int
@@ -273,7 +293,7 @@ ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
     int         rc;
     ngx_uint_t  i;
 
-    if (job->ntakes) {
+    if (job->ntakes && !job->moving) {
         rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_DUE, "ii",
                                        job->now,
                                        (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
@@ -311,7 +331,7 @@ ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
         job->due = db->due;
     }
 
-    if (db->more) {
+    if (db->more || job->moving) {
         job->due = job->now;
     }
 
@@ -378,27 +398,21 @@ static int
 ngx_http_ilert_store_begin_take(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take)
 {
-    int            rc;
-    ngx_uint_t     i;
-    sqlite3_stmt  *stmt;
+    int                            rc;
+    ngx_uint_t                     i;
+    ngx_http_ilert_store_ident_t   source;
 
     take->id = 0;
 
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_SOURCE, &stmt,
-                                  "t", &take->source);
+    rc = ngx_http_ilert_store_get_source(db, &take->source, &source);
 
     if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
         return SQLITE_OK;
     }
 
     if (rc == SQLITE_OK) {
-        take->paused = (sqlite3_column_int64(stmt, 1) != 0);
-
-        if (!take->paused) {
-            take->id = sqlite3_column_int64(stmt, 0);
-        }
-
-        ngx_http_ilert_store_end(stmt);
+        take->paused = (source.paused != 0);
+        take->id = take->paused ? 0 : source.id;
     }
 
     for (i = 0; rc == SQLITE_OK && i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
@@ -639,6 +653,17 @@ ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
 
     counted = ev->said.repeat;
 
+    if (ev->damaged) {
+        ngx_str_set(&ev->error, "its row in the queue's database is damaged");
+        job->damaged++;
+
+        rc = ngx_http_ilert_store_dead(db, job, ev, without);
+
+        ngx_free(ev);
+
+        return rc;
+    }
+
     rc = ngx_http_ilert_store_judge(db, take, &alert, ev, job->now, &rule,
                                     &until);
     if (rc != SQLITE_OK) {
@@ -671,7 +696,7 @@ ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
         }
 
         if (rule == NGX_HTTP_ILERT_HOLD) {
-            rc = ngx_http_ilert_store_set_urgency(db, &alert, ev->seq,
+            rc = ngx_http_ilert_store_set_urgency(db, ev->source_id, ev->seq,
                                                   ev->urgency,
                                                   NGX_HTTP_ILERT_REPEATS);
             if (rc == SQLITE_OK) {
@@ -730,6 +755,8 @@ ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
             ev->id = head.id;
             ev->urgency = head.urgency;
             ev->said = head.said;
+            ev->source_id = ngx_http_ilert_store_source_of(alert, &head);
+            ev->damaged = head.damaged;
             *evp = ev;
 
         } else {
@@ -934,6 +961,7 @@ ngx_http_ilert_store_add_resolve(ngx_http_ilert_store_db_t *db,
     ev.said.type = NGX_HTTP_ILERT_RESOLVE;
     ev.said.received = job->now;
     ev.native = take->native;
+    ev.source_id = take->id;
 
     return ngx_http_ilert_store_add(db, &alert, &ev, job->now);
 }

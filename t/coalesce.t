@@ -89,18 +89,18 @@ sub rows {
 # a repeat, which has to wait.
 
 my @CASES = (
-    # nothing is known of these
+    # nothing is known of these: ilert may show them by an earlier queue
     [ '', 'C', '1', '1' ],
     [ '', 'W', '1', '1' ],
     [ '', 'C C C', '3', '3' ],
     [ '', 'W C', '1 2', '2' ],
     [ '', 'C W C', '1 2 3', '3' ],
     [ '', 'W W C C I', '2 4 5', '5' ],
-    [ '', 'C O', '1 2', '' ],
+    [ '', 'C O', '1 2', '2' ],
     [ '', 'C O C', '1 2 3', '3' ],
-    [ '', 'C C O O', '2 4', '' ],
-    [ '', 'W C W O', '1 2 3 4', '' ],
-    [ '', 'C O W O', '1 2 3 4', '' ],
+    [ '', 'C C O O', '2 4', '4' ],
+    [ '', 'W C W O', '1 2 3 4', '4' ],
+    [ '', 'C O W O', '1 2 3 4', '4' ],
     [ '', 'O', '1', '1' ],
     [ '', 'O O', '2', '2' ],
     [ '', 'O C', '1 2', '2' ],
@@ -365,7 +365,7 @@ fresh 'a crash' => sub {
     }
 };
 
-fresh 'a restart knows what is shown' => sub {
+fresh 'a restart knows what is shown, and a crash does not' => sub {
     hook($_, 'z', 'C') for @MODES;
     $q->settled;
     $q->stop->start;
@@ -383,7 +383,9 @@ fresh 'a restart knows what is shown' => sub {
 
     # one whose verdict was not on disk is sent again
     is(got('every', 'z') =~ s/\b(\d+)(?: \1\b)+/$1/gr, '1 2 3 4 5 6', 'off');
-    is(got($_, 'z'), '1 4', $_) for qw(repeats latest);
+
+    # after a crash nobody knows what was relayed
+    is(got($_, 'z'), '1 3 4 6', $_) for qw(repeats latest);
 };
 
 # Names of an alert that ilert does not tell apart
@@ -433,7 +435,7 @@ fresh 'another way' => sub {
     $fake->clear_rules;
     $q->pass(61);
     $q->settled;
-    is(got($_, 'm'), '', "$_ to latest: what was never sent") for
+    is(got($_, 'm'), '3', "$_ to latest: only the last one") for
         qw(every repeats);
     is(got($_, 'o'), '3', "$_ to latest") for qw(every repeats);
     is(got('latest', 'o'), '3', 'latest to off: what is left');

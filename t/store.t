@@ -43,7 +43,7 @@ is($status, 0, 'the program is built')
 
 my @runs = map { start(@$_) }
     [qw(rules events versions coalesce budgets storm trouble)],
-    [qw(status control processes faults)];
+    [qw(homes status control processes faults)];
 
 for my $run (@runs) {
     my ($pipe, @groups) = @$run;

@@ -32,7 +32,7 @@ test_new(void)
     check(st.st_blocks * 512 >= 4 * 1024 * 1024);
 
     check_str(sql(&t, "PRAGMA application_id"), "1768714868");
-    check_str(sql(&t, "PRAGMA user_version"), "3");
+    check_str(sql(&t, "PRAGMA user_version"), "4");
     check_str(sql(&t, "PRAGMA journal_mode"), "wal");
     check_str(sql(&t, "PRAGMA integrity_check"), "ok");
 
@@ -223,16 +223,16 @@ test_done(void)
     setup(&t, "done");
 
     accept_one(&t, "ops", "k", ALERT, "1");
-    check_str(state(&t, "k"), "0 1 0 2 0 -1749988800000 0");
+    check_str(state(&t, "k"), "0 1 0 0 0 -1749988800000 0");
 
     t.now++;
     accept_one(&t, "ops", "k", COMMENT, "2");
     accept_one(&t, "ops", "k", RESOLVE, "3");
-    check_str(state(&t, "k"), "0 1 0 2 0 -1749988800000 0");
+    check_str(state(&t, "k"), "0 1 0 0 0 -1749988800000 0");
 
     t.now++;
     take_one(&t, "ops");
-    check_str(state(&t, "k"), "1 1 0 2 0 -1749988800000 0");
+    check_str(state(&t, "k"), "1 1 0 0 0 -1749988800000 0");
 
     t.now++;
     decide(&t, only(&t), DONE);
@@ -259,7 +259,7 @@ test_unsent(void)
 
     accept_one(&t, "ops", "k", ALERT, "1");
     decide(&t, take_one(&t, "ops"), UNSENT);
-    check_str(state(&t, "k"), "0 1 0 2 0 -1749988800000 0");
+    check_str(state(&t, "k"), "0 1 0 0 0 -1749988800000 0");
 
     check_int(take_one(&t, "ops")->attempts, 0);
 
@@ -355,7 +355,7 @@ test_dead(void)
     t.now += 5;
     decide(&t, ev, DEAD);
 
-    check_str(state(&t, "k"), "0 2 0 2 0 -1749988800000 5");
+    check_str(state(&t, "k"), "0 2 0 0 0 -1749988800000 5");
     check_str(sql(&t, "SELECT seq || ' ' || source || ' ' || alert_key || ' '"
                       " || type || ' ' || level || ' ' || native || ' ' ||"
                       " (received - %lld) || ' ' || (died - %lld) || ' ' ||"
@@ -1007,8 +1007,11 @@ is_bounded(const char *text, const char *detail)
         { "SCAN (subquery-4)", "FROM event LIMIT ?1)) < ?1" },
         { "SCAN event USING COVERING INDEX event_alert",
           "FROM event LIMIT ?1)) < ?1" },
-        { "SCAN e USING COVERING INDEX event_alert",
-          "FROM event LIMIT ?1)) < ?1" },
+        { "SCAN e", "FROM event LIMIT ?1)) < ?1" },
+
+        /* of an earlier release's, and mostly empty */
+
+        { "SCAN alert USING INDEX alert_stray", "" },
     };
 
     for (i = 0; i < sizeof(scans) / sizeof(scans[0]); i++) {

@@ -734,14 +734,14 @@ test_alert(void)
     come(&t, "ops", " \tKey\v\r\n", ALERT, 3);
     check_int(run(&t), OK);
     q = ask(&t, "ops", "kEY");
-    check_str(an_alert(q), "resolved 0 - 1 - - 0 1; 3 1 3 0 1");
+    check_str(an_alert(q), "unknown 0 - 1 - - 0 1; 3 1 3 0 1");
     check(q->state.key.len == 8
           && memcmp(q->state.key.data, " \tKey\v\r\n", 8) == 0);
     check_int(ask(&t, "ops", "k ey")->found, 0);
 
     take_one(&t, "ops");
     check_str(an_alert(ask(&t, "ops", "\f key ")),
-              "resolved 0 - 1 - - 0 1; 3 1 3 0 1 *");
+              "unknown 0 - 1 - - 0 1; 3 1 3 0 1 *");
 
     take_one(&t, "ops");
     t.job.begin = 1;
@@ -772,7 +772,7 @@ test_alert(void)
     take_one(&t, "ops");
     bury(&t, only(&t), 400, "no");
     check_str(an_alert(ask(&t, "ops", "key")),
-              "open 3 1000 3 1000 - 0 2; 5 2 0 1 3; 6 4 3 3 3; dead 4");
+              "unknown 3 1000 3 1000 - 0 2; 5 2 0 1 3; 6 4 3 3 3; dead 4");
 
     decide(&t, take_one(&t, "ops"), DONE);
     check_str(an_alert(ask(&t, "ops", "key")),
@@ -1290,7 +1290,7 @@ test_several(void)
     check_str(sources(&all[1]), slow_sources(&t));
     check_str(sources(last), slow_sources(&t));
     check_int(all[2].sources.nelts, 0);
-    check_str(an_alert(last), "resolved 0 - 0 - - 0 1; 1 1 3 0 0");
+    check_str(an_alert(last), "unknown 0 - 0 - - 0 1; 1 1 3 0 0");
 
     for (i = 0; i < 3; i++) {
         ngx_destroy_pool(all[i].pool);

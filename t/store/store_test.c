@@ -285,6 +285,10 @@ new_event(const char *source, const char *key, ngx_uint_t type,
     memcpy(ev->key.data, key, strlen(key));
     memcpy(ev->body.data, body, strlen(body));
 
+    /* each has a key of its own, unless a test says otherwise */
+
+    ev->owner = ev->source;
+
     ev->said.type = type;
     ev->said.level = (type == RESOLVE) ? NGX_HTTP_ILERT_OK
                                        : NGX_HTTP_ILERT_CRITICAL;
@@ -694,7 +698,8 @@ check_counts(test_t *t)
         " ifnull(sum(e.urgency = 2), 0) || ' ' ||"
         " ifnull(sum(e.urgency = 3), 0) || ' ' ||"
         " ifnull(sum(e.urgency = 4), 0)"
-        " FROM alert a JOIN event e ON e.alert = a.id WHERE a.source = s.id)"
+        " FROM alert a JOIN event e ON e.alert = a.id WHERE s.id ="
+        " CASE e.source WHEN 0 THEN a.source ELSE e.source END)"
         " || ' ' || (SELECT count(*) FROM alert WHERE source = s.id"
         " AND opened > 0) || ' ' || (SELECT count(*) FROM dead"
         " WHERE source = s.id) AS counted FROM source s)"
@@ -889,6 +894,7 @@ main(int argc, char **argv)
         { "versions", version_cases },
         { "coalesce", coalesce_cases },
         { "budgets", budget_cases },
+        { "homes", home_cases },
         { "status", status_cases },
         { "control", control_cases },
         { "storm", storm_cases },

@@ -268,6 +268,27 @@ courier_events(courier_t *c, int64_t next)
 }
 
 
+/* as of a queue that has run for a while: each alert is known to be resolved */
+
+static void
+courier_begin(courier_t *c)
+{
+    char        key[32];
+    ngx_uint_t  n;
+
+    c->t.now = NOW;
+
+    for (n = 0; n < c->storm->conf.hosts; n++) {
+        sqlite3_snprintf(sizeof(key), key, "cpu:host=%d", (int) n);
+        accept_event(&c->t, "ops", key, RESOLVE, "{}");
+    }
+
+    c->t.job.begin = 1;
+    check_int(run(&c->t), OK);
+    (void) drain(&c->t, "ops");
+}
+
+
 void
 send_store(ilert_t *ilert, ngx_uint_t coalesce)
 {
@@ -282,8 +303,9 @@ send_store(ilert_t *ilert, ngx_uint_t coalesce)
     c.t.policy.coalesce = coalesce;
     c.t.policy.repeat = STORM_REPEAT;
     c.t.store.max_size = 0;
+    courier_begin(&c);
+
     c.budget = budget(&c.t, "key", c.storm->conf.rate, STORM_WINDOW);
-    c.t.job.begin = 1;
     c.wake = NEVER;
 
     for ( ;; ) {

@@ -186,7 +186,7 @@ test_newer(void)
     check(memcmp(before, after, len) == 0);
     check_int(count_files(&t, "queue.db"), 1);
 
-    sql(&t, "PRAGMA user_version = 3");
+    sql(&t, "PRAGMA user_version = 4");
 
     check_int(try_one(&t, "k"), CLOSED);
     t.now += SECOND;

@@ -427,7 +427,7 @@ test_migrate(void)
 
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
-    check_str(sql(&t, "PRAGMA user_version"), "3");
+    check_str(sql(&t, "PRAGMA user_version"), "4");
     check_str(sql(&t, "PRAGMA integrity_check"), "ok");
 
     check_str(counts(&t, "ops"), "0 0 0 4 0 1 1 0");
@@ -566,7 +566,7 @@ test_migrate_2(void)
 
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
-    check_str(sql(&t, "PRAGMA user_version"), "3");
+    check_str(sql(&t, "PRAGMA user_version"), "4");
     check_str(sql(&t, "PRAGMA integrity_check"), "ok");
 
     check_str(counts(&t, "ops"), "1 1 1 2 1 2 2 0");

@@ -1,0 +1,839 @@
+
+/*
+ * Alerts belong to integration keys: sources that share one, sources that get
+ * another one, and what was there before anybody knew of keys.  And what is
+ * known after another nginx, or another queue, has come to an end.
+ */
+
+
+#include "store_test.h"
+
+
+static ngx_http_ilert_store_home_t  homes[MAX_TAKES];
+
+
+/* an event of a source with that key */
+
+static event_t *
+come(test_t *t, const char *source, const char *owner, const char *key,
+    ngx_uint_t type, const char *body)
+{
+    event_t  *ev;
+
+    ev = accept_event(t, source, key, type, body);
+    ev->owner.data = (u_char *) owner;
+    ev->owner.len = strlen(owner);
+
+    return ev;
+}
+
+
+static void
+home(test_t *t, const char *source, const char *owner)
+{
+    ngx_http_ilert_store_home_t  *h;
+
+    h = &homes[t->job.nhomes++];
+
+    memset(h, 0, sizeof(*h));
+
+    h->source.data = (u_char *) source;
+    h->source.len = strlen(source);
+    h->owner.data = (u_char *) owner;
+    h->owner.len = strlen(owner);
+
+    t->job.homes = homes;
+}
+
+
+/* a courier begins with that configuration; how many jobs that takes */
+
+static ngx_uint_t
+begin(test_t *t, ...)
+{
+    va_list      args;
+    ngx_uint_t   i, jobs, n;
+    const char  *source;
+
+    t->job.begin = 1;
+
+    va_start(args, t);
+
+    while ((source = va_arg(args, const char *))) {
+        home(t, source, va_arg(args, const char *));
+    }
+
+    va_end(args);
+
+    n = t->job.nhomes;
+
+    for (jobs = 1; ; jobs++) {
+        check_int(run(t), OK);
+        check_heads(t);
+
+        for (i = 0; i < n; i++) {
+            homes[i].after = homes[i].next;
+        }
+
+        if (!outcome.moving) {
+            return jobs;
+        }
+
+        check_int(outcome.due, t->now);
+
+        t->job.homes = homes;
+        t->job.nhomes = n;
+    }
+}
+
+
+/* takes of all of these sources, and delivers, till the end */
+
+static const char *
+drain_all(test_t *t, ...)
+{
+    char         *p;
+    va_list       args;
+    event_t      *ev;
+    const char   *source;
+    static char   text[8192];
+
+    p = text;
+    *p = '\0';
+
+    for ( ;; ) {
+        va_start(args, t);
+
+        while ((source = va_arg(args, const char *))) {
+            take(t, source, 100, 0);
+        }
+
+        va_end(args);
+
+        check_int(run(t), OK);
+
+        if (taken(t, 0) == NULL) {
+            check_counts(t);
+            check_heads(t);
+            return text;
+        }
+
+        while ((ev = taken(t, 0))) {
+            p += sprintf(p, "%s%.*s/%.*s", p == text ? "" : " ",
+                         (int) ev->source.len, ev->source.data,
+                         (int) ev->body.len, ev->body.data);
+            verdict(t, ev, DONE);
+        }
+    }
+}
+
+
+/* one at a time, in order, whichever source */
+
+static void
+test_shared(void)
+{
+    test_t    t;
+    event_t  *ev;
+
+    setup(&t, "shared");
+
+    come(&t, "a", "K", "k", ALERT, "1");
+    come(&t, "b", "K", " K ", RESOLVE, "2");
+    come(&t, "a", "K", "k", ALERT, "3");
+    come(&t, "c", "L", "k", ALERT, "4");
+    check_int(run(&t), OK);
+    check_counts(&t);
+
+    check_str(sql(&t, "SELECT count(*) FROM alert"), "2");
+
+    take(&t, "a", 10, 0);
+    take(&t, "b", 10, 0);
+    take(&t, "c", 10, 0);
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 1);
+    check_int(outcome.takes[1].taken, 0);
+    check_int(outcome.takes[2].taken, 1);
+
+    ev = taken(&t, 0);
+    ev->next = t.now + 1000;
+    verdict(&t, ev, AGAIN);
+    verdict(&t, taken(&t, 0), DONE);
+    take(&t, "b", 10, 0);
+    check_int(run(&t), OK);
+    check(taken(&t, 0) == NULL);
+
+    t.now += 1000;
+    check_str(drain_all(&t, "a", "b", "c", NULL), "a/1 b/2 a/3");
+    check_int(atoi(sql(&t, "SELECT open FROM source WHERE name = 'a'")), 1);
+    check_int(atoi(sql(&t, "SELECT open FROM source WHERE name = 'b'")), 0);
+    check_int(atoi(sql(&t, "SELECT open FROM source WHERE name = 'c'")), 1);
+
+    /* it is shown under the source of its last event */
+
+    come(&t, "b", "K", "k", ALERT, "5");
+    check_int(run(&t), OK);
+    check_str(drain_all(&t, "a", "b", NULL), "b/5");
+    check_int(atoi(sql(&t, "SELECT open FROM source WHERE name = 'a'")), 0);
+    check_int(atoi(sql(&t, "SELECT open FROM source WHERE name = 'b'")), 1);
+
+    teardown(&t);
+}
+
+
+/* what one source has told counts for the other */
+
+static void
+test_shared_coalesce(void)
+{
+    test_t    t;
+    event_t  *ev;
+
+    setup(&t, "shared_coalesce");
+    t.policy.coalesce = REPEATS;
+
+    come(&t, "crit", "K", "k", ALERT, "1");
+    check_int(run(&t), OK);
+    check_str(drain_all(&t, "crit", "ok", NULL), "crit/1");
+
+    come(&t, "ok", "K", "k", RESOLVE, "2");
+    check_int(run(&t), OK);
+    check_str(drain_all(&t, "crit", "ok", NULL), "ok/2");
+
+    /* no repeat: it is a new incident */
+
+    come(&t, "crit", "K", "k", ALERT, "3");
+    check_int(run(&t), OK);
+    check_int(outcome.coalesced, 0);
+    check_str(drain_all(&t, "crit", "ok", NULL), "crit/3");
+
+    /* a repeat of another source is one, too, and is judged as its own */
+
+    come(&t, "warn", "K", "k", ALERT, "4");
+    check_int(run(&t), OK);
+    check_int(outcome.coalesced, 1);
+
+    ev = come(&t, "off", "K", "k", ALERT, "5");
+    ev->policy.coalesce = OFF;
+    check_int(run(&t), OK);
+    t.policy.coalesce = OFF;
+    check_str(drain_all(&t, "crit", "ok", "warn", "off", NULL),
+              "warn/4 off/5");
+
+    teardown(&t);
+}
+
+
+/* an event of a paused source holds those behind it */
+
+static void
+test_shared_paused(void)
+{
+    test_t   t;
+    order_t  o;
+
+    setup(&t, "shared_paused");
+
+    come(&t, "a", "K", "k", ALERT, "1");
+    come(&t, "b", "K", "k", RESOLVE, "2");
+    come(&t, "b", "K", "other", ALERT, "3");
+    order(&t, &o, PAUSE, "a", 0);
+    check_int(run(&t), OK);
+    check_int(o.count, 1);
+
+    check_str(drain_all(&t, "a", "b", NULL), "b/3");
+
+    order(&t, &o, RESUME, "a", 0);
+    check_int(run(&t), OK);
+    check_str(drain_all(&t, "a", "b", NULL), "a/1 b/2");
+
+    /* only its own are discarded with a source */
+
+    come(&t, "a", "K", "k", ALERT, "4");
+    come(&t, "b", "K", "k", ALERT, "5");
+    come(&t, "a", "K", "k", COMMENT, "6");
+    check_int(run(&t), OK);
+    order(&t, &o, EMPTY, "a", 0);
+    check_int(run(&t), OK);
+    check_int(o.count, 2);
+    check_counts(&t);
+    check_str(drain_all(&t, "a", "b", NULL), "b/5");
+
+    teardown(&t);
+}
+
+
+static void
+test_shared_resolve_after(void)
+{
+    test_t  t;
+
+    setup(&t, "shared_resolve_after");
+
+    come(&t, "a", "K", "k", ALERT, "1");
+    come(&t, "b", "K", "k", ALERT, "2");
+    check_int(run(&t), OK);
+    check_str(drain_all(&t, "a", "b", NULL), "a/1 b/2");
+
+    t.now += 100 * SECOND;
+    t.job.nids = 1;
+    take(&t, "a", 1, 0);
+    t.takes[0].policy.resolve_after = SECOND;
+    check_int(run(&t), OK);
+    check_int(outcome.resolved, 0);
+
+    t.ids[0] = 77;
+    t.job.nids = 1;
+    take(&t, "b", 1, 0);
+    t.takes[0].policy.resolve_after = SECOND;
+    check_int(run(&t), OK);
+    check_int(outcome.resolved, 1);
+    check(only(&t) && only(&t)->id == 77);
+    decide(&t, only(&t), DONE);
+    check_counts(&t);
+
+    teardown(&t);
+}
+
+
+/* an alert as 0.1.0 keeps it */
+
+static void
+stray(test_t *t, const char *source, const char *key, ngx_uint_t shows,
+    const char *body)
+{
+    static int  id = 5000;
+
+    if (atoi(sql(t, "SELECT count(*) FROM source WHERE name = '%q'", source))
+        == 0)
+    {
+        sql(t, "INSERT INTO source (name) VALUES ('%q')", source);
+    }
+
+    if (atoi(sql(t, "SELECT count(*) FROM alert a JOIN source s"
+                    " ON s.id = a.source WHERE s.name = '%q' AND key = '%q'",
+                 source, key)) == 0)
+    {
+        sql(t, "INSERT INTO alert (source, key, alert_key, state, head,"
+               " urgency, next, shows, epoch, level, delivered, changed,"
+               " told) SELECT id, '%q', '%q', 0, 0, 3, 0, %d, (SELECT epoch"
+               " FROM total), 3, 0, %lld, %lld FROM source WHERE name = '%q'",
+            key, key, (int) shows, t->now, t->now, source);
+    }
+
+    if (body) {
+        sql(t, "INSERT INTO event (alert, id, type, level, priority, native,"
+               " received, since, urgency, attempts, body)"
+               " SELECT a.id, %d, 1, 3, 0, 0, %lld, %lld, 0, 0,"
+               " CAST('%q' AS BLOB) FROM alert a JOIN source s"
+               " ON s.id = a.source WHERE s.name = '%q' AND key = '%q'",
+            ++id, t->now, t->now, body, source, key);
+        sql(t, "UPDATE alert SET urgency = 0, head = (SELECT min(seq)"
+               " FROM event WHERE alert = alert.id) WHERE key = '%q'"
+               " AND source = (SELECT id FROM source WHERE name = '%q')",
+            key, source);
+    }
+}
+
+
+/* those of a database of an earlier release, which find their keys */
+
+static void
+test_strays(void)
+{
+    test_t    t;
+    query_t  *q;
+
+    setup(&t, "strays");
+    check_int(run(&t), OK);
+
+    stray(&t, "a", "both", NGX_HTTP_ILERT_SHOWS_RESOLVED, "1");
+    stray(&t, "b", "both", NGX_HTTP_ILERT_SHOWS_RESOLVED, "2");
+    stray(&t, "a", "both", 0, "3");
+    stray(&t, "a", "known", NGX_HTTP_ILERT_SHOWS_OPEN, NULL);
+    stray(&t, "gone", "known", NGX_HTTP_ILERT_SHOWS_OPEN, "4");
+    t.job.clean = 1;
+    check_int(run(&t), OK);
+    check_counts(&t);
+
+    /* as long as its key is not known an alert is one of its source */
+
+    come(&t, "a", "K", "both", ALERT, "5");
+    check_int(run(&t), OK);
+    q = query(&t, "a", "both");
+    check_int(run(&t), OK);
+    check_int(q->waiting, 3);
+
+    check_int(begin(&t, "a", "K", "b", "K", NULL), 1);
+    check_counts(&t);
+    check_str(sql(&t, "SELECT group_concat(s.name || ' ' || key, ', ')"
+                      " FROM alert a JOIN source s ON s.id = a.source"
+                      " WHERE a.owner = 0"), "gone known");
+
+    q = query(&t, "b", "both");
+    check_int(run(&t), OK);
+    check_int(q->waiting, 4);
+
+    /* in the order in which they came; unknown, for they have become one */
+
+    check_str(sql(&t, "SELECT shows FROM alert WHERE key = 'both'"), "0");
+    check_str(drain_all(&t, "a", "b", NULL), "a/1 b/2 a/3 a/5");
+
+    /* what was known of one alone is known still */
+
+    t.policy.coalesce = REPEATS;
+    come(&t, "b", "K", "known", ALERT, "6");
+    check_int(run(&t), OK);
+    check_int(outcome.coalesced, 1);
+    t.policy.coalesce = OFF;
+
+    /* a process of that release goes on */
+
+    stray(&t, "b", "new", 0, "7");
+    come(&t, "a", "K", "new", RESOLVE, "8");
+    check_int(run(&t), OK);
+    t.job.clean = 1;
+    check_int(begin(&t, "a", "K", "b", "K", NULL), 1);
+    check_counts(&t);
+    check_str(drain_all(&t, "a", "b", NULL), "b/7 a/8");
+
+    /* beside an alert of its source */
+
+    come(&t, "a", "K", "x", ALERT, "9");
+    check_int(run(&t), OK);
+    check_str(drain_all(&t, "a", "b", NULL), "a/9");
+    stray(&t, "b", "x", 0, "10");
+    come(&t, "b", "K", "x", RESOLVE, "11");
+    check_int(run(&t), OK);
+    t.job.clean = 1;
+    check_int(begin(&t, "a", "K", "b", "K", NULL), 1);
+    check_str(drain_all(&t, "a", "b", NULL), "b/10 b/11");
+
+    teardown(&t);
+}
+
+
+static void
+test_many_strays(void)
+{
+    test_t  t;
+
+    setup(&t, "many_strays");
+    check_int(run(&t), OK);
+
+    stray(&t, "a", "x", 0, "1");
+    sql(&t, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n"
+            " WHERE i < 25000) INSERT INTO alert (source, key, alert_key,"
+            " state, head, urgency, next, shows, epoch, level, delivered,"
+            " changed) SELECT 1, i, i, 0, 0, 3, 0, 1, 1, 3, 0, 0 FROM n");
+
+    t.job.clean = 1;
+    check_int(begin(&t, "a", "K", NULL), 3);
+    check_str(sql(&t, "SELECT count(*) FROM alert WHERE owner = 0"), "0");
+
+    /* each of them is another one's already */
+
+    sql(&t, "INSERT INTO source (name) VALUES ('b')");
+    sql(&t, "INSERT INTO alert (source, key, alert_key, state, head, urgency,"
+            " next, shows, epoch, level, delivered, changed) SELECT 2, key,"
+            " alert_key, 0, 0, 3, 0, 1, 1, 3, 0, 0 FROM alert LIMIT 2500");
+
+    check_int(begin(&t, "a", "K", "b", "K", NULL), 3);
+    check_str(sql(&t, "SELECT count(*) FROM alert"), "25001");
+
+    /* and all move */
+
+    check_int(begin(&t, "a", "L", "b", "L", NULL), 51);
+    check_str(sql(&t, "SELECT count(*) FROM alert a JOIN budget b"
+                      " ON b.id = a.owner WHERE b.name = 'L'"), "25001");
+    check_str(drain_all(&t, "a", NULL), "a/1");
+
+    teardown(&t);
+}
+
+
+/* a source gets another key, as by a reload */
+
+static void
+test_moved(void)
+{
+    test_t  t;
+
+    setup(&t, "moved");
+    t.policy.coalesce = REPEATS;
+
+    come(&t, "a", "K", "told", ALERT, "1");
+    come(&t, "b", "K", "b's", ALERT, "2");
+    come(&t, "c", "L", "united", ALERT, "3");
+    check_int(run(&t), OK);
+    check_str(drain_all(&t, "a", "b", "c", NULL), "a/1 b/2 c/3");
+
+    come(&t, "a", "K", "waits", ALERT, "4");
+    come(&t, "a", "K", "united", ALERT, "5");
+    come(&t, "c", "L", "united", RESOLVE, "6");
+    come(&t, "b", "K", "split", ALERT, "7");
+    come(&t, "a", "K", "split", RESOLVE, "8");
+    come(&t, "b", "K", "split", COMMENT, "9");
+    come(&t, "a", "K", "mine first", ALERT, "10");
+    come(&t, "b", "K", "mine first", RESOLVE, "11");
+    check_int(run(&t), OK);
+    check_counts(&t);
+
+    check_int(begin(&t, "a", "L", "b", "K", "c", "L", NULL), 1);
+    check_counts(&t);
+
+    check_str(sql(&t, "SELECT group_concat(b.name || ' ' || key || ' ' ||"
+                      " (SELECT group_concat(CAST(body AS TEXT), '+')"
+                      " FROM event WHERE alert = a.id), ', ')"
+                      " FROM (SELECT * FROM alert ORDER BY id) a"
+                      " JOIN budget b ON b.id = a.owner WHERE head > 0"),
+              "L united 5+6, L waits 4, K split 7+9, K mine first 11, "
+              "L split 8, L mine first 10");
+
+    /* nobody has told it to the new key */
+
+    come(&t, "a", "L", "told", ALERT, "12");
+    come(&t, "b", "K", "b's", ALERT, "13");
+    check_int(run(&t), OK);
+    check_int(outcome.coalesced, 1);
+    t.policy.coalesce = OFF;
+    check_str(drain_all(&t, "a", NULL), "a/4 a/5 a/10 a/12 a/8");
+    check_str(drain_all(&t, "a", "b", "c", NULL),
+              "b/7 c/6 b/11 b/9");
+
+    /* an old worker's event belongs to the key that the courier has found */
+
+    come(&t, "a", "K", "told", RESOLVE, "14");
+    check_int(run(&t), OK);
+    check_str(sql(&t, "SELECT count(*) FROM alert WHERE key = 'told'"), "1");
+
+    teardown(&t);
+}
+
+
+/* nothing is taken before all alerts are where they belong */
+
+static void
+test_moving(void)
+{
+    test_t  t;
+
+    setup(&t, "moving");
+
+    come(&t, "a", "K", "k", ALERT, "1");
+    check_int(run(&t), OK);
+    sql(&t, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n"
+            " WHERE i < 1500) INSERT INTO alert (source, owner, key,"
+            " alert_key, state, head, urgency, next, shows, epoch, level,"
+            " delivered, changed)"
+            " SELECT 1, 1, i, i, 0, 0, 3, 0, 1, 1, 3, 0, 0 FROM n");
+
+    home(&t, "a", "L");
+    take(&t, "a", 1, 0);
+    check_int(run(&t), OK);
+    check(outcome.moving && taken(&t, 0) == NULL);
+
+    /* it is begun anew: another courier knows nothing of the first one */
+
+    home(&t, "a", "L");
+    take(&t, "a", 1, 0);
+    check_int(run(&t), OK);
+    check(outcome.moving && taken(&t, 0) == NULL);
+
+    homes[0].after = homes[0].next;
+    t.job.homes = homes;
+    t.job.nhomes = 1;
+    take(&t, "a", 1, 0);
+    check_int(run(&t), OK);
+    check(!outcome.moving && only(&t) != NULL);
+    check_str(sql(&t, "SELECT count(*) FROM alert WHERE owner = 1"), "0");
+
+    teardown(&t);
+}
+
+
+/* the same, whichever source asks */
+
+static void
+test_waits(void)
+{
+    test_t    t;
+    event_t  *ev;
+
+    static struct {
+        const char  *source;
+        const char  *owner;
+        ngx_uint_t   waits;
+    } asks[] = {
+        { "a", "K", WAITS },
+        { "b", "K", WAITS },
+        { "c", "L", NONE_WAITS },
+        { "new", "K", WAITS },
+        { "newer", "L", NONE_WAITS },
+        { "newest", "M", NONE_WAITS },
+        { NULL, NULL, 0 }
+    }, *ask;
+
+    setup(&t, "waits");
+
+    come(&t, "a", "K", "k", ALERT, "1");
+    come(&t, "b", "K", "other", ALERT, "2");
+    come(&t, "c", "L", "other", ALERT, "3");
+    check_int(run(&t), OK);
+
+    vfs_init();
+
+    for (ask = asks; ask->source; ask++) {
+        t.now += SECOND;
+        vfs_fault(1, FAULT_FULL, 1000);
+        come(&t, ask->source, ask->owner, "K", RESOLVE, "4");
+        check(run(&t) != OK);
+        vfs_fault(0, FAULT_NONE, 0);
+
+        ev = ngx_queue_data(ngx_queue_head(&outcome.accepts), event_t, queue);
+
+        if (ev->waits == CANNOT_SAY) {
+
+            /* while nothing can be read; half a second later it can */
+
+            come(&t, ask->source, ask->owner, "K", RESOLVE, "4");
+            check(run(&t) != OK);
+            ev = ngx_queue_data(ngx_queue_head(&outcome.accepts), event_t,
+                                queue);
+        }
+
+        check_int(ev->waits, ask->waits);
+    }
+
+    teardown(&t);
+}
+
+
+static const char *
+shows(test_t *t)
+{
+    return sql(t, "SELECT CASE WHEN epoch = (SELECT epoch FROM total)"
+                  " THEN shows ELSE 0 END FROM alert");
+}
+
+
+static void
+session(test_t *t, int64_t id, ngx_uint_t registered)
+{
+    t->job.session = id;
+    t->job.registered = registered;
+    t->job.probe = 1;
+    check_int(run(t), OK);
+    check(outcome.noted);
+}
+
+
+/* an nginx that has ended, and may have relayed something */
+
+static void
+test_sessions(void)
+{
+    test_t  t;
+
+    setup(&t, "sessions");
+
+    session(&t, 1, 0);
+    accept_one(&t, "ops", "k", ALERT, "1");
+    drain(&t, "ops");
+    check_str(shows(&t), "1");
+
+    session(&t, 1, 1);
+    session(&t, 1, 0);
+    check_str(shows(&t), "1");
+
+    /* it has told all */
+
+    t.job.session = 1;
+    t.job.end = 1;
+    check_int(run(&t), OK);
+    session(&t, 2, 0);
+    check_str(shows(&t), "1");
+
+    /* it has not */
+
+    session(&t, 3, 0);
+    check_str(shows(&t), "0");
+
+    accept_one(&t, "ops", "k", ALERT, "2");
+    drain(&t, "ops");
+    check_str(shows(&t), "1");
+
+    /* two at a time: each once */
+
+    session(&t, 4, 0);
+    check_str(shows(&t), "0");
+    accept_one(&t, "ops", "k", ALERT, "3");
+    drain(&t, "ops");
+    session(&t, 3, 1);
+    check_str(shows(&t), "0");
+    accept_one(&t, "ops", "k", ALERT, "4");
+    drain(&t, "ops");
+    session(&t, 4, 1);
+    session(&t, 3, 1);
+    session(&t, 4, 1);
+    check_str(shows(&t), "1");
+
+    t.job.session = 3;
+    t.job.end = 1;
+    check_int(run(&t), OK);
+    check_str(sql(&t, "SELECT group_concat(id) FROM session"), "4");
+
+    /* of a job that fails nothing is noted */
+
+    t.now += SECOND;
+    t.job.session = 5;
+    t.job.probe = 1;
+    vfs_fault(1, FAULT_IOERR, 100000);
+    check(run(&t) != OK);
+    check(!outcome.noted);
+    vfs_fault(0, FAULT_NONE, 0);
+    check_str(sql(&t, "SELECT group_concat(id) FROM session"), "4");
+
+    teardown(&t);
+}
+
+
+/* an alert that nobody has told of: ilert may show it all the same */
+
+static void
+test_new_file(void)
+{
+    test_t  t;
+
+    setup(&t, "new_file");
+    t.policy.coalesce = LATEST;
+
+    accept_event(&t, "ops", "k", ALERT, "1");
+    accept_event(&t, "ops", "k", RESOLVE, "2");
+    check_int(run(&t), OK);
+    check_str(drain(&t, "ops"), "k:2");
+
+    accept_event(&t, "ops", "k", ALERT, "3");
+    accept_event(&t, "ops", "k", RESOLVE, "4");
+    check_int(run(&t), OK);
+    check_str(drain(&t, "ops"), "");
+
+    teardown(&t);
+}
+
+
+/* a RESOLVE that ilert does not take: the next ALERT is no repeat */
+
+static void
+test_dead_resolve(void)
+{
+    test_t    t;
+    event_t  *ev;
+
+    setup(&t, "dead_resolve");
+    t.policy.coalesce = REPEATS;
+
+    accept_one(&t, "ops", "k", ALERT, "1");
+    check_str(drain(&t, "ops"), "k:1");
+
+    accept_one(&t, "ops", "k", RESOLVE, "2");
+    ev = take_one(&t, "ops");
+    ev->status = 400;
+    ngx_str_set(&ev->error, "no");
+    decide(&t, ev, DEAD);
+
+    accept_one(&t, "ops", "k", ALERT, "3");
+    check_str(drain(&t, "ops"), "k:3");
+
+    teardown(&t);
+}
+
+
+/* whatever is in a row nothing but that event is lost, and is kept */
+
+static void
+test_damaged(void)
+{
+    int         i;
+    test_t      t;
+    event_t    *ev;
+
+    static const char  *damages[] = {
+        "type = 0", "type = 5", "type = -1", "type = 99999999999",
+        "type = 'x'", "level = 4", "level = -2147483649", "priority = 3",
+        "urgency = 5", "urgency = -1", "body = x''", NULL
+    };
+
+    setup(&t, "damaged");
+
+    for (i = 0; damages[i]; i++) {
+        accept_event(&t, "ops", "k", ALERT, "1");
+        accept_event(&t, "ops", "k", RESOLVE, "2");
+        check_int(run(&t), OK);
+
+        sql(&t, "UPDATE event SET %s WHERE seq = (SELECT min(seq) FROM event)",
+            damages[i]);
+
+        take(&t, "ops", 10, 0);
+        check_int(run(&t), OK);
+        check_int(outcome.damaged, 1);
+        check_int(outcome.takes[0].taken, 1);
+        ev = only(&t);
+        check_int(ev->said.type, RESOLVE);
+        check_heads(&t);
+        decide(&t, ev, DONE);
+
+        check_str(sql(&t, "SELECT count(*) || ' ' || max(error) FROM dead"),
+                  "1 its row in the queue's database is damaged");
+        check_int(atoi(sql(&t, "SELECT type BETWEEN 1 AND 4 FROM dead")), 1);
+        sql(&t, "DELETE FROM dead");
+    }
+
+    /* behind the first one: when its turn comes */
+
+    accept_event(&t, "ops", "k", ALERT, "1");
+    accept_event(&t, "ops", "k", RESOLVE, "2");
+    accept_event(&t, "ops", "k", ALERT, "3");
+    check_int(run(&t), OK);
+    sql(&t, "UPDATE event SET type = 77, level = 1000 WHERE body = x'32'");
+    accept_one(&t, "ops", "k", COMMENT, "4");
+    check_str(drain(&t, "ops"), "k:1 k:3 k:4");
+    check_str(sql(&t, "SELECT count(*) FROM dead"), "1");
+
+    /* and of alerts */
+
+    static const char  *alerts[] = {
+        "state = 7", "state = -1", "urgency = 9", "urgency = -9", "shows = 9",
+        "level = 99", "priority = -5", NULL
+    };
+
+    for (i = 0; alerts[i]; i++) {
+        sql(&t, "DELETE FROM dead");
+        accept_one(&t, "ops", "k", ALERT, "5");
+        sql(&t, "UPDATE alert SET %s", alerts[i]);
+        check_int(begin(&t, "ops", "ops", NULL), 1);
+        accept_one(&t, "ops", "k", ALERT, "6");
+        check_str(drain(&t, "ops"), "k:5 k:6");
+        check_heads(&t);
+    }
+
+    teardown(&t);
+}
+
+
+test_case_t  home_cases[] = {
+    { "sources that share a key", test_shared },
+    { "shared key: coalescing", test_shared_coalesce },
+    { "shared key: paused", test_shared_paused },
+    { "shared key: resolve_after", test_shared_resolve_after },
+    { "strays find their key", test_strays },
+    { "many strays", test_many_strays },
+    { "a source gets another key", test_moved },
+    { "nothing is taken while alerts move", test_moving },
+    { "shared key: what waits", test_waits },
+    { "sessions", test_sessions },
+    { "a new file knows nothing", test_new_file },
+    { "a RESOLVE that is a dead letter", test_dead_resolve },
+    { "damaged rows", test_damaged },
+    { NULL, NULL }
+};
