@@ -37,10 +37,16 @@ typedef struct {
 } ngx_http_ilert_control_ctx_t;
 
 
-static ngx_uint_t ngx_http_ilert_control_is_foreign(ngx_http_request_t *r);
+static const char *ngx_http_ilert_control_foreign(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_ilert_control_same_host(ngx_http_request_t *r,
     ngx_str_t *origin);
 static void ngx_http_ilert_control_host(ngx_str_t *host, const char *port);
+static ngx_uint_t ngx_http_ilert_control_is_ours(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_ilert_control_is_address(ngx_str_t *host);
+static ngx_uint_t ngx_http_ilert_control_is_named(ngx_str_t *host,
+    ngx_http_server_name_t *name);
+static ngx_uint_t ngx_http_ilert_control_ends(ngx_str_t *host,
+    ngx_str_t *end);
 static ngx_int_t ngx_http_ilert_control_parse(ngx_http_request_t *r,
     ngx_http_ilert_control_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_control_action(
@@ -66,10 +72,52 @@ static ngx_http_ilert_control_action_t  ngx_http_ilert_control_actions[] = {
 };
 
 
+/* nginx itself forgets the names of a server when all of them are known */
+
+ngx_int_t
+ngx_http_ilert_control_init(ngx_conf_t *cf)
+{
+    void                        *names;
+    ngx_uint_t                   i;
+    ngx_array_t                 *sn;
+    ngx_http_core_srv_conf_t   **cscfp;
+    ngx_http_core_main_conf_t   *cmcf;
+    ngx_http_ilert_srv_conf_t   *iscf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    cscfp = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+
+        iscf = cscfp[i]->ctx->srv_conf[ngx_http_ilert_module.ctx_index];
+
+        if (iscf->control.len == 0) {
+            continue;
+        }
+
+        sn = &cscfp[i]->server_names;
+
+        if (ngx_array_init(&iscf->names, cf->pool, sn->nelts + 1,
+                           sizeof(ngx_http_server_name_t))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        names = ngx_array_push_n(&iscf->names, sn->nelts);
+        ngx_memcpy(names, sn->elts, sn->nelts * sn->size);
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_ilert_control_handler(ngx_http_request_t *r)
 {
     ngx_int_t                      rc;
+    const char                    *error;
     ngx_http_ilert_control_ctx_t  *ctx;
 
     if (r->method != NGX_HTTP_POST) {
@@ -81,10 +129,10 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_ilert_control_is_foreign(r)) {
-        return ngx_http_ilert_status_reject(r, NGX_HTTP_FORBIDDEN,
-                                            "the request comes from a page of "
-                                            "another site");
+    error = ngx_http_ilert_control_foreign(r);
+
+    if (error) {
+        return ngx_http_ilert_status_reject(r, NGX_HTTP_FORBIDDEN, error);
     }
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_control_ctx_t));
@@ -122,13 +170,24 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
 }
 
 
-/* browsers say where a request comes from, and pages cannot change that */
+/*
+ * What is wrong with a request that a page of another site has made, or NULL.
+ * Browsers say where a request comes from, and pages cannot change that; what
+ * says nothing is no browser.  A page of another site can have our address for
+ * its name, so that for the browser it is ours: but not with a name that was
+ * given to this server.
+ */
 
-static ngx_uint_t
-ngx_http_ilert_control_is_foreign(ngx_http_request_t *r)
+static const char *
+ngx_http_ilert_control_foreign(ngx_http_request_t *r)
 {
     ngx_str_t   *value;
-    ngx_uint_t   i;
+    ngx_uint_t   i, browser;
+
+    static const char  site[] = "the request comes from a page of another "
+                                "site";
+
+    browser = 0;
 
     for (i = 0; /* void */ ; i++) {
 
@@ -139,8 +198,10 @@ ngx_http_ilert_control_is_foreign(ngx_http_request_t *r)
             break;
         }
 
+        browser = 1;
+
         if (!ngx_http_ilert_control_same_host(r, value)) {
-            return 1;
+            return site;
         }
     }
 
@@ -150,8 +211,10 @@ ngx_http_ilert_control_is_foreign(ngx_http_request_t *r)
                                               "Sec-Fetch-Site", i);
 
         if (value == NULL) {
-            return 0;
+            break;
         }
+
+        browser = 1;
 
         if ((value->len == 10
              && ngx_strncasecmp(value->data, (u_char *) "cross-site", 10) == 0)
@@ -159,9 +222,16 @@ ngx_http_ilert_control_is_foreign(ngx_http_request_t *r)
                 && ngx_strncasecmp(value->data, (u_char *) "same-site", 9)
                    == 0))
         {
-            return 1;
+            return site;
         }
     }
+
+    if (browser && !ngx_http_ilert_control_is_ours(r)) {
+        return "the host in the URL is no \"server_name\" of this server: add "
+               "it there, or use an IP address or localhost";
+    }
+
+    return NULL;
 }
 
 
@@ -220,6 +290,145 @@ ngx_http_ilert_control_host(ngx_str_t *host, const char *port)
     {
         host->len -= len;
     }
+}
+
+
+/*
+ * Whether the host of the request is one that no other site can have.  nginx
+ * also serves others, by the default server of an address.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_control_is_ours(ngx_http_request_t *r)
+{
+    u_char                     *p, *last;
+    ngx_str_t                  *host, *header;
+    ngx_uint_t                  i;
+    ngx_http_server_name_t     *names;
+    ngx_http_ilert_srv_conf_t  *iscf;
+
+    if (r->headers_in.host == NULL) {
+        return 0;
+    }
+
+    /*
+     * The host by which nginx has chosen the server: in lower case, without
+     * last dot and port.  What is in "Host" can be another one if there is
+     * one in the request line, and can have more behind an IPv6 address.
+     */
+
+    host = &r->headers_in.server;
+    header = &r->headers_in.host->value;
+
+    if (host->len == 0 || header->len < host->len
+        || ngx_strncasecmp(header->data, host->data, host->len) != 0)
+    {
+        return 0;
+    }
+
+    p = header->data + host->len;
+    last = header->data + header->len;
+
+    if (p < last && *p == '.') {
+        p++;
+    }
+
+    if (p < last && *p != ':') {
+        return 0;
+    }
+
+    if (ngx_http_ilert_control_is_address(host)) {
+        return 1;
+    }
+
+    iscf = ngx_http_get_module_srv_conf(r, ngx_http_ilert_module);
+
+    names = iscf->names.elts;
+
+    for (i = 0; i < iscf->names.nelts; i++) {
+        if (ngx_http_ilert_control_is_named(host, &names[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* what no name server is asked for */
+
+static ngx_uint_t
+ngx_http_ilert_control_is_address(ngx_str_t *host)
+{
+#if (NGX_HAVE_INET6)
+    u_char  addr[16];
+
+    if (host->len > 2 && host->data[0] == '['
+        && host->data[host->len - 1] == ']')
+    {
+        return ngx_inet6_addr(host->data + 1, host->len - 2, addr) == NGX_OK;
+    }
+#endif
+
+    return (host->len == 9 && ngx_strncmp(host->data, "localhost", 9) == 0)
+           || ngx_inet_addr(host->data, host->len) != INADDR_NONE;
+}
+
+
+/* as nginx chooses a server by "name", ".name", "*.name", "name.*", "~name" */
+
+static ngx_uint_t
+ngx_http_ilert_control_is_named(ngx_str_t *host, ngx_http_server_name_t *sn)
+{
+    ngx_str_t  *name, part;
+
+#if (NGX_PCRE)
+    if (sn->regex) {
+        return ngx_regex_exec(sn->regex->regex, host, NULL, 0) >= 0;
+    }
+#endif
+
+    name = &sn->name;
+
+    if (name->len == 0) {
+        return 0;
+    }
+
+    part = *name;
+
+    if (name->data[0] == '.') {
+        part.data++;
+        part.len--;
+
+        return ngx_http_ilert_text_same(host, &part)
+               || ngx_http_ilert_control_ends(host, name);
+    }
+
+    if (name->len > 2 && name->data[0] == '*') {
+        part.data++;
+        part.len--;
+
+        return ngx_http_ilert_control_ends(host, &part);
+    }
+
+    if (name->len > 2 && name->data[name->len - 1] == '*') {
+        part.len--;
+
+        return host->len > part.len
+               && ngx_strncmp(host->data, part.data, part.len) == 0;
+    }
+
+    return ngx_http_ilert_text_same(host, name);
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_control_ends(ngx_str_t *host, ngx_str_t *end)
+{
+    return host->len > end->len
+           && ngx_strncmp(host->data + host->len - end->len, end->data,
+                          end->len)
+              == 0;
 }
 
 

@@ -21,6 +21,12 @@
  */
 
 
+/*
+ * When all servers are known: keeps the names of those that have a location
+ * with "ilert_control".  NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_http_ilert_control_init(ngx_conf_t *cf);
+
 /* the content handler of a location with "ilert_control" */
 ngx_int_t ngx_http_ilert_control_handler(ngx_http_request_t *r);
 

@@ -1821,6 +1821,7 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
 
     if (ngx_http_ilert_init_mapping(cf, imcf) != NGX_OK
         || ngx_http_ilert_resolve_heartbeat(cf, imcf) != NGX_OK
+        || ngx_http_ilert_control_init(cf) != NGX_OK
         || ngx_http_ilert_stats_init(cf, imcf) != NGX_OK)
     {
         return NGX_ERROR;

@@ -135,6 +135,8 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                    control;   /* location of "ilert_control" */
+    ngx_array_t                  names;     /* ngx_http_server_name_t, with */
+                                            /* "ilert_control" only */
 } ngx_http_ilert_srv_conf_t;
 
 

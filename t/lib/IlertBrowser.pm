@@ -1,7 +1,8 @@
 package IlertBrowser;
 
 # Debian's chromium without a screen, driven through chromedriver (W3C
-# WebDriver).  It reaches no other address than 127.0.0.1.
+# WebDriver).  It reaches no other address than 127.0.0.1, which is that of all
+# names below .example, too.
 #
 #     my $b = IlertBrowser::start();      # skips the whole file where it
 #                                         # is not there or does not start
@@ -49,7 +50,8 @@ my @ARGUMENTS = qw(
 );
 
 push @ARGUMENTS, '--window-size=1280,900',
-    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1';
+    '--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, '
+    . 'EXCLUDE 127.0.0.1';
 
 my %KEY = (
     Tab => "\x{e004}", Enter => "\x{e007}", Shift => "\x{e008}",
