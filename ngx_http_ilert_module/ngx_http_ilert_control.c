@@ -671,9 +671,8 @@ static void
 ngx_http_ilert_control_apply(ngx_http_request_t *r,
     ngx_http_ilert_queue_order_t *order)
 {
-    ngx_http_ilert_source_t         *source;
-    ngx_http_ilert_main_conf_t      *imcf;
-    ngx_http_ilert_stats_source_t   *ss;
+    ngx_http_ilert_source_t     *source;
+    ngx_http_ilert_main_conf_t  *imcf;
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
 
@@ -688,22 +687,16 @@ ngx_http_ilert_control_apply(ngx_http_request_t *r,
         return;
     }
 
-    ss = source->stats;
-
-    ngx_http_ilert_stats_add(ss->orders, 1);
-
     if (order->order.action == NGX_HTTP_ILERT_STORE_PAUSE) {
-        ss->paused = 1;
+        ngx_http_ilert_stats_order(source->stats, 1);
         return;
     }
 
-    if (ss->parked) {
-        ngx_http_ilert_stats_unpark(source);
+    if (ngx_http_ilert_stats_unpark(source)) {
         order->count = 1;
     }
 
-    ss->paused = 0;
-    ngx_http_ilert_stats_add(ss->resumed, 1);
+    ngx_http_ilert_stats_order(source->stats, 0);
 }
 
 

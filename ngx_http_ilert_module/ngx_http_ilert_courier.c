@@ -958,11 +958,9 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 
         /* what an order has said meanwhile the job does not know */
 
-        if (job->decided && cs->orders == source->stats->orders) {
-            source->stats->paused = job->takes[i].paused;
-        }
-
         if (job->decided) {
+            ngx_http_ilert_stats_set_paused(source->stats, cs->orders,
+                                            job->takes[i].paused);
             ngx_http_ilert_stats_add(source->stats->coalesced,
                                      job->takes[i].coalesced);
             ngx_http_ilert_stats_add(source->stats->dead,
@@ -1436,7 +1434,7 @@ ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
 
     ngx_http_ilert_courier_undelivered(ir, se);
     ngx_http_ilert_relay_log(ir, &error);
-    source->quiet = (source->stats->fault != 0);
+    source->quiet = (source->stats->fault.fault != 0);
 
     pause = source->shared->courier.until - ngx_current_msec;
 

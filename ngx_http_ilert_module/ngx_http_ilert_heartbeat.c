@@ -77,13 +77,15 @@ ngx_http_ilert_heartbeat_end(void)
 static void
 ngx_http_ilert_heartbeat_set_timer(ngx_http_ilert_heartbeat_t *hb)
 {
-    int64_t     left, interval;
+    int64_t     left, interval, pinged;
 
     interval = hb->imcf->heartbeat.interval;
+    pinged = ngx_http_ilert_stats_get(hb->imcf->stats,
+                                      &hb->imcf->stats->pinged);
 
-    left = hb->imcf->stats->pinged + interval - ngx_http_ilert_queue_now();
+    left = pinged + interval - ngx_http_ilert_queue_now();
 
-    if (hb->imcf->stats->pinged == 0) {
+    if (pinged == 0) {
         left = 1;
     }
 
@@ -160,7 +162,8 @@ ngx_http_ilert_heartbeat_committed(ngx_http_ilert_store_query_t *query)
         return;
     }
 
-    hb->imcf->stats->pinged = ngx_http_ilert_queue_now();
+    ngx_http_ilert_stats_set(hb->imcf->stats, &hb->imcf->stats->pinged,
+                             ngx_http_ilert_queue_now());
 
     /* the commit took its time: the next one is counted from here */
 

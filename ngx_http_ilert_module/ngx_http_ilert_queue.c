@@ -891,7 +891,8 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
     if (q->store.state == NGX_HTTP_ILERT_STORE_OK && decided
         && (q->job.probe || !ngx_queue_empty(&accepts)))
     {
-        q->imcf->stats->committed = q->job.now;
+        ngx_http_ilert_stats_set(q->imcf->stats, &q->imcf->stats->committed,
+                                 q->job.now);
     }
 
     if ((q->undecided || q->troubled) && !q->retry.timer_set) {

@@ -124,16 +124,13 @@ ngx_http_ilert_relay_error(ngx_http_ilert_request_t *ir, u_char *buf,
 void
 ngx_http_ilert_relay_log(ngx_http_ilert_request_t *ir, ngx_str_t *error)
 {
-    ngx_atomic_uint_t               last;
-    ngx_http_ilert_source_t        *source;
-    ngx_http_ilert_stats_source_t  *ss;
+    ngx_http_ilert_source_t  *source;
 
     source = ir->event->source;
-    ss = source->stats;
 
     if (ir->verdict == NGX_HTTP_ILERT_DONE) {
 
-        if (ss->fault && ngx_atomic_cmp_set(&ss->fault, 1, 0)) {
+        if (ngx_http_ilert_stats_no_fault(source->stats)) {
             ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                           "ilert source \"%V\": delivering again",
                           &source->name);
@@ -142,17 +139,11 @@ ngx_http_ilert_relay_log(ngx_http_ilert_request_t *ir, ngx_str_t *error)
         return;
     }
 
-    last = ss->fault_time;
-
-    if ((ss->fault && ss->fault_status == ir->status)
-        || (last && ngx_time() - (time_t) last < NGX_HTTP_ILERT_FAULT_PERIOD)
-        || !ngx_atomic_cmp_set(&ss->fault_time, last, ngx_time()))
+    if (!ngx_http_ilert_stats_fault(source->stats, ir->status,
+                                    NGX_HTTP_ILERT_FAULT_PERIOD))
     {
         return;
     }
-
-    ss->fault = 1;
-    ss->fault_status = ir->status;
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "ilert source \"%V\": event %V not delivered: %V",

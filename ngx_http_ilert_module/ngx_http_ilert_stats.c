@@ -30,8 +30,23 @@ static void *ngx_http_ilert_stats_node(ngx_http_ilert_stats_t *stats,
     ngx_http_ilert_stats_node_t **list, ngx_str_t *name, size_t size);
 static void ngx_http_ilert_stats_code(ngx_http_ilert_stats_source_t *ss,
     ngx_uint_t code);
-static void ngx_http_ilert_stats_park(ngx_http_ilert_main_conf_t *imcf,
-    ngx_http_ilert_key_t *key, ngx_str_t *reason, int64_t until);
+static void ngx_http_ilert_stats_park_key(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_source_t *source, ngx_str_t *reason, int64_t until);
+static void ngx_http_ilert_stats_park(ngx_http_ilert_stats_last_t *last,
+    ngx_str_t *reason, int64_t until);
+static void ngx_http_ilert_stats_set_text(ngx_http_ilert_stats_text_t *text,
+    ngx_str_t *value);
+
+
+/* of the zone that the node, or what begins with one, is in */
+
+#define ngx_http_ilert_stats_lock(node)                                       \
+    ngx_shmtx_lock(&((ngx_http_ilert_stats_node_t *) (node))->stats           \
+                   ->shpool->mutex)
+
+#define ngx_http_ilert_stats_unlock(node)                                     \
+    ngx_shmtx_unlock(&((ngx_http_ilert_stats_node_t *) (node))->stats         \
+                     ->shpool->mutex)
 
 
 static ngx_str_t  ngx_http_ilert_stats_zone_name = ngx_string("ilert_stats");
@@ -194,6 +209,7 @@ ngx_http_ilert_stats_node(ngx_http_ilert_stats_t *stats,
         return NULL;
     }
 
+    node->stats = stats;
     node->name.len = name->len;
     ngx_memcpy(node->name.data, name->data, name->len);
 
@@ -209,12 +225,15 @@ ngx_http_ilert_stats_outcome(ngx_http_ilert_request_t *ir, ngx_str_t *error,
     ngx_msec_t pause)
 {
     int64_t                         now;
+    ngx_uint_t                      unparked;
     ngx_http_ilert_source_t        *source;
     ngx_http_ilert_main_conf_t     *imcf;
+    ngx_http_ilert_stats_last_t    *last;
     ngx_http_ilert_stats_source_t  *ss;
 
     source = ir->event->source;
     ss = source->stats;
+    last = &ss->last;
     now = ngx_http_ilert_queue_now();
 
     imcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
@@ -225,38 +244,65 @@ ngx_http_ilert_stats_outcome(ngx_http_ilert_request_t *ir, ngx_str_t *error,
                                     ? NGX_HTTP_ILERT_STATS_TIMEOUT
                                     : NGX_HTTP_ILERT_STATS_ERROR);
 
+    unparked = 0;
+
+    ngx_http_ilert_stats_lock(ss);
+
     if (ir->verdict == NGX_HTTP_ILERT_PARK) {
-        ngx_http_ilert_stats_park(imcf, source->shared, error, now + pause);
+        ngx_http_ilert_stats_park(last, error, now + pause);
 
-    } else if (ss->parked && ir->verdict != NGX_HTTP_ILERT_AGAIN) {
-        ngx_http_ilert_stats_park(imcf, source->shared, NULL, 0);
+    } else if (last->parked && ir->verdict != NGX_HTTP_ILERT_AGAIN) {
+        ngx_http_ilert_stats_park(last, NULL, 0);
+        unparked = 1;
     }
 
-    ss->limited = (ir->status == NGX_HTTP_TOO_MANY_REQUESTS);
-    ss->failing = (ir->verdict == NGX_HTTP_ILERT_AGAIN && !ss->limited);
+    last->limited = (ir->status == NGX_HTTP_TOO_MANY_REQUESTS);
+    last->failing = (ir->verdict == NGX_HTTP_ILERT_AGAIN && !last->limited);
 
-    if (ss->limited) {
-        ss->until = now + pause;
+    if (last->limited) {
+        last->until = now + pause;
     }
 
-    if (ir->status && !ss->failing) {
+    if (ir->verdict == NGX_HTTP_ILERT_DONE) {
+        last->success = now;
+
+    } else {
+        last->error_time = now;
+        last->error_status = ir->status;
+        ngx_http_ilert_stats_set_text(&last->error, error);
+    }
+
+    ngx_http_ilert_stats_unlock(ss);
+
+    if (ir->verdict == NGX_HTTP_ILERT_PARK) {
+        ngx_http_ilert_stats_park_key(imcf, source, error, now + pause);
+
+    } else if (unparked) {
+        ngx_http_ilert_stats_park_key(imcf, source, NULL, 0);
+    }
+
+    if (ir->status && (ir->verdict != NGX_HTTP_ILERT_AGAIN
+                       || ir->status == NGX_HTTP_TOO_MANY_REQUESTS))
+    {
         ngx_http_ilert_stats_set_down(source->endpoint, 0);
     }
 
     if (ir->verdict == NGX_HTTP_ILERT_DONE) {
-        ss->success = now;
         ngx_http_ilert_stats_add(ss->delivered, 1);
         ngx_http_ilert_stats_observe(&imcf->stats->delivery,
                                      ngx_http_ilert_stats_delivery_buckets,
                                      (now - ir->event->received) * 1000);
-        return;
     }
+}
 
-    ss->error_time = now;
-    ss->error_status = ir->status;
 
-    ngx_http_ilert_stats_set_text(imcf->stats, ss->error, &ss->error_len,
-                                  sizeof(ss->error), error);
+void
+ngx_http_ilert_stats_get_last(ngx_http_ilert_stats_source_t *ss,
+    ngx_http_ilert_stats_last_t *last)
+{
+    ngx_http_ilert_stats_lock(ss);
+    *last = ss->last;
+    ngx_http_ilert_stats_unlock(ss);
 }
 
 
@@ -285,11 +331,11 @@ ngx_http_ilert_stats_code(ngx_http_ilert_stats_source_t *ss, ngx_uint_t code)
 }
 
 
-/* all that have the key are parked with it; not any more without a reason */
+/* all others that have the source's key are parked with it, or not any more */
 
 static void
-ngx_http_ilert_stats_park(ngx_http_ilert_main_conf_t *imcf,
-    ngx_http_ilert_key_t *key, ngx_str_t *reason, int64_t until)
+ngx_http_ilert_stats_park_key(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_source_t *source, ngx_str_t *reason, int64_t until)
 {
     ngx_uint_t                       i;
     ngx_http_ilert_source_t        **sources;
@@ -299,29 +345,156 @@ ngx_http_ilert_stats_park(ngx_http_ilert_main_conf_t *imcf,
 
     for (i = 0; i < imcf->sources.nelts; i++) {
 
-        if (sources[i]->shared != key) {
+        if (sources[i] == source || sources[i]->shared != source->shared) {
             continue;
         }
 
         ss = sources[i]->stats;
 
-        if (reason) {
-            ngx_http_ilert_stats_set_text(imcf->stats, ss->park, &ss->park_len,
-                                          sizeof(ss->park), reason);
-        }
-
-        ss->until = until;
-        ss->parked = (reason != NULL);
+        ngx_http_ilert_stats_lock(ss);
+        ngx_http_ilert_stats_park(&ss->last, reason, until);
+        ngx_http_ilert_stats_unlock(ss);
     }
 }
 
 
-void
+/* under the mutex; without a reason it is not parked any more */
+
+static void
+ngx_http_ilert_stats_park(ngx_http_ilert_stats_last_t *last, ngx_str_t *reason,
+    int64_t until)
+{
+    if (reason) {
+        ngx_http_ilert_stats_set_text(&last->park, reason);
+    }
+
+    last->until = until;
+    last->parked = (reason != NULL);
+}
+
+
+/* under the mutex */
+
+static void
+ngx_http_ilert_stats_set_text(ngx_http_ilert_stats_text_t *text,
+    ngx_str_t *value)
+{
+    size_t  len;
+
+    len = ngx_http_ilert_text_cut(value, sizeof(text->data));
+
+    text->len = 0;
+    ngx_memcpy(text->data, value->data, len);
+    text->len = len;
+}
+
+
+ngx_uint_t
 ngx_http_ilert_stats_unpark(ngx_http_ilert_source_t *source)
 {
-    ngx_http_ilert_stats_park(ngx_http_cycle_get_module_main_conf(ngx_cycle,
-                                                      ngx_http_ilert_module),
-                              source->shared, NULL, 0);
+    ngx_uint_t                      parked;
+    ngx_http_ilert_main_conf_t     *imcf;
+    ngx_http_ilert_stats_source_t  *ss;
+
+    ss = source->stats;
+
+    ngx_http_ilert_stats_lock(ss);
+
+    parked = ss->last.parked;
+
+    if (parked) {
+        ngx_http_ilert_stats_park(&ss->last, NULL, 0);
+    }
+
+    ngx_http_ilert_stats_unlock(ss);
+
+    if (parked) {
+        imcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                                   ngx_http_ilert_module);
+
+        ngx_http_ilert_stats_park_key(imcf, source, NULL, 0);
+    }
+
+    return parked;
+}
+
+
+void
+ngx_http_ilert_stats_order(ngx_http_ilert_stats_source_t *ss, ngx_uint_t pause)
+{
+    ngx_http_ilert_stats_lock(ss);
+
+    ss->orders++;
+    ss->paused = pause;
+
+    if (!pause) {
+        ss->resumed++;
+    }
+
+    ngx_http_ilert_stats_unlock(ss);
+}
+
+
+void
+ngx_http_ilert_stats_set_paused(ngx_http_ilert_stats_source_t *ss,
+    ngx_uint_t orders, ngx_uint_t paused)
+{
+    ngx_http_ilert_stats_lock(ss);
+
+    if (ss->orders == orders) {
+        ss->paused = paused;
+    }
+
+    ngx_http_ilert_stats_unlock(ss);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_stats_fault(ngx_http_ilert_stats_source_t *ss,
+    ngx_uint_t status, time_t period)
+{
+    ngx_uint_t                     log;
+    ngx_http_ilert_stats_fault_t  *sf;
+
+    log = 0;
+    sf = &ss->fault;
+
+    ngx_http_ilert_stats_lock(ss);
+
+    if ((!sf->fault || sf->status != status)
+        && (sf->time == 0 || ngx_time() - sf->time >= period))
+    {
+        log = 1;
+        sf->fault = 1;
+        sf->time = ngx_time();
+        sf->status = status;
+    }
+
+    ngx_http_ilert_stats_unlock(ss);
+
+    return log;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_stats_no_fault(ngx_http_ilert_stats_source_t *ss)
+{
+    ngx_uint_t  log;
+
+    /* as nearly always */
+
+    if (!ss->fault.fault) {
+        return 0;
+    }
+
+    ngx_http_ilert_stats_lock(ss);
+
+    log = ss->fault.fault;
+    ss->fault.fault = 0;
+
+    ngx_http_ilert_stats_unlock(ss);
+
+    return log;
 }
 
 
@@ -333,10 +506,38 @@ ngx_http_ilert_stats_set_down(ngx_http_ilert_endpoint_t *endpoint,
 
     se = endpoint->stats;
 
+    if (se->down == down) {
+        return;
+    }
+
+    ngx_http_ilert_stats_lock(se);
+
     if (se->down != down) {
         se->down = down;
         se->since = ngx_http_ilert_queue_now();
     }
+
+    ngx_http_ilert_stats_unlock(se);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_stats_get_down(ngx_http_ilert_endpoint_t *endpoint,
+    int64_t *since)
+{
+    ngx_uint_t                        down;
+    ngx_http_ilert_stats_endpoint_t  *se;
+
+    se = endpoint->stats;
+
+    ngx_http_ilert_stats_lock(se);
+
+    down = se->down;
+    *since = se->since;
+
+    ngx_http_ilert_stats_unlock(se);
+
+    return down;
 }
 
 
@@ -344,30 +545,65 @@ void
 ngx_http_ilert_stats_set_trouble(ngx_http_ilert_stats_t *stats,
     ngx_http_ilert_store_state_e state, ngx_str_t *error)
 {
-    if (error) {
-        ngx_http_ilert_stats_set_text(stats, stats->error, &stats->error_len,
-                                      sizeof(stats->error), error);
-    }
+    size_t  len;
+
+    len = error ? ngx_http_ilert_text_cut(error, sizeof(stats->error)) : 0;
+
+    ngx_shmtx_lock(&stats->shpool->mutex);
 
     stats->trouble = state;
+    stats->error_len = 0;
+
+    if (len) {
+        ngx_memcpy(stats->error, error->data, len);
+        stats->error_len = len;
+    }
+
+    ngx_shmtx_unlock(&stats->shpool->mutex);
+}
+
+
+ngx_http_ilert_store_state_e
+ngx_http_ilert_stats_get_trouble(ngx_http_ilert_stats_t *stats,
+    ngx_str_t *error, ngx_pool_t *pool)
+{
+    u_char                        buf[NGX_HTTP_ILERT_STATS_ERROR_SIZE];
+    ngx_str_t                     text;
+    ngx_http_ilert_store_state_e  state;
+
+    text.data = buf;
+
+    ngx_shmtx_lock(&stats->shpool->mutex);
+
+    state = stats->trouble;
+    text.len = stats->error_len;
+    ngx_memcpy(buf, stats->error, text.len);
+
+    ngx_shmtx_unlock(&stats->shpool->mutex);
+
+    error->data = ngx_pstrdup(pool, &text);
+    error->len = error->data ? text.len : 0;
+
+    return state;
 }
 
 
 void
 ngx_http_ilert_stats_publish(void *conf, ngx_http_ilert_store_query_t *query)
 {
-    ngx_uint_t                      i;
-    ngx_http_ilert_source_t        *source;
-    ngx_http_ilert_main_conf_t     *imcf;
-    ngx_http_ilert_stats_source_t  *ss;
-    ngx_http_ilert_store_source_t  *read;
+    ngx_uint_t                       i;
+    ngx_http_ilert_source_t         *source;
+    ngx_http_ilert_main_conf_t      *imcf;
+    ngx_http_ilert_store_source_t   *read;
+    ngx_http_ilert_stats_waiting_t  *waiting;
 
     if (!query->ok || query->probe) {
         return;
     }
 
     imcf = conf;
-    imcf->stats->bytes = query->bytes;
+
+    ngx_http_ilert_stats_set(imcf->stats, &imcf->stats->bytes, query->bytes);
 
     read = query->sources.elts;
 
@@ -378,15 +614,51 @@ ngx_http_ilert_stats_publish(void *conf, ngx_http_ilert_store_query_t *query)
             continue;
         }
 
-        ss = source->stats;
+        waiting = &source->stats->waiting;
 
-        ngx_memcpy(ss->waiting.waiting, read[i].waiting,
-                   sizeof(ss->waiting.waiting));
-        ngx_memcpy(ss->waiting.oldest, read[i].oldest,
-                   sizeof(ss->waiting.oldest));
-        ss->waiting.dead = read[i].dead;
-        ss->waiting.open = read[i].open;
+        ngx_http_ilert_stats_lock(source->stats);
+
+        ngx_memcpy(waiting->waiting, read[i].waiting,
+                   sizeof(waiting->waiting));
+        ngx_memcpy(waiting->oldest, read[i].oldest, sizeof(waiting->oldest));
+        waiting->dead = read[i].dead;
+        waiting->open = read[i].open;
+
+        ngx_http_ilert_stats_unlock(source->stats);
     }
+}
+
+
+void
+ngx_http_ilert_stats_get_waiting(ngx_http_ilert_stats_source_t *ss,
+    ngx_http_ilert_stats_waiting_t *waiting)
+{
+    ngx_http_ilert_stats_lock(ss);
+    *waiting = ss->waiting;
+    ngx_http_ilert_stats_unlock(ss);
+}
+
+
+void
+ngx_http_ilert_stats_set(ngx_http_ilert_stats_t *stats, int64_t *number,
+    int64_t value)
+{
+    ngx_shmtx_lock(&stats->shpool->mutex);
+    *number = value;
+    ngx_shmtx_unlock(&stats->shpool->mutex);
+}
+
+
+int64_t
+ngx_http_ilert_stats_get(ngx_http_ilert_stats_t *stats, int64_t *number)
+{
+    int64_t  value;
+
+    ngx_shmtx_lock(&stats->shpool->mutex);
+    value = *number;
+    ngx_shmtx_unlock(&stats->shpool->mutex);
+
+    return value;
 }
 
 
@@ -402,45 +674,4 @@ ngx_http_ilert_stats_observe(ngx_http_ilert_stats_histogram_t *histogram,
 
     ngx_http_ilert_stats_add(histogram->buckets[i], 1);
     ngx_http_ilert_stats_add(histogram->sum, (ngx_atomic_int_t) usec);
-}
-
-
-void
-ngx_http_ilert_stats_set_text(ngx_http_ilert_stats_t *stats, u_char *data,
-    size_t *len, size_t size, ngx_str_t *text)
-{
-    size_t  n;
-
-    n = ngx_http_ilert_text_cut(text, size);
-
-    ngx_shmtx_lock(&stats->shpool->mutex);
-
-    ngx_memcpy(data, text->data, n);
-    *len = n;
-
-    ngx_shmtx_unlock(&stats->shpool->mutex);
-}
-
-
-ngx_str_t
-ngx_http_ilert_stats_get_text(ngx_http_ilert_stats_t *stats, u_char *data,
-    size_t *len, ngx_pool_t *pool)
-{
-    ngx_str_t  text;
-
-    ngx_str_null(&text);
-
-    text.data = ngx_pnalloc(pool, sizeof(stats->error));
-    if (text.data == NULL) {
-        return text;
-    }
-
-    ngx_shmtx_lock(&stats->shpool->mutex);
-
-    text.len = *len;
-    ngx_memcpy(text.data, data, text.len);
-
-    ngx_shmtx_unlock(&stats->shpool->mutex);
-
-    return text;
 }

@@ -137,7 +137,8 @@ ngx_http_ilert_status_has_committed(ngx_http_ilert_main_conf_t *imcf)
 {
     int64_t  age;
 
-    age = ngx_http_ilert_queue_now() - imcf->stats->committed;
+    age = ngx_http_ilert_queue_now()
+          - ngx_http_ilert_stats_get(imcf->stats, &imcf->stats->committed);
 
     return imcf->stats->trouble == NGX_HTTP_ILERT_STORE_OK
            && age >= 0 && age < NGX_HTTP_ILERT_STATUS_COMMIT;
@@ -417,10 +418,10 @@ ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
     } else if (query == NULL && !ctx->committed) {
         ngx_str_set(&answer.error, "the queue does not answer");
 
-    } else if ((query && !query->committed) || stats->trouble) {
-        answer.error = ngx_http_ilert_stats_get_text(stats, stats->error,
-                                                     &stats->error_len,
-                                                     r->pool);
+    } else if (ngx_http_ilert_stats_get_trouble(stats, &answer.error, r->pool)
+               != NGX_HTTP_ILERT_STORE_OK
+               || (query && !query->committed))
+    {
         if (answer.error.len == 0) {
             ngx_str_set(&answer.error, "the queue cannot be written to");
         }

@@ -72,6 +72,10 @@ typedef struct {
     int64_t                      oldest;    /* since when one waits, or 0 */
     int64_t                      open;      /* -1: unknown */
     ngx_http_ilert_status_budget_t  budget;
+    int64_t                      until;     /* no request before, or 0 */
+    int64_t                      success;   /* time of the last one, or 0 */
+    int64_t                      error_time;    /* of the last one, or 0 */
+    ngx_uint_t                   error_status;  /* 0: no answer */
     ngx_str_t                    error;     /* the last one's text */
 } ngx_http_ilert_status_source_t;
 

@@ -47,10 +47,10 @@ static void ngx_http_ilert_status_set_budget(
     ngx_http_ilert_store_used_t *used);
 static void ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
     ngx_http_ilert_source_t *source, ngx_http_ilert_store_source_t *read,
-    ngx_http_ilert_status_source_t *ss);
+    ngx_http_ilert_stats_last_t *known, ngx_http_ilert_status_source_t *ss);
 static ngx_uint_t ngx_http_ilert_status_is_limited(ngx_http_ilert_status_t *st,
-    ngx_http_ilert_source_t *source, ngx_http_ilert_status_source_t *ss,
-    u_char *buf, size_t *len);
+    ngx_http_ilert_source_t *source, ngx_uint_t limited,
+    ngx_http_ilert_status_source_t *ss, u_char *buf, size_t *len);
 static ngx_uint_t ngx_http_ilert_status_is_spent(ngx_http_ilert_rate_t *rate,
     ngx_http_ilert_store_used_t *used);
 static u_char *ngx_http_ilert_status_when(u_char *p, u_char *last,
@@ -113,8 +113,7 @@ ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st, void *conf)
         se = ngx_array_push(&st->endpoints);
 
         se->name = ngx_http_ilert_status_name(st, &endpoints[i]->name);
-        se->down = endpoints[i]->stats->down;
-        se->since = endpoints[i]->stats->since;
+        se->down = ngx_http_ilert_stats_get_down(endpoints[i], &se->since);
 
         ngx_http_ilert_status_set_budget(&se->budget, &endpoints[i]->rate,
                         ngx_http_ilert_status_used(st, &endpoints[i]->name));
@@ -128,6 +127,8 @@ static void
 ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf)
 {
+    ngx_http_ilert_store_state_e  trouble;
+
     st->bytes = -1;
 
     if (imcf->queue.path.len == 0) {
@@ -136,14 +137,16 @@ ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
     }
 
     st->path = ngx_http_ilert_status_name(st, &imcf->queue.path);
-    st->bytes = st->query ? st->query->bytes : st->stats->bytes;
+    st->bytes = st->query ? st->query->bytes
+                          : ngx_http_ilert_stats_get(st->stats,
+                                                     &st->stats->bytes);
 
-    if (st->stats->trouble) {
-        st->error = ngx_http_ilert_stats_get_text(st->stats, st->stats->error,
-                                                  &st->stats->error_len,
-                                                  st->pool);
+    trouble = ngx_http_ilert_stats_get_trouble(st->stats, &st->error,
+                                               st->pool);
 
-        if (st->stats->trouble == NGX_HTTP_ILERT_STORE_FULL) {
+    if (trouble != NGX_HTTP_ILERT_STORE_OK) {
+
+        if (trouble == NGX_HTTP_ILERT_STORE_FULL) {
             ngx_str_set(&st->state, "full");
 
         } else {
@@ -167,6 +170,8 @@ static ngx_int_t
 ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source)
 {
+    ngx_str_t                        error;
+    ngx_http_ilert_stats_last_t      known;
     ngx_http_ilert_stats_source_t   *stats;
     ngx_http_ilert_store_source_t   *read;
     ngx_http_ilert_status_source_t   ss, *sp;
@@ -184,8 +189,8 @@ ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
         ss.open = 0;
 
         if (st->query == NULL) {
-            ss.waiting = stats->waiting;
-            ss.open = stats->waiting.open;
+            ngx_http_ilert_stats_get_waiting(stats, &ss.waiting);
+            ss.open = ss.waiting.open;
         }
     }
 
@@ -215,13 +220,28 @@ ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
 
     sp->name = ngx_http_ilert_status_name(st, &source->name);
     sp->inflight = ngx_min((int64_t) stats->inflight, ss.pending);
-    sp->error = ngx_http_ilert_stats_get_text(st->stats, stats->error,
-                                              &stats->error_len, st->pool);
+
+    ngx_http_ilert_stats_get_last(stats, &known);
+
+    sp->until = known.until;
+    sp->success = known.success;
+    sp->error_time = known.error_time;
+    sp->error_status = known.error_status;
+
+    error.data = known.error.data;
+    error.len = known.error.len;
+
+    sp->error.data = ngx_pstrdup(st->pool, &error);
+    if (sp->error.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    sp->error.len = error.len;
 
     ngx_http_ilert_status_set_budget(&sp->budget, &source->shared->rate,
                        ngx_http_ilert_status_used(st, &source->shared->name));
 
-    ngx_http_ilert_status_state(st, source, read, sp);
+    ngx_http_ilert_status_state(st, source, read, &known, sp);
 
     return NGX_OK;
 }
@@ -401,13 +421,11 @@ ngx_http_ilert_status_set_budget(ngx_http_ilert_status_budget_t *budget,
 static void
 ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
     ngx_http_ilert_source_t *source, ngx_http_ilert_store_source_t *read,
-    ngx_http_ilert_status_source_t *ss)
+    ngx_http_ilert_stats_last_t *known, ngx_http_ilert_status_source_t *ss)
 {
-    u_char                         *buf, *p, *last;
-    size_t                          len;
-    ngx_str_t                       why;
-    ngx_uint_t                      waits;
-    ngx_http_ilert_stats_source_t  *stats;
+    u_char      *buf, *p, *last;
+    size_t       len;
+    ngx_uint_t   waits;
 
     buf = ngx_pnalloc(st->pool, NGX_HTTP_ILERT_STATUS_REASON);
 
@@ -419,32 +437,31 @@ ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
     p = buf;
     last = buf + NGX_HTTP_ILERT_STATUS_REASON;
     len = 0;
-    stats = source->stats;
     waits = (ss->pending || st->path.len == 0);
 
-    if (stats->parked) {
+    if (known->parked) {
         ss->state = NGX_HTTP_ILERT_STATE_PARKED;
 
-        why = ngx_http_ilert_stats_get_text(st->stats, stats->park,
-                                            &stats->park_len, st->pool);
-        p = ngx_slprintf(p, last, "%V", &why);
+        p = ngx_slprintf(p, last, "%*s", known->park.len, known->park.data);
 
         if (ss->pending) {
             p = ngx_slprintf(p, last, "; next try ");
-            p = ngx_http_ilert_status_when(p, last, stats->until - st->now);
+            p = ngx_http_ilert_status_when(p, last, known->until - st->now);
         }
 
-    } else if (read ? read->paused != 0 : stats->paused != 0) {
+    } else if (read ? read->paused != 0 : source->stats->paused != 0) {
         ss->state = NGX_HTTP_ILERT_STATE_PAUSED;
 
         p = ngx_slprintf(p, last, "paused by control");
 
-    } else if (ngx_http_ilert_status_is_limited(st, source, ss, buf, &len)) {
+    } else if (ngx_http_ilert_status_is_limited(st, source, known->limited, ss,
+                                                buf, &len))
+    {
         ss->state = NGX_HTTP_ILERT_STATE_LIMITED;
 
         p = buf + len;
 
-    } else if (waits && (stats->failing || (read && read->retries)
+    } else if (waits && (known->failing || (read && read->retries)
                          || source->endpoint->stats->down))
     {
         ss->state = NGX_HTTP_ILERT_STATE_RETRYING;
@@ -478,8 +495,8 @@ ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
 
 static ngx_uint_t
 ngx_http_ilert_status_is_limited(ngx_http_ilert_status_t *st,
-    ngx_http_ilert_source_t *source, ngx_http_ilert_status_source_t *ss,
-    u_char *buf, size_t *len)
+    ngx_http_ilert_source_t *source, ngx_uint_t limited,
+    ngx_http_ilert_status_source_t *ss, u_char *buf, size_t *len)
 {
     u_char                       *p, *last;
     ngx_http_ilert_store_used_t  *key, *endpoint;
@@ -489,7 +506,7 @@ ngx_http_ilert_status_is_limited(ngx_http_ilert_status_t *st,
 
     if (st->path.len == 0) {
 
-        if (!source->stats->limited) {
+        if (!limited) {
             return 0;
         }
 

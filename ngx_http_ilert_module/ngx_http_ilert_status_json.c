@@ -259,11 +259,11 @@ ngx_http_ilert_status_json_source(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_json_budget(w, &ss->budget);
 
     ngx_http_ilert_status_json_next(w, "last_success");
-    ngx_http_ilert_status_json_time(w, stats->success);
+    ngx_http_ilert_status_json_time(w, ss->success);
 
     ngx_http_ilert_status_json_next(w, "last_error");
 
-    if (stats->error_time) {
+    if (ss->error_time) {
         ngx_http_ilert_status_json_error(w, ss);
 
     } else {
@@ -279,12 +279,11 @@ ngx_http_ilert_status_json_error(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_source_t *ss)
 {
     ngx_http_ilert_status_json_first(w, "time");
-    ngx_http_ilert_status_json_time(w, ss->stats->error_time);
+    ngx_http_ilert_status_json_time(w, ss->error_time);
 
     ngx_http_ilert_status_json_next(w, "status");
-    ngx_http_ilert_status_json_number(w, ss->stats->error_status
-                                         ? (int64_t) ss->stats->error_status
-                                         : -1);
+    ngx_http_ilert_status_json_number(w, ss->error_status
+                                         ? (int64_t) ss->error_status : -1);
 
     ngx_http_ilert_status_json_next(w, "text");
     ngx_http_ilert_json_string(w, &ss->error);
@@ -463,11 +462,11 @@ ngx_http_ilert_status_next_try(ngx_http_ilert_status_t *st)
     ss = st->sources.elts;
     next = st->query->next;
 
-    if (st->query->waiting && ss->stats && ss->stats->until > st->now
+    if (st->query->waiting && ss->until > st->now
         && (ss->state == NGX_HTTP_ILERT_STATE_PARKED
             || ss->state == NGX_HTTP_ILERT_STATE_LIMITED))
     {
-        next = ngx_max(next, ss->stats->until);
+        next = ngx_max(next, ss->until);
     }
 
     return next;
