@@ -130,6 +130,7 @@ typedef struct {
     ngx_http_ilert_queue_conf_t  queue;
     ngx_http_ilert_heartbeat_conf_t  heartbeat;
     ngx_http_ilert_stats_t      *stats;
+    ngx_uint_t                   cycle;     /* its number, stats.c's */
 } ngx_http_ilert_main_conf_t;
 
 

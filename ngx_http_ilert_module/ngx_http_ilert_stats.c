@@ -15,19 +15,45 @@
 
 
 /*
- * The zone stays the same one over reloads as long as its size does, and what
- * is no longer configured keeps its place in it: the size is a power of two
- * with room for many names.
+ * The zone stays the same one over reloads as long as its size does: the size
+ * is a power of two with room for many names, and twice for those that are
+ * configured, as at a reload there are those of the cycle that runs, too.
+ *
+ * What is no longer configured keeps its place until that is needed, and until
+ * no process is left that can write to it.  Cycles have numbers, the master
+ * knows which process is of which cycle, and a node knows of which cycles it
+ * is.  A node of the cycle that runs stays, as the reload may fail yet.
  */
 
 #define NGX_HTTP_ILERT_STATS_SIZE     (1024 * 1024)
-#define NGX_HTTP_ILERT_STATS_EACH     4096
 
 
+/* a process of the master's table, by its place there */
+
+typedef struct {
+    ngx_pid_t                    pid;
+    ngx_uint_t                   cycle;
+} ngx_http_ilert_stats_process_t;
+
+
+static size_t ngx_http_ilert_stats_room(size_t size);
 static ngx_int_t ngx_http_ilert_stats_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
-static void *ngx_http_ilert_stats_node(ngx_http_ilert_stats_t *stats,
-    ngx_http_ilert_stats_node_t **list, ngx_str_t *name, size_t size);
+static void ngx_http_ilert_stats_count_processes(ngx_uint_t running);
+static ngx_int_t ngx_http_ilert_stats_find_nodes(
+    ngx_http_ilert_main_conf_t *imcf, ngx_uint_t running, ngx_uint_t make);
+static void *ngx_http_ilert_stats_node(ngx_http_ilert_stats_node_t *list,
+    ngx_str_t *name, ngx_uint_t cycle);
+static void *ngx_http_ilert_stats_make_node(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_stats_node_t **list, ngx_str_t *name, size_t size,
+    ngx_uint_t running);
+static ngx_int_t ngx_http_ilert_stats_give_way(
+    ngx_http_ilert_main_conf_t *imcf, ngx_uint_t running);
+static ngx_http_ilert_stats_node_t **ngx_http_ilert_stats_oldest(
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_stats_node_t **list,
+    ngx_uint_t running);
+static ngx_uint_t ngx_http_ilert_stats_is_used(
+    ngx_http_ilert_stats_node_t *node, ngx_uint_t cycle, ngx_uint_t running);
 static void ngx_http_ilert_stats_code(ngx_http_ilert_stats_source_t *ss,
     ngx_uint_t code);
 static void ngx_http_ilert_stats_park_key(ngx_http_ilert_main_conf_t *imcf,
@@ -47,6 +73,13 @@ static void ngx_http_ilert_stats_set_text(ngx_http_ilert_stats_text_t *text,
 #define ngx_http_ilert_stats_unlock(node)                                     \
     ngx_shmtx_unlock(&((ngx_http_ilert_stats_node_t *) (node))->stats         \
                      ->shpool->mutex)
+
+
+/* the master's: the last cycle's number, and its processes */
+
+static ngx_uint_t  ngx_http_ilert_stats_cycle;
+static ngx_http_ilert_stats_process_t
+    ngx_http_ilert_stats_processes[NGX_MAX_PROCESSES];
 
 
 static ngx_str_t  ngx_http_ilert_stats_zone_name = ngx_string("ilert_stats");
@@ -91,24 +124,43 @@ ngx_http_ilert_stats_bucket_t  ngx_http_ilert_stats_delivery_buckets[] = {
 ngx_int_t
 ngx_http_ilert_stats_init(ngx_conf_t *cf, void *conf)
 {
-    size_t                       size;
-    ngx_uint_t                   n;
-    ngx_shm_zone_t              *shm_zone;
-    ngx_http_ilert_main_conf_t  *imcf;
+    size_t                        size, room;
+    ngx_uint_t                    i;
+    ngx_shm_zone_t               *shm_zone;
+    ngx_http_ilert_source_t     **sources;
+    ngx_http_ilert_endpoint_t   **endpoints;
+    ngx_http_ilert_main_conf_t   *imcf;
 
     imcf = conf;
 
-    n = imcf->sources.nelts + imcf->endpoints.nelts;
-
-    if (n + imcf->handlers.nelts == 0) {
-
+    if (imcf->sources.nelts + imcf->endpoints.nelts + imcf->handlers.nelts
+        == 0)
+    {
         /* the module is loaded, and that is all */
 
         return NGX_OK;
     }
 
+    room = 0;
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        room += ngx_http_ilert_stats_room(sizeof(ngx_http_ilert_stats_source_t)
+                                          + sources[i]->name.len);
+    }
+
+    endpoints = imcf->endpoints.elts;
+
+    for (i = 0; i < imcf->endpoints.nelts; i++) {
+        room += ngx_http_ilert_stats_room(
+                                       sizeof(ngx_http_ilert_stats_endpoint_t)
+                                       + endpoints[i]->name.len);
+    }
+
+    /* twice, and an eighth for what the slab needs for itself */
+
     for (size = NGX_HTTP_ILERT_STATS_SIZE;
-         size < n * NGX_HTTP_ILERT_STATS_EACH;
+         size < 2 * room + room / 8;
          size *= 2)
     {
         /* void */
@@ -127,17 +179,29 @@ ngx_http_ilert_stats_init(ngx_conf_t *cf, void *conf)
 }
 
 
+/* how many bytes of the zone so many bytes take */
+
+static size_t
+ngx_http_ilert_stats_room(size_t size)
+{
+    size_t  room;
+
+    for (room = 64; room < size; room *= 2) { /* void */ }
+
+    return (room > ngx_pagesize / 2) ? ngx_align(size, ngx_pagesize) : room;
+}
+
+
 static ngx_int_t
 ngx_http_ilert_stats_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
-    ngx_uint_t                    i;
+    ngx_uint_t                    running;
     ngx_slab_pool_t              *shpool;
     ngx_http_ilert_stats_t       *stats;
-    ngx_http_ilert_source_t     **sources;
-    ngx_http_ilert_endpoint_t   **endpoints;
-    ngx_http_ilert_main_conf_t   *imcf;
+    ngx_http_ilert_main_conf_t   *imcf, *old;
 
     imcf = shm_zone->data;
+    old = data;
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
     if (data == NULL && !shm_zone->shm.exists) {
@@ -151,30 +215,106 @@ ngx_http_ilert_stats_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         stats->bytes = -1;
 
         shpool->data = stats;
+        shpool->log_nomem = 0;
     }
 
-    stats = shpool->data;
-    imcf->stats = stats;
+    imcf->stats = shpool->data;
+    imcf->cycle = ++ngx_http_ilert_stats_cycle;
 
+    running = old ? old->cycle : imcf->cycle;
+
+    ngx_http_ilert_stats_count_processes(running);
+
+    /* what is there already does not give way to what is new */
+
+    if (ngx_http_ilert_stats_find_nodes(imcf, running, 0) != NGX_OK
+        || ngx_http_ilert_stats_find_nodes(imcf, running, 1) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "shared memory zone \"%V\" has no room for the names "
+                      "of %ui sources and %ui endpoints, as workers that are "
+                      "shutting down still use names of before; reload when "
+                      "they have ended, see \"worker_shutdown_timeout\", or "
+                      "restart nginx", &shm_zone->shm.name,
+                      imcf->sources.nelts, imcf->endpoints.nelts);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Workers shut down when there is a later cycle, before which they have been
+ * seen here: those that do not, and those that are new, are of the one that
+ * runs.
+ */
+
+static void
+ngx_http_ilert_stats_count_processes(ngx_uint_t running)
+{
+    ngx_int_t                        i;
+    ngx_http_ilert_stats_process_t  *sp;
+
+    for (i = 0; i < ngx_last_process; i++) {
+        sp = &ngx_http_ilert_stats_processes[i];
+
+        if (sp->pid != ngx_processes[i].pid || !ngx_processes[i].exiting) {
+            sp->pid = ngx_processes[i].pid;
+            sp->cycle = running;
+        }
+    }
+}
+
+
+/* of all sources and endpoints; those that are not there are made, or not */
+
+static ngx_int_t
+ngx_http_ilert_stats_find_nodes(ngx_http_ilert_main_conf_t *imcf,
+    ngx_uint_t running, ngx_uint_t make)
+{
+    ngx_uint_t                   i;
+    ngx_http_ilert_stats_t      *stats;
+    ngx_http_ilert_source_t    **sources, *source;
+    ngx_http_ilert_endpoint_t  **endpoints, *endpoint;
+
+    stats = imcf->stats;
     sources = imcf->sources.elts;
 
     for (i = 0; i < imcf->sources.nelts; i++) {
-        sources[i]->stats = ngx_http_ilert_stats_node(stats, &stats->sources,
-                                       &sources[i]->name,
-                                       sizeof(ngx_http_ilert_stats_source_t));
-        if (sources[i]->stats == NULL) {
-            return NGX_ERROR;
+        source = sources[i];
+
+        source->stats = ngx_http_ilert_stats_node(stats->sources,
+                                                  &source->name, imcf->cycle);
+
+        if (source->stats == NULL && make) {
+            source->stats = ngx_http_ilert_stats_make_node(imcf,
+                                       &stats->sources, &source->name,
+                                       sizeof(ngx_http_ilert_stats_source_t),
+                                       running);
+            if (source->stats == NULL) {
+                return NGX_ERROR;
+            }
         }
     }
 
     endpoints = imcf->endpoints.elts;
 
     for (i = 0; i < imcf->endpoints.nelts; i++) {
-        endpoints[i]->stats = ngx_http_ilert_stats_node(stats,
-                                     &stats->endpoints, &endpoints[i]->name,
-                                     sizeof(ngx_http_ilert_stats_endpoint_t));
-        if (endpoints[i]->stats == NULL) {
-            return NGX_ERROR;
+        endpoint = endpoints[i];
+
+        endpoint->stats = ngx_http_ilert_stats_node(stats->endpoints,
+                                                    &endpoint->name,
+                                                    imcf->cycle);
+
+        if (endpoint->stats == NULL && make) {
+            endpoint->stats = ngx_http_ilert_stats_make_node(imcf,
+                                     &stats->endpoints, &endpoint->name,
+                                     sizeof(ngx_http_ilert_stats_endpoint_t),
+                                     running);
+            if (endpoint->stats == NULL) {
+                return NGX_ERROR;
+            }
         }
     }
 
@@ -183,40 +323,147 @@ ngx_http_ilert_stats_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
 
 /*
- * The node of that name, which is made if there is none.  Only the master
- * comes here, in which nothing else runs meanwhile.
+ * The node of that name, which is of this cycle, too, or NULL.  Only the
+ * master comes here, and to what follows, in which nothing else runs
+ * meanwhile.
  */
 
 static void *
-ngx_http_ilert_stats_node(ngx_http_ilert_stats_t *stats,
-    ngx_http_ilert_stats_node_t **list, ngx_str_t *name, size_t size)
+ngx_http_ilert_stats_node(ngx_http_ilert_stats_node_t *list,
+    ngx_str_t *name, ngx_uint_t cycle)
 {
     ngx_http_ilert_stats_node_t  *node;
 
-    for (node = *list; node; node = node->next) {
+    for (node = list; node; node = node->next) {
+
         if (ngx_http_ilert_text_same(&node->name, name)) {
+            node->last = cycle;
             return node;
         }
     }
 
-    node = ngx_slab_calloc(stats->shpool, size);
-    if (node == NULL) {
-        return NULL;
+    return NULL;
+}
+
+
+static void *
+ngx_http_ilert_stats_make_node(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_stats_node_t **list, ngx_str_t *name, size_t size,
+    ngx_uint_t running)
+{
+    ngx_http_ilert_stats_node_t  *node;
+
+    /* one piece, so that there is room for one when one has given way */
+
+    for ( ;; ) {
+        node = ngx_slab_calloc(imcf->stats->shpool, size + name->len);
+
+        if (node) {
+            break;
+        }
+
+        if (ngx_http_ilert_stats_give_way(imcf, running) != NGX_OK) {
+            return NULL;
+        }
     }
 
-    node->name.data = ngx_slab_alloc(stats->shpool, name->len + 1);
-    if (node->name.data == NULL) {
-        return NULL;
-    }
+    node->stats = imcf->stats;
+    node->first = imcf->cycle;
+    node->last = imcf->cycle;
 
-    node->stats = stats;
     node->name.len = name->len;
+    node->name.data = (u_char *) node + size;
     ngx_memcpy(node->name.data, name->data, name->len);
 
     node->next = *list;
     *list = node;
 
     return node;
+}
+
+
+/* the one of those that nobody uses which has been so for the longest time */
+
+static ngx_int_t
+ngx_http_ilert_stats_give_way(ngx_http_ilert_main_conf_t *imcf,
+    ngx_uint_t running)
+{
+    ngx_http_ilert_stats_t       *stats;
+    ngx_http_ilert_stats_node_t  *node, **source, **endpoint, **oldest;
+
+    stats = imcf->stats;
+
+    source = ngx_http_ilert_stats_oldest(imcf, &stats->sources, running);
+    endpoint = ngx_http_ilert_stats_oldest(imcf, &stats->endpoints, running);
+
+    oldest = source;
+
+    if (source == NULL || (endpoint && (*endpoint)->last < (*source)->last)) {
+        oldest = endpoint;
+    }
+
+    if (oldest == NULL) {
+        return NGX_DECLINED;
+    }
+
+    node = *oldest;
+    *oldest = node->next;
+
+    ngx_slab_free(stats->shpool, node);
+
+    return NGX_OK;
+}
+
+
+/* where it is linked, or NULL */
+
+static ngx_http_ilert_stats_node_t **
+ngx_http_ilert_stats_oldest(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_stats_node_t **list, ngx_uint_t running)
+{
+    ngx_http_ilert_stats_node_t  *node, **oldest;
+
+    oldest = NULL;
+
+    for (node = *list; node; list = &node->next, node = *list) {
+
+        if ((oldest == NULL || node->last < (*oldest)->last)
+            && !ngx_http_ilert_stats_is_used(node, imcf->cycle, running))
+        {
+            oldest = list;
+        }
+    }
+
+    return oldest;
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_stats_is_used(ngx_http_ilert_stats_node_t *node,
+    ngx_uint_t cycle, ngx_uint_t running)
+{
+    ngx_int_t                        i;
+    ngx_http_ilert_stats_process_t  *sp;
+
+    /* without a master old cycles live on in the process */
+
+    if (ngx_process == NGX_PROCESS_SINGLE || node->last == cycle
+        || (node->first <= running && running <= node->last))
+    {
+        return 1;
+    }
+
+    for (i = 0; i < ngx_last_process; i++) {
+        sp = &ngx_http_ilert_stats_processes[i];
+
+        if (sp->pid != -1 && node->first <= sp->cycle
+            && sp->cycle <= node->last)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -97,7 +97,7 @@ typedef struct {
 } ngx_http_ilert_stats_waiting_t;
 
 
-/* what has a name, in a list */
+/* what has a name, in a list of the master's */
 
 typedef struct ngx_http_ilert_stats_node_s  ngx_http_ilert_stats_node_t;
 
@@ -106,6 +106,8 @@ typedef struct ngx_http_ilert_stats_s  ngx_http_ilert_stats_t;
 struct ngx_http_ilert_stats_node_s {
     ngx_http_ilert_stats_node_t  *next;
     ngx_http_ilert_stats_t      *stats;     /* whose node it is */
+    ngx_uint_t                   first;     /* cycles that it is of, all */
+    ngx_uint_t                   last;      /* those between, too */
     ngx_str_t                    name;
 };
 
