@@ -23,10 +23,11 @@ use File::Temp ();
 
 use IlertTest ();
 
-my $library;
+my %library;                          # source => file, '' if it is not built
 
 sub build {
-    return $library if defined $library;
+    my ($source) = @_;
+    return $library{$source} if defined $library{$source};
 
     my $top = IlertTest::top();
     my $cc = $ENV{CC} || 'cc';
@@ -36,27 +37,28 @@ sub build {
     $file->close;
     chmod 0755, "$file";
 
-    my $text = `$cc -shared -fPIC -O1 -o '$file' '$top/t/shim.c' -ldl 2>&1`;
+    my $text = `$cc -shared -fPIC -O1 -o '$file' '$top/$source' -ldl 2>&1`;
     if ($?) {
         unlink "$file";
         Test::More::diag($text);
-        return $library = '';
+        return $library{$source} = '';
     }
 
-    return $library = "$file";
+    return $library{$source} = "$file";
 }
 
-END { unlink $library if $library }
+END { unlink grep { length } values %library }
 
 sub new {
     my ($class) = @_;
-    return if !build();
+    my $library = build('t/shim.c') or return;
 
     my $file = File::Temp->new(TEMPLATE => 'shim-XXXXXX',
                                DIR => dirname($library));
     chmod 0644, "$file";
-    my $self = bless { file => $file, clock => 0, passed => 0, stuck => 0,
-                       write => 0, sync => 0, folder => '/nowhere' }, $class;
+    my $self = bless { file => $file, library => $library, clock => 0,
+                       passed => 0, stuck => 0, write => 0, sync => 0,
+                       folder => '/nowhere' }, $class;
     return $self->store;
 }
 
@@ -66,7 +68,7 @@ sub env {
     my ($self) = @_;
     my $options = join ':', grep { length } $ENV{ASAN_OPTIONS} // '',
                   'verify_asan_link_order=0';
-    return { LD_PRELOAD => $library, ILERT_SHIM => "$self->{file}",
+    return { LD_PRELOAD => $self->{library}, ILERT_SHIM => "$self->{file}",
              ASAN_OPTIONS => $options };
 }
 
