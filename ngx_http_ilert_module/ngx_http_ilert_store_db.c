@@ -45,7 +45,8 @@ static int ngx_http_ilert_store_identify(ngx_http_ilert_store_db_t *db,
 static int ngx_http_ilert_store_pragma(ngx_http_ilert_store_db_t *db,
     const char *sql, int64_t *value);
 static int ngx_http_ilert_store_configure(ngx_http_ilert_store_db_t *db);
-static int ngx_http_ilert_store_migrate(ngx_http_ilert_store_db_t *db);
+static int ngx_http_ilert_store_migrate(ngx_http_ilert_store_t *store);
+static int ngx_http_ilert_store_sync_folder(ngx_http_ilert_store_t *store);
 static int ngx_http_ilert_store_prepare(ngx_http_ilert_store_t *store);
 static ngx_int_t ngx_http_ilert_store_write_ballast(
     ngx_http_ilert_store_db_t *db);
@@ -873,7 +874,7 @@ ngx_http_ilert_store_open_once(ngx_http_ilert_store_t *store)
     }
 
     if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_migrate(db);
+        rc = ngx_http_ilert_store_migrate(store);
     }
 
     if (rc == SQLITE_OK) {
@@ -1099,15 +1100,25 @@ ngx_http_ilert_store_configure(ngx_http_ilert_store_db_t *db)
 
 
 static int
-ngx_http_ilert_store_migrate(ngx_http_ilert_store_db_t *db)
+ngx_http_ilert_store_migrate(ngx_http_ilert_store_t *store)
 {
-    int   rc, version;
-    char  sql[128];
+    int                         rc, version;
+    char                        sql[128];
+    ngx_http_ilert_store_db_t  *db;
+
+    db = store->private;
 
     rc = ngx_http_ilert_store_identify(db, &version);
 
     if (rc != SQLITE_OK || version == NGX_HTTP_ILERT_STORE_VERSION) {
         return rc;
+    }
+
+    if (version == 0) {
+        rc = ngx_http_ilert_store_sync_folder(store);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
     }
 
     rc = sqlite3_exec(db->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
@@ -1141,6 +1152,44 @@ ngx_http_ilert_store_migrate(ngx_http_ilert_store_db_t *db)
     /* what is not committed goes when the connection is closed */
 
     return (rc == SQLITE_OK) ? rc : ngx_http_ilert_store_error(db, rc);
+}
+
+
+/*
+ * SQLite syncs the folder that its files are in, but not that folder's own
+ * name.  As long as this is not on disk, a loss of power takes away the folder
+ * with all that is in it.  Where the directory above cannot be opened, or is
+ * of a file system that does not sync directories, nothing can be done.
+ */
+
+static int
+ngx_http_ilert_store_sync_folder(ngx_http_ilert_store_t *store)
+{
+    int       rc;
+    char     *path;
+    ngx_fd_t  fd;
+
+    path = sqlite3_mprintf("%s/..", store->path.data);
+    if (path == NULL) {
+        return ngx_http_ilert_store_error(store->private,
+                                          NGX_HTTP_ILERT_STORE_NOMEM);
+    }
+
+    rc = SQLITE_OK;
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (fd != NGX_INVALID_FILE) {
+
+        if (fsync(fd) == -1 && ngx_errno != EINVAL) {
+            rc = ngx_http_ilert_store_system_error(store->private, ngx_errno);
+        }
+
+        (void) ngx_close_file(fd);
+    }
+
+    sqlite3_free(path);
+
+    return rc;
 }
 
 
