@@ -5,6 +5,7 @@
 # make test             t/*.t; with NGINX_SRC on an nginx built from it
 # make asan             t/*.t under the address and undefined sanitizers
 # make fuzz             FUZZ_TIME seconds of the parser and the mapper
+# make powerloss        t/powerloss/run
 # make bench            t/bench/run
 # make install          into DESTDIR and MODULESDIR
 # make clean
@@ -47,7 +48,7 @@ endif
 export ILERT_MODULE = $(CURDIR)/$(MODULE)
 
 
-.PHONY: module run test asan fuzz bench install clean
+.PHONY: module run test asan fuzz powerloss bench install clean
 
 module:
 	@t/build module
@@ -72,6 +73,11 @@ fuzz:
 	@t/setup $(ASAN) fuzz
 	@t/build fuzz
 	@t/fuzz/run
+
+powerloss:
+	@t/setup $(BUILD) test
+	@t/build $(if $(NGINX_SRC),nginx,module)
+	@t/powerloss/run
 
 bench:
 	@t/setup $(BUILD) run bench
