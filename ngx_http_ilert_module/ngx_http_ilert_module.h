@@ -27,7 +27,7 @@
  */
 
 
-#define NGX_HTTP_ILERT_VERSION  "0.1.0"
+#define NGX_HTTP_ILERT_VERSION  "0.2.0"
 
 
 /* requests in any window of time */
