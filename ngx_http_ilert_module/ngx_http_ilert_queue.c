@@ -13,9 +13,15 @@
 #include "ngx_http_ilert_queue.h"
 
 
-/* of a process: what /proc/sys/kernel/pid_max may be at most */
+/*
+ * An event id is a time and a process: together 63 bits, for the database and
+ * many a reader know no larger numbers.  The time begins anew after 69 years,
+ * in 2039 for the first time; nothing depends on the order of ids.
+ */
 
-#define NGX_HTTP_ILERT_PID_BITS        22
+#define NGX_HTTP_ILERT_TIME_BITS       41   /* of milliseconds */
+#define NGX_HTTP_ILERT_PID_BITS        22   /* what /proc/sys/kernel/pid_max */
+                                            /* may be at most */
 
 #if (NGX_THREADS)
 
@@ -1399,7 +1405,8 @@ ngx_http_ilert_queue_number(void)
 
     last = ngx_max(last + 1, (uint64_t) ngx_http_ilert_queue_now());
 
-    return (last << NGX_HTTP_ILERT_PID_BITS)
+    return ((last & (((uint64_t) 1 << NGX_HTTP_ILERT_TIME_BITS) - 1))
+            << NGX_HTTP_ILERT_PID_BITS)
            | ((uint64_t) ngx_pid & ((1 << NGX_HTTP_ILERT_PID_BITS) - 1));
 }
 
