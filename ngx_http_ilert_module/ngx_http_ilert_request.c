@@ -54,6 +54,10 @@
 
 #define NGX_HTTP_ILERT_KEY_PART      4
 
+/* answers of 1xx before the answer */
+
+#define NGX_HTTP_ILERT_INTERIM_MAX   16
+
 /* how often a worker with deliveries looks whether it has to give up */
 
 #define NGX_HTTP_ILERT_TICK          500
@@ -77,6 +81,12 @@ typedef struct {
     ngx_http_request_t          *sr;
     ngx_http_post_subrequest_t   ps;
 
+    /* what ours stand before */
+    ngx_http_handler_pt          content_handler;
+    ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);
+    ngx_int_t                  (*process_header)(ngx_http_request_t *r);
+
+    ngx_uint_t                   interim;       /* answers of 1xx so far */
     size_t                       received;
     size_t                       kept;
     unsigned                     ended:1;       /* the outcome is set */
@@ -103,6 +113,14 @@ static void ngx_http_ilert_request_cleanup(void *data);
 static ngx_http_ilert_delivery_t *ngx_http_ilert_request_delivery(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_request_redirected(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_request_precontent(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_request_content(ngx_http_request_t *r);
+static void ngx_http_ilert_request_wrap(ngx_http_ilert_delivery_t *d,
+    ngx_http_upstream_t *u);
+static ngx_int_t ngx_http_ilert_request_reinit(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_request_process_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_request_skip_interim(
+    ngx_http_ilert_delivery_t *d);
 static ngx_int_t ngx_http_ilert_request_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_request_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -610,6 +628,192 @@ ngx_http_ilert_request_redirected(ngx_http_request_t *r)
     }
 
     return NGX_DECLINED;
+}
+
+
+/* what answers the delivery, wherever it has come to, is called by us */
+
+static ngx_int_t
+ngx_http_ilert_request_precontent(ngx_http_request_t *r)
+{
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_request_delivery(r);
+
+    if (d && r == d->sr && r->content_handler
+        && r->content_handler != ngx_http_ilert_request_content)
+    {
+        d->content_handler = r->content_handler;
+        r->content_handler = ngx_http_ilert_request_content;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_request_content(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_request_delivery(r);
+
+    rc = d->content_handler(r);
+
+    if (r->upstream && !d->ended) {
+        ngx_http_ilert_request_wrap(d, r->upstream);
+    }
+
+    return rc;
+}
+
+
+/* nothing can have been read yet: the request has just been sent, if at all */
+
+static void
+ngx_http_ilert_request_wrap(ngx_http_ilert_delivery_t *d,
+    ngx_http_upstream_t *u)
+{
+    if (u->schema.len < 4 || ngx_strncmp(u->schema.data, "http", 4) != 0
+        || u->process_header == ngx_http_ilert_request_process_header)
+    {
+        return;
+    }
+
+    d->reinit_request = u->reinit_request;
+    u->reinit_request = ngx_http_ilert_request_reinit;
+
+    d->process_header = u->process_header;
+    u->process_header = ngx_http_ilert_request_process_header;
+}
+
+
+/* for the next server of the upstream, or after an interim answer */
+
+static ngx_int_t
+ngx_http_ilert_request_reinit(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_upstream_t        *u;
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_request_delivery(r);
+    u = r->upstream;
+
+    rc = d->reinit_request(r);
+
+    d->process_header = u->process_header;
+    u->process_header = ngx_http_ilert_request_process_header;
+
+    return rc;
+}
+
+
+/*
+ * nginx takes the first head for the answer; newer releases skip those of 103,
+ * but not of 100.  The proxy module has another handler after the status line:
+ * so that one is called which nginx would call, and we look at its result.
+ */
+
+static ngx_int_t
+ngx_http_ilert_request_process_header(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  status;
+    ngx_http_upstream_t        *u;
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_request_delivery(r);
+    u = r->upstream;
+
+    do {
+        u->process_header = d->process_header;
+
+        rc = u->process_header(r);
+
+        d->process_header = u->process_header;
+        u->process_header = ngx_http_ilert_request_process_header;
+
+        status = u->headers_in.status_n;
+
+        if (rc != NGX_OK || status < 100 || status >= 200
+            || status == NGX_HTTP_SWITCHING_PROTOCOLS)
+        {
+            return rc;
+        }
+
+        rc = ngx_http_ilert_request_skip_interim(d);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+    } while (u->buffer.pos != u->buffer.last);
+
+    return NGX_AGAIN;
+}
+
+
+/* what ngx_http_upstream_reinit() does, but for the request that was sent */
+
+static ngx_int_t
+ngx_http_ilert_request_skip_interim(ngx_http_ilert_delivery_t *d)
+{
+    size_t                len;
+    u_char               *p;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = d->sr;
+    u = r->upstream;
+
+    if (d->interim++ == NGX_HTTP_ILERT_INTERIM_MAX) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "upstream sent too many interim answers");
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (u->reinit_request(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    u->keepalive = 0;
+    u->upgrade = 0;
+    u->state->status = 0;
+
+    ngx_memzero(&u->headers_in, sizeof(ngx_http_upstream_headers_in_t));
+    u->headers_in.content_length_n = -1;
+    u->headers_in.last_modified_time = -1;
+
+    if (ngx_list_init(&u->headers_in.headers, r->pool, 8,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK
+        || ngx_list_init(&u->headers_in.trailers, r->pool, 2,
+                         sizeof(ngx_table_elt_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* the room of the interim answer is for the answer */
+
+    p = u->buffer.pos;
+    len = u->buffer.last - p;
+
+    u->buffer.pos = u->buffer.start;
+
+#if (NGX_HTTP_CACHE)
+
+    if (r->cache) {
+        u->buffer.pos += r->cache->header_start;
+    }
+
+#endif
+
+    u->buffer.last = ngx_movemem(u->buffer.pos, p, len);
+
+    return NGX_OK;
 }
 
 
@@ -1301,6 +1505,13 @@ ngx_http_ilert_request_init(ngx_conf_t *cf)
     }
 
     *h = ngx_http_ilert_request_redirected;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_ilert_request_precontent;
 
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_ilert_request_header_filter;

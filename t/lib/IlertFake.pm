@@ -58,6 +58,7 @@ package IlertFake;
 #     close => same places  FIN instead of RST; 1: after a whole answer
 #     huge => bytes         body of that length
 #     endless => 1          body that never ends
+#     interim => [103, ..]  such answers come before the answer
 #     drip => seconds       between single bytes of the answer
 #     raw => bytes          sent as the answer, then FIN
 # drop_rule($number), clear_rules
@@ -230,7 +231,8 @@ sub rule {
     my ($self, %rule) = @_;
 
     _check_names('member of a rule', \%rule, qw(match times take status
-        reason headers body delay hang reset close huge endless drip raw));
+        reason headers body delay hang reset close huge endless interim drip
+        raw));
 
     $rule{match} = "$rule{match}" if defined $rule{match};
     return $self->_call('rule', \%rule);

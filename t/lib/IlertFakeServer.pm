@@ -25,6 +25,7 @@ use IlertSchema;
 my $HERE = dirname(__FILE__);
 
 my %REASON = (
+    100 => 'Continue', 103 => 'Early Hints',
     200 => 'OK', 201 => 'Created', 202 => 'Accepted', 204 => 'No Content',
     301 => 'Moved Permanently', 302 => 'Found', 304 => 'Not Modified',
     307 => 'Temporary Redirect', 400 => 'Bad Request', 401 => 'Unauthorized',
@@ -932,6 +933,9 @@ sub begin_answer {
     my $head = $self->answer_head($c, $r, $rule, $status, $message, $body);
     my $place = _place($rule);
 
+    $head = join '', (map { interim_head($_) } @{$rule->{interim} || []}),
+                     $head;
+
     if ($place eq 'mid') {
         return $self->send_part($c, $rule, substr $head, 0, length($head) / 2);
     }
@@ -995,6 +999,14 @@ sub answer_head {
 
     push @lines, 'connection: ' . ($c->{close_after} ? 'close' : 'keep-alive');
     return join("\r\n", @lines) . "\r\n\r\n";
+}
+
+sub interim_head {
+    my ($status) = @_;
+    my $fields = $status == 103 ? "link: </style.css>; rel=preload\r\n" : '';
+    my $reason = $REASON{$status} || 'Processing';
+
+    return "HTTP/1.1 $status $reason\r\n$fields\r\n";
 }
 
 # The bytes get 50 ms to arrive before the RST.
