@@ -34,6 +34,10 @@
  */
 
 
+/* ms until the location's upstream, or something else, is asked */
+
+#define NGX_HTTP_ILERT_START_TIME    60000
+
 /* of an answer's body: what is kept, for its reason, and what is read */
 
 #define NGX_HTTP_ILERT_ANSWER_KEPT   1024
@@ -115,6 +119,8 @@ static ngx_http_ilert_delivery_t *ngx_http_ilert_request_delivery(
 static ngx_int_t ngx_http_ilert_request_redirected(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_request_precontent(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_request_content(ngx_http_request_t *r);
+static void ngx_http_ilert_request_set_deadline(ngx_http_ilert_delivery_t *d,
+    ngx_http_upstream_t *u);
 static void ngx_http_ilert_request_wrap(ngx_http_ilert_delivery_t *d,
     ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_ilert_request_reinit(ngx_http_request_t *r);
@@ -198,6 +204,8 @@ ngx_http_ilert_request_send(ngx_http_ilert_event_t *ev, ngx_uint_t attempt,
     }
 
     ngx_http_ilert_request_start_tick();
+
+    ngx_add_timer(&d->end, NGX_HTTP_ILERT_START_TIME);
 
     ngx_http_run_posted_requests(&d->connection);
 
@@ -661,11 +669,36 @@ ngx_http_ilert_request_content(ngx_http_request_t *r)
 
     rc = d->content_handler(r);
 
-    if (r->upstream && !d->ended) {
+    if (rc == NGX_DONE && r->upstream && !d->ended) {
+        ngx_http_ilert_request_set_deadline(d, r->upstream);
         ngx_http_ilert_request_wrap(d, r->upstream);
     }
 
     return rc;
+}
+
+
+/*
+ * Each of nginx's timeouts is of one step, and steps may be repeated: for the
+ * next server, or the next bytes that are sent.  Once each has to be enough.
+ */
+
+static void
+ngx_http_ilert_request_set_deadline(ngx_http_ilert_delivery_t *d,
+    ngx_http_upstream_t *u)
+{
+    ngx_msec_t                 timer;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    timer = u->conf->connect_timeout + u->conf->send_timeout
+            + u->conf->read_timeout;
+
+    if (u->resolved && u->resolved->ctx) {
+        clcf = ngx_http_get_module_loc_conf(d->sr, ngx_http_core_module);
+        timer += clcf->resolver_timeout;
+    }
+
+    ngx_add_timer(&d->end, timer);
 }
 
 
@@ -1232,7 +1265,7 @@ ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key)
 }
 
 
-/* posted when the outcome is set, or the answer's time is over */
+/* posted when the outcome is set, or the time is over */
 
 static void
 ngx_http_ilert_request_end_handler(ngx_event_t *ev)
@@ -1241,7 +1274,7 @@ ngx_http_ilert_request_end_handler(ngx_event_t *ev)
 
     d = ngx_queue_data(ev->data, ngx_http_ilert_delivery_t, connection);
 
-    ngx_http_ilert_request_end(d, NGX_OK);
+    ngx_http_ilert_request_end(d, NGX_HTTP_GATEWAY_TIME_OUT);
 
     ngx_http_ilert_request_close(d);
 
