@@ -14,6 +14,7 @@
 #include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_request.h"
+#include "ngx_http_ilert_room.h"
 
 
 #if (NGX_THREADS)
@@ -80,6 +81,10 @@
 #define NGX_HTTP_ILERT_COURIER_PARK      30000
 #define NGX_HTTP_ILERT_COURIER_PARK_MAX  300000
 
+/* ms to wait when there was no connection to be had, or no memory */
+
+#define NGX_HTTP_ILERT_COURIER_CROWDED   500
+
 /* alerts that one job may resolve by "resolve_after" */
 
 #define NGX_HTTP_ILERT_COURIER_RESOLVES  16
@@ -124,6 +129,8 @@ typedef struct {
     size_t                           size;      /* of bodies in hand */
     int64_t                          now;       /* at the last job */
     int64_t                          longest;   /* of all pauses, ms */
+    ngx_msec_t                       until;     /* the end of a crowd */
+    ngx_uint_t                       pauses;    /* for it, so far */
 
     unsigned                         active:1;  /* we are the courier */
     unsigned                         begin:1;   /* and the store has to know */
@@ -131,6 +138,7 @@ typedef struct {
     unsigned                         cleaning:1;
     unsigned                         moving:1;  /* alerts to their keys */
     unsigned                         fault:1;   /* of a file, which is said */
+    unsigned                         crowded:1; /* there was no connection */
 } ngx_http_ilert_courier_t;
 
 
@@ -167,6 +175,8 @@ static void ngx_http_ilert_courier_taken(ngx_http_ilert_courier_t *co,
 static void ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co);
 static ngx_msec_int_t ngx_http_ilert_courier_pause(
     ngx_http_ilert_source_t *source);
+static ngx_msec_int_t ngx_http_ilert_courier_crowd_pause(
+    ngx_http_ilert_courier_t *co);
 static ngx_uint_t ngx_http_ilert_courier_is_probed(
     ngx_http_ilert_source_t *source);
 static ngx_uint_t ngx_http_ilert_courier_is_tight(
@@ -184,6 +194,7 @@ static ngx_int_t ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
 static void ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir);
 static void ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
     ngx_http_ilert_courier_delivery_t *cd);
+static void ngx_http_ilert_courier_crowd(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_delivered(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source);
 static void ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
@@ -552,7 +563,11 @@ ngx_http_ilert_courier_listen(ngx_http_ilert_courier_t *co)
         return NGX_ERROR;
     }
 
+    ngx_http_ilert_room_lend();
+
     c = ngx_get_connection(fd, ngx_cycle->log);
+
+    ngx_http_ilert_room_keep();
 
     if (c == NULL) {
         (void) ngx_close_file(fd);
@@ -1094,6 +1109,15 @@ ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co)
         while (cs->nready && cs->inflight < source->concurrency
                && !ngx_http_ilert_courier_is_probed(source))
         {
+            if (!ngx_http_ilert_request_has_room()) {
+
+                /* as many as there is room for are under way */
+
+                ngx_http_ilert_courier_set_wait(co,
+                                             NGX_HTTP_ILERT_COURIER_CROWDED);
+                break;
+            }
+
             ngx_http_ilert_courier_deliver(co, source);
         }
 
@@ -1123,10 +1147,11 @@ ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source)
         return -1;
     }
 
-    pause = 0;
+    pause = ngx_http_ilert_courier_crowd_pause(&ngx_http_ilert_courier);
 
     if (ck->faults) {
-        pause = ngx_max((ngx_msec_int_t) (ck->until - ngx_current_msec), 0);
+        pause = ngx_max((ngx_msec_int_t) (ck->until - ngx_current_msec),
+                        pause);
     }
 
     if (ngx_http_ilert_courier_is_down(ce)) {
@@ -1143,6 +1168,21 @@ ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source)
     }
 
     return pause;
+}
+
+
+static ngx_msec_int_t
+ngx_http_ilert_courier_crowd_pause(ngx_http_ilert_courier_t *co)
+{
+    ngx_msec_int_t  left;
+
+    left = co->until - ngx_current_msec;
+
+    if (left <= 0) {
+        co->crowded = 0;
+    }
+
+    return co->crowded ? left : 0;
 }
 
 
@@ -1188,7 +1228,8 @@ ngx_http_ilert_courier_is_tight(ngx_http_ilert_key_t *key)
 static ngx_uint_t
 ngx_http_ilert_courier_pauses(ngx_http_ilert_source_t *source)
 {
-    return source->shared->courier.pauses + source->endpoint->courier.pauses;
+    return source->shared->courier.pauses + source->endpoint->courier.pauses
+           + ngx_http_ilert_courier.pauses;
 }
 
 
@@ -1256,11 +1297,10 @@ ngx_http_ilert_courier_deliver(ngx_http_ilert_courier_t *co,
 
     if (ngx_http_ilert_courier_send(co, source, se) != NGX_OK) {
 
-        /* no memory: a moment later there may be some */
+        /* no memory */
 
         ngx_http_ilert_courier_give_back(se);
-        (void) ngx_http_ilert_courier_pause_key(&source->shared->courier,
-                                                source->retry_first);
+        ngx_http_ilert_courier_crowd(co);
         cs->more = 1;
         ngx_http_ilert_courier_flush(co);
     }
@@ -1405,6 +1445,14 @@ ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
                                            cd->error + sizeof(cd->error))
                 - cd->error;
 
+    if (ir->unsent) {
+        se->verdict = NGX_HTTP_ILERT_STORE_UNSENT;
+        ngx_http_ilert_courier_crowd(&ngx_http_ilert_courier);
+        ngx_http_ilert_relay_log(ir, &error);
+        source->quiet = (source->stats->fault.fault != 0);
+        return;
+    }
+
     if (ir->verdict == NGX_HTTP_ILERT_DEAD) {
         se->verdict = NGX_HTTP_ILERT_STORE_DEAD;
         se->status = ir->status;
@@ -1440,6 +1488,22 @@ ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
 
     ngx_http_ilert_stats_outcome(ir, &error,
                                  (se->refused && pause > 0) ? pause : 0);
+}
+
+
+/*
+ * It is nobody's fault but the worker's, and no attempt of the event: all
+ * wait, for always the same time.
+ */
+
+static void
+ngx_http_ilert_courier_crowd(ngx_http_ilert_courier_t *co)
+{
+    co->crowded = 1;
+    co->until = ngx_current_msec + NGX_HTTP_ILERT_COURIER_CROWDED;
+    co->pauses++;
+
+    ngx_http_ilert_courier_return(co, NULL, NULL);
 }
 
 

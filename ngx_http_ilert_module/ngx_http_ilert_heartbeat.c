@@ -193,8 +193,10 @@ ngx_http_ilert_heartbeat_done(ngx_http_ilert_request_t *ir)
         return;
     }
 
-    ngx_http_ilert_stats_set_down(hb->event.source->endpoint,
-                                  ir->verdict != NGX_HTTP_ILERT_DONE);
+    if (!ir->unsent) {
+        ngx_http_ilert_stats_set_down(hb->event.source->endpoint,
+                                      ir->verdict != NGX_HTTP_ILERT_DONE);
+    }
 
     if (ir->verdict == NGX_HTTP_ILERT_DONE) {
 

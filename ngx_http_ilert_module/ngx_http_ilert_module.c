@@ -11,6 +11,7 @@
 #include "ngx_http_ilert_module.h"
 #include "ngx_http_ilert_control.h"
 #include "ngx_http_ilert_handler.h"
+#include "ngx_http_ilert_room.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_variables.h"
@@ -1737,8 +1738,6 @@ ngx_http_ilert_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_ilert_init_process(ngx_cycle_t *cycle)
 {
-#if (NGX_THREADS)
-
     ngx_http_ilert_main_conf_t  *imcf;
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
@@ -1747,6 +1746,12 @@ ngx_http_ilert_init_process(ngx_cycle_t *cycle)
     }
 
     imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_ilert_module);
+
+    if (imcf && imcf->endpoints.nelts) {
+        ngx_http_ilert_room_init_process(cycle);
+    }
+
+#if (NGX_THREADS)
 
     if (imcf && imcf->queue.path.len) {
         return ngx_http_ilert_queue_init_process(cycle, &imcf->queue);

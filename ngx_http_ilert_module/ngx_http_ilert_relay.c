@@ -117,6 +117,11 @@ ngx_http_ilert_relay_error(ngx_http_ilert_request_t *ir, u_char *buf,
                             &ir->event->source->endpoint->name);
     }
 
+    if (ir->unsent) {
+        return ngx_slprintf(buf, last, "nginx had no connection for it, "
+                            "worker_connections are not enough");
+    }
+
     return ngx_slprintf(buf, last, "no answer from ilert");
 }
 

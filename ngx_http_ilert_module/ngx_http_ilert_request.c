@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_room.h"
 #include "ngx_http_ilert_text.h"
 
 
@@ -89,6 +90,7 @@ typedef struct {
     ngx_http_handler_pt          content_handler;
     ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);
     ngx_int_t                  (*process_header)(ngx_http_request_t *r);
+    ngx_resolver_handler_pt      resolve_handler;
 
     ngx_uint_t                   interim;       /* answers of 1xx so far */
     size_t                       received;
@@ -119,6 +121,8 @@ static ngx_http_ilert_delivery_t *ngx_http_ilert_request_delivery(
 static ngx_int_t ngx_http_ilert_request_redirected(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_request_precontent(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_request_content(ngx_http_request_t *r);
+static void ngx_http_ilert_request_resolved(ngx_resolver_ctx_t *ctx);
+static ngx_uint_t ngx_http_ilert_request_is_asked(ngx_resolver_t *resolver);
 static void ngx_http_ilert_request_set_deadline(ngx_http_ilert_delivery_t *d,
     ngx_http_upstream_t *u);
 static void ngx_http_ilert_request_wrap(ngx_http_ilert_delivery_t *d,
@@ -133,6 +137,8 @@ static ngx_int_t ngx_http_ilert_request_body_filter(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ilert_request_answered(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
 static void ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d,
+    ngx_int_t rc);
+static ngx_uint_t ngx_http_ilert_request_is_unsent(ngx_http_request_t *sr,
     ngx_int_t rc);
 static ngx_uint_t ngx_http_ilert_request_sent(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_ilert_request_misrouted(ngx_http_request_t *sr);
@@ -173,6 +179,7 @@ static ngx_str_t  ngx_http_ilert_request_addr = ngx_string("127.0.0.1");
 
 static ngx_queue_t  ngx_http_ilert_request_free_queue;
 static ngx_queue_t  ngx_http_ilert_request_busy_queue;
+static ngx_uint_t   ngx_http_ilert_request_nbusy;
 
 static ngx_event_t  ngx_http_ilert_request_tick;
 static ngx_msec_t   ngx_http_ilert_request_exiting;     /* since, or 0 */
@@ -239,6 +246,7 @@ ngx_http_ilert_request_get_delivery(ngx_log_t *log)
     ngx_memzero(d, offsetof(ngx_http_ilert_delivery_t, answer));
 
     ngx_queue_insert_tail(&ngx_http_ilert_request_busy_queue, &d->queue);
+    ngx_http_ilert_request_nbusy++;
 
     return d;
 }
@@ -663,18 +671,76 @@ static ngx_int_t
 ngx_http_ilert_request_content(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
+    ngx_http_upstream_t        *u;
     ngx_http_ilert_delivery_t  *d;
 
     d = ngx_http_ilert_request_delivery(r);
 
+    ngx_http_ilert_room_lend();
+
     rc = d->content_handler(r);
 
-    if (rc == NGX_DONE && r->upstream && !d->ended) {
-        ngx_http_ilert_request_set_deadline(d, r->upstream);
-        ngx_http_ilert_request_wrap(d, r->upstream);
+    ngx_http_ilert_room_keep();
+
+    u = r->upstream;
+
+    if (rc == NGX_DONE && u && !d->ended) {
+
+        if (u->resolved && u->resolved->ctx) {
+            d->resolve_handler = u->resolved->ctx->handler;
+            u->resolved->ctx->handler = ngx_http_ilert_request_resolved;
+        }
+
+        ngx_http_ilert_request_set_deadline(d, u);
+        ngx_http_ilert_request_wrap(d, u);
     }
 
     return rc;
+}
+
+
+/* the name's addresses are known: now it connects */
+
+static void
+ngx_http_ilert_request_resolved(ngx_resolver_ctx_t *ctx)
+{
+    ngx_http_request_t         *r;
+    ngx_http_ilert_delivery_t  *d;
+
+    r = ctx->data;
+    d = ngx_http_ilert_request_delivery(r);
+
+    if (ctx->state == NGX_RESOLVE_TIMEDOUT
+        && !ngx_http_ilert_request_is_asked(ctx->resolver))
+    {
+        d->request.unsent = 1;
+    }
+
+    ngx_http_ilert_room_lend();
+
+    d->resolve_handler(ctx);
+
+    ngx_http_ilert_room_keep();
+}
+
+
+/* there was a connection to a name server */
+
+static ngx_uint_t
+ngx_http_ilert_request_is_asked(ngx_resolver_t *resolver)
+{
+    ngx_uint_t                  i;
+    ngx_resolver_connection_t  *rec;
+
+    rec = resolver->connections.elts;
+
+    for (i = 0; i < resolver->connections.nelts; i++) {
+        if (rec[i].udp || rec[i].tcp) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -861,6 +927,14 @@ ngx_http_ilert_request_header_filter(ngx_http_request_t *r)
 
     if (d && r == d->sr && !d->ended) {
         ngx_add_timer(&d->end, NGX_HTTP_ILERT_ANSWER_TIME);
+
+        if (r->upstream && ngx_http_ilert_room_is_short()) {
+
+            /* not one that is kept open, or the next one might find none */
+
+            r->upstream->headers_in.connection_close = 1;
+            r->upstream->keepalive = 0;
+        }
     }
 
     return ngx_http_next_header_filter(r);
@@ -966,9 +1040,34 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
     } else if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
         ir->timed_out = 1;
+
+    } else if (ngx_http_ilert_request_is_unsent(d->sr, rc)) {
+        ir->unsent = 1;
     }
 
+    /* its connection may have been closed just now */
+
+    ngx_http_ilert_room_keep();
+
     ngx_post_event(&d->end, &ngx_posted_events);
+}
+
+
+/*
+ * Whether nginx had no connection, or no memory to make one: then there is
+ * a state of the upstream without a peer, which is set once it connects.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_request_is_unsent(ngx_http_request_t *sr, ngx_int_t rc)
+{
+    ngx_http_upstream_t  *u;
+
+    u = sr->upstream;
+
+    return rc == NGX_HTTP_INTERNAL_SERVER_ERROR
+           && sr->upstream_states && sr->upstream_states->nelts == 1
+           && u->state && u->state->peer == NULL && !u->request_sent;
 }
 
 
@@ -1323,6 +1422,8 @@ ngx_http_ilert_request_close(ngx_http_ilert_delivery_t *d)
     }
 
     c->destroyed = 1;
+
+    ngx_http_ilert_room_keep();
 }
 
 
@@ -1333,6 +1434,7 @@ ngx_http_ilert_request_free(ngx_http_ilert_delivery_t *d)
 {
     ngx_queue_remove(&d->queue);
     ngx_queue_insert_head(&ngx_http_ilert_request_free_queue, &d->queue);
+    ngx_http_ilert_request_nbusy--;
 }
 
 
@@ -1401,6 +1503,13 @@ ngx_http_ilert_request_tick_handler(ngx_event_t *ev)
 
         ngx_http_ilert_request_end(d, NGX_ERROR);
     }
+}
+
+
+ngx_uint_t
+ngx_http_ilert_request_has_room(void)
+{
+    return ngx_http_ilert_room_is_left(ngx_http_ilert_request_nbusy);
 }
 
 

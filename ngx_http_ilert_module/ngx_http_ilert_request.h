@@ -58,6 +58,8 @@ struct ngx_http_ilert_request_s {
     /* where status is 0, why there is no answer of ilert's */
     unsigned                            given_up:1; /* by us */
     unsigned                            timed_out:1;
+    unsigned                            unsent:1;   /* nginx had no */
+                                                    /* connection for it */
     unsigned                            misrouted:1;    /* nginx answered */
     ngx_uint_t                          local_status;   /* then, with that */
 
@@ -75,6 +77,10 @@ struct ngx_http_ilert_request_s {
 ngx_int_t ngx_http_ilert_request_send(ngx_http_ilert_event_t *ev,
     ngx_uint_t attempt, ngx_http_ilert_request_handler_pt handler,
     void *data);
+
+
+/* whether there seems to be a connection for one more */
+ngx_uint_t ngx_http_ilert_request_has_room(void);
 
 
 /* gives up what has that handler, which is called soon */
