@@ -76,10 +76,15 @@
 #define NGX_HTTP_ILERT_COURIER_SEVERAL   4
 #define NGX_HTTP_ILERT_COURIER_PROBE_MAX 10000
 
-/* pauses of a key in ms: what does not mend itself */
+/*
+ * Pauses of a key in ms: what does not mend itself.  Something urgent that has
+ * just come in need not wait for a pause's end, but so long after the last
+ * request.
+ */
 
-#define NGX_HTTP_ILERT_COURIER_PARK      30000
+#define NGX_HTTP_ILERT_COURIER_PARK      5000
 #define NGX_HTTP_ILERT_COURIER_PARK_MAX  300000
+#define NGX_HTTP_ILERT_COURIER_URGENT    10000
 
 /* ms to wait when there was no connection to be had, or no memory */
 
@@ -174,6 +179,8 @@ static void ngx_http_ilert_courier_taken(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co);
 static ngx_msec_int_t ngx_http_ilert_courier_pause(
+    ngx_http_ilert_source_t *source);
+static ngx_msec_int_t ngx_http_ilert_courier_key_pause(
     ngx_http_ilert_source_t *source);
 static ngx_msec_int_t ngx_http_ilert_courier_crowd_pause(
     ngx_http_ilert_courier_t *co);
@@ -274,6 +281,7 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
     for (i = 0; i < n; i++) {
         ngx_queue_init(&sources[i]->courier.ready);
         sources[i]->courier.resumed = sources[i]->stats->resumed;
+        sources[i]->courier.urgent = sources[i]->stats->urgent;
 
         co->homes[i].source = sources[i]->name;
         co->homes[i].owner = sources[i]->shared->name;
@@ -876,6 +884,7 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
 
     cs->more = 0;
     cs->fresh = 0;
+    cs->urgent = source->stats->urgent;
     cs->pauses = ngx_http_ilert_courier_pauses(source);
     cs->orders = source->stats->orders;
 }
@@ -1150,8 +1159,7 @@ ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source)
     pause = ngx_http_ilert_courier_crowd_pause(&ngx_http_ilert_courier);
 
     if (ck->faults) {
-        pause = ngx_max((ngx_msec_int_t) (ck->until - ngx_current_msec),
-                        pause);
+        pause = ngx_max(ngx_http_ilert_courier_key_pause(source), pause);
     }
 
     if (ngx_http_ilert_courier_is_down(ce)) {
@@ -1165,6 +1173,25 @@ ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source)
         }
 
         pause = ngx_max(pause, probe);
+    }
+
+    return pause;
+}
+
+
+static ngx_msec_int_t
+ngx_http_ilert_courier_key_pause(ngx_http_ilert_source_t *source)
+{
+    ngx_msec_int_t                 pause, probe;
+    ngx_http_ilert_courier_key_t  *ck;
+
+    ck = &source->shared->courier;
+
+    pause = ck->until - ngx_current_msec;
+
+    if (ck->parked && source->courier.urgent != source->stats->urgent) {
+        probe = ck->probed + NGX_HTTP_ILERT_COURIER_URGENT - ngx_current_msec;
+        pause = ngx_min(pause, probe);
     }
 
     return pause;
@@ -1378,6 +1405,7 @@ ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
     source->courier.inflight++;
     source->stats->inflight = source->courier.inflight;
     source->shared->courier.inflight++;
+    source->shared->courier.probed = ngx_current_msec;
     source->endpoint->courier.inflight++;
     source->endpoint->courier.probed = ngx_current_msec;
 
@@ -1629,7 +1657,9 @@ ngx_http_ilert_courier_refused(ngx_http_ilert_request_t *ir)
     key = ir->event->source->shared;
     ck = &key->courier;
 
-    if (ir->verdict == NGX_HTTP_ILERT_PARK) {
+    ck->parked = (ir->verdict == NGX_HTTP_ILERT_PARK);
+
+    if (ck->parked) {
         pause = ngx_http_ilert_courier_back_off(NGX_HTTP_ILERT_COURIER_PARK,
                                             NGX_HTTP_ILERT_COURIER_PARK_MAX,
                                             ck->faults);

@@ -32,9 +32,11 @@ typedef struct {
                                             /* refused */
     ngx_msec_t                   until;     /* the pause's end, then */
     ngx_msec_t                   limited;   /* time of the last 429 */
+    ngx_msec_t                   probed;    /* the last request's start */
     ngx_uint_t                   pauses;    /* so far */
     ngx_http_ilert_store_budget_t  *budget;
     unsigned                     tight:1;   /* there was a 429 lately */
+    unsigned                     parked:1;  /* it is refused */
 } ngx_http_ilert_courier_key_t;
 
 
@@ -49,6 +51,8 @@ typedef struct {
     ngx_uint_t                   pauses;    /* of its key and its endpoint */
                                             /* when a job was begun */
     ngx_uint_t                   resumed;   /* orders that were seen */
+    ngx_uint_t                   urgent;    /* events that were, when a job */
+                                            /* was begun */
     ngx_uint_t                   orders;    /* when a job was begun */
 
     unsigned                     more:1;    /* there may be events to take */

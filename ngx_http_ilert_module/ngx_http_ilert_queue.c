@@ -165,6 +165,8 @@ static void ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
     ngx_queue_t *queries);
 static void ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q,
     ngx_queue_t *verdicts);
+static void ngx_http_ilert_queue_count_urgent(ngx_http_ilert_queue_t *q,
+    ngx_queue_t *accepts);
 static void ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q,
     ngx_queue_t *accepts, ngx_uint_t accepted);
 static void ngx_http_ilert_queue_refuse(ngx_http_ilert_queue_t *q,
@@ -907,6 +909,10 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 
     ngx_http_ilert_queue_decide(q, &verdicts);
 
+    if (accepted) {
+        ngx_http_ilert_queue_count_urgent(q, &accepts);
+    }
+
     ngx_http_ilert_courier_take(&q->job);
 
     if (accepted && !ngx_queue_empty(&accepts)) {
@@ -1012,6 +1018,30 @@ ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q, ngx_queue_t *verdicts)
     ngx_http_ilert_queue_free(verdicts, 1);
 
     q->nverdicts -= q->njob;
+}
+
+
+/* the courier, wherever it is, sees by it that something urgent has come */
+
+static void
+ngx_http_ilert_queue_count_urgent(ngx_http_ilert_queue_t *q,
+    ngx_queue_t *accepts)
+{
+    ngx_queue_t                   *link;
+    ngx_http_ilert_source_t       *source;
+    ngx_http_ilert_store_event_t  *se;
+
+    for (link = ngx_queue_head(accepts);
+         link != ngx_queue_sentinel(accepts);
+         link = ngx_queue_next(link))
+    {
+        se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+
+        if (se->urgency == NGX_HTTP_ILERT_CRITICAL_FIRST) {
+            source = ngx_http_ilert_find_source(q->imcf, &se->source);
+            ngx_http_ilert_stats_add(source->stats->urgent, 1);
+        }
+    }
 }
 
 

@@ -134,6 +134,8 @@ typedef struct {
     ngx_atomic_t                 paused;    /* by an order */
     ngx_atomic_t                 orders;    /* to pause it or to resume it */
     ngx_atomic_t                 resumed;   /* of these, to resume it */
+    ngx_atomic_t                 urgent;    /* events of the first urgency */
+                                            /* that came in */
 
     ngx_http_ilert_stats_last_t  last;
     ngx_http_ilert_stats_fault_t  fault;

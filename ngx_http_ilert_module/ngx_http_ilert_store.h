@@ -101,13 +101,13 @@ typedef struct {
 
     ngx_uint_t                  coalesced;  /* events that need no request */
                                             /* now: it, or one before it */
+    ngx_uint_t                  urgency;
 
     /* of one that has been taken */
 
     int64_t                     seq;        /* order of commit */
     int64_t                     alert;
     int64_t                     source_id;  /* the store's own */
-    ngx_uint_t                  urgency;
     ngx_uint_t                  attempts;   /* made before */
     unsigned                    damaged:1;  /* the store's own */
     ngx_http_ilert_store_budget_t  *budgets[NGX_HTTP_ILERT_STORE_BUDGETS];

@@ -671,6 +671,7 @@ ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
     }
 
     urgency = ngx_http_ilert_rules_urgency(&shown, &ev->said);
+    ev->urgency = urgency;
 
     rule = NGX_HTTP_ILERT_GO;
     alone = (last.seq == 0 || (replaced && last.seq == alert->head));
