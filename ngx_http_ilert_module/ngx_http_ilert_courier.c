@@ -90,6 +90,13 @@
 
 #define NGX_HTTP_ILERT_COURIER_CROWDED   500
 
+/*
+ * A job that has changed nothing is not run again at once: the courier waits
+ * for 1 ms, twice that, and so on, up to this many.
+ */
+
+#define NGX_HTTP_ILERT_COURIER_REST      512
+
 /* alerts that one job may resolve by "resolve_after" */
 
 #define NGX_HTTP_ILERT_COURIER_RESOLVES  16
@@ -136,12 +143,16 @@ typedef struct {
     int64_t                          longest;   /* of all pauses, ms */
     ngx_msec_t                       until;     /* the end of a crowd */
     ngx_uint_t                       pauses;    /* for it, so far */
+    ngx_msec_t                       rest;      /* after jobs in a row that */
+                                                /* have changed nothing, ms */
+    ngx_msec_t                       rested;    /* the end of that */
 
     unsigned                         active:1;  /* we are the courier */
     unsigned                         begin:1;   /* and the store has to know */
     unsigned                         leaving:1;
     unsigned                         cleaning:1;
     unsigned                         moving:1;  /* alerts to their keys */
+    unsigned                         woken:1;   /* since the last job */
     unsigned                         fault:1;   /* of a file, which is said */
     unsigned                         crowded:1; /* there was no connection */
 } ngx_http_ilert_courier_t;
@@ -167,6 +178,10 @@ static void ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co,
 static void ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co,
     ngx_uint_t fresh);
 static void ngx_http_ilert_courier_resume(ngx_http_ilert_source_t *source);
+static ngx_uint_t ngx_http_ilert_courier_rests(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job);
+static void ngx_http_ilert_courier_rest(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_source_t *source);
 static ngx_uint_t ngx_http_ilert_courier_may_take(
@@ -521,6 +536,7 @@ ngx_http_ilert_courier_begin(ngx_http_ilert_courier_t *co)
     co->begin = 1;
     co->cleaning = 1;
     co->moving = 1;
+    co->woken = 1;
 
     /*
      * for those who ask whether there is a courier; the file does not change
@@ -736,6 +752,8 @@ ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co, ngx_uint_t fresh)
     ngx_uint_t                 i;
     ngx_http_ilert_source_t  **sources;
 
+    co->woken |= fresh;
+
     sources = co->imcf->sources.elts;
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
@@ -793,12 +811,15 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
     job->ids = co->ids;
     job->nids = NGX_HTTP_ILERT_COURIER_RESOLVES;
 
-    if (co->leaving) {
+    if (co->leaving || ngx_http_ilert_courier_rests(co, job)) {
         return;
     }
 
     job->begin = co->begin;
     job->clean = co->cleaning;
+    job->longest = co->longest;
+
+    co->woken = 0;
 
     /* with each cleaning, too: an earlier release may have made strays */
 
@@ -827,6 +848,71 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
         }
 
         ngx_http_ilert_courier_prepare_take(co, job, sources[i]);
+    }
+}
+
+
+/*
+ * No loop goes round without progress, whatever its reason: as long as nobody
+ * has something new the next job comes later after each one that has changed
+ * nothing.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_courier_rests(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t                 i, wanted;
+    ngx_msec_int_t             left;
+    ngx_http_ilert_source_t  **sources;
+
+    left = co->rested - ngx_current_msec;
+
+    if (co->rest == 0 || left <= 0 || co->woken
+        || !ngx_queue_empty(&job->accepts) || !ngx_queue_empty(&job->verdicts)
+        || !ngx_queue_empty(&job->orders))
+    {
+        return 0;
+    }
+
+    wanted = co->begin || co->cleaning;
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+        wanted |= sources[i]->courier.more || sources[i]->courier.release;
+    }
+
+    if (wanted) {
+        ngx_http_ilert_courier_set_wait(co, left);
+    }
+
+    return 1;
+}
+
+
+/* of a job that did something for the courier */
+
+static void
+ngx_http_ilert_courier_rest(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job)
+{
+    /* it comes to this again and again only if it is soon */
+
+    if (!job->idle || (ngx_msec_int_t) (ngx_current_msec - co->rested)
+                      > NGX_HTTP_ILERT_COURIER_REST)
+    {
+        co->rest = 0;
+    }
+
+    if (!job->idle) {
+        return;
+    }
+
+    if (job->ntakes || job->nrelease || job->begin || job->clean) {
+        co->rest = co->rest ? ngx_min(2 * co->rest,
+                                      NGX_HTTP_ILERT_COURIER_REST)
+                            : 1;
+        co->rested = ngx_current_msec + co->rest;
     }
 }
 
@@ -1042,18 +1128,12 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
         return;
     }
 
+    ngx_http_ilert_courier_rest(co, job);
+
     if (job->due) {
         timer = job->due - ngx_http_ilert_queue_now();
 
-        if (timer > co->longest) {
-
-            /* the clock was set back */
-
-            ngx_http_ilert_courier_release(co, NULL);
-
-        } else {
-            ngx_http_ilert_courier_set_wait(co, timer > 0 ? timer : 1);
-        }
+        ngx_http_ilert_courier_set_wait(co, timer > 0 ? timer : 1);
     }
 
     ngx_http_ilert_courier_go(co);

@@ -138,6 +138,7 @@ ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
     job->noted = 0;
     job->accepted = 0;
     job->decided = 0;
+    job->idle = 1;
 
     for (i = 0; i < job->ntakes; i++) {
         job->takes[i].taken = 0;
@@ -561,6 +562,17 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
         }
     }
 
+    if (job->begin || job->clean) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_SEEN, "ii",
+                                       job->now, (int64_t)
+                                       NGX_HTTP_ILERT_STORE_ABSENCE);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    db->before = sqlite3_total_changes(db->db);
+
     ngx_http_ilert_store_budgets(job);
 
     rc = ngx_http_ilert_store_homes(db, job);
@@ -590,15 +602,6 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
         return rc;
     }
 
-    if (job->begin || job->clean) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_SEEN, "ii",
-                                       job->now, (int64_t)
-                                       NGX_HTTP_ILERT_STORE_ABSENCE);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
-    }
-
     /* dead letters are not to take the room of what waits */
 
     if (job->clean || db->buried) {
@@ -620,6 +623,8 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
     }
 
     rc = ngx_http_ilert_store_takes(db, job, without);
+
+    job->idle = (sqlite3_total_changes(db->db) == db->before);
 
     return (rc == SQLITE_OK) ? ngx_http_ilert_store_write_counts(db) : rc;
 }
@@ -852,6 +857,7 @@ ngx_http_ilert_store_recount(ngx_http_ilert_store_db_t *db)
                                       NGX_HTTP_ILERT_STORE_RECOUNT_SOURCES,
                                       "i", (int64_t)
                                       NGX_HTTP_ILERT_STORE_ROWS);
+        db->before += sqlite3_changes(db->db);
     }
 
     return rc;

@@ -313,6 +313,10 @@ struct ngx_http_ilert_store_query_s {
 
 typedef struct {
     int64_t                     now;
+    int64_t                     longest;    /* ms from now on after which */
+                                            /* nothing waits for a time, */
+                                            /* unless the clock was set back; */
+                                            /* 0: not known */
 
     ngx_queue_t                 verdicts;   /* store_event_t */
     ngx_queue_t                 orders;     /* store_order_t */
@@ -374,6 +378,9 @@ typedef struct {
     unsigned                    accepted:1; /* all of the accepts are safe */
     unsigned                    decided:1;  /* so is all the rest: verdicts, */
                                             /* "begin", "unknown", ... */
+    unsigned                    idle:1;     /* nothing has changed by it: the */
+                                            /* same job would come to the */
+                                            /* same */
 } ngx_http_ilert_store_job_t;
 
 

@@ -573,6 +573,10 @@ static const char  *ngx_http_ilert_store_sql[] = {
     " WHERE id IN (SELECT id FROM alert INDEXED BY alert_next"
                  " WHERE state = 2 AND next <= ?1 ORDER BY next LIMIT ?2)",
 
+    "UPDATE alert SET state = 0, next = 0"
+    " WHERE id IN (SELECT id FROM alert INDEXED BY alert_next"
+                 " WHERE state = 2 AND next > ?1 ORDER BY next LIMIT ?2)",
+
     "SELECT id, head, since FROM alert INDEXED BY alert_ready"
     " WHERE source = ?1 AND state = 0 AND head > 0 AND urgency = ?2"
     " ORDER BY head LIMIT ?3",

@@ -147,6 +147,7 @@ typedef enum {
 
     NGX_HTTP_ILERT_STORE_GET_DUE,
     NGX_HTTP_ILERT_STORE_SET_DUE,
+    NGX_HTTP_ILERT_STORE_SET_LATE,
     NGX_HTTP_ILERT_STORE_CANDIDATES,
     NGX_HTTP_ILERT_STORE_GET_HEAD,
     NGX_HTTP_ILERT_STORE_SET_TAKEN,
@@ -282,6 +283,9 @@ typedef struct {
     ngx_uint_t      rows;                   /* that takes may still go */
                                             /* through without taking any */
     int64_t         due;                    /* of what else waits, or 0 */
+    int             before;                 /* changes of the connection, */
+                                            /* and those that are written */
+                                            /* whatever there is to do */
     ngx_http_ilert_store_count_t  counts[NGX_HTTP_ILERT_STORE_COUNTS];
     ngx_uint_t      ncounts;
 

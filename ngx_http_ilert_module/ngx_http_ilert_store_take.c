@@ -29,6 +29,8 @@ static int ngx_http_ilert_store_slots(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_budget_t *budget, int64_t now);
 static int ngx_http_ilert_store_next_slot(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_budget_t *budget, int64_t now);
+static int ngx_http_ilert_store_due(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static int ngx_http_ilert_store_begin_take(ngx_http_ilert_store_db_t *db,
@@ -294,9 +296,7 @@ ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
     ngx_uint_t  i;
 
     if (job->ntakes && !job->moving) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_DUE, "ii",
-                                       job->now,
-                                       (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+        rc = ngx_http_ilert_store_due(db, job);
 
         if (rc == SQLITE_OK) {
             rc = ngx_http_ilert_store_take(db, job, without);
@@ -333,6 +333,40 @@ ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
 
     if (db->more || job->moving) {
         job->due = job->now;
+    }
+
+    return rc;
+}
+
+
+/*
+ * Those whose time has come may go, of whatever source they are, and so may
+ * those whose time is farther away than any that is set: the clock has been
+ * set back.
+ */
+
+static int
+ngx_http_ilert_store_due(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_DUE, "ii",
+                                   job->now,
+                                   (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+
+    if (rc != SQLITE_OK || job->longest == 0) {
+        return rc;
+    }
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_LATE, "ii",
+                                   job->now + job->longest,
+                                   (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+
+    if (rc == SQLITE_OK
+        && sqlite3_changes(db->db) == NGX_HTTP_ILERT_STORE_ROWS)
+    {
+        db->more = 1;
     }
 
     return rc;
@@ -705,6 +739,10 @@ ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
 
         } else {
             rc = ngx_http_ilert_store_drop(db, &alert, ev, job->now);
+
+            /* the alert may be one to be resolved now */
+
+            db->more |= (take->policy.resolve_after != 0);
         }
     }
 
@@ -908,6 +946,10 @@ ngx_http_ilert_store_resolve(ngx_http_ilert_store_db_t *db,
         rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_RESUMED,
                                       &resumed, "");
     }
+
+    /* of before the clock was set back, until the next "clean" */
+
+    resumed = (rc == SQLITE_OK) ? ngx_min(resumed, job->now) : 0;
 
     while (rc == SQLITE_OK) {
 

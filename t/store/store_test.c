@@ -895,6 +895,7 @@ main(int argc, char **argv)
         { "coalesce", coalesce_cases },
         { "budgets", budget_cases },
         { "homes", home_cases },
+        { "waits", wait_cases },
         { "status", status_cases },
         { "control", control_cases },
         { "storm", storm_cases },
