@@ -126,6 +126,8 @@ typedef struct {
 
     ngx_http_ilert_queue_count_t        expired;
     ngx_http_ilert_queue_count_t        dropped;
+    ngx_http_ilert_queue_count_t        silent;
+    ngx_http_ilert_queue_count_t        forgotten;
     ngx_http_ilert_queue_count_t        resolved;
     ngx_http_ilert_queue_count_t        coalesced;
     ngx_http_ilert_queue_count_t        damaged;
@@ -176,6 +178,7 @@ static void ngx_http_ilert_queue_relayed(ngx_http_ilert_outcome_t *outcome,
 static void ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
     ngx_uint_t status, const char *result, const char *error);
 static void ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q);
+static void ngx_http_ilert_queue_log_counts(ngx_http_ilert_queue_t *q);
 static ngx_uint_t ngx_http_ilert_queue_count(
     ngx_http_ilert_queue_count_t *count, ngx_uint_t n);
 static void ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q);
@@ -1172,8 +1175,7 @@ ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
 static void
 ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q)
 {
-    u_char      *p;
-    ngx_uint_t   n;
+    u_char  *p;
 
     if (q->store.notice[0]) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
@@ -1191,6 +1193,17 @@ ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q)
     q->nnames = 0;
 
     ngx_http_ilert_queue_log_trouble(q);
+
+    ngx_http_ilert_queue_log_counts(q);
+}
+
+
+/* what is said by its number, at most once an hour */
+
+static void
+ngx_http_ilert_queue_log_counts(ngx_http_ilert_queue_t *q)
+{
+    ngx_uint_t  n;
 
     n = ngx_http_ilert_queue_count(&q->expired, q->job.expired);
 
@@ -1216,6 +1229,24 @@ ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q)
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "ilert queue \"%V\": %ui rows of events were damaged "
                       "and became dead letters", &q->conf->path, n);
+    }
+
+    n = ngx_http_ilert_queue_count(&q->silent, q->job.silent);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %ui alerts of which nothing was "
+                      "heard for 90 days were forgotten, ilert may show them",
+                      &q->conf->path, n);
+    }
+
+    n = ngx_http_ilert_queue_count(&q->forgotten, q->job.forgotten);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %ui alerts that wait for nothing "
+                      "were forgotten to make room within \"max_size\"",
+                      &q->conf->path, n);
     }
 
     n = ngx_http_ilert_queue_count(&q->resolved, q->job.resolved);

@@ -20,11 +20,14 @@
 #define NGX_HTTP_ILERT_STORE_PAUSE        500
 #define NGX_HTTP_ILERT_STORE_DAY          ((int64_t) 24 * 60 * 60 * 1000)
 #define NGX_HTTP_ILERT_STORE_DEAD_TIME    (30 * NGX_HTTP_ILERT_STORE_DAY)
-#define NGX_HTTP_ILERT_STORE_FORGET_TIME  (7 * NGX_HTTP_ILERT_STORE_DAY)
 
 /* there is a "clean" each minute: if not, nobody has been listening */
 
 #define NGX_HTTP_ILERT_STORE_ABSENCE      180000
+
+/* transactions of a job that may make room by forgetting alerts */
+
+#define NGX_HTTP_ILERT_STORE_PORTIONS     8
 
 /* events that one job may release */
 
@@ -37,11 +40,14 @@ static void ngx_http_ilert_store_write(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
 static ngx_uint_t ngx_http_ilert_store_has_work(
     ngx_http_ilert_store_job_t *job);
+static ngx_uint_t ngx_http_ilert_store_lacks_size(
+    ngx_http_ilert_store_t *store, ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_try(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static void ngx_http_ilert_store_written(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
-static ngx_uint_t ngx_http_ilert_store_has_room(ngx_http_ilert_store_t *store);
+static ngx_uint_t ngx_http_ilert_store_has_room(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_store_waits(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
 static ngx_http_ilert_store_waits_e ngx_http_ilert_store_none_waits(
@@ -75,6 +81,8 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
 
     ngx_queue_init(&job->taken);
     ngx_http_ilert_store_reset(job);
+
+    job->forgotten = 0;
 
     db = ngx_http_ilert_store_create(store);
 
@@ -132,6 +140,7 @@ ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
     job->expired = 0;
     job->dropped = 0;
     job->damaged = 0;
+    job->silent = 0;
     job->more = 0;
     job->held = 0;
     job->moving = 0;
@@ -181,8 +190,9 @@ ngx_http_ilert_store_pauses(int64_t since, int64_t now)
 
 
 /*
- * If there is no room: without the accepts, next with the ballast gone, next
- * without the dead letters.
+ * If there is no room: with some alerts forgotten for which nothing waits,
+ * if it is max_size that is reached; next without the accepts; next with the
+ * ballast gone; next without the dead letters.
  */
 
 static void
@@ -190,7 +200,7 @@ ngx_http_ilert_store_write(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job)
 {
     int                         rc;
-    ngx_uint_t                  without;
+    ngx_uint_t                  n, without;
     ngx_http_ilert_store_db_t  *db;
 
     db = store->private;
@@ -212,6 +222,14 @@ ngx_http_ilert_store_write(ngx_http_ilert_store_t *store,
     }
 
     rc = ngx_http_ilert_store_try(store, job, without);
+
+    for (n = 0;
+         n < NGX_HTTP_ILERT_STORE_PORTIONS && rc != SQLITE_OK && without == 0
+         && ngx_http_ilert_store_lacks_size(store, job);
+         n++)
+    {
+        rc = ngx_http_ilert_store_try(store, job, without);
+    }
 
     if (rc != SQLITE_OK && ngx_http_ilert_store_is_full(db)) {
 
@@ -242,6 +260,45 @@ ngx_http_ilert_store_write(ngx_http_ilert_store_t *store,
         db->failed = job->now;
         ngx_http_ilert_store_report(store);
     }
+}
+
+
+/* there was no room within max_size for accepts, but now there is some */
+
+static ngx_uint_t
+ngx_http_ilert_store_lacks_size(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t                  n, i;
+    ngx_http_ilert_store_db_t  *db;
+
+    db = store->private;
+
+    if (ngx_queue_empty(&job->accepts) || db->db == NULL
+        || !ngx_http_ilert_store_is_full(db) || db->disk)
+    {
+        return 0;
+    }
+
+    /* some may only be passed over */
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_PORTIONS; i++) {
+
+        if (ngx_http_ilert_store_forget_oldest(db, &n) != SQLITE_OK) {
+            return 0;
+        }
+
+        if (n) {
+            job->forgotten += n;
+            return 1;
+        }
+
+        if (db->oldest[0].id == 0 && db->oldest[1].id == 0) {
+            return 0;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -309,7 +366,7 @@ ngx_http_ilert_store_written(ngx_http_ilert_store_t *store,
 
         if (store->state == NGX_HTTP_ILERT_STORE_FULL
             && (ngx_http_ilert_store_pauses(db->full, job->now)
-                || !ngx_http_ilert_store_has_room(store)))
+                || !ngx_http_ilert_store_has_room(store, job)))
         {
             return;
         }
@@ -328,9 +385,11 @@ ngx_http_ilert_store_written(ngx_http_ilert_store_t *store,
 /* for as much as there was none for, and some more */
 
 static ngx_uint_t
-ngx_http_ilert_store_has_room(ngx_http_ilert_store_t *store)
+ngx_http_ilert_store_has_room(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
 {
     int64_t                     need, pages, unused, max;
+    ngx_uint_t                  n;
     ngx_http_ilert_store_db_t  *db;
 
     db = store->private;
@@ -351,11 +410,23 @@ ngx_http_ilert_store_has_room(ngx_http_ilert_store_t *store)
         return 0;
     }
 
-    if (!db->low && (max == 0 || pages + need < max)) {
+    if ((!db->low && (max == 0 || pages + need < max)) || unused >= need) {
         return 1;
     }
 
-    return unused >= need;
+    /* nobody may come to need it as long as it is said that there is none */
+
+    if (db->low || db->disk
+        || ngx_http_ilert_store_forget_oldest(db, &n) != SQLITE_OK)
+    {
+        return 0;
+    }
+
+    job->forgotten += n;
+
+    return ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_FREE_PAGES,
+                                    &unused, "")
+           == SQLITE_OK && unused >= need;
 }
 
 
@@ -510,12 +581,7 @@ ngx_http_ilert_store_transaction(ngx_http_ilert_store_t *store,
 
     rc = db->rc;
 
-    /* which SQLite may have done already; an error of this one is no news */
-
-    if (!sqlite3_get_autocommit(db->db)) {
-        (void) sqlite3_step(db->stmts[NGX_HTTP_ILERT_STORE_ROLLBACK]);
-        (void) sqlite3_reset(db->stmts[NGX_HTTP_ILERT_STORE_ROLLBACK]);
-    }
+    ngx_http_ilert_store_rollback(db);
 
     (void) sqlite3_step(db->stmts[NGX_HTTP_ILERT_STORE_LIMIT_ALL]);
     (void) sqlite3_reset(db->stmts[NGX_HTTP_ILERT_STORE_LIMIT_ALL]);
@@ -817,15 +883,10 @@ ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
         job->dropped++;
     }
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_FORGET, "iii",
-                                   db->epoch, job->now
-                                   - NGX_HTTP_ILERT_STORE_FORGET_TIME,
-                                   (int64_t) rows);
+    rc = ngx_http_ilert_store_forget_old(db, job, rows);
     if (rc != SQLITE_OK) {
         return rc;
     }
-
-    job->more = ((ngx_uint_t) sqlite3_changes(db->db) == rows);
 
     rc = ngx_http_ilert_store_recount(db);
     if (rc != SQLITE_OK) {
@@ -1004,6 +1065,7 @@ ngx_http_ilert_store_close(ngx_http_ilert_store_t *store)
     ngx_http_ilert_store_unlock(store);
 
     ngx_free(db->candidates);
+    ngx_free(db->idle);
     ngx_free(db->key.data);
     ngx_free(db);
 

@@ -315,8 +315,8 @@ typedef struct {
     int64_t                     now;
     int64_t                     longest;    /* ms from now on after which */
                                             /* nothing waits for a time, */
-                                            /* unless the clock was set back; */
-                                            /* 0: not known */
+                                            /* unless the clock was set */
+                                            /* back; 0: not known */
 
     ngx_queue_t                 verdicts;   /* store_event_t */
     ngx_queue_t                 orders;     /* store_order_t */
@@ -370,6 +370,10 @@ typedef struct {
                                             /* was no room, or too old */
     ngx_uint_t                  damaged;    /* rows that make no sense: now */
                                             /* dead letters */
+    ngx_uint_t                  silent;     /* alerts that were forgotten: */
+                                            /* not heard of for too long */
+    ngx_uint_t                  forgotten;  /* to make room; they are, even */
+                                            /* if the job has failed */
     unsigned                    more:1;     /* "clean" is not done yet */
     unsigned                    held:1;     /* nor is "release" */
     unsigned                    moving:1;   /* nor are "homes": nothing has */
@@ -378,9 +382,9 @@ typedef struct {
     unsigned                    accepted:1; /* all of the accepts are safe */
     unsigned                    decided:1;  /* so is all the rest: verdicts, */
                                             /* "begin", "unknown", ... */
-    unsigned                    idle:1;     /* nothing has changed by it: the */
-                                            /* same job would come to the */
-                                            /* same */
+    unsigned                    idle:1;     /* nothing has changed by it: */
+                                            /* the same job would come to */
+                                            /* the same */
 } ngx_http_ilert_store_job_t;
 
 

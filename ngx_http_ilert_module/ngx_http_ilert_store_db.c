@@ -331,6 +331,10 @@ static const char  *ngx_http_ilert_store_schema[] = {
     "    -- of an nginx that may have relayed what is not noted here\n"
     "    id         INTEGER PRIMARY KEY\n"
     ");\n"
+
+    "DROP INDEX alert_forget;\n"
+    "CREATE INDEX alert_forget ON alert (changed)\n"
+    "    WHERE head = 0 AND state = 0 AND shows = 2;\n"
 };
 
 #define NGX_HTTP_ILERT_STORE_VERSION                                          \
@@ -358,10 +362,13 @@ static const char  *ngx_http_ilert_store_schema[] = {
     " d.priority, d.received, d.status, d.error, d.body, d.died"
 
 
-/* the terms of alert_open */
+/* the terms of alert_open, and of alert_forget */
 
 #define NGX_HTTP_ILERT_STORE_OPEN                                             \
     "shows < 2 AND state = 0 AND head = 0"
+
+#define NGX_HTTP_ILERT_STORE_OVER                                             \
+    "shows = 2 AND state = 0 AND head = 0"
 
 
 /* all slots that are taken are alike */
@@ -603,14 +610,30 @@ static const char  *ngx_http_ilert_store_sql[] = {
 
     "DELETE FROM dead WHERE seq = ?1",
 
-    "DELETE FROM alert WHERE id IN"
+    /* alerts that may be forgotten, unless the last event may be replayed */
+
+    "SELECT id, changed, source, opened,"
+    " EXISTS (SELECT 1 FROM dead WHERE seq = alert.gone)"
+    " FROM alert WHERE id = ifnull("
+    "(SELECT id FROM alert INDEXED BY alert_forget"
+    " WHERE changed = ?1 AND id > ?2 AND " NGX_HTTP_ILERT_STORE_OVER
+    " ORDER BY id LIMIT 1),"
     " (SELECT id FROM alert INDEXED BY alert_forget"
-     " WHERE head = 0 AND state = 0 AND shows = 2 AND epoch = ?1"
-     " AND changed < ?2"
+    " WHERE changed > ?1 AND " NGX_HTTP_ILERT_STORE_OVER
+    " ORDER BY changed, id LIMIT 1))",
 
-     /* the last event is a dead letter, and may be replayed */
+    "SELECT id, last, source, opened,"
+    " EXISTS (SELECT 1 FROM dead WHERE seq = alert.gone)"
+    " FROM alert WHERE id = ifnull("
+    "(SELECT id FROM alert INDEXED BY alert_open"
+    " WHERE source = ?3 AND last = ?1 AND id > ?2"
+    " AND " NGX_HTTP_ILERT_STORE_OPEN " ORDER BY id LIMIT 1),"
+    " (SELECT id FROM alert INDEXED BY alert_open"
+    " WHERE source = ?3 AND last > ?1"
+    " AND " NGX_HTTP_ILERT_STORE_OPEN " ORDER BY last, id LIMIT 1))",
 
-     " AND NOT EXISTS (SELECT 1 FROM dead WHERE seq = alert.gone) LIMIT ?3)",
+    "SELECT id FROM source WHERE id > ?1 ORDER BY id LIMIT 1",
+    "DELETE FROM alert WHERE id = ?1",
 
     /* of budgets that are used no longer: no window is as long */
 
@@ -1620,6 +1643,18 @@ ngx_http_ilert_store_get(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
     va_end(args);
 
     return ngx_http_ilert_store_step(db, n, value);
+}
+
+
+/* SQLite may have done so already; an error of this one is no news */
+
+void
+ngx_http_ilert_store_rollback(ngx_http_ilert_store_db_t *db)
+{
+    if (!sqlite3_get_autocommit(db->db)) {
+        (void) sqlite3_step(db->stmts[NGX_HTTP_ILERT_STORE_ROLLBACK]);
+        (void) sqlite3_reset(db->stmts[NGX_HTTP_ILERT_STORE_ROLLBACK]);
+    }
 }
 
 

@@ -17,9 +17,10 @@
 /*
  * What the parts of the store share: store.c, which runs jobs, store_alert.c,
  * which keeps an alert and its events, store_home.c, which finds the key that
- * an alert belongs to, store_take.c, which finds those that may go,
- * store_control.c, which obeys orders, store_status.c, which answers
- * questions, and store_db.c, the database.  For nobody else.
+ * an alert belongs to, store_forget.c, which forgets alerts, store_take.c,
+ * which finds those that may go, store_control.c, which obeys orders,
+ * store_status.c, which answers questions, and store_db.c, the database.  For
+ * nobody else.
  *
  * Functions that return an int return SQLITE_OK, a code of SQLite's, or one
  * of those below, and keep what there is to say of it in db.
@@ -157,6 +158,9 @@ typedef enum {
 
     NGX_HTTP_ILERT_STORE_OLDEST_DEAD,
     NGX_HTTP_ILERT_STORE_DELETE_DEAD,
+    NGX_HTTP_ILERT_STORE_NEXT_OVER,
+    NGX_HTTP_ILERT_STORE_NEXT_OPEN,
+    NGX_HTTP_ILERT_STORE_AFTER_SOURCE,
     NGX_HTTP_ILERT_STORE_FORGET,
     NGX_HTTP_ILERT_STORE_FORGET_SLOTS,
 
@@ -241,6 +245,22 @@ typedef struct {
 } ngx_http_ilert_store_candidate_t;
 
 
+/* an alert for which nothing waits, and a place in the order of those */
+
+typedef struct {
+    int64_t                     id;
+    int64_t                     time;       /* by which they are in order */
+    int64_t                     source;
+    unsigned                    opened:1;
+    unsigned                    dead:1;     /* its last event is a letter */
+} ngx_http_ilert_store_idle_t;
+
+typedef struct {
+    int64_t                     time;       /* after this one; 0, 0: the */
+    int64_t                     id;         /* first one */
+} ngx_http_ilert_store_mark_t;
+
+
 /* what a transaction changes of a source's counts */
 
 typedef struct {
@@ -275,6 +295,12 @@ typedef struct {
     unsigned        buried:1;               /* a dead letter has been added */
     unsigned        lost:1;                 /* what an earlier database knew */
 
+    /* where the search for alerts to be forgotten goes on: resolved ones, */
+    /* those that may be open */
+
+    ngx_http_ilert_store_mark_t  old[2];    /* whose time is over */
+    ngx_http_ilert_store_mark_t  oldest[2]; /* to make room */
+
     /* in a transaction */
 
     int64_t         epoch;
@@ -302,6 +328,9 @@ typedef struct {
     ngx_http_ilert_store_candidate_t  *candidates;
     ngx_uint_t      ncandidates;
     ngx_uint_t      size_candidates;
+    ngx_http_ilert_store_idle_t  *idle;     /* one of each source */
+    ngx_uint_t      nidle;
+    ngx_uint_t      size_idle;
 } ngx_http_ilert_store_db_t;
 
 
@@ -430,6 +459,20 @@ void ngx_http_ilert_store_read_event(sqlite3_stmt *stmt, ngx_uint_t column,
     ngx_http_ilert_store_waiting_t *ev);
 
 
+/* store_forget.c: alerts for which nothing waits */
+
+/*
+ * Those that were resolved, or not heard of, for too long: counts the latter,
+ * and sets "more".  Goes through so many rows.
+ */
+int ngx_http_ilert_store_forget_old(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t rows);
+
+/* the oldest ones: a bounded part, a transaction of its own; sets how many */
+int ngx_http_ilert_store_forget_oldest(ngx_http_ilert_store_db_t *db,
+    ngx_uint_t *n);
+
+
 /* store_take.c: budgets, and who is next */
 
 /* before anything else is done with budgets in a transaction */
@@ -503,6 +546,9 @@ int ngx_http_ilert_store_next(ngx_http_ilert_store_db_t *db,
 void ngx_http_ilert_store_end(sqlite3_stmt *stmt);
 int ngx_http_ilert_store_exec(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
     const char *fmt, ...);
+
+/* after an error in a transaction */
+void ngx_http_ilert_store_rollback(ngx_http_ilert_store_db_t *db);
 
 /* the first column of the first row, or NGX_HTTP_ILERT_STORE_MISSING */
 int ngx_http_ilert_store_get(ngx_http_ilert_store_db_t *db, ngx_uint_t n,

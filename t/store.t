@@ -42,7 +42,8 @@ is($status, 0, 'the program is built')
 # Much of it waits for others, so that two go at a time.
 
 my @runs = map { start(@$_) }
-    [qw(rules events versions coalesce budgets waits storm trouble)],
+    [qw(rules events versions coalesce budgets waits forget storm
+        trouble)],
     [qw(homes status control processes faults)];
 
 for my $run (@runs) {

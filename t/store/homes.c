@@ -316,9 +316,10 @@ stray(test_t *t, const char *source, const char *key, ngx_uint_t shows,
     {
         sql(t, "INSERT INTO alert (source, key, alert_key, state, head,"
                " urgency, next, shows, epoch, level, delivered, changed,"
-               " told) SELECT id, '%q', '%q', 0, 0, 3, 0, %d, (SELECT epoch"
-               " FROM total), 3, 0, %lld, %lld FROM source WHERE name = '%q'",
-            key, key, (int) shows, t->now, t->now, source);
+               " told, last) SELECT id, '%q', '%q', 0, 0, 3, 0, %d,"
+               " (SELECT epoch FROM total), 3, 0, %lld, %lld, %lld"
+               " FROM source WHERE name = '%q'",
+            key, key, (int) shows, t->now, t->now, t->now, source);
     }
 
     if (body) {
@@ -425,7 +426,8 @@ test_many_strays(void)
     sql(&t, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n"
             " WHERE i < 25000) INSERT INTO alert (source, key, alert_key,"
             " state, head, urgency, next, shows, epoch, level, delivered,"
-            " changed) SELECT 1, i, i, 0, 0, 3, 0, 1, 1, 3, 0, 0 FROM n");
+            " changed, last) SELECT 1, i, i, 0, 0, 3, 0, 1, 1, 3, 0, 0, %lld"
+            " FROM n", NOW);
 
     t.job.clean = 1;
     check_int(begin(&t, "a", "K", NULL), 3);
@@ -435,8 +437,9 @@ test_many_strays(void)
 
     sql(&t, "INSERT INTO source (name) VALUES ('b')");
     sql(&t, "INSERT INTO alert (source, key, alert_key, state, head, urgency,"
-            " next, shows, epoch, level, delivered, changed) SELECT 2, key,"
-            " alert_key, 0, 0, 3, 0, 1, 1, 3, 0, 0 FROM alert LIMIT 2500");
+            " next, shows, epoch, level, delivered, changed, last) SELECT 2,"
+            " key, alert_key, 0, 0, 3, 0, 1, 1, 3, 0, 0, %lld FROM alert"
+            " LIMIT 2500", NOW);
 
     check_int(begin(&t, "a", "K", "b", "K", NULL), 3);
     check_str(sql(&t, "SELECT count(*) FROM alert"), "25001");

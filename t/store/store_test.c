@@ -896,6 +896,7 @@ main(int argc, char **argv)
         { "budgets", budget_cases },
         { "homes", home_cases },
         { "waits", wait_cases },
+        { "forget", forget_cases },
         { "status", status_cases },
         { "control", control_cases },
         { "storm", storm_cases },

@@ -214,6 +214,7 @@ extern test_case_t  coalesce_cases[];
 extern test_case_t  budget_cases[];
 extern test_case_t  home_cases[];
 extern test_case_t  wait_cases[];
+extern test_case_t  forget_cases[];
 extern test_case_t  status_cases[];
 extern test_case_t  control_cases[];
 extern test_case_t  storm_cases[];

@@ -1,0 +1,383 @@
+
+/* alerts for which nothing waits, which give way to what does */
+
+
+#include "store_test.h"
+
+
+#define SIZE  (4 * 1024 * 1024)
+
+
+static const char *
+known(test_t *t)
+{
+    return sql(t, "SELECT group_concat(key, ' ') FROM"
+                  " (SELECT key FROM alert NOT INDEXED ORDER BY id)");
+}
+
+
+/* so many alerts, from the n-th on, are told to ilert */
+
+static ngx_uint_t
+tell(test_t *t, const char *source, ngx_uint_t type, int n, int end)
+{
+    char        key[64];
+    ngx_uint_t  forgotten;
+
+    forgotten = 0;
+
+    while (n < end) {
+
+        do {
+            sprintf(key, "host %05d: cpu is too high", n++);
+            accept_event(t, source, key, type, "{\"summary\":\"x\"}");
+        } while (n % 100 && n < end);
+
+        t->now += 10;
+        check_int(run(t), OK);
+        check(outcome.accepted);
+        forgotten += outcome.forgotten;
+
+        take(t, source, 100, 0);
+        check_int(run(t), OK);
+
+        while (taken(t, 0)) {
+            verdict(t, taken(t, 0), DONE);
+        }
+
+        check_int(run(t), OK);
+    }
+
+    return forgotten;
+}
+
+
+/* more of them than there is room for */
+
+static void
+test_never_resolved(void)
+{
+    test_t       t;
+    ngx_uint_t   forgotten;
+    const char  *kept;
+
+    setup(&t, "never_resolved");
+    t.store.max_size = SIZE;
+
+    forgotten = tell(&t, "ops", ALERT, 0, 30000);
+    kept = sql(&t, "SELECT count(*) FROM alert");
+    printf("# %s alerts are known of 30000\n", kept);
+
+    check(forgotten > 10000 && forgotten < 25000);
+    check_int(atoi(kept) + forgotten, 30000);
+    check_str(sql(&t, "SELECT count(*) = 5000 FROM alert"
+                      " WHERE key >= 'host 25000'"), "1");
+    check_str(sql(&t, "SELECT open FROM source"), kept);
+
+    /* of one that was forgotten it is unknown what ilert shows */
+
+    t.policy.coalesce = REPEATS;
+    accept_event(&t, "ops", "host 00001: cpu is too high", RESOLVE, "1");
+    accept_event(&t, "ops", "host 29999: cpu is too high", ALERT, "2");
+    check_int(run(&t), OK);
+    check_str(drain(&t, "ops"), "host 00001: cpu is too high:1");
+
+    check_counts(&t);
+    check_heads(&t);
+    check_str(sql(&t, "PRAGMA integrity_check"), "ok");
+
+    teardown(&t);
+}
+
+
+/* what waits is not lost by it, nor a letter that may be replayed */
+
+static void
+test_kept(void)
+{
+    int       i;
+    char      key[32];
+    test_t    t;
+    order_t   o;
+    event_t  *ev;
+
+    setup(&t, "kept");
+    t.store.max_size = SIZE;
+
+    for (i = 0; i < 1500; i++) {
+        sprintf(key, "letter %d", i);
+        accept_event(&t, "ops", key, ALERT, "x");
+        sprintf(key, "taken %d", i);
+        accept_event(&t, "dev", key, ALERT, "x");
+        sprintf(key, "waits %d", i);
+        accept_event(&t, "lab", key, ALERT, "x");
+    }
+
+    take(&t, "ops", 1500, 0);
+    check_int(run(&t), OK);
+    take(&t, "dev", 1500, 0);
+
+    while ((ev = taken(&t, 0))) {
+        verdict(&t, ev, DEAD);
+    }
+
+    check_int(run(&t), OK);
+
+    while (taken(&t, 0)) {
+        ngx_free(keep(taken(&t, 0)));
+    }
+
+    check(tell(&t, "more", ALERT, 0, 25000) > 0);
+
+    check_str(sql(&t, "SELECT count(*) FROM alert WHERE key LIKE 'letter %%'"),
+              "1500");
+    check_str(sql(&t, "SELECT count(*) FROM event"), "3000");
+    check_counts(&t);
+    check_heads(&t);
+
+    (void) order(&t, &o, REPLAY, "ops", 0);
+    check_int(run(&t), OK);
+    check_int(o.count, 100);
+    check_int(o.refused, 0);
+
+    t.job.begin = 1;
+    take(&t, "dev", 1500, 0);
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 1500);
+    take(&t, "lab", 1500, 0);
+    check_int(run(&t), OK);
+    check_int(outcome.takes[0].taken, 1500);
+
+    teardown(&t);
+}
+
+
+static void
+fill_up(test_t *t)
+{
+    char  body[2001], key[32];
+    int   i;
+
+    memset(body, 'x', 2000);
+    body[2000] = '\0';
+
+    for (i = 0; i < 20000; i++) {
+        sprintf(key, "waits %d", i);
+        accept_event(t, "lab", key, ALERT, body);
+
+        if (run(t) != OK || outcome.forgotten) {
+            break;
+        }
+    }
+}
+
+
+/* resolved ones first, then the oldest ones of all sources */
+
+static void
+test_order(void)
+{
+    int     i;
+    test_t  t;
+
+    setup(&t, "order");
+    t.store.max_size = SIZE;
+
+    for (i = 0; i < 3000; i += 100) {
+        tell(&t, i % 200 ? "dev" : "ops", ALERT, i, i + 100);
+    }
+
+    tell(&t, "ops", ALERT, 8000, 8500);
+    tell(&t, "ops", RESOLVE, 8000, 8500);
+
+    fill_up(&t);
+    check_int(t.store.state, OK);
+    check_int(outcome.forgotten, 1000);
+    check_str(sql(&t, "SELECT count(*) FROM alert WHERE key GLOB 'host 08*'"),
+              "0");
+    check_str(sql(&t, "SELECT count(*) || ' ' || min(key) FROM alert"
+                      " WHERE key GLOB 'host *'"),
+              "2500 host 00500: cpu is too high");
+    check_counts(&t);
+
+    /* until there is nothing left but what waits */
+
+    while (t.store.state == OK) {
+        fill_up(&t);
+    }
+
+    check_int(t.store.state, FULL);
+    check_str(sql(&t, "SELECT count(*) FROM alert WHERE head = 0"), "0");
+    check_counts(&t);
+
+    teardown(&t);
+}
+
+
+/* full, and nobody comes, as they are told that it is not ready */
+
+static void
+test_nobody_comes(void)
+{
+    int     n, events;
+    test_t  t;
+
+    setup(&t, "nobody_comes");
+    t.store.max_size = SIZE;
+
+    fill_up(&t);
+    check_int(t.store.state, FULL);
+    check_int(outcome.forgotten, 0);
+
+    sql(&t, "UPDATE alert SET head = 0 WHERE id %% 2");
+    sql(&t, "DELETE FROM event WHERE alert %% 2");
+    sql(&t, "WITH n AS (SELECT 1 i UNION ALL SELECT i + 1 FROM n"
+            " WHERE i < 20000) INSERT INTO alert (source, key, alert_key,"
+            " state, head, urgency, next, shows, epoch, level, delivered,"
+            " changed, opened) SELECT 1, 'k' || i, 'k', 0, 0, 3, 0, 1, 1, 3,"
+            " 1, 1, 1 FROM n");
+    sql(&t, "UPDATE source SET open = open + 20000,"
+            " critical = (SELECT count(*) FROM event)");
+    check_counts(&t);
+    events = atoi(sql(&t, "SELECT count(*) FROM event"));
+
+    for (n = 0; n < 20; n++) {
+        t.now += SECOND;
+        t.job.probe = 1;
+
+        if (run(&t) == OK) {
+            break;
+        }
+
+        check_int(outcome.forgotten, 1000);
+    }
+
+    check(n > 0);
+    check_int(t.store.state, OK);
+    check_int(atoi(sql(&t, "SELECT count(*) FROM event")), events);
+    check_counts(&t);
+
+    teardown(&t);
+}
+
+
+/* whatever the epoch; those with a letter are passed over, not gone through */
+
+static void
+test_old(void)
+{
+    int       i;
+    char      key[32];
+    test_t    t;
+    event_t  *ev;
+
+    setup(&t, "old");
+
+    for (i = 0; i < 2500; i++) {
+        sprintf(key, "letter %d", i);
+        accept_event(&t, "ops", key, RESOLVE, "x");
+        sprintf(key, "open %d", i);
+        accept_event(&t, "ops", key, ALERT, "x");
+    }
+
+    check_int(run(&t), OK);
+    (void) drain(&t, "ops");
+
+    for (i = 0; i < 2500; i++) {
+        sprintf(key, "letter %d", i);
+        accept_event(&t, "ops", key, COMMENT, "x");
+        sprintf(key, "open %d", i);
+        accept_event(&t, "ops", key, COMMENT, "x");
+    }
+
+    take(&t, "ops", 5000, 0);
+    check_int(run(&t), OK);
+
+    while ((ev = taken(&t, 0))) {
+        verdict(&t, ev, DEAD);
+    }
+
+    check_int(run(&t), OK);
+
+    t.now++;
+    accept_one(&t, "ops", "resolved", RESOLVE, "x");
+    accept_one(&t, "ops", "open", ALERT, "x");
+    (void) drain(&t, "ops");
+    t.job.unknown = 1;
+    check_int(run(&t), OK);
+
+    sql(&t, "UPDATE dead SET died = %lld", NOW + 365 * DAY);
+    t.now = NOW + 100 * DAY;
+
+    for (i = 0; i < 8; i++) {
+        t.job.clean = 1;
+        check_int(run(&t), OK);
+    }
+
+    check_str(sql(&t, "SELECT group_concat(key, ' ') FROM alert NOT INDEXED"
+                      " WHERE key NOT GLOB '*[0-9]'"), "");
+    check_str(sql(&t, "SELECT count(*) FROM alert"), "5000");
+
+    /* and, when the letters are gone, in bounded parts */
+
+    sql(&t, "DELETE FROM dead");
+
+    for (i = 0; i < 12; i++) {
+        t.job.clean = 1;
+        check_int(run(&t), OK);
+    }
+
+    check_str(known(&t), "");
+    check_counts(&t);
+
+    teardown(&t);
+}
+
+
+/* trouble while room is made: an error is told, nothing is half done */
+
+static void
+test_faults(void)
+{
+    int     n;
+    test_t  t;
+
+    setup(&t, "forget_faults");
+    t.store.max_size = SIZE;
+
+    (void) tell(&t, "ops", ALERT, 0, 15000);
+
+    for (n = 1; n < 400; n++) {
+        t.now += SECOND;
+        vfs_fault(n, FAULT_IOERR, 0);
+        fill_up(&t);
+        vfs_fault(0, FAULT_NONE, 0);
+
+        t.now += SECOND;
+        accept_event(&t, "lab", "again", ALERT, "x");
+
+        if (run(&t) == FULL) {
+            break;
+        }
+
+        check_int(t.store.state, OK);
+        check_counts(&t);
+    }
+
+    check(n > 10);
+    check_str(sql(&t, "PRAGMA integrity_check"), "ok");
+    check_counts(&t);
+
+    teardown(&t);
+}
+
+
+test_case_t  forget_cases[] = {
+    { "alerts that are never resolved", test_never_resolved },
+    { "what waits is not forgotten", test_kept },
+    { "the oldest ones are forgotten", test_order },
+    { "room is made, and nobody comes", test_nobody_comes },
+    { "old alerts are forgotten", test_old },
+    { "trouble while alerts are forgotten", test_faults },
+    { NULL, NULL }
+};
