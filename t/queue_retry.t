@@ -1,7 +1,10 @@
 #!/usr/bin/perl
 
 # Verdicts: what is delivered, dead, tried again and when, and what holds back
-# a whole source or endpoint; max_age; what the log says.
+# a whole source or endpoint; max_age; what the log says.  On a slow machine all
+# is later: so nothing here says how soon something comes.  But a request that
+# follows an answer is never sooner than a pause after the one that was
+# answered, and how long a pause will be is in the database.
 
 use warnings;
 use strict;
@@ -14,6 +17,7 @@ use Time::HiRes qw(sleep time);
 
 use IlertFake;
 use IlertQueue;
+use IlertShim;
 use IlertTest;
 
 IlertQueue::need();
@@ -33,7 +37,7 @@ for my $name (qw(ops pauses attempts age known gone limited after broken logs
 }
 
 $source{pauses} =~ s/retry .*/retry 200ms 800ms;/;
-$source{$_} .= ' max_age 1s;' for qw(age known gone);
+$source{$_} .= ' max_age 1m;' for qw(age known gone);
 $source{broken} .= ' endpoint broken;';
 $source{elsewhere} .= ' endpoint second;';
 
@@ -69,7 +73,7 @@ sub rows {
 
 sub empty {
     my ($name, $seconds) = @_;
-    return wait_until(sub { !rows($name) }, $seconds, "an empty $name");
+    return wait_until(sub { !rows($name) }, $seconds || 60, "an empty $name");
 }
 
 
@@ -118,7 +122,7 @@ subtest 'dead letters' => sub {
         is($row->{source}, 'dead', 'source');
         like($row->{error}, qr/no $status, so there$/, 'error');
         cmp_ok($row->{died}, '>=', $row->{received}, 'times');
-        cmp_ok(abs($row->{received} / 1000 - time()), '<', 30, 'times');
+        cmp_ok(abs($row->{received} / 1000 - time()), '<', 600, 'times');
 
         is($q->lines('error', qq(ilert source "dead": event $id{$status} is )
                  . "a dead letter: ilert answered $status: no $status, so "
@@ -143,23 +147,37 @@ subtest 'again' => sub {
     $fake->drop_rule($_) for @rules;
 };
 
+# Of the attempts that have been made: how many, and for how long it waits
+
+sub pause_of {
+    my ($id) = @_;
+    my ($row) = $q->sql('select e.attempts, a.next - a.changed from event e'
+        . " join alert a on a.id = e.alert where a.state = 2 and a.alert_key"
+        . " = '$id'");
+    return $row ? @$row : (0, 0);
+}
+
 subtest 'pauses' => sub {
-    my $rule = $fake->rule(match => match('pause'), status => 500);
+    my @expected = ([ 0, 0 ], [ 150, 200 ], [ 300, 400 ], ([ 600, 800 ]) x 99);
+    my ($rule, %pause) = $fake->rule(match => match('pause'), status => 500);
+
     $q->post('pause', 'CRITICAL', source => 'pauses');
-    ok(wait_until(sub { 6 <= scalar(() = of('pauses')) }, 10), 'six tries');
+    ok(wait_until(sub {
+        my ($attempts, $pause) = pause_of('pause');
+        $pause{$attempts} = $pause if $attempts;
+        6 <= (() = of('pauses')) && $attempts >= 5;
+    }, 60), 'six tries');
+
+    is_deeply([ grep { $pause{$_} > $expected[$_][1] } sort keys %pause ], [],
+              'no pause is too long') or note explain \%pause;
+
+    my @times = map { $_->{time} } of('pauses');
+    my @gaps = map { ($times[$_] - $times[$_ - 1]) * 1000 } 1 .. $#times;
+    is_deeply([ grep { $gaps[$_ - 1] < $expected[$_][0] - 5 } 1 .. @gaps ], [],
+              'or too short') or note "@gaps";
+
     $fake->drop_rule($rule);
-
-    my @times = map { $_->{time} } (of('pauses'))[0 .. 5];
-    my @expected = ([ 150, 200 ], [ 300, 400 ], ([ 600, 800 ]) x 3);
-    for my $i (0 .. 4) {
-        my $gap = ($times[$i + 1] - $times[$i]) * 1000;
-        my ($from, $to) = @{$expected[$i]};
-        ok($gap > $from - 5 && $gap < $to + 250,
-           sprintf 'after try %d: %.0f ms of %d to %d', $i + 1, $gap, $from,
-           $to);
-    }
-
-    ok(empty('pauses'));
+    ok(empty('pauses'), 'it is delivered');
     my @attempts = map { $_->{header}{'x-attempt'} } of('pauses');
     is_deeply(\@attempts, [ 1 .. @attempts ], '$ilert_attempt');
 };
@@ -168,16 +186,15 @@ subtest 'Retry-After' => sub {
     my $rule = $fake->rule(match => qr/$key{after}/, status => 429,
         times => 1, headers => [ 'Retry-After' => 2 ]);
     $q->post('after', 'CRITICAL', source => 'after');
-    my $now = time();
-    ok(wait_until(sub { of('after') }, 2));
+    ok(wait_until(sub { of('after') }, 60), 'a request is refused');
     $q->post("after$_", 'CRITICAL', source => 'after') for 1 .. 10;
     $q->post('meanwhile', 'CRITICAL');
-    ok(empty('ops', 1), 'other sources go on');
+    ok(empty('ops'), 'other sources go on');
+    ok(empty('after'), 'the source does, too');
 
-    sleep(0.1) while time() < $now + 1.7;
-    is(scalar(() = of('after')), 1, 'the whole source waits');
-    ok(empty('after', 5), 'for as long as ilert says');
-    cmp_ok(time() - $now, '<', 4, 'not longer');
+    my ($first, @later) = map { $_->{time} } of('after');
+    is(scalar(grep { $_ < $first + 1.99 } @later), 0,
+       'but waits for as long as ilert says');
     $fake->drop_rule($rule);
 
     my %times;
@@ -207,7 +224,7 @@ subtest 'lines of trouble' => sub {
     $fake->drop_rule($rule);
     ok(empty('logs'));
 
-    ok($t->wait_log(qr/\[notice\].*ilert source "logs": delivering again/, 2,
+    ok($t->wait_log(qr/\[notice\].*ilert source "logs": delivering again/, 60,
                     $mark), 'a line when it is over');
     my @lines = $t->grep_log(qr/source "logs": (?:event|deliv)/, $mark);
     is(@lines, 2, 'and one when it begins, however many events and tries')
@@ -220,15 +237,13 @@ subtest 'lines of trouble' => sub {
 # The first pause of a 429 is ten seconds.
 
 subtest 'a source is limited' => sub {
-    sleep(0.1) while time() < $begun + 9.5;
-    my @times = map { $_->{time} } of('limited');
-    my $n = grep { $_ < $times[0] + 9.4 } @times;
+    my ($first) = map { $_->{time} } of('limited');
+    sleep(0.1) while time() < $first + 9.5;
+    my $n = grep { $_->{time} < $first + 9.5 } of('limited');
     cmp_ok($n, '<=', 8, "$n requests in the first seconds");
-    is(scalar(grep { $_ > $times[0] + 1 && $_ < $times[0] + 9.4 } @times), 0,
-       'then none');
 
     $fake->drop_rule($limit);
-    ok(empty('limited', 35), 'all are delivered in the end');
+    ok(empty('limited', 120), 'all are delivered in the end');
     note(sprintf 'after %.1f s', time() - $begun);
 
     my %times;
@@ -243,8 +258,10 @@ subtest 'a source is limited' => sub {
 
 my $second = IlertFake->start(keys => { $key{elsewhere} => 'api' });
 
+my $shim = IlertShim->new or plan(skip_all => 'no compiler');
+
 my $e = IlertQueue->new(
-    workers => 2, timeout => '250ms',
+    workers => 2, timeout => '250ms', shim => $shim,
     server => 'location /second/ { internal; ilert_endpoint second; '
         . "proxy_pass http://${\$second->address}/api/\$ilert_path; }",
     sources => { ops => 'retry 100ms 5m;', map { $_ => $source{$_} }
@@ -255,13 +272,13 @@ $e->start;
 subtest 'attempts over restarts' => sub {
     my $rule = $e->fake->rule(status => 500);
     $e->post('attempt', 'CRITICAL', source => 'attempts');
-    ok($e->fake->wait_requests(3));
+    ok($e->fake->wait_requests(3, 60));
     $e->stop->start;
-    ok($e->fake->wait_requests(6), 'QUIT');
+    ok($e->fake->wait_requests(6, 60), 'QUIT');
     $e->crash;
     $e->start;
     my $n = $e->fake->counts->{requests};
-    ok($e->fake->wait_requests($n + 3), 'KILL');
+    ok($e->fake->wait_requests($n + 3, 60), 'KILL');
 
     my @attempts = map { $_->{header}{'x-attempt'} } $e->fake->requests;
     my $wrong = grep { my $step = $attempts[$_] - $attempts[$_ - 1];
@@ -269,7 +286,7 @@ subtest 'attempts over restarts' => sub {
     is($wrong, 0, "attempts: @attempts");
     cmp_ok($attempts[-1], '>=', $n + 1, 'they are counted on');
     $e->fake->drop_rule($rule);
-    ok($e->drained);
+    ok($e->drained(60));
 };
 
 # Source "known": ilert is known to show its alert resolved, and a 429 changes
@@ -278,11 +295,11 @@ subtest 'attempts over restarts' => sub {
 subtest 'max_age' => sub {
     $e->forget;
     $e->post('known', $_, source => 'known') for qw(CRITICAL OK);
-    ok($e->drained);
+    ok($e->drained(60));
 
     my $mark = $e->test->mark;
     my @rules = map { $e->fake->rule(match => qr/$key{$_}/, status => 429,
-                      headers => [ 'Retry-After' => 2 ]) } qw(age known gone);
+                      headers => [ 'Retry-After' => 100 ]) } qw(age known gone);
 
     $e->post('age1', 'CRITICAL', source => 'age');
     $e->post('age2', $_, source => 'age') for qw(CRITICAL OK);
@@ -290,11 +307,15 @@ subtest 'max_age' => sub {
     $e->post('known', 'OK', source => 'known');
     $e->post('gone', $_, source => 'gone') for qw(CRITICAL WARNING);
 
-    sleep(1.4);
+    ok(wait_until(sub { my %key = map { $_->{key} => 1 } grep {
+        $_->{status} == 429 } $e->fake->requests; 3 == keys %key }, 30),
+       'all keys wait');
+    $e->pass(70);
     $e->post('age4', 'CRITICAL', source => 'age');
     $e->post('gone', 'CRITICAL', source => 'gone');
     $e->fake->drop_rule($_) for @rules;
-    ok($e->drained, 'none is left');
+    $e->pass(35);
+    ok($e->drained(60), 'none is left');
 
     my %open = %{$e->fake->alerts->{$key{age}} || {}};
     is_deeply([ sort keys %open ], [ 'age4' ], 'ilert shows the young one');
@@ -325,29 +346,26 @@ for my $rule ({ hang => 1 }, { reset => 'after' }, undef) {
         $rule ? $e->fake->rule(%$rule) : $e->fake->refuse(all => 1);
         $e->post("e$_", 'CRITICAL') for 1 .. 40;
 
-        my $from = time();
         sleep(1);
         $e->post('elsewhere', 'CRITICAL', source => 'elsewhere');
-        ok($second->wait_events(1, 0.5), 'another one goes on');
+        ok($second->wait_events(1, 60), 'another one goes on');
         $second->reset;
         sleep(1);
 
+        # those that were under way when it was found to be down come first
+
         if ($rule) {
-            my @late = grep { $_->{time} > $from + 1 } $e->fake->requests;
-            is((sort { $b <=> $a } 0, map { $_->{inflight} } @late)[0] < 2, 1,
-               'one request at a time');
-            cmp_ok($e->fake->counts->{requests}, '<=', 30,
-                   'few in the end: ' . $e->fake->counts->{requests});
+            my @times = map { $_->{time} } $e->fake->requests;
+            is(scalar(grep { $times[$_] - $times[$_ - 1] < 0.07 }
+                           17 .. $#times), 0, 'one request at a time');
+            cmp_ok(scalar(@times), '<=', 40, 'few in the end');
         }
 
-        my $back = time();
         $rule ? $e->fake->clear_rules : $e->fake->accept;
-        ok($e->drained(15), 'then all are delivered');
-        cmp_ok(time() - $back, '<', 5, 'soon');
 
-        # the first success ends all pauses
-        my @events = $e->fake->events;
-        cmp_ok($events[-1]{time} - $events[0]{time}, '<', 1.5, 'at once');
+        # if the first success did not end all pauses it would take minutes
+
+        ok($e->drained(60), 'then all are delivered');
 
         is_deeply([ grep { !/elsewhere/ } $e->faults ], []);
         my $n = $e->lines('error', ' not delivered: ', $mark);
@@ -360,14 +378,16 @@ for my $rule ({ hang => 1 }, { reset => 'after' }, undef) {
 $e->stop;
 
 
+# Those under way at first, and a probe after 5 seconds, 10, 20 and so on
+
 subtest 'a source is parked' => sub {
     for my $status (@PARK) {
         my $n = () = of("park$status");
-        ok($n >= 1 && $n <= 8, "$status: $n requests") if time() < $begun + 30;
+        cmp_ok($n, '<=', 8 + 8, "$status: $n requests");
         is(rows("park$status"), 12, 'all events wait');
         is(scalar(() = $t->grep_log(
             qr/\[error\].*ilert source "park$status".*not delivered/)), 1,
-            'one line') if time() < $begun + 30;
+            'one line');
     }
 };
 
