@@ -551,7 +551,9 @@ sub faults {
 }
 
 # Accepted events that should have arrived.  With "repeats" one is enough of
-# those that say the same, with "latest" what ilert shows in the end is.
+# those that say the same, with "latest" what ilert shows in the end is.  What
+# was not answered 202, but was committed and came to ilert, is a reason as good
+# as any other for not sending a repeat of it.
 
 sub missing {
     my ($mode, $taken, @ledger) = @_;
@@ -559,8 +561,12 @@ sub missing {
 
     return if $mode eq 'latest';
 
-    for my $entry (grep { ($_->{status} // 0) == 202 } @ledger) {
+    for my $entry (@ledger) {
         my $name = "$entry->{source}/" . IlertFake::fold($entry->{id});
+        my $times = $taken->{"$name $entry->{n}"} // 0;
+        my $accepted = ($entry->{status} // 0) == 202;
+        next if !$accepted && ($mode eq 'off' || !$times);
+
         my $kind = $entry->{type} =~ $STATE ? 'state' : 'other';
         my $run = $run{"$name $kind"};
 
@@ -569,7 +575,7 @@ sub missing {
             $run = $run{"$name $kind"} = { %$entry, taken => 0 };
         }
 
-        $run->{taken} += $taken->{"$name $entry->{n}"} // 0;
+        $run->{taken} += $times;
     }
 
     push @missing, grep { !$_->{taken} } values %run;
