@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +26,13 @@
 typedef struct {
     volatile int64_t  clock;        /* what is added to the time, in seconds */
     volatile int64_t  passed;       /* and what to that of timers as well */
-    volatile int32_t  stuck;        /* syncs do not return while it is set */
+    volatile int32_t  stuck;        /* syncs do not return while it is set: 1,
+                                       or the number of the only process */
     volatile int32_t  write_error;  /* errno of each write */
     volatile int32_t  sync_error;   /* errno of each sync */
-    char              folder[236];  /* of the files that are meant */
+    volatile int32_t  open_error;   /* errno of each open, or, if it is EROFS,
+                                       of what would change the folder */
+    char              folder[232];  /* of the files that are meant */
 } control_t;
 
 
@@ -240,14 +244,25 @@ ftruncate64(int fd, off64_t size)
 }
 
 
+static int
+shim_is_stuck(void)
+{
+    int32_t  stuck;
+
+    stuck = control->stuck;
+
+    return stuck == 1 || (stuck != 0 && stuck == getpid());
+}
+
+
 static void
 shim_wait(int fd)
 {
-    if (!control->stuck || !shim_is_ours(fd)) {
+    if (!shim_is_stuck() || !shim_is_ours(fd)) {
         return;
     }
 
-    while (control->stuck) {
+    while (shim_is_stuck()) {
         usleep(10000);
     }
 }
@@ -272,4 +287,90 @@ fdatasync(int fd)
     shim_wait(fd);
 
     return shim_fails(fd, control->sync_error) ? -1 : next(fd);
+}
+
+
+static int
+shim_fails_path(const char *path, int changes)
+{
+    int  error;
+
+    error = control->open_error;
+
+    if (error == 0 || (error == EROFS && !changes)
+        || strncmp(path, control->folder, strlen(control->folder)) != 0)
+    {
+        return 0;
+    }
+
+    errno = error;
+
+    return 1;
+}
+
+
+/* O_RDONLY is 0 */
+
+#define shim_changes(flags)                                                   \
+    (((flags) & O_ACCMODE) != O_RDONLY || ((flags) & (O_CREAT|O_TRUNC)))
+
+
+int
+open(const char *path, int flags, ...)
+{
+    va_list  args;
+    mode_t   mode;
+
+    real(open)
+
+    va_start(args, flags);
+    mode = (flags & (O_CREAT|O_TMPFILE)) ? va_arg(args, mode_t) : 0;
+    va_end(args);
+
+    return shim_fails_path(path, shim_changes(flags))
+           ? -1 : next(path, flags, mode);
+}
+
+
+int
+open64(const char *path, int flags, ...)
+{
+    va_list  args;
+    mode_t   mode;
+
+    real(open64)
+
+    va_start(args, flags);
+    mode = (flags & (O_CREAT|O_TMPFILE)) ? va_arg(args, mode_t) : 0;
+    va_end(args);
+
+    return shim_fails_path(path, shim_changes(flags))
+           ? -1 : next(path, flags, mode);
+}
+
+
+int
+unlink(const char *path)
+{
+    real(unlink)
+
+    return shim_fails_path(path, 1) ? -1 : next(path);
+}
+
+
+int
+rename(const char *from, const char *to)
+{
+    real(rename)
+
+    return shim_fails_path(from, 1) ? -1 : next(from, to);
+}
+
+
+int
+mkfifo(const char *path, mode_t mode)
+{
+    real(mkfifo)
+
+    return shim_fails_path(path, 1) ? -1 : next(path, mode);
 }

@@ -43,6 +43,7 @@ sub begin {
 
     if (!$connection->{socket}) {
         $self->{error} = $connection->{error} || 'closed';
+        $self->{time} = time() - $now;
         $self->{done} = 1;
         return $self;
     }

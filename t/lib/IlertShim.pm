@@ -10,9 +10,13 @@ package IlertShim;
 # clock($seconds)       is added to the time of day, may be negative
 # pass($seconds)        as if so much more time went by: timers are moved too,
 #                       but a process has to be woken to see it
-# stuck(0 | 1)          a sync does not return
+# stuck(0 | 1 | $pid)   a sync does not return, or none in that process
 # write_error($errno)   of each write; 0: none
 # sync_error($errno)    of each sync
+# open_error($errno)    of each open(); EROFS: of those that could change the
+#                       folder, and of unlink(), rename(), mkfifo()
+# set(%what)            several at once: clock, stuck, write, sync, open, folder
+# well                  the disk is as it should be; the clock stays
 
 use warnings;
 use strict;
@@ -58,6 +62,7 @@ sub new {
     chmod 0644, "$file";
     my $self = bless { file => $file, library => $library, clock => 0,
                        passed => 0, stuck => 0, write => 0, sync => 0,
+                       open => 0,
                        folder => '/nowhere' }, $class;
     return $self->store;
 }
@@ -76,8 +81,8 @@ sub store {
     my ($self) = @_;
 
     open my $file, '+<:raw', "$self->{file}" or die "$self->{file}: $!";
-    print $file pack 'q q l l l a236',
-        @$self{qw(clock passed stuck write sync folder)};
+    print $file pack 'q q l l l l a232',
+        @$self{qw(clock passed stuck write sync open folder)};
     close $file or die "$self->{file}: $!";
     return $self;
 }
@@ -88,6 +93,8 @@ sub pass { $_[0]->set(passed => $_[0]{passed} + $_[1]) }
 sub stuck { $_[0]->set(stuck => $_[1]) }
 sub write_error { $_[0]->set(write => $_[1]) }
 sub sync_error { $_[0]->set(sync => $_[1]) }
+sub open_error { $_[0]->set(open => $_[1]) }
+sub well { $_[0]->set(map { $_ => 0 } qw(stuck write sync open)) }
 sub folder { $_[0]->set(folder => $_[1]) }
 
 1;

@@ -1,0 +1,322 @@
+package IlertChaosOracle;
+
+# What is wrong with what ilert was told, by one who knows no more than what
+# Kapacitor was answered.  Functions of their arguments alone.
+#
+#     my @findings = IlertChaosOracle::judge(
+#         webhooks => [ .. ], requests => [ .. ], shown => { .. }, ..);
+#
+# judge(%history): a list of { kind, alert, text }.  Times are in seconds.
+#     webhooks => list, in the order of each alert, of { source, id, n, level,
+#         type, begun, ended, status, result, refused }: the Nth webhook of the
+#         alert "source/id"; a status of 0 is no answer, refused that there was
+#         no connection either, so that nobody has it
+#     requests => list, in the order in which ilert read them, of { alert
+#         ("source/id"), n, time, status (answered), taken, unsure (the sender
+#         cannot know whether it was taken) }
+#     shown => { alert => level }   what ilert shows in the end; OK: nothing
+#     modes => { source => "coalesce" }   default off
+#     troubles => list of [from, to]   processes died, exited, or stood still:
+#         what was under way may be sent again
+#     excused => list of [from, to]   nothing could be delivered
+#     calm => time   from then on all is well, and each webhook is answered
+#     patience => seconds that a delivery may take of what is not excused
+#     end => { NAME => TEXT }   what still was not as it should be when the
+#         time for that was over
+#
+# Kinds, with the promise of docs/design.md and of the reference that each
+# breaks:
+#     lost       the last state that was answered 202 is not what ilert shows,
+#                or what had to arrive did not ("202 means on disk, or taken")
+#     phantom    ilert shows an alert of which Kapacitor says that it is over
+#     inverted   ilert took an older event of an alert after a newer one
+#     duplicate  ilert was told twice, and nobody had reason to do so
+#     late       a change was told, but long after it could have been
+#     refused    in calm a webhook was not answered 202
+#     stuck      something still was not as it should be in the end
+#     invented   ilert was told what no webhook said
+#
+# What is allowed, and why:
+# - A webhook that was not answered 2xx may have come to ilert, or not: nothing
+#   was promised.  So it may be what is shown if nothing later was answered.
+# - The order is that of commit, and one webhook is later than another if it
+#   was sent after the other's answer, whatever the answer.  One that had none
+#   may thus come after its successor, until calm; its successor may be that of
+#   a client that gave up.
+# - At least once: what was under way in trouble, or had no clear answer, may
+#   be sent again; but not after something newer of its alert.
+# - A dead letter (400) is not what ilert has to show.
+
+use warnings;
+use strict;
+
+use IlertFake;
+use IlertQueue;
+
+sub judge {
+    my (%in) = @_;
+    my $h = history(%in);
+
+    return (invented($h), order($h), shown($h), missing($h), again($h),
+            late($h), refused($h), stuck($h));
+}
+
+sub name { "$_[0]{source}/" . IlertFake::fold($_[0]{id}) }
+
+# { alert => { webhooks => { n => webhook }, requests => [..] } }, and the rest
+
+sub history {
+    my (%in) = @_;
+    my %alerts;
+
+    for (@{$in{webhooks}}) {
+        $alerts{name($_)}{webhooks}{$_->{n}} = $_;
+    }
+
+    push @{$alerts{$_->{alert}}{requests}}, $_ for @{$in{requests}};
+    $_->{requests} ||= [] for values %alerts;
+    $_->{webhooks} ||= {} for values %alerts;
+
+    return { modes => {}, troubles => [], excused => [], calm => 9**99,
+             patience => 30, end => {}, shown => {}, %in,
+             alerts => \%alerts };
+}
+
+sub finding {
+    my ($kind, $alert, $text) = @_;
+    return { kind => $kind, alert => $alert, text => $text };
+}
+
+# Calls the sub with each alert, in order.
+
+sub of_each {
+    my ($h, $sub) = @_;
+    return map { $sub->($_, $h->{alerts}{$_}{webhooks},
+                        $h->{alerts}{$_}{requests}) }
+           sort keys %{$h->{alerts}};
+}
+
+sub accepted { ($_[0]{status} // 0) == 202 }
+sub answered { $_[0]{status} || $_[0]{refused} }
+
+# Nobody can say when it was committed, and whether before the later one.
+
+sub concurrent {
+    my ($h, $webhook, $later) = @_;
+    return !answered($webhook) && $later->{begun} < $h->{calm};
+}
+
+sub describe {
+    my ($w) = @_;
+    return sprintf '%d (%s, %s)', $w->{n}, $w->{level},
+                   $w->{status} || ($w->{refused} ? 'refused' : 'no answer');
+}
+
+
+sub invented {
+    my ($h) = @_;
+
+    return of_each($h, sub {
+        my ($alert, $webhooks, $requests) = @_;
+        my @not = grep { !$webhooks->{$_->{n}}
+                         || $webhooks->{$_->{n}}{refused} } @$requests;
+        return map { finding(invented => $alert, "$_->{n} was not sent") }
+               @not;
+    });
+}
+
+
+sub order {
+    my ($h) = @_;
+
+    return of_each($h, sub {
+        my ($alert, $webhooks, $requests) = @_;
+        my ($newest, %taken, @found) = (0);
+
+        for my $r (grep { $_->{taken} && $webhooks->{$_->{n}} } @$requests) {
+            my $w = $webhooks->{$r->{n}};
+
+            if ($r->{n} >= $newest) {
+                $newest = $r->{n};
+
+            } elsif ($taken{$r->{n}}
+                     || !concurrent($h, $w, $webhooks->{$newest}))
+            {
+                push @found, finding(inverted => $alert, describe($w)
+                    . ' was taken after ' . describe($webhooks->{$newest}));
+            }
+
+            $taken{$r->{n}} = 1;
+        }
+
+        return @found;
+    });
+}
+
+
+# Of the last webhook that was answered 202: the level that ilert has to show,
+# or those that it may.
+
+sub may_show {
+    my ($h, $last, $webhooks) = @_;
+    my @others = grep { !accepted($_) && !$_->{refused} }
+                 values %$webhooks;
+    my @may = grep { $_->{n} > $last->{n} || concurrent($h, $_, $last) }
+              @others;
+    return map { $_->{level} } $last, @may;
+}
+
+sub is_dead {
+    my ($n, $requests) = @_;
+    my @of_it = grep { $_->{n} == $n } @$requests;
+    return @of_it && $of_it[-1]{status} == 400;
+}
+
+sub shown {
+    my ($h) = @_;
+
+    return of_each($h, sub {
+        my ($alert, $webhooks, $requests) = @_;
+        my @accepted = sort { $a->{n} <=> $b->{n} }
+                       grep { accepted($_) } values %$webhooks;
+        my $last = $accepted[-1];
+        return if !$last || is_dead($last->{n}, $requests);
+
+        my $shown = $h->{shown}{$alert} // 'OK';
+        return if grep { $_ eq $shown } may_show($h, $last, $webhooks);
+        return finding($last->{level} eq 'OK' ? 'phantom' : 'lost', $alert,
+                       "shown is $shown, the last is " . describe($last));
+    });
+}
+
+
+# With "repeats" and "off" it is known what has to arrive; and what was relayed
+# has arrived if it is said so.
+
+sub missing {
+    my ($h) = @_;
+
+    return of_each($h, sub {
+        my ($alert, $webhooks, $requests) = @_;
+        my @all = sort { $a->{n} <=> $b->{n} } values %$webhooks or return;
+        my $mode = $h->{modes}{$all[0]{source}} // 'off';
+        my %taken = map { ("$alert $_->{n}" => 1) }
+                    grep { $_->{taken} } @$requests;
+        my @alive = grep { !is_dead($_->{n}, $requests) } @all;
+
+        my @relayed = grep { accepted($_) && ($_->{result} // '')
+                             eq 'DELIVERED' && !$taken{"$alert $_->{n}"} }
+                      @alive;
+        my @missing = grep { !excused_by_another($h, $_, \@all, $mode) }
+                      map { /^\S+ (\d+):/ ? $webhooks->{$1} : () }
+                      IlertQueue::missing($mode, \%taken, map { { %$_,
+                          source => $alert =~ m{^([^/]+)/},
+                          priority => '', event => $_->{n} } } @alive);
+
+        my %seen;
+        return map { finding(lost => $alert, describe($_)
+                             . ' did not arrive') }
+               grep { !$seen{$_->{n}}++ } @relayed, @missing;
+    });
+}
+
+# One without an answer may have been committed at any time: the other may have
+# been a repeat then.
+
+sub excused_by_another {
+    my ($h, $webhook, $all, $mode) = @_;
+    return $mode ne 'off' && grep { $_->{n} < $webhook->{n}
+        && concurrent($h, $_, $webhook) } @$all;
+}
+
+
+sub overlaps {
+    my ($from, $to, @intervals) = @_;
+    return grep { $_->[0] <= $to && $_->[1] >= $from } @intervals;
+}
+
+sub again {
+    my ($h) = @_;
+
+    return of_each($h, sub {
+        my ($alert, $webhooks, $requests) = @_;
+        my (%before, @found);
+
+        for my $r (grep { $_->{taken} } @$requests) {
+            my $before = $before{$r->{n}};
+            push @found, finding(duplicate => $alert,
+                sprintf '%d was taken again after %.1f s', $r->{n},
+                $r->{time} - $before->{time})
+                if $before && !$before->{unsure}
+                   && !overlaps($before->{time} - 1, $r->{time},
+                                @{$h->{troubles}});
+            $before{$r->{n}} = $r;
+        }
+
+        return @found;
+    });
+}
+
+# Seconds between two times that are in none of the intervals.
+
+sub outside {
+    my ($from, $to, @intervals) = @_;
+    my $sum = 0;
+
+    for (sort { $a->[0] <=> $b->[0] } @intervals) {
+        my ($begin, $end) = @$_;
+        last if $begin >= $to;
+        next if $end <= $from;
+        $sum += $begin - $from if $begin > $from;
+        $from = $end;
+        return $sum if $from >= $to;
+    }
+
+    return $sum + $to - $from;
+}
+
+# A change of level that was told too late; repeats are to wait.
+
+sub late {
+    my ($h) = @_;
+
+    return of_each($h, sub {
+        my ($alert, $webhooks, $requests) = @_;
+        my ($level, %seen, @found) = ('');
+
+        for my $r (grep { $_->{taken} } @$requests) {
+            my $w = $webhooks->{$r->{n}} or next;
+            my $repeat = $w->{level} eq $level || $seen{$r->{n}}++;
+            $level = $w->{level};
+            next if $repeat || !accepted($w);
+
+            my $took = outside($w->{ended}, $r->{time}, @{$h->{excused}});
+            push @found, finding(late => $alert, sprintf
+                '%s was taken after %.1f s, %.1f s of them without reason',
+                describe($w), $r->{time} - $w->{ended}, $took)
+                if $r->{time} > $w->{ended} && $took > $h->{patience};
+        }
+
+        return @found;
+    });
+}
+
+
+sub refused {
+    my ($h) = @_;
+
+    return of_each($h, sub {
+        my ($alert, $webhooks) = @_;
+        return map { finding(refused => $alert, describe($_)) }
+               grep { $_->{begun} >= $h->{calm} && !accepted($_) }
+               values %$webhooks;
+    });
+}
+
+sub stuck {
+    my ($h) = @_;
+    my $end = $h->{end};
+    return map { finding(stuck => $_, $end->{$_}) } sort keys %$end;
+}
+
+1;
