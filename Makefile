@@ -6,6 +6,10 @@
 # make asan             t/*.t under the address and undefined sanitizers
 # make fuzz             FUZZ_TIME seconds of the parser and the mapper
 # make powerloss        t/powerloss/run
+# make chaos            CHAOS_SEEDS runs of t/chaos.t, CHAOS_TIME seconds each,
+#                       from CHAOS_SEED on; CHAOS_FAULTS="kill,reload" has these
+#                       kinds of faults only, CHAOS_WITHOUT="stop" all others
+#                       (t/lib/IlertChaosPlan.pm lists them)
 # make bench            t/bench/run
 # make install          into DESTDIR and MODULESDIR
 # make clean
@@ -24,6 +28,11 @@ V =
 TESTS = -r t/
 PROVE = prove -It/lib -j$(JOBS)
 FUZZ_TIME = 600
+CHAOS_SEED ?=
+CHAOS_SEEDS ?= 10
+CHAOS_TIME ?= 120
+CHAOS_FAULTS ?=
+CHAOS_WITHOUT ?=
 
 export NGINX_SRC CC CFLAGS LDFLAGS JOBS V FUZZ_TIME MAKE
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -48,7 +57,7 @@ endif
 export ILERT_MODULE = $(CURDIR)/$(MODULE)
 
 
-.PHONY: module run test asan fuzz powerloss bench install clean
+.PHONY: module run test asan fuzz powerloss chaos bench install clean
 
 module:
 	@t/build module
@@ -78,6 +87,13 @@ powerloss:
 	@t/setup $(BUILD) test
 	@t/build $(if $(NGINX_SRC),nginx,module)
 	@t/powerloss/run
+
+chaos:
+	@t/setup $(BUILD) test
+	@t/build $(if $(NGINX_SRC),nginx,module)
+	@CHAOS_SEED="$(CHAOS_SEED)" CHAOS_SEEDS="$(CHAOS_SEEDS)" \
+		CHAOS_TIME="$(CHAOS_TIME)" CHAOS_FAULTS="$(CHAOS_FAULTS)" \
+		CHAOS_WITHOUT="$(CHAOS_WITHOUT)" t/chaos/run
 
 bench:
 	@t/setup $(BUILD) run bench

@@ -23,8 +23,8 @@ use IlertTest;
 
 IlertQueue::need();
 
-my $seed = $ENV{CHAOS_SEED} // 1;
-my $chaos = IlertChaos->new(seed => $seed, seconds => $ENV{CHAOS_TIME} // 40,
+my $seed = $ENV{CHAOS_SEED} || 1;
+my $chaos = IlertChaos->new(seed => $seed, seconds => $ENV{CHAOS_TIME} || 40,
     faults => $ENV{CHAOS_FAULTS}, without => $ENV{CHAOS_WITHOUT});
 my @findings = $chaos->run;
 my $summary = $chaos->summary;

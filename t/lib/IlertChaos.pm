@@ -302,8 +302,8 @@ my %BEGIN = (
 my %END = (
     stop => sub {
         my ($self) = @_;
-        my %ours = map { $_ => 1 } $self->{t}->_processes;
-        $self->send_signal(CONT => grep { $ours{$_} } $self->{stopped});
+        $self->send_signal(CONT => $self->{stopped})
+            if $self->{t}->has_process($self->{stopped});
     },
     full => sub { my ($self) = @_; unlink "$self->{disk}/filler" },
     (map { $_ => \&set_disk } qw(eio enospc sync readonly stall)),

@@ -725,10 +725,12 @@ sub courier {
     my ($self) = @_;
     my $inode = (stat $self->dir . '/courier.lock')[1] or return '';
 
-    # a list that changes meanwhile may tell of one twice
+    # a list that changes meanwhile may tell of one twice, and another file
+    # system may have a file of that number
     open my $locks, '<', '/proc/locks' or die "/proc/locks: $!";
     my %pids = map { /FLOCK\s+\S+\s+WRITE\s+(-?\d+)\s+\w+:\w+:$inode\s/
-                     && $_ !~ /->/ ? ($1 => 1) : () } <$locks>;
+                     && $_ !~ /->/ && $self->{test}->has_process($1)
+                     ? ($1 => 1) : () } <$locks>;
     my @pids = sort keys %pids;
     croak "several couriers: @pids" if @pids > 1;
     return $pids[0] // '';

@@ -775,13 +775,16 @@ sub stop {
 # Processes of this nginx, whoever their parent is: those that have our
 # directory as working directory.
 
+sub has_process {
+    my ($self, $pid) = @_;
+    my $cwd = readlink "/proc/$pid/cwd";
+    return defined $cwd && $cwd eq $self->{dir} && $pid != $$
+           && !_zombie($pid);
+}
+
 sub _processes {
     my ($self) = @_;
-    my $dir = $self->{dir};
-    return grep {
-        my $cwd = readlink "/proc/$_/cwd";
-        defined $cwd && $cwd eq $dir && $_ != $$ && !_zombie($_);
-    } _process_ids();
+    return grep { $self->has_process($_) } _process_ids();
 }
 
 sub _zombie {
