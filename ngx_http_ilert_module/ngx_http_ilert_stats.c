@@ -700,6 +700,7 @@ ngx_uint_t
 ngx_http_ilert_stats_fault(ngx_http_ilert_stats_source_t *ss,
     ngx_uint_t status, time_t period)
 {
+    time_t                         elapsed;
     ngx_uint_t                     log;
     ngx_http_ilert_stats_fault_t  *sf;
 
@@ -708,8 +709,12 @@ ngx_http_ilert_stats_fault(ngx_http_ilert_stats_source_t *ss,
 
     ngx_http_ilert_stats_lock(ss);
 
+    /* a time of the future is of a clock that has been set back since */
+
+    elapsed = ngx_time() - sf->time;
+
     if ((!sf->fault || sf->status != status)
-        && (sf->time == 0 || ngx_time() - sf->time >= period))
+        && (sf->time == 0 || elapsed < 0 || elapsed >= period))
     {
         log = 1;
         sf->fault = 1;
