@@ -535,7 +535,8 @@ sub kapacitors {
 
     for my $client (@{$self->{clients}}) {
         my $left = $client->{left};
-        $self->hear($client) if $client->{handle} && $client->{handle}{http}{done};
+        my $handle = $client->{handle};
+        $self->hear($client) if $handle && $handle->{http}{done};
         next if $client->{handle} || !@$left || $left->[0][0] > $self->now
                 || $self->{hold};
         $self->post($client, (shift @$left)->[1]);
