@@ -84,6 +84,8 @@ subtest 'lost' => sub {
     is_found('', 'a dead letter', '1 CRITICAL 202', '1!', 'OK');
     is_found('', 'a dead letter, without coalescing',
              '1 CRITICAL 202, 2 OK 202', '1! 2', 'OK', @OFF);
+    is_found('', 'a dead letter, with which a repeat went',
+             '1 INFO 202, 2 INFO 202, 3 OK 202', '2! 3', 'OK', @REPEATS);
 };
 
 subtest 'phantom' => sub {

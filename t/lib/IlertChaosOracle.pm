@@ -96,7 +96,7 @@ sub of_each {
            sort keys %{$h->{alerts}};
 }
 
-sub accepted { ($_[0]{status} // 0) == 202 }
+sub accepted { $_[0] && ($_[0]{status} // 0) == 202 }
 sub answered { $_[0]{status} || $_[0]{refused} }
 
 # Nobody can say when it was committed, and whether before the later one.
@@ -191,7 +191,7 @@ sub shown {
 
 
 # With "repeats" and "off" it is known what has to arrive; and what was relayed
-# has arrived if it is said so.
+# has arrived if it is said so.  A dead letter may have stood for others.
 
 sub missing {
     my ($h) = @_;
@@ -201,17 +201,18 @@ sub missing {
         my @all = sort { $a->{n} <=> $b->{n} } values %$webhooks or return;
         my $mode = $h->{modes}{$all[0]{source}} // 'off';
         my %taken = map { ("$alert $_->{n}" => 1) }
-                    grep { $_->{taken} } @$requests;
-        my @alive = grep { !is_dead($_->{n}, $requests) } @all;
+                    grep { $_->{taken} || accepted($webhooks->{$_->{n}})
+                                          && is_dead($_->{n}, $requests) }
+                    @$requests;
 
         my @relayed = grep { accepted($_) && ($_->{result} // '')
                              eq 'DELIVERED' && !$taken{"$alert $_->{n}"} }
-                      @alive;
+                      @all;
         my @missing = grep { !excused_by_another($h, $_, \@all, $mode) }
                       map { /^\S+ (\d+):/ ? $webhooks->{$1} : () }
                       IlertQueue::missing($mode, \%taken, map { { %$_,
                           source => $alert =~ m{^([^/]+)/},
-                          priority => '', event => $_->{n} } } @alive);
+                          priority => '', event => $_->{n} } } @all);
 
         my %seen;
         return map { finding(lost => $alert, describe($_)
