@@ -86,6 +86,9 @@ subtest 'lost' => sub {
              '1 CRITICAL 202, 2 OK 202', '1! 2', 'OK', @OFF);
     is_found('', 'a dead letter, with which a repeat went',
              '1 INFO 202, 2 INFO 202, 3 OK 202', '2! 3', 'OK', @REPEATS);
+    is_found('', 'a repeat of what is shown after a dead letter',
+             '1 INFO 202, 2 CRITICAL 202, 3 INFO 202', '1 2!', 'INFO',
+             @REPEATS);
 };
 
 subtest 'phantom' => sub {

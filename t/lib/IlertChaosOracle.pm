@@ -191,7 +191,8 @@ sub shown {
 
 
 # With "repeats" and "off" it is known what has to arrive; and what was relayed
-# has arrived if it is said so.  A dead letter may have stood for others.
+# has arrived if it is said so.  A dead letter may have stood for repeats of it,
+# and after it ilert shows what it had shown before.
 
 sub missing {
     my ($h) = @_;
@@ -200,25 +201,38 @@ sub missing {
         my ($alert, $webhooks, $requests) = @_;
         my @all = sort { $a->{n} <=> $b->{n} } values %$webhooks or return;
         my $mode = $h->{modes}{$all[0]{source}} // 'off';
-        my %taken = map { ("$alert $_->{n}" => 1) }
-                    grep { $_->{taken} || accepted($webhooks->{$_->{n}})
-                                          && is_dead($_->{n}, $requests) }
-                    @$requests;
+        my %taken = map { $_->{n} => 1 } grep { $_->{taken} } @$requests;
+        my %dead = map { $_->{n} => 1 } grep { accepted($_)
+                       && is_dead($_->{n}, $requests) } @all;
 
-        my @relayed = grep { accepted($_) && ($_->{result} // '')
-                             eq 'DELIVERED' && !$taken{"$alert $_->{n}"} }
-                      @all;
+        my @relayed = grep { accepted($_) && !$taken{$_->{n}}
+                             && ($_->{result} // '') eq 'DELIVERED' } @all;
+        my %either = map { $_ => 1 }
+                     not_arrived($mode, $alert, { %taken, %dead }, @all);
+        my @both = grep { $either{$_} }
+                   not_arrived($mode, $alert, \%taken,
+                               grep { !$dead{$_->{n}} } @all);
         my @missing = grep { !excused_by_another($h, $_, \@all, $mode) }
-                      map { /^\S+ (\d+):/ ? $webhooks->{$1} : () }
-                      IlertQueue::missing($mode, \%taken, map { { %$_,
-                          source => $alert =~ m{^([^/]+)/},
-                          priority => '', event => $_->{n} } } @all);
+                      map { $webhooks->{$_} } @both;
 
         my %seen;
         return map { finding(lost => $alert, describe($_)
                              . ' did not arrive') }
                grep { !$seen{$_->{n}}++ } @relayed, @missing;
     });
+}
+
+# Numbers of webhooks
+
+sub not_arrived {
+    my ($mode, $alert, $taken, @webhooks) = @_;
+    my %taken = map { ("$alert $_" => 1) } keys %$taken;
+    my ($source) = $alert =~ m{^([^/]+)/};
+
+    return map { /^\S+ (\d+):/ ? $1 : () }
+           IlertQueue::missing($mode, \%taken,
+               map { { %$_, source => $source, priority => '',
+                       event => $_->{n} } } @webhooks);
 }
 
 # One without an answer may have been committed at any time: the other may have
