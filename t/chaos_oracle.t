@@ -142,6 +142,12 @@ subtest 'late' => sub {
              '1@50', 'CRITICAL', @how, excused => [ [ 5, 20 ], [ 18, 25 ] ]);
     is_found('', 'it is a repeat', '1 CRITICAL 202, 2 CRITICAL 202',
              '1 2@90', 'CRITICAL', @how);
+    is_found('late', 'others were told in its place',
+             '1 INFO 202, 2 OK 202, 3 CRITICAL 202, 4 WARNING 202',
+             '1 4@45', 'WARNING', @how);
+    is_found('', 'meanwhile it was as it had been',
+             '1 INFO 202, 2 OK 202, 3 INFO 202, 4 WARNING 202',
+             '1 4@45', 'WARNING', @how);
     is_found('', 'it is sent again', '1 CRITICAL 202', '1? 1@90', 'CRITICAL',
              @how);
 };

@@ -52,7 +52,7 @@ use constant {
     KAPACITOR => 30,                # seconds that it waits for an answer
     WELL => 90,                     # until all is well when faults have ended
     DRAIN => 180,                   # and until all is delivered
-    PATIENCE => 30,                 # of a delivery with nothing in its way
+    PATIENCE => 20,                 # of a delivery with nothing in its way
     GRACE => 12,                    # what a fault may cost when it has ended
 };
 

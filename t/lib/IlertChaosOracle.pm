@@ -31,7 +31,7 @@ package IlertChaosOracle;
 #     phantom    ilert shows an alert of which Kapacitor says that it is over
 #     inverted   ilert took an older event of an alert after a newer one
 #     duplicate  ilert was told twice, and nobody had reason to do so
-#     late       a change was told, but long after it could have been
+#     late       for long, and without reason, ilert did not know of a change
 #     refused    in calm a webhook was not answered 202
 #     stuck      something still was not as it should be in the end
 #     invented   ilert was told what no webhook said
@@ -290,30 +290,50 @@ sub outside {
     return $sum + $to - $from;
 }
 
-# A change of level that was told too late; repeats are to wait.
+# A change that was told too late.  It may have been overtaken by others, which
+# were told in its place: then it counts from the first webhook on, the levels
+# of all of which ilert did not show meanwhile.  Repeats are to wait.
 
 sub late {
     my ($h) = @_;
 
     return of_each($h, sub {
         my ($alert, $webhooks, $requests) = @_;
-        my ($level, %seen, @found) = ('');
+        my ($level, $newest, @found) = ('', 0);
 
         for my $r (grep { $_->{taken} } @$requests) {
             my $w = $webhooks->{$r->{n}} or next;
-            my $repeat = $w->{level} eq $level || $seen{$r->{n}}++;
+            my $first = first_untold($webhooks, $w, $newest, $level);
             $level = $w->{level};
-            next if $repeat || !accepted($w);
+            $newest = $w->{n} if $newest < $w->{n};
+            next if !$first || $first->{ended} >= $r->{time};
 
-            my $took = outside($w->{ended}, $r->{time}, @{$h->{excused}});
+            my $took = outside($first->{ended}, $r->{time}, @{$h->{excused}});
             push @found, finding(late => $alert, sprintf
-                '%s was taken after %.1f s, %.1f s of them without reason',
-                describe($w), $r->{time} - $w->{ended}, $took)
-                if $r->{time} > $w->{ended} && $took > $h->{patience};
+                '%s was told, by %s, after %.1f s, %.1f s of them without '
+                . 'reason', describe($first), describe($w),
+                $r->{time} - $first->{ended}, $took)
+                if $took > $h->{patience};
         }
 
         return @found;
     });
+}
+
+# Of the accepted webhooks after the newest that was taken, to the one that is
+# taken now: the first one since which none has said what is shown.
+
+sub first_untold {
+    my ($webhooks, $w, $newest, $level) = @_;
+    my $first;
+
+    for my $n ($newest + 1 .. $w->{n}) {
+        my $other = $webhooks->{$n};
+        next if !accepted($other);
+        $first = $other->{level} eq $level ? undef : $first // $other;
+    }
+
+    return $first;
 }
 
 
