@@ -56,6 +56,14 @@ static int ngx_http_ilert_store_transaction(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static int ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static int ngx_http_ilert_store_term(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static ngx_uint_t ngx_http_ilert_store_holds_lock(
+    ngx_http_ilert_store_job_t *job);
+static int ngx_http_ilert_store_begin(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static int ngx_http_ilert_store_verdicts(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static int ngx_http_ilert_store_epoch(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_session(ngx_http_ilert_store_db_t *db,
@@ -80,6 +88,7 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_db_t  *db;
 
     ngx_queue_init(&job->taken);
+    ngx_queue_init(&job->buried);
     ngx_http_ilert_store_reset(job);
 
     job->forgotten = 0;
@@ -133,8 +142,12 @@ ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
     ngx_http_ilert_store_order_t  *order;
 
     ngx_http_ilert_store_free(&job->taken);
+    ngx_http_ilert_store_free(&job->buried);
 
     job->due = 0;
+    job->begun = 0;
+    job->over = 0;
+    job->fresh = 0;
     job->resolved = 0;
     job->coalesced = 0;
     job->expired = 0;
@@ -596,10 +609,8 @@ static int
 ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without)
 {
-    int                            rc;
-    ngx_queue_t                   *q;
-    ngx_http_ilert_store_db_t     *db;
-    ngx_http_ilert_store_event_t  *ev;
+    int                         rc;
+    ngx_http_ilert_store_db_t  *db;
 
     db = store->private;
 
@@ -614,50 +625,33 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
         return rc;
     }
 
-    if (job->begin) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_BEGIN_TAKEN,
-                                       "");
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_exec(db,
-                                           NGX_HTTP_ILERT_STORE_BEGIN_SLOTS,
-                                           "i", job->now);
-        }
+    rc = ngx_http_ilert_store_term(db, job, without);
 
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
-    }
-
-    if (job->begin || job->clean) {
+    if (rc == SQLITE_OK && !job->over && (job->begin || job->clean)) {
         rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_SEEN, "ii",
                                        job->now, (int64_t)
                                        NGX_HTTP_ILERT_STORE_ABSENCE);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
+    }
+
+    if (rc != SQLITE_OK) {
+        return rc;
     }
 
     db->before = sqlite3_total_changes(db->db);
 
     ngx_http_ilert_store_budgets(job);
 
-    rc = ngx_http_ilert_store_homes(db, job);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
+    if (!job->over) {
+        rc = ngx_http_ilert_store_homes(db, job);
 
-    rc = ngx_http_ilert_store_releases(db, job);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_releases(db, job);
+        }
 
-    for (q = ngx_queue_head(&job->verdicts);
-         q != ngx_queue_sentinel(&job->verdicts);
-         q = ngx_queue_next(q))
-    {
-        ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_verdicts(db, job, without);
+        }
 
-        rc = ngx_http_ilert_store_verdict(db, job, ev, without);
         if (rc != SQLITE_OK) {
             return rc;
         }
@@ -670,7 +664,7 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
 
     /* dead letters are not to take the room of what waits */
 
-    if (job->clean || db->buried) {
+    if ((job->clean && !job->over) || db->buried) {
         rc = ngx_http_ilert_store_clean(store, job);
         if (rc != SQLITE_OK) {
             return rc;
@@ -688,11 +682,135 @@ ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
         }
     }
 
-    rc = ngx_http_ilert_store_takes(db, job, without);
+    if (!job->over) {
+        rc = ngx_http_ilert_store_takes(db, job, without);
+    }
 
     job->idle = (sqlite3_total_changes(db->db) == db->before);
 
     return (rc == SQLITE_OK) ? ngx_http_ilert_store_write_counts(db) : rc;
+}
+
+
+/*
+ * Whoever delivers has a number, and each one that begins a higher one.  It
+ * may have stood still meanwhile, or be of another master: if the number is
+ * not that of its job, it is not the one any longer.  This transaction is
+ * where that is decided.
+ */
+
+static int
+ngx_http_ilert_store_term(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    int      rc;
+    int64_t  courier;
+
+    if (!job->begin && job->term == 0) {
+        return SQLITE_OK;
+    }
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_COURIER,
+                                  &courier, "");
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        return ngx_http_ilert_store_error(db, SQLITE_CORRUPT);
+    }
+
+    if (rc != SQLITE_OK || (!job->begin && job->term == courier)) {
+        return rc;
+    }
+
+    /* in a new database, of the same folder, the one that is there goes on */
+
+    job->fresh = (courier == 0);
+
+    if ((!job->begin && !job->fresh) || !ngx_http_ilert_store_holds_lock(job))
+    {
+        job->over = 1;
+        return SQLITE_OK;
+    }
+
+    return ngx_http_ilert_store_begin(db, job, without);
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_store_holds_lock(ngx_http_ilert_store_job_t *job)
+{
+    ngx_file_info_t  fi;
+
+    if (job->lock == NULL) {
+        return 1;
+    }
+
+    return ngx_file_info(job->lock, &fi) != NGX_FILE_ERROR
+           && fi.st_dev == job->lock_device && fi.st_ino == job->lock_inode;
+}
+
+
+/* what had been taken may have been sent, and is sent again */
+
+static int
+ngx_http_ilert_store_begin(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    int  rc;
+
+    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_COURIER, "i",
+                                   job->now);
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_COURIER,
+                                      &job->begun, "");
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_BEGIN_TAKEN,
+                                       "");
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_BEGIN_SLOTS,
+                                       "i", job->now);
+    }
+
+    /* numbers of events begin anew with a database */
+
+    if (rc == SQLITE_OK && !job->fresh) {
+        rc = ngx_http_ilert_store_bury(db, job, without);
+    }
+
+    return rc;
+}
+
+
+static int
+ngx_http_ilert_store_verdicts(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    int                            rc;
+    ngx_queue_t                   *q;
+    ngx_http_ilert_store_event_t  *ev;
+
+    for (q = ngx_queue_head(&job->verdicts);
+         q != ngx_queue_sentinel(&job->verdicts);
+         q = ngx_queue_next(q))
+    {
+        ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
+
+        ngx_http_ilert_store_mark_event(job, ev->seq);
+
+        rc = ngx_http_ilert_store_verdict(db, job, ev, without);
+
+        ngx_http_ilert_store_mark_event(job, 0);
+
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    return SQLITE_OK;
 }
 
 

@@ -329,6 +329,31 @@ typedef struct {
     ngx_http_ilert_store_budget_t  *budgets;
     ngx_uint_t                  nbudgets;
 
+    /*
+     * Of a courier: its number, which was set with "begun".  If another one
+     * has begun since, the job is "over": its verdicts count no longer, and
+     * it takes nothing.  0 of what is not a courier's.
+     */
+    int64_t                     term;
+
+    /*
+     * The lock that the courier holds, by its file's name and inode; without
+     * a name nobody looks at it.  None begins without the lock of the folder
+     * that the database is in.
+     */
+    const u_char               *lock;
+    dev_t                       lock_device;
+    ino_t                       lock_inode;
+
+    /*
+     * With "begin": events that are to be dead letters, by their seq, as
+     * workers have died of them.  "mark" shows the seq of the event that the
+     * thread is at, or 0; or NULL.
+     */
+    int64_t                    *deadly;
+    ngx_uint_t                  ndeadly;
+    volatile int64_t           *mark;
+
     uint64_t                   *ids;        /* for events of the store's own */
     ngx_uint_t                  nids;
 
@@ -358,6 +383,9 @@ typedef struct {
     /* the outcome */
 
     ngx_queue_t                 taken;      /* store_event_t, to be freed */
+    ngx_queue_t                 buried;     /* the same, of "deadly" */
+    int64_t                     begun;      /* the new courier's number, or */
+                                            /* 0: none has begun */
     int64_t                     due;        /* when the next one of those */
                                             /* that wait for a time may go, */
                                             /* or 0; now, if there was more */
@@ -374,6 +402,10 @@ typedef struct {
                                             /* not heard of for too long */
     ngx_uint_t                  forgotten;  /* to make room; they are, even */
                                             /* if the job has failed */
+    unsigned                    over:1;     /* it is not the courier's that */
+                                            /* delivers */
+    unsigned                    fresh:1;    /* "begun" is of the first one */
+                                            /* of this database */
     unsigned                    more:1;     /* "clean" is not done yet */
     unsigned                    held:1;     /* nor is "release" */
     unsigned                    moving:1;   /* nor are "homes": nothing has */
@@ -396,12 +428,15 @@ typedef enum {
 } ngx_http_ilert_store_state_e;
 
 
-/* to be zeroed, but for the first three members */
+/* to be zeroed, but for the first four members */
 
 typedef struct {
     ngx_str_t                   path;       /* of the folder, with a zero */
     off_t                       max_size;
     pthread_mutex_t            *mutex;      /* robust, shared; or NULL */
+
+    /* or NULL; on the thread: we have the mutex, or are about to let it go */
+    void                      (*locked)(ngx_uint_t locked);
 
     ngx_http_ilert_store_state_e  state;
     char                        error[512]; /* one line: what is wrong and, */

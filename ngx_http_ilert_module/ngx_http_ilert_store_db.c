@@ -335,6 +335,10 @@ static const char  *ngx_http_ilert_store_schema[] = {
     "DROP INDEX alert_forget;\n"
     "CREATE INDEX alert_forget ON alert (changed)\n"
     "    WHERE head = 0 AND state = 0 AND shows = 2;\n"
+
+    "ALTER TABLE total ADD COLUMN\n"
+    "    courier    INTEGER  -- number of the last one that has begun\n"
+    "               NOT NULL DEFAULT 0;\n"
 };
 
 #define NGX_HTTP_ILERT_STORE_VERSION                                          \
@@ -411,6 +415,11 @@ static const char  *ngx_http_ilert_store_sql[] = {
     " CASE WHEN ?1 BETWEEN seen AND seen + ?2 THEN resumed ELSE ?1 END",
 
     "SELECT resumed FROM total",
+
+    /* of another database, it is hardly ever the same one */
+
+    "SELECT courier FROM total",
+    "UPDATE total SET courier = max(courier + 1, ?1)",
 
     "SELECT id, paused, owner FROM source WHERE name = ?1",
     "INSERT INTO source (name, owner) VALUES (?1, ?2)",
@@ -593,6 +602,10 @@ static const char  *ngx_http_ilert_store_sql[] = {
     " e.source, e.native, e.attempts, alert.alert_key, e.body"
     " FROM alert LEFT JOIN event e ON e.seq = alert.head"
     " WHERE alert.id = ?1",
+
+    "SELECT a.id, s.name FROM event e JOIN alert a ON a.id = e.alert"
+    " JOIN source s ON s.id = CASE e.source WHEN 0 THEN a.source"
+    " ELSE e.source END WHERE e.seq = ?1 AND a.head = e.seq",
 
     "UPDATE alert SET state = 1 WHERE id = ?1",
 
@@ -786,6 +799,10 @@ ngx_http_ilert_store_lock(ngx_http_ilert_store_t *store)
 
     db->locked = (rc == 0);
 
+    if (db->locked && store->locked) {
+        store->locked(1);
+    }
+
     return SQLITE_OK;
 }
 
@@ -798,6 +815,11 @@ ngx_http_ilert_store_unlock(ngx_http_ilert_store_t *store)
     db = store->private;
 
     if (db->locked) {
+
+        if (store->locked) {
+            store->locked(0);
+        }
+
         db->locked = 0;
         pthread_mutex_unlock(store->mutex);
     }

@@ -87,6 +87,8 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_DEAD_BYTES,
     NGX_HTTP_ILERT_STORE_SET_SEEN,
     NGX_HTTP_ILERT_STORE_GET_RESUMED,
+    NGX_HTTP_ILERT_STORE_GET_COURIER,
+    NGX_HTTP_ILERT_STORE_SET_COURIER,
 
     NGX_HTTP_ILERT_STORE_GET_SOURCE,
     NGX_HTTP_ILERT_STORE_ADD_SOURCE,
@@ -151,6 +153,7 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_SET_LATE,
     NGX_HTTP_ILERT_STORE_CANDIDATES,
     NGX_HTTP_ILERT_STORE_GET_HEAD,
+    NGX_HTTP_ILERT_STORE_FIND_EVENT,
     NGX_HTTP_ILERT_STORE_SET_TAKEN,
 
     NGX_HTTP_ILERT_STORE_LATE_ALERTS,
@@ -472,6 +475,13 @@ int ngx_http_ilert_store_forget_old(ngx_http_ilert_store_db_t *db,
 int ngx_http_ilert_store_forget_oldest(ngx_http_ilert_store_db_t *db,
     ngx_uint_t *n);
 
+/* shows others which event is at hand; 0: none */
+
+#define ngx_http_ilert_store_mark_event(job, seq)                             \
+    if ((job)->mark) {                                                        \
+        *(job)->mark = seq;                                                   \
+    }
+
 
 /* store_take.c: budgets, and who is next */
 
@@ -484,6 +494,10 @@ int ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
 
 /* the job's takes; sets what its budgets are at, and when more may go */
 int ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+
+/* the events of "deadly" to the dead letters */
+int ngx_http_ilert_store_bury(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 
 

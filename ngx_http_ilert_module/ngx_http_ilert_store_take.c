@@ -54,6 +54,8 @@ static int ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_candidate_t *candidate,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t **evp);
+static int ngx_http_ilert_store_bury_event(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, int64_t seq, ngx_uint_t without);
 static ngx_http_ilert_store_event_t *ngx_http_ilert_store_read_head(
     sqlite3_stmt *stmt, ngx_str_t *source);
 static int ngx_http_ilert_store_judge(ngx_http_ilert_store_db_t *db,
@@ -417,8 +419,12 @@ ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
                                               &affords);
 
             if (rc == SQLITE_OK && affords) {
+                ngx_http_ilert_store_mark_event(job, candidate->head);
+
                 rc = ngx_http_ilert_store_consider(db, job, candidate,
                                                    without);
+
+                ngx_http_ilert_store_mark_event(job, 0);
             }
         }
 
@@ -805,6 +811,69 @@ ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_end(stmt);
 
     return rc;
+}
+
+
+int
+ngx_http_ilert_store_bury(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    int         rc;
+    ngx_uint_t  i;
+
+    for (i = 0; i < job->ndeadly; i++) {
+
+        ngx_http_ilert_store_mark_event(job, job->deadly[i]);
+
+        rc = ngx_http_ilert_store_bury_event(db, job, job->deadly[i],
+                                             without);
+
+        ngx_http_ilert_store_mark_event(job, 0);
+
+        if (rc != SQLITE_OK && rc != NGX_HTTP_ILERT_STORE_MISSING) {
+            return rc;
+        }
+    }
+
+    return SQLITE_OK;
+}
+
+
+static int
+ngx_http_ilert_store_bury_event(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job, int64_t seq, ngx_uint_t without)
+{
+    int                                rc;
+    sqlite3_stmt                      *stmt;
+    ngx_http_ilert_store_take_t        take;
+    ngx_http_ilert_store_alert_t       alert;
+    ngx_http_ilert_store_event_t      *ev;
+    ngx_http_ilert_store_candidate_t   candidate;
+
+    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_EVENT, &stmt,
+                                  "i", seq);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    candidate.id = sqlite3_column_int64(stmt, 0);
+    take.source.len = sqlite3_column_bytes(stmt, 1);
+    take.source.data = (u_char *) sqlite3_column_text(stmt, 1);
+
+    rc = ngx_http_ilert_store_head(db, &take, &candidate, &alert, &ev);
+
+    ngx_http_ilert_store_end(stmt);
+
+    if (rc != SQLITE_OK || ev == NULL) {
+        return rc;
+    }
+
+    ngx_queue_insert_tail(&job->buried, &ev->queue);
+
+    ngx_str_set(&ev->error,
+                "a worker has died three times while it was handled");
+
+    return ngx_http_ilert_store_dead(db, job, ev, without);
 }
 
 

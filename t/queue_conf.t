@@ -290,7 +290,7 @@ subtest 'the folder' => sub {
 
 subtest 'the database' => sub {
     is($q->value('pragma journal_mode'), 'wal');
-    is($q->value('pragma user_version'), 3, 'version of the schema');
+    is($q->value('pragma user_version'), 4, 'version of the schema');
     is($q->value('pragma application_id'), 0x696c7274, 'it is ours');
     is($q->value('pragma integrity_check'), 'ok');
 

@@ -253,6 +253,7 @@ setup(test_t *t, const char *name)
     t->policy.repeat = 300 * SECOND;
 
     ngx_queue_init(&outcome.taken);
+    ngx_queue_init(&outcome.buried);
     ngx_queue_init(&outcome.accepts);
     begin_job(t);
 }
@@ -267,6 +268,7 @@ teardown(test_t *t)
     free_events(&t->job.accepts);
     free_events(&outcome.taken);
     free_events(&outcome.accepts);
+    free_events(&outcome.buried);
 
     remove_files(t->path);
 }
@@ -494,8 +496,12 @@ run(test_t *t)
 
     free_events(&outcome.taken);
     free_events(&outcome.accepts);
+    free_events(&outcome.buried);
 
     outcome = t->job;
+
+    ngx_queue_init(&outcome.buried);
+    move_events(&outcome.buried, &t->job.buried);
 
     ngx_queue_init(&outcome.taken);
     ngx_queue_init(&outcome.accepts);
@@ -902,6 +908,7 @@ main(int argc, char **argv)
         { "storm", storm_cases },
         { "trouble", trouble_cases },
         { "processes", process_cases },
+        { "couriers", courier_cases },
         { "faults", fault_cases },
         { NULL, NULL }
     };

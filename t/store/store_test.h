@@ -220,6 +220,7 @@ extern test_case_t  control_cases[];
 extern test_case_t  storm_cases[];
 extern test_case_t  trouble_cases[];
 extern test_case_t  process_cases[];
+extern test_case_t  courier_cases[];
 extern test_case_t  fault_cases[];
 
 int bench(int argc, char **argv);
