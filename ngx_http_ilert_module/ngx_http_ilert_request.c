@@ -91,6 +91,8 @@ typedef struct {
     ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);
     ngx_int_t                  (*process_header)(ngx_http_request_t *r);
     ngx_resolver_handler_pt      resolve_handler;
+    ngx_output_chain_filter_pt   output;
+    void                        *output_ctx;
 
     ngx_uint_t                   interim;       /* answers of 1xx so far */
     size_t                       received;
@@ -127,6 +129,9 @@ static void ngx_http_ilert_request_set_deadline(ngx_http_ilert_delivery_t *d,
     ngx_http_upstream_t *u);
 static void ngx_http_ilert_request_wrap(ngx_http_ilert_delivery_t *d,
     ngx_http_upstream_t *u);
+static ngx_int_t ngx_http_ilert_request_output(void *data, ngx_chain_t *in);
+static ngx_uint_t ngx_http_ilert_request_may_send(
+    ngx_http_ilert_delivery_t *d);
 static ngx_int_t ngx_http_ilert_request_reinit(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_request_process_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_request_skip_interim(
@@ -137,6 +142,8 @@ static ngx_int_t ngx_http_ilert_request_body_filter(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ilert_request_answered(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
 static void ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d,
+    ngx_int_t rc);
+static void ngx_http_ilert_request_outcome(ngx_http_ilert_delivery_t *d,
     ngx_int_t rc);
 static ngx_uint_t ngx_http_ilert_request_is_unsent(ngx_http_request_t *sr,
     ngx_int_t rc);
@@ -181,6 +188,8 @@ static ngx_queue_t  ngx_http_ilert_request_free_queue;
 static ngx_queue_t  ngx_http_ilert_request_busy_queue;
 static ngx_uint_t   ngx_http_ilert_request_nbusy;
 
+static ngx_http_ilert_request_owner_t  *ngx_http_ilert_request_owner;
+
 static ngx_event_t  ngx_http_ilert_request_tick;
 static ngx_msec_t   ngx_http_ilert_request_exiting;     /* since, or 0 */
 
@@ -217,6 +226,13 @@ ngx_http_ilert_request_send(ngx_http_ilert_event_t *ev, ngx_uint_t attempt,
     ngx_http_run_posted_requests(&d->connection);
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_ilert_request_set_owner(ngx_http_ilert_request_owner_t *owner)
+{
+    ngx_http_ilert_request_owner = owner;
 }
 
 
@@ -676,6 +692,10 @@ ngx_http_ilert_request_content(ngx_http_request_t *r)
 
     d = ngx_http_ilert_request_delivery(r);
 
+    if (!ngx_http_ilert_request_may_send(d)) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
     ngx_http_ilert_room_lend();
 
     rc = d->content_handler(r);
@@ -774,6 +794,18 @@ static void
 ngx_http_ilert_request_wrap(ngx_http_ilert_delivery_t *d,
     ngx_http_upstream_t *u)
 {
+    /* what is not written by now waits for a name, or a connection */
+
+    if (u->output.output_filter
+        && u->output.output_filter != ngx_http_ilert_request_output)
+    {
+        d->output = u->output.output_filter;
+        d->output_ctx = u->output.filter_ctx;
+
+        u->output.output_filter = ngx_http_ilert_request_output;
+        u->output.filter_ctx = d;
+    }
+
     if (u->schema.len < 4 || ngx_strncmp(u->schema.data, "http", 4) != 0
         || u->process_header == ngx_http_ilert_request_process_header)
     {
@@ -785,6 +817,40 @@ ngx_http_ilert_request_wrap(ngx_http_ilert_delivery_t *d,
 
     d->process_header = u->process_header;
     u->process_header = ngx_http_ilert_request_process_header;
+}
+
+
+/* nothing is written, and no error comes of it, until the request's end */
+
+static ngx_int_t
+ngx_http_ilert_request_output(void *data, ngx_chain_t *in)
+{
+    ngx_http_ilert_delivery_t  *d = data;
+
+    if (!ngx_http_ilert_request_may_send(d)) {
+        return NGX_AGAIN;
+    }
+
+    return d->output(d->output_ctx, in);
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_request_may_send(ngx_http_ilert_delivery_t *d)
+{
+    if (ngx_http_ilert_request_owner == NULL
+        || ngx_http_ilert_request_owner->handler != d->request.handler
+        || ngx_http_ilert_request_owner->may_send(&d->request))
+    {
+        return 1;
+    }
+
+    if (!d->ended) {
+        d->request.given_up = 1;
+        ngx_http_ilert_request_end(d, NGX_ERROR);
+    }
+
+    return 0;
 }
 
 
@@ -1009,13 +1075,37 @@ ngx_http_ilert_request_answered(ngx_http_request_t *sr, void *data,
 static void
 ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 {
-    ngx_http_ilert_request_t  *ir;
+    ngx_http_ilert_request_owner_t  *owner;
 
     if (d->ended) {
         return;
     }
 
     d->ended = 1;
+
+    owner = ngx_http_ilert_request_owner;
+
+    if (owner && owner->handler == d->request.handler) {
+        owner->at(&d->request, 1);
+        ngx_http_ilert_request_outcome(d, rc);
+        owner->at(&d->request, 0);
+
+    } else {
+        ngx_http_ilert_request_outcome(d, rc);
+    }
+
+    /* its connection may have been closed just now */
+
+    ngx_http_ilert_room_keep();
+
+    ngx_post_event(&d->end, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_ilert_request_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
+{
+    ngx_http_ilert_request_t  *ir;
 
     ir = &d->request;
     ir->verdict = NGX_HTTP_ILERT_AGAIN;
@@ -1044,12 +1134,6 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
     } else if (ngx_http_ilert_request_is_unsent(d->sr, rc)) {
         ir->unsent = 1;
     }
-
-    /* its connection may have been closed just now */
-
-    ngx_http_ilert_room_keep();
-
-    ngx_post_event(&d->end, &ngx_posted_events);
 }
 
 

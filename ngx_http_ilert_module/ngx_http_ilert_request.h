@@ -69,6 +69,26 @@ struct ngx_http_ilert_request_s {
 
 
 /*
+ * What the owner of all requests with that handler has to say of them.
+ * "may_send" is asked in the moment before anything is written to ilert: while
+ * a connection was made the worker may have stood still for a long time.  If
+ * it must not be, the request is given up.  "at" is told when an outcome is
+ * begun to be worked out, and when that has been done.
+ */
+
+typedef struct {
+    ngx_http_ilert_request_handler_pt   handler;
+    ngx_uint_t                        (*may_send)(
+                                            ngx_http_ilert_request_t *ir);
+    void                              (*at)(ngx_http_ilert_request_t *ir,
+                                            ngx_uint_t begins);
+} ngx_http_ilert_request_owner_t;
+
+/* there is one at most, which has to stay */
+void ngx_http_ilert_request_set_owner(ngx_http_ilert_request_owner_t *owner);
+
+
+/*
  * Sends the event, which must stay as it is until the handler has been
  * called.  The handler is called once, from the event loop, never from
  * within this call; what it is given is gone when it returns.  Returns
