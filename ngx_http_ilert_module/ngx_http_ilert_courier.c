@@ -12,6 +12,7 @@
 
 #include "ngx_http_ilert_module.h"
 #include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_life.h"
 #include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_request.h"
 #include "ngx_http_ilert_room.h"
@@ -22,7 +23,9 @@
 /*
  * The lock is flock()'s, on a file opened by the worker itself: one that is
  * inherited, or one of fcntl()'s, would be shared or lost with another file
- * descriptor.  The kernel lets go of it when the worker dies.
+ * descriptor.  The kernel lets go of it when the worker dies.  If the worker
+ * only stands still, the file is removed, and made anew by the next one: so
+ * the lock is worth something only on the file that is in the folder now.
  *
  * Every worker has the FIFO open, and writes a byte into it when it has
  * committed events; only the courier reads.  The FIFO is there for workers of
@@ -107,6 +110,7 @@
 typedef struct {
     ngx_http_ilert_event_t           event;
     ngx_http_ilert_store_event_t    *stored;
+    ngx_uint_t                       seat;      /* whose it is */
     u_char                           id[NGX_INT64_LEN];
     u_char                           error[NGX_HTTP_ILERT_ERROR_SIZE];
 } ngx_http_ilert_courier_delivery_t;
@@ -123,8 +127,11 @@ typedef struct {
     ngx_http_ilert_store_budget_t   *budgets;   /* of keys, of endpoints */
     ngx_uint_t                       nbudgets;
     uint64_t                         ids[NGX_HTTP_ILERT_COURIER_RESOLVES];
+    int64_t                          deadly[NGX_HTTP_ILERT_LIFE_EVENTS];
 
     ngx_fd_t                         lock;
+    dev_t                            device;    /* of its file */
+    ino_t                            inode;
     ngx_fd_t                         fifo;      /* to write to */
     ngx_connection_t                *connection;    /* to read from it */
     u_char                          *lock_name;
@@ -135,6 +142,15 @@ typedef struct {
     ngx_event_t                      flush;
     ngx_event_t                      clean;
     ngx_event_t                      grace;
+
+    /*
+     * Each time that this worker becomes the courier it has another number in
+     * shared memory, the seat, and another one in the database, the term,
+     * which is 0 until the store has said it.
+     */
+    ngx_uint_t                       seat;
+    ngx_uint_t                       prepared;  /* the job's seat, or 0 */
+    int64_t                          term;
 
     ngx_msec_t                       started;
     ngx_uint_t                       inflight;
@@ -166,7 +182,15 @@ static ngx_http_ilert_store_budget_t *ngx_http_ilert_courier_budget(
 static u_char *ngx_http_ilert_courier_name(ngx_pool_t *pool, ngx_str_t *path,
     const char *name);
 static void ngx_http_ilert_courier_tick_handler(ngx_event_t *ev);
+static void ngx_http_ilert_courier_look(ngx_http_ilert_courier_t *co);
+static ngx_uint_t ngx_http_ilert_courier_is_current(
+    ngx_http_ilert_courier_t *co);
+static ngx_uint_t ngx_http_ilert_courier_is_there(ngx_fd_t fd, u_char *name);
 static ngx_int_t ngx_http_ilert_courier_open(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_watch(ngx_http_ilert_courier_t *co);
+static ngx_pid_t ngx_http_ilert_courier_is_silent(
+    ngx_http_ilert_courier_t *co, ngx_msec_t time);
+static ngx_int_t ngx_http_ilert_courier_pid(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_fault(ngx_http_ilert_courier_t *co,
     const char *what, u_char *name);
 static ngx_int_t ngx_http_ilert_courier_try(ngx_http_ilert_courier_t *co);
@@ -190,6 +214,10 @@ static ngx_uint_t ngx_http_ilert_courier_is_spent(
     ngx_http_ilert_source_t *source);
 static ngx_msec_int_t ngx_http_ilert_courier_budget_pause(
     ngx_http_ilert_source_t *source);
+static void ngx_http_ilert_courier_begun(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job);
+static void ngx_http_ilert_courier_buried(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_courier_taken(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co);
@@ -245,7 +273,22 @@ static void ngx_http_ilert_courier_give_back(
     ngx_http_ilert_store_event_t *se);
 static void ngx_http_ilert_courier_decide(ngx_http_ilert_store_event_t *se);
 static void ngx_http_ilert_courier_left(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_step_down(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_lost(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_close(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_drop(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_courier_delivery_t *cd);
+static ngx_uint_t ngx_http_ilert_courier_may_send(
+    ngx_http_ilert_request_t *ir);
+static void ngx_http_ilert_courier_at(ngx_http_ilert_request_t *ir,
+    ngx_uint_t begins);
 
+
+static ngx_http_ilert_request_owner_t  ngx_http_ilert_courier_owner = {
+    ngx_http_ilert_courier_done,
+    ngx_http_ilert_courier_may_send,
+    ngx_http_ilert_courier_at
+};
 
 static ngx_http_ilert_courier_t  ngx_http_ilert_courier;
 
@@ -325,6 +368,8 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
 
     ngx_add_timer(&co->tick, 1);
 
+    ngx_http_ilert_request_set_owner(&ngx_http_ilert_courier_owner);
+
     return NGX_OK;
 }
 
@@ -398,6 +443,10 @@ ngx_http_ilert_courier_exit_process(void)
     for (i = 0; i < co->imcf->sources.nelts; i++) {
         ngx_http_ilert_queue_free(&sources[i]->courier.ready, 0);
     }
+
+    if (co->active) {
+        ngx_http_ilert_life_rise(co->seat);
+    }
 }
 
 
@@ -425,28 +474,129 @@ ngx_http_ilert_courier_tick_handler(ngx_event_t *ev)
 
     co = &ngx_http_ilert_courier;
 
-    if (ngx_exiting || co->active) {
-        return;
+    ngx_http_ilert_life_tick();
+
+    if (co->active) {
+        ngx_http_ilert_courier_look(co);
     }
 
-    ngx_http_ilert_queue_run();
+    if (!co->active) {
 
-    if (ngx_http_ilert_courier_open(co) == NGX_OK
-        && ngx_http_ilert_courier_try(co) == NGX_OK)
+        if (ngx_exiting) {
+            return;
+        }
+
+        ngx_http_ilert_queue_run();
+
+        if (ngx_http_ilert_courier_open(co) == NGX_OK
+            && ngx_http_ilert_courier_try(co) != NGX_OK)
+        {
+            ngx_http_ilert_courier_watch(co);
+        }
+    }
+
+    timer = NGX_HTTP_ILERT_COURIER_TICK;
+
+    if (!co->active
+        && ngx_current_msec - co->started < NGX_HTTP_ILERT_COURIER_BEGINNING)
     {
-        return;
+        timer = NGX_HTTP_ILERT_COURIER_EAGER;
     }
-
-    timer = (ngx_current_msec - co->started < NGX_HTTP_ILERT_COURIER_BEGINNING)
-            ? NGX_HTTP_ILERT_COURIER_EAGER : NGX_HTTP_ILERT_COURIER_TICK;
 
     ngx_add_timer(ev, timer);
+}
+
+
+/* the courier's turn: it gives a sign of life, unless its time is over */
+
+static void
+ngx_http_ilert_courier_look(ngx_http_ilert_courier_t *co)
+{
+    if (!ngx_http_ilert_courier_is_current(co)
+        || !ngx_http_ilert_courier_is_there(co->lock, co->lock_name))
+    {
+        ngx_http_ilert_courier_step_down(co);
+        return;
+    }
+
+    if (ngx_http_ilert_life_sign()) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": this worker stood still, and "
+                      "delivers again", &co->conf->path);
+    }
+
+    if (!ngx_http_ilert_courier_is_there(co->connection->fd, co->fifo_name)
+        && ngx_http_ilert_courier_open(co) == NGX_OK)
+    {
+        ngx_close_connection(co->connection);
+
+        if (ngx_http_ilert_courier_listen(co) != NGX_OK) {
+            co->connection = NULL;
+            ngx_http_ilert_courier_step_down(co);
+        }
+    }
+}
+
+
+/*
+ * Whether this worker still is the one that delivers.  Who has not looked for
+ * a while looks at the lock, too: those of another master share no memory with
+ * us.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_courier_is_current(ngx_http_ilert_courier_t *co)
+{
+    return co->active && ngx_http_ilert_life_sits(co->seat)
+           && (!ngx_http_ilert_life_is_late()
+               || ngx_http_ilert_courier_is_there(co->lock, co->lock_name));
+}
+
+
+/* whether the open file is the one of that name */
+
+static ngx_uint_t
+ngx_http_ilert_courier_is_there(ngx_fd_t fd, u_char *name)
+{
+    ngx_file_info_t  fi, there;
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
+        return 0;
+    }
+
+    if (ngx_file_info(name, &there) == NGX_FILE_ERROR) {
+
+        /* what may pass says nothing */
+
+        return ngx_errno == EIO || ngx_errno == NGX_ENOMEM;
+    }
+
+    return fi.st_dev == there.st_dev && fi.st_ino == there.st_ino;
 }
 
 
 static ngx_int_t
 ngx_http_ilert_courier_open(ngx_http_ilert_courier_t *co)
 {
+    ngx_uint_t  another;
+
+    another = 0;
+
+    if (co->lock != NGX_INVALID_FILE
+        && !ngx_http_ilert_courier_is_there(co->lock, co->lock_name))
+    {
+        (void) ngx_close_file(co->lock);
+        co->lock = NGX_INVALID_FILE;
+    }
+
+    if (co->fifo != NGX_INVALID_FILE
+        && !ngx_http_ilert_courier_is_there(co->fifo, co->fifo_name))
+    {
+        (void) ngx_close_file(co->fifo);
+        co->fifo = NGX_INVALID_FILE;
+        another = 1;
+    }
+
     if (co->lock == NGX_INVALID_FILE) {
         co->lock = open((char *) co->lock_name,
                         O_RDWR|O_CREAT|O_NONBLOCK|O_CLOEXEC, 0600);
@@ -472,11 +622,102 @@ ngx_http_ilert_courier_open(ngx_http_ilert_courier_t *co)
             ngx_http_ilert_courier_fault(co, ngx_open_file_n, co->fifo_name);
             return NGX_ERROR;
         }
+
+        if (another) {
+
+            /* nobody may have read what was written to the other one */
+
+            ngx_http_ilert_courier_wake();
+        }
     }
 
     co->fault = 0;
 
     return NGX_OK;
+}
+
+
+/*
+ * Another worker is the courier.  If it stands still its lock file is removed:
+ * who makes it anew, this worker or another one, takes its place.
+ */
+
+static void
+ngx_http_ilert_courier_watch(ngx_http_ilert_courier_t *co)
+{
+    ngx_pid_t  pid;
+
+    pid = ngx_http_ilert_courier_is_silent(co, NGX_HTTP_ILERT_LIFE_SILENT);
+
+    if (pid == 0) {
+        return;
+    }
+
+    if (ngx_http_ilert_life_tell()) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": the courier, process %P, gives no "
+                      "sign of life, nothing is delivered",
+                      &co->conf->path, pid);
+    }
+
+    if (!ngx_http_ilert_courier_is_silent(co, NGX_HTTP_ILERT_LIFE_STILL)
+        || !ngx_http_ilert_life_claim())
+    {
+        return;
+    }
+
+    if (ngx_delete_file(co->lock_name) == NGX_FILE_ERROR) {
+        ngx_http_ilert_courier_fault(co, ngx_delete_file_n, co->lock_name);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "ilert queue \"%V\": process %P has given no sign of life "
+                  "for 10 seconds, another worker takes its place",
+                  &co->conf->path, pid);
+
+    if (ngx_http_ilert_courier_open(co) == NGX_OK) {
+        (void) ngx_http_ilert_courier_try(co);
+    }
+}
+
+
+/* its number, or 0; of one of another master nothing is known */
+
+static ngx_pid_t
+ngx_http_ilert_courier_is_silent(ngx_http_ilert_courier_t *co,
+    ngx_msec_t time)
+{
+    ngx_int_t  locked;
+    ngx_pid_t  pid;
+
+    pid = ngx_http_ilert_life_silent(time);
+
+    if (pid == 0) {
+        return 0;
+    }
+
+    locked = ngx_http_ilert_courier_pid(co);
+
+    return (locked <= 0 || locked == pid) ? pid : 0;
+}
+
+
+/* who has the lock, by the number that is in its file, or NGX_ERROR */
+
+static ngx_int_t
+ngx_http_ilert_courier_pid(ngx_http_ilert_courier_t *co)
+{
+    u_char   buf[NGX_INT_T_LEN];
+    ssize_t  n;
+
+    if (co->lock == NGX_INVALID_FILE) {
+        return NGX_ERROR;
+    }
+
+    n = pread(co->lock, buf, sizeof(buf), 0);
+
+    return (n > 0) ? ngx_atoi(buf, n) : NGX_ERROR;
 }
 
 
@@ -505,14 +746,31 @@ ngx_http_ilert_courier_fault(ngx_http_ilert_courier_t *co, const char *what,
 static ngx_int_t
 ngx_http_ilert_courier_try(ngx_http_ilert_courier_t *co)
 {
+    ngx_file_info_t  fi;
+
+    if (co->inflight || ngx_http_ilert_queue_verdicts()) {
+
+        /* we were it, and what is left of that is still to be cleared away */
+
+        return NGX_DECLINED;
+    }
+
     if (flock(co->lock, LOCK_EX|LOCK_NB) == -1) {
         return NGX_DECLINED;
     }
 
-    if (ngx_http_ilert_courier_listen(co) != NGX_OK) {
+    /* another one may have made a new file since it was opened */
+
+    if (!ngx_http_ilert_courier_is_there(co->lock, co->lock_name)
+        || ngx_fd_info(co->lock, &fi) == NGX_FILE_ERROR
+        || ngx_http_ilert_courier_listen(co) != NGX_OK)
+    {
         (void) flock(co->lock, LOCK_UN);
         return NGX_ERROR;
     }
+
+    co->device = fi.st_dev;
+    co->inode = fi.st_ino;
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "ilert queue \"%V\": this worker delivers",
@@ -537,6 +795,8 @@ ngx_http_ilert_courier_begin(ngx_http_ilert_courier_t *co)
     co->cleaning = 1;
     co->moving = 1;
     co->woken = 1;
+    co->term = 0;
+    co->seat = ngx_http_ilert_life_sit();
 
     /*
      * for those who ask whether there is a courier; the file does not change
@@ -689,18 +949,16 @@ ngx_http_ilert_courier_obey(void)
 ngx_uint_t
 ngx_http_ilert_courier_runs(void)
 {
-    u_char                     buf[NGX_INT_T_LEN];
-    ssize_t                    n;
     ngx_int_t                  pid;
     ngx_http_ilert_courier_t  *co;
 
     co = &ngx_http_ilert_courier;
 
-    if (co->active) {
+    if (ngx_http_ilert_courier_is_current(co)) {
         return 1;
     }
 
-    if (ngx_http_ilert_courier_open(co) != NGX_OK) {
+    if (co->active || ngx_http_ilert_courier_open(co) != NGX_OK) {
         return 0;
     }
 
@@ -708,18 +966,29 @@ ngx_http_ilert_courier_runs(void)
         return 1;
     }
 
-    n = pread(co->lock, buf, sizeof(buf), 0);
+    pid = ngx_http_ilert_courier_pid(co);
 
-    pid = (n > 0) ? ngx_atoi(buf, n) : NGX_ERROR;
+    return pid > 0 && (kill(pid, 0) == 0 || ngx_errno != ESRCH)
+           && !ngx_http_ilert_courier_silent();
+}
 
-    return pid > 0 && (kill(pid, 0) == 0 || ngx_errno != ESRCH);
+
+ngx_pid_t
+ngx_http_ilert_courier_silent(void)
+{
+    return ngx_http_ilert_courier_is_silent(&ngx_http_ilert_courier,
+                                            NGX_HTTP_ILERT_LIFE_SILENT);
 }
 
 
 ngx_uint_t
 ngx_http_ilert_courier_is_here(void)
 {
-    return ngx_http_ilert_courier.active && !ngx_http_ilert_courier.leaving
+    ngx_http_ilert_courier_t  *co;
+
+    co = &ngx_http_ilert_courier;
+
+    return ngx_http_ilert_courier_is_current(co) && !co->leaving
            && !ngx_exiting;
 }
 
@@ -802,9 +1071,18 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
     job->budgets = co->budgets;
     job->nbudgets = co->nbudgets;
 
+    co->prepared = co->active ? co->seat : 0;
+
     if (!co->active) {
         return;
     }
+
+    job->term = co->term;
+    job->mark = ngx_http_ilert_life_mark(NGX_HTTP_ILERT_LIFE_THREAD);
+
+    job->lock = co->lock_name;
+    job->lock_device = co->device;
+    job->lock_inode = co->inode;
 
     job->takes = co->takes;
     job->release = co->release;
@@ -826,6 +1104,11 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
     if (co->moving || co->cleaning) {
         job->homes = co->homes;
         job->nhomes = co->imcf->sources.nelts;
+    }
+
+    if (job->begin) {
+        job->deadly = co->deadly;
+        job->ndeadly = ngx_http_ilert_life_deadly(co->deadly);
     }
 
     if (job->now < co->now) {
@@ -1058,6 +1341,27 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 
     co = &ngx_http_ilert_courier;
 
+    if (!co->active || co->prepared != co->seat) {
+
+        /* it was not the courier's, or it was when we were it before */
+
+        ngx_http_ilert_queue_free(&job->taken, 0);
+        ngx_http_ilert_queue_free(&job->buried, 0);
+
+        if (co->active && co->leaving) {
+            ngx_http_ilert_courier_left(co);
+        }
+
+        return;
+    }
+
+    if (job->over) {
+        ngx_http_ilert_courier_step_down(co);
+        return;
+    }
+
+    ngx_http_ilert_courier_begun(co, job);
+
     for (i = 0; i < job->ntakes; i++) {
         source = ngx_http_ilert_find_source(co->imcf, &job->takes[i].source);
         cs = &source->courier;
@@ -1090,10 +1394,6 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 
     if (job->decided) {
 
-        if (job->begin) {
-            co->begin = 0;
-        }
-
         if (job->clean) {
             co->cleaning = job->more;
         }
@@ -1119,10 +1419,6 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 
     ngx_http_ilert_courier_taken(co, job);
 
-    if (!co->active) {
-        return;
-    }
-
     if (co->leaving) {
         ngx_http_ilert_courier_left(co);
         return;
@@ -1137,6 +1433,56 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
     }
 
     ngx_http_ilert_courier_go(co);
+}
+
+
+/* the store has given this courier its number */
+
+static void
+ngx_http_ilert_courier_begun(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job)
+{
+    if (!job->decided || job->begun == 0) {
+        return;
+    }
+
+    co->begin = 0;
+    co->term = job->begun;
+
+    if (job->fresh) {
+        ngx_http_ilert_life_forget();
+    }
+
+    ngx_http_ilert_courier_buried(co, job);
+}
+
+
+static void
+ngx_http_ilert_courier_buried(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_queue_t                   *link;
+    ngx_http_ilert_source_t       *source;
+    ngx_http_ilert_store_event_t  *se;
+
+    for (link = ngx_queue_head(&job->buried);
+         link != ngx_queue_sentinel(&job->buried);
+         link = ngx_queue_next(link))
+    {
+        se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+
+        source = ngx_http_ilert_find_source(co->imcf, &se->source);
+
+        if (source) {
+            ngx_http_ilert_stats_add(source->stats->dead, 1);
+        }
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "ilert source \"%V\": event %uL is a dead letter: %V",
+                      &se->source, se->id, &se->error);
+    }
+
+    ngx_http_ilert_queue_free(&job->buried, 0);
 }
 
 
@@ -1184,6 +1530,11 @@ ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co)
     ngx_uint_t                        i;
     ngx_http_ilert_source_t          *source, **sources;
     ngx_http_ilert_courier_source_t  *cs;
+
+    if (!ngx_http_ilert_courier_is_current(co)) {
+        ngx_http_ilert_courier_lost(co);
+        return;
+    }
 
     sources = co->imcf->sources.elts;
 
@@ -1437,6 +1788,8 @@ ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source, ngx_http_ilert_store_event_t *se)
 {
     size_t                              size;
+    ngx_int_t                           rc;
+    volatile int64_t                   *mark;
     ngx_http_ilert_event_t             *ev;
     ngx_http_ilert_courier_delivery_t  *cd;
 
@@ -1452,6 +1805,7 @@ ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
     }
 
     cd->stored = se;
+    cd->seat = co->seat;
     se->data = cd;
 
     ev = &cd->event;
@@ -1474,10 +1828,15 @@ ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
     ev->id.data = cd->id;
     ev->id.len = ngx_sprintf(cd->id, "%uL", se->id) - cd->id;
 
-    if (ngx_http_ilert_request_send(ev, se->attempts + 1,
-                                    ngx_http_ilert_courier_done, cd)
-        != NGX_OK)
-    {
+    mark = ngx_http_ilert_life_mark(NGX_HTTP_ILERT_LIFE_LOOP);
+    *mark = se->seq;
+
+    rc = ngx_http_ilert_request_send(ev, se->attempts + 1,
+                                     ngx_http_ilert_courier_done, cd);
+
+    *mark = 0;
+
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -1506,11 +1865,25 @@ ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir)
 
     co->inflight--;
     source->courier.inflight--;
-    source->stats->inflight = source->courier.inflight;
     source->shared->courier.inflight--;
     source->endpoint->courier.inflight--;
 
+    if (!ngx_http_ilert_courier_may_send(ir)) {
+
+        /* what has become of it is not ours to say */
+
+        ngx_http_ilert_courier_drop(co, cd);
+        return;
+    }
+
+    source->stats->inflight = source->courier.inflight;
+
+    ngx_http_ilert_courier_at(ir, 1);
+
     ngx_http_ilert_courier_verdict(ir, cd);
+
+    ngx_http_ilert_courier_at(ir, 0);
+
     ngx_http_ilert_courier_decide(cd->stored);
 
     /* the alert may have more events */
@@ -1958,27 +2331,151 @@ ngx_http_ilert_courier_grace_handler(ngx_event_t *ev)
 static void
 ngx_http_ilert_courier_left(ngx_http_ilert_courier_t *co)
 {
-    ngx_uint_t  i;
-
-    ngx_event_t  *events[] = { &co->wait, &co->flush, &co->clean, &co->grace };
-
     if (co->inflight || !ngx_http_ilert_queue_settled()) {
         return;
     }
 
+    /* before the next one comes */
+
+    ngx_http_ilert_life_rise(co->seat);
+
+    ngx_http_ilert_courier_close(co);
+}
+
+
+static void
+ngx_http_ilert_courier_close(ngx_http_ilert_courier_t *co)
+{
+    ngx_uint_t  i;
+
+    ngx_event_t  *events[] = { &co->wait, &co->flush, &co->clean, &co->grace };
+
     for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+
         if (events[i]->timer_set) {
             ngx_del_timer(events[i]);
+        }
+
+        if (events[i]->posted) {
+            ngx_delete_posted_event(events[i]);
         }
     }
 
     co->active = 0;
+    co->begin = 0;
 
-    ngx_close_connection(co->connection);
-    co->connection = NULL;
+    if (co->connection) {
+        ngx_close_connection(co->connection);
+        co->connection = NULL;
+    }
 
     (void) ngx_close_file(co->lock);
     co->lock = NGX_INVALID_FILE;
+}
+
+
+/*
+ * Another one delivers, or may: what is under way is given up, and what is in
+ * hand is forgotten.  It is in the database, where the next one finds it.
+ */
+
+static void
+ngx_http_ilert_courier_step_down(ngx_http_ilert_courier_t *co)
+{
+    ngx_uint_t                         i;
+    ngx_queue_t                       *ready;
+    ngx_http_ilert_source_t          **sources;
+    ngx_http_ilert_store_event_t      *se;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "ilert queue \"%V\": this worker does not deliver any "
+                  "longer", &co->conf->path);
+
+    ngx_http_ilert_heartbeat_end();
+    ngx_http_ilert_life_rise(co->seat);
+    ngx_http_ilert_courier_close(co);
+
+    ngx_http_ilert_request_give_up(ngx_http_ilert_courier_done);
+    ngx_http_ilert_queue_abandon();
+
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+
+        ready = &sources[i]->courier.ready;
+
+        while (!ngx_queue_empty(ready)) {
+            se = ngx_queue_data(ngx_queue_head(ready),
+                                ngx_http_ilert_store_event_t, queue);
+            ngx_queue_remove(&se->queue);
+
+            co->size -= se->body.len;
+            ngx_free(se);
+        }
+
+        sources[i]->courier.nready = 0;
+    }
+}
+
+
+/* not in the middle of something: when all that happens now is over */
+
+static void
+ngx_http_ilert_courier_lost(ngx_http_ilert_courier_t *co)
+{
+    if (co->active && !co->tick.posted) {
+        ngx_post_event(&co->tick, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_http_ilert_courier_drop(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_courier_delivery_t *cd)
+{
+    co->size -= cd->stored->body.len;
+
+    ngx_free(cd->stored);
+    ngx_free(cd);
+
+    ngx_http_ilert_courier_lost(co);
+}
+
+
+/* asked in the moment before anything of a request is written */
+
+static ngx_uint_t
+ngx_http_ilert_courier_may_send(ngx_http_ilert_request_t *ir)
+{
+    ngx_http_ilert_courier_t           *co;
+    ngx_http_ilert_courier_delivery_t  *cd;
+
+    cd = ir->data;
+    co = &ngx_http_ilert_courier;
+
+    if (cd->seat == co->seat && ngx_http_ilert_courier_is_current(co)) {
+        return 1;
+    }
+
+    ngx_http_ilert_courier_lost(co);
+
+    return 0;
+}
+
+
+/* if the worker dies meanwhile, it is seen at which event */
+
+static void
+ngx_http_ilert_courier_at(ngx_http_ilert_request_t *ir, ngx_uint_t begins)
+{
+    ngx_http_ilert_courier_delivery_t  *cd;
+
+    cd = ir->data;
+
+    if (ngx_http_ilert_life_sits(cd->seat)) {
+        *ngx_http_ilert_life_mark(NGX_HTTP_ILERT_LIFE_LOOP)
+            = begins ? cd->stored->seq : 0;
+    }
 }
 
 #endif

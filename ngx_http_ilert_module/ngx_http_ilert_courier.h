@@ -100,6 +100,12 @@ void ngx_http_ilert_courier_obey(void);
 /* whether there is a courier, in this worker or in another one */
 ngx_uint_t ngx_http_ilert_courier_runs(void);
 
+/*
+ * The number of the process that ought to be the courier, if it has given no
+ * sign of life for some seconds, or 0.
+ */
+ngx_pid_t ngx_http_ilert_courier_silent(void);
+
 /* whether it is in this worker, and stays */
 ngx_uint_t ngx_http_ilert_courier_is_here(void);
 

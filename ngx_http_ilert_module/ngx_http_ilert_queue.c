@@ -10,6 +10,7 @@
 
 #include "ngx_http_ilert_module.h"
 #include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_life.h"
 #include "ngx_http_ilert_queue.h"
 
 
@@ -47,6 +48,13 @@
 
 #define NGX_HTTP_ILERT_QUEUE_NAMES     1024
 
+/*
+ * Pages of shared memory; another number whenever what is in it changes, so
+ * that nobody takes a zone of another release for one of this one
+ */
+
+#define NGX_HTTP_ILERT_QUEUE_ZONE      16
+
 
 /* in shared memory */
 
@@ -71,6 +79,8 @@ typedef struct {
 
     ngx_atomic_t                        trouble;    /* is logged */
     ngx_atomic_t                        failed;     /* when last, in seconds */
+
+    ngx_http_ilert_life_t               life;
 } ngx_http_ilert_queue_shctx_t;
 
 
@@ -136,6 +146,7 @@ typedef struct {
     unsigned                            pending:1;  /* there was no thread */
     unsigned                            probe:1;    /* whether it works */
     unsigned                            undecided:1;    /* the last job */
+    unsigned                            abandoned:1;    /* its verdicts are */
     unsigned                            troubled:1; /* we look for its end */
 
     /* set by the thread: of sources that are not configured, each with */
@@ -203,7 +214,8 @@ ngx_http_ilert_queue_init(ngx_conf_t *cf, ngx_http_ilert_queue_conf_t *conf)
 {
     conf->shm_zone = ngx_shared_memory_add(cf,
                                            &ngx_http_ilert_queue_zone_name,
-                                           16 * ngx_pagesize,
+                                           NGX_HTTP_ILERT_QUEUE_ZONE
+                                           * ngx_pagesize,
                                            &ngx_http_ilert_module);
     if (conf->shm_zone == NULL) {
         return NGX_ERROR;
@@ -380,6 +392,9 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     q->store.path = conf->path;
     q->store.max_size = conf->max_size;
     q->store.mutex = &q->sh->mutex;
+    q->store.locked = ngx_http_ilert_life_locked;
+
+    ngx_http_ilert_life_init_process(&q->sh->life, &conf->path);
 
     q->thread_pool = ngx_thread_pool_get(cycle,
                                          &ngx_http_ilert_queue_pool_name);
@@ -457,6 +472,7 @@ ngx_http_ilert_queue_exit_process(void)
         ngx_http_ilert_queue_free(&q->job.accepts, 0);
         ngx_http_ilert_queue_free(&q->job.verdicts, 1);
         ngx_http_ilert_queue_free(&q->job.taken, 0);
+        ngx_http_ilert_queue_free(&q->job.buried, 0);
         ngx_http_ilert_queue_free_queries(&q->job.queries);
     }
 
@@ -710,6 +726,22 @@ ngx_http_ilert_queue_verdicts(void)
 }
 
 
+void
+ngx_http_ilert_queue_abandon(void)
+{
+    ngx_http_ilert_queue_t  *q;
+
+    q = ngx_http_ilert_queue;
+
+    ngx_http_ilert_queue_free(&q->verdicts, 1);
+
+    /* those of a job that is not done must not come back */
+
+    q->abandoned = (q->busy || q->pending);
+    q->nverdicts = q->abandoned ? q->njob : 0;
+}
+
+
 ngx_uint_t
 ngx_http_ilert_queue_settled(void)
 {
@@ -782,6 +814,7 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     ngx_http_ilert_queue_move(&job->orders, &q->orders);
     ngx_http_ilert_queue_move(&job->queries, &q->queries);
     ngx_queue_init(&job->taken);
+    ngx_queue_init(&job->buried);
 
     for (link = ngx_queue_head(&job->queries);
          link != ngx_queue_sentinel(&job->queries);
@@ -832,7 +865,7 @@ ngx_http_ilert_queue_thread(void *data, ngx_log_t *log)
 
     if (ngx_http_ilert_store_run(&q->store, &q->job)
         == NGX_HTTP_ILERT_STORE_OK
-        && q->job.begin)
+        && q->job.begin && !q->job.over)
     {
         ngx_http_ilert_queue_find_strangers(q);
     }
@@ -1006,7 +1039,7 @@ ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
 static void
 ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q, ngx_queue_t *verdicts)
 {
-    if (!q->job.decided) {
+    if (!q->job.decided && !q->abandoned) {
 
         /* once more, and before later ones */
 
@@ -1022,6 +1055,7 @@ ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q, ngx_queue_t *verdicts)
     ngx_http_ilert_queue_free(verdicts, 1);
 
     q->nverdicts -= q->njob;
+    q->abandoned = 0;
 }
 
 

@@ -93,6 +93,9 @@ ngx_int_t ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order);
  */
 void ngx_http_ilert_queue_verdict(ngx_http_ilert_store_event_t *se);
 
+/* verdicts that are not on disk yet are no business of this worker any more */
+void ngx_http_ilert_queue_abandon(void);
+
 /* frees stored events; with "data", that of each of them, too */
 void ngx_http_ilert_queue_free(ngx_queue_t *events, ngx_uint_t data);
 

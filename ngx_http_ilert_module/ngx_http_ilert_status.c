@@ -415,6 +415,10 @@ ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
     if (imcf->queue.path.len == 0) {
         status = NGX_HTTP_OK;
 
+    } else if (ngx_http_ilert_status_is_silent(&answer.error, r->pool)) {
+
+        /* void */
+
     } else if (query == NULL && !ctx->committed) {
         ngx_str_set(&answer.error, "the queue does not answer");
 

@@ -122,6 +122,10 @@ ngx_int_t ngx_http_ilert_status_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
     void *imcf);
 
+/* whether the courier gives no sign of life, which is said in "error" then */
+ngx_uint_t ngx_http_ilert_status_is_silent(ngx_str_t *error,
+    ngx_pool_t *pool);
+
 
 /*
  * These write; what does not fit is left out, and w->full is set.  "data" is

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
 
@@ -23,6 +24,10 @@
 /* the longest reason of a state */
 
 #define NGX_HTTP_ILERT_STATUS_REASON 512
+
+/* "the courier, process NNN, gives no sign of life" */
+
+#define NGX_HTTP_ILERT_STATUS_SILENT  128
 
 
 static void ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
@@ -141,6 +146,11 @@ ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
                           : ngx_http_ilert_stats_get(st->stats,
                                                      &st->stats->bytes);
 
+    if (ngx_http_ilert_status_is_silent(&st->error, st->pool)) {
+        ngx_str_set(&st->state, "error");
+        return;
+    }
+
     trouble = ngx_http_ilert_stats_get_trouble(st->stats, &st->error,
                                                st->pool);
 
@@ -163,6 +173,38 @@ ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
     }
 
     ngx_str_set(&st->state, "ok");
+}
+
+
+ngx_uint_t
+ngx_http_ilert_status_is_silent(ngx_str_t *error, ngx_pool_t *pool)
+{
+#if (NGX_THREADS)
+
+    ngx_pid_t  pid;
+
+    pid = ngx_http_ilert_courier_silent();
+
+    if (pid == 0) {
+        return 0;
+    }
+
+    error->data = ngx_pnalloc(pool, NGX_HTTP_ILERT_STATUS_SILENT);
+
+    if (error->data) {
+        error->len = ngx_snprintf(error->data, NGX_HTTP_ILERT_STATUS_SILENT,
+                                  "the courier, process %P, gives no sign of "
+                                  "life", pid)
+                     - error->data;
+    }
+
+    return 1;
+
+#else
+
+    return 0;
+
+#endif
 }
 
 

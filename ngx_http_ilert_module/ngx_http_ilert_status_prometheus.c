@@ -323,8 +323,8 @@ ngx_http_ilert_metric_queue(ngx_http_ilert_json_writer_t *w,
     }
 
     ngx_http_ilert_metric_head(w, "queue_up",
-                               "Whether events can be committed.", "gauge",
-                               "");
+                               "Whether events can be committed, and one "
+                               "of the workers delivers.", "gauge", "");
     ngx_http_ilert_metric_print(w, "ilert_queue_up %ui\n",
                                 (ngx_uint_t) (st->error.len == 0));
 

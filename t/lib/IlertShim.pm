@@ -17,6 +17,8 @@ package IlertShim;
 #                       folder, and of unlink(), rename(), mkfifo()
 # set(%what)            several at once: clock, stuck, write, sync, open, folder
 # well                  the disk is as it should be; the clock stays
+# deadly($text)         a process that writes it, to a log, dies; '': none
+# still($text)          .. waits as long as this is set
 
 use warnings;
 use strict;
@@ -62,8 +64,8 @@ sub new {
     chmod 0644, "$file";
     my $self = bless { file => $file, library => $library, clock => 0,
                        passed => 0, stuck => 0, write => 0, sync => 0,
-                       open => 0,
-                       folder => '/nowhere' }, $class;
+                       open => 0, folder => '/nowhere', deadly => '',
+                       still => '' }, $class;
     return $self->store;
 }
 
@@ -81,8 +83,8 @@ sub store {
     my ($self) = @_;
 
     open my $file, '+<:raw', "$self->{file}" or die "$self->{file}: $!";
-    print $file pack 'q q l l l l a232',
-        @$self{qw(clock passed stuck write sync open folder)};
+    print $file pack 'q q l l l l a232 a64 a64',
+        @$self{qw(clock passed stuck write sync open folder deadly still)};
     close $file or die "$self->{file}: $!";
     return $self;
 }
@@ -96,5 +98,7 @@ sub sync_error { $_[0]->set(sync => $_[1]) }
 sub open_error { $_[0]->set(open => $_[1]) }
 sub well { $_[0]->set(map { $_ => 0 } qw(stuck write sync open)) }
 sub folder { $_[0]->set(folder => $_[1]) }
+sub deadly { $_[0]->set(deadly => $_[1]) }
+sub still { $_[0]->set(still => $_[1]) }
 
 1;
