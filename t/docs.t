@@ -38,8 +38,8 @@ my %text = map { $_ => text($_) } @pages, 'CHANGES', 'Makefile',
            map({ "docs/examples/$_.conf" } @examples),
            map({ "${CODE}_$_" } qw(module.h module.c variables.c handler.c
                                    mapping.c request.c queue.c relay.c
-                                   courier.c heartbeat.c control.c store.c
-                                   store_db.c));
+                                   courier.c life.c heartbeat.c control.c
+                                   status_gather.c store.c store_db.c));
 
 my $reference = $text{'docs/ngx_http_ilert_module.md'};
 
@@ -422,7 +422,7 @@ my %levels = (INFO => 'info', NOTICE => 'notice', WARN => 'warn',
 my $errors = section($reference, '## Error Log');
 my (%logged, %shown_lines);
 
-for my $part (qw(handler mapping request queue relay courier heartbeat
+for my $part (qw(handler mapping request queue relay courier life heartbeat
                  control))
 {
     my $log = $text{"${CODE}_$part.c"};
@@ -480,6 +480,10 @@ my @errors = map { joined($_) }
 my @remedies = map { /`([^`]+)`/g } $remedies =~ /^\| (`.*?) \| /gm;
 
 cmp_ok(scalar @errors, '>', 7, 'errors of the store');
+
+push @errors, map { joined($_) }
+    $text{"${CODE}_status_gather.c"}
+        =~ /ngx_snprintf\(error->data,[^"]*?($pieces)/g;
 
 for my $format (@errors) {
     my $pattern = pattern($format);
