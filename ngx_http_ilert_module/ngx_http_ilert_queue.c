@@ -56,6 +56,12 @@
 #define NGX_HTTP_ILERT_QUEUE_ZONE      16
 
 
+/* what is done with events that cannot be committed */
+
+#define NGX_HTTP_ILERT_QUEUE_RELAYS    1
+#define NGX_HTTP_ILERT_QUEUE_REFUSES   2
+
+
 /* in shared memory */
 
 typedef struct {
@@ -77,7 +83,7 @@ typedef struct {
     ngx_atomic_t                        workers[NGX_MAX_PROCESSES];
                                                     /* their pids, or 0 */
 
-    ngx_atomic_t                        trouble;    /* is logged */
+    ngx_atomic_t                        trouble;    /* as it is logged */
     ngx_atomic_t                        failed;     /* when last, in seconds */
 
     ngx_http_ilert_life_t               life;
@@ -148,6 +154,7 @@ typedef struct {
     unsigned                            undecided:1;    /* the last job */
     unsigned                            abandoned:1;    /* its verdicts are */
     unsigned                            troubled:1; /* we look for its end */
+    ngx_atomic_uint_t                   trouble;    /* as it is here; 0 */
 
     /* set by the thread: of sources that are not configured, each with */
     /* a zero at its end */
@@ -194,6 +201,7 @@ static ngx_uint_t ngx_http_ilert_queue_recent(time_t since, time_t period);
 static ngx_uint_t ngx_http_ilert_queue_count(
     ngx_http_ilert_queue_count_t *count, ngx_uint_t n);
 static void ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q);
+static void ngx_http_ilert_queue_log_refusal(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_retry_handler(ngx_event_t *ev);
 static void ngx_http_ilert_queue_hold_handler(ngx_event_t *ev);
 static void ngx_http_ilert_queue_deadline_handler(ngx_event_t *ev);
@@ -1343,7 +1351,8 @@ ngx_http_ilert_queue_count(ngx_http_ilert_queue_count_t *count, ngx_uint_t n)
 static void
 ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q)
 {
-    ngx_str_t  error;
+    ngx_str_t          error;
+    ngx_atomic_uint_t  trouble;
 
     if (q->store.state != NGX_HTTP_ILERT_STORE_OK) {
 
@@ -1356,14 +1365,11 @@ ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q)
         ngx_http_ilert_stats_set_trouble(q->imcf->stats, q->store.state,
                                          &error);
 
-        if (ngx_atomic_cmp_set(&q->sh->trouble, 0, 1)) {
-            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
-                          "ilert queue \"%V\": %s; events are relayed",
-                          &q->conf->path, q->store.error);
-        }
-
+        ngx_http_ilert_queue_log_refusal(q);
         return;
     }
+
+    q->trouble = 0;
 
     if (ngx_http_ilert_queue_recent((time_t) q->sh->failed,
                                     NGX_HTTP_ILERT_QUEUE_CALM))
@@ -1378,10 +1384,46 @@ ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q)
                                          NGX_HTTP_ILERT_STORE_OK, NULL);
     }
 
-    if (q->sh->trouble && ngx_atomic_cmp_set(&q->sh->trouble, 1, 0)) {
+    trouble = q->sh->trouble;
+
+    if (trouble && ngx_atomic_cmp_set(&q->sh->trouble, trouble, 0)) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "ilert queue \"%V\": committing again",
                       &q->conf->path);
+    }
+}
+
+
+/* when trouble begins, and when it becomes another one in this worker */
+
+static void
+ngx_http_ilert_queue_log_refusal(ngx_http_ilert_queue_t *q)
+{
+    const char         *now, *how;
+    ngx_atomic_uint_t   was, trouble;
+
+    if (q->store.asked) {
+        trouble = NGX_HTTP_ILERT_QUEUE_RELAYS;
+        how = "relayed unless earlier ones of their alert wait";
+
+    } else {
+        trouble = NGX_HTTP_ILERT_QUEUE_REFUSES;
+        how = "refused";
+    }
+
+    was = q->sh->trouble;
+
+    if (was && q->trouble == trouble) {
+        return;
+    }
+
+    q->trouble = trouble;
+    now = was ? "now " : "";
+
+    if (was != trouble && ngx_atomic_cmp_set(&q->sh->trouble, was, trouble)) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %s; %sevents are %s",
+                      &q->conf->path, q->store.error, now, how);
     }
 }
 

@@ -50,8 +50,10 @@ static ngx_uint_t ngx_http_ilert_store_has_room(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_store_waits(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
-static ngx_http_ilert_store_waits_e ngx_http_ilert_store_none_waits(
-    ngx_http_ilert_store_t *store);
+static int ngx_http_ilert_store_waits_open(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job);
+static int ngx_http_ilert_store_waits_event(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_event_t *ev);
 static int ngx_http_ilert_store_transaction(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static int ngx_http_ilert_store_job(ngx_http_ilert_store_t *store,
@@ -68,8 +70,6 @@ static int ngx_http_ilert_store_epoch(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_session(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_uint_t *unknown);
-static ngx_http_ilert_store_waits_e ngx_http_ilert_store_alert_waits(
-    ngx_http_ilert_store_db_t *db, ngx_http_ilert_store_event_t *ev);
 static int ngx_http_ilert_store_releases(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
@@ -84,6 +84,7 @@ ngx_http_ilert_store_state_e
 ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job)
 {
+    ngx_uint_t                  pauses;
     ngx_queue_t                *q;
     ngx_http_ilert_store_db_t  *db;
 
@@ -98,25 +99,33 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
     if (db == NULL) {
         store->state = NGX_HTTP_ILERT_STORE_FAILED;
         sqlite3_snprintf(sizeof(store->error), store->error, "out of memory");
-        ngx_http_ilert_store_waits(store, job);
+        store->asked = 0;
         return store->state;
     }
 
-    if (store->state == NGX_HTTP_ILERT_STORE_OK
-        || !ngx_http_ilert_store_pauses(db->failed, job->now))
-    {
-        if (ngx_http_ilert_store_lock(store) == SQLITE_OK) {
+    pauses = (store->state != NGX_HTTP_ILERT_STORE_OK
+              && ngx_http_ilert_store_pauses(db->failed, job->now));
+
+    if (pauses && (db->blocked || ngx_queue_empty(&job->accepts))) {
+
+        /* void: nothing is to be asked, or nobody can say */
+
+    } else if (ngx_http_ilert_store_lock(store) == SQLITE_OK) {
+
+        if (!pauses) {
             ngx_http_ilert_store_write(store, job);
-            ngx_http_ilert_store_unlock(store);
-
-        } else {
-            db->failed = job->now;
-            ngx_http_ilert_store_report(store);
         }
-    }
 
-    if (!job->accepted) {
-        ngx_http_ilert_store_waits(store, job);
+        if (!job->accepted) {
+            ngx_http_ilert_store_waits(store, job);
+        }
+
+        ngx_http_ilert_store_unlock(store);
+
+    } else {
+        db->failed = job->now;
+        store->asked = 0;
+        ngx_http_ilert_store_report(store);
     }
 
     for (q = ngx_queue_head(&job->queries);
@@ -176,6 +185,7 @@ ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
     {
         ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
         ev->coalesced = 0;
+        ev->waits = NGX_HTTP_ILERT_STORE_CANNOT_SAY;
     }
 
     for (q = ngx_queue_head(&job->orders);
@@ -266,6 +276,7 @@ ngx_http_ilert_store_write(ngx_http_ilert_store_t *store,
 
     if (rc == SQLITE_OK) {
         db->failed = 0;
+        db->blocked = 0;
         db->lost = 0;
         ngx_http_ilert_store_written(store, job, without);
 
@@ -443,45 +454,80 @@ ngx_http_ilert_store_has_room(ngx_http_ilert_store_t *store,
 }
 
 
+/*
+ * With the mutex, and a lock of SQLite's: nobody is in the middle of a commit
+ * that would only show later.  See store_ask.c.
+ */
+
 static void
 ngx_http_ilert_store_waits(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job)
 {
-    ngx_uint_t                     open;
-    ngx_queue_t                   *q;
-    ngx_http_ilert_store_db_t     *db;
-    ngx_http_ilert_store_event_t  *ev;
+    int                         rc;
+    ngx_http_ilert_store_db_t  *db;
 
     db = store->private;
-    open = (db && db->db && !ngx_queue_empty(&job->accepts));
 
-    /* in one transaction, which costs less than one for each statement */
+    store->asked = 0;
 
-    if (open) {
-        (void) ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_BEGIN_READ,
-                                         "");
+    if (db->blocked) {
+        return;
     }
+
+    if (db->db && ngx_http_ilert_store_moved(db)) {
+        ngx_http_ilert_store_close_file(db, 0);
+        db->lost = 1;
+    }
+
+    if (db->db) {
+        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_BEGIN, "");
+
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_waits_open(db, job);
+            store->asked = (rc == SQLITE_OK);
+
+            ngx_http_ilert_store_rollback(db);
+        }
+
+        if (rc < 0 || (rc & 0xff) != SQLITE_READONLY) {
+            return;
+        }
+
+        /* there is no lock to be had: as others have it open, or nobody */
+
+        ngx_http_ilert_store_close_file(db, 1);
+    }
+
+    store->asked = ngx_http_ilert_store_ask(db, job);
+}
+
+
+static int
+ngx_http_ilert_store_waits_open(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job)
+{
+    int           rc;
+    ngx_queue_t  *q;
 
     for (q = ngx_queue_head(&job->accepts);
          q != ngx_queue_sentinel(&job->accepts);
          q = ngx_queue_next(q))
     {
-        ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
-
-        ev->waits = open ? ngx_http_ilert_store_alert_waits(db, ev)
-                         : ngx_http_ilert_store_none_waits(store);
+        rc = ngx_http_ilert_store_waits_event(db, ngx_queue_data(q,
+                                        ngx_http_ilert_store_event_t, queue));
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
     }
 
-    if (open) {
-        (void) ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_COMMIT, "");
-    }
+    return SQLITE_OK;
 }
 
 
-/* of the event's alert, whichever source that has the key they are of */
+/* what waits of its alert, whichever source that has the key it is of */
 
-static ngx_http_ilert_store_waits_e
-ngx_http_ilert_store_alert_waits(ngx_http_ilert_store_db_t *db,
+static int
+ngx_http_ilert_store_waits_event(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_event_t *ev)
 {
     int                            rc;
@@ -494,7 +540,7 @@ ngx_http_ilert_store_alert_waits(ngx_http_ilert_store_db_t *db,
 
     key = ngx_http_ilert_store_fold(db, &ev->key);
     if (key == NULL) {
-        return NGX_HTTP_ILERT_STORE_CANNOT_SAY;
+        return ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
     }
 
     rc = ngx_http_ilert_store_get_source(db, &ev->source, &source);
@@ -514,48 +560,14 @@ ngx_http_ilert_store_alert_waits(ngx_http_ilert_store_db_t *db,
                                       &waits, "t", key);
     }
 
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        return NGX_HTTP_ILERT_STORE_NONE_WAITS;
+    if (rc != SQLITE_OK && rc != NGX_HTTP_ILERT_STORE_MISSING) {
+        return rc;
     }
 
-    if (rc != SQLITE_OK) {
-        return NGX_HTTP_ILERT_STORE_CANNOT_SAY;
-    }
+    ev->waits = waits ? NGX_HTTP_ILERT_STORE_WAITS
+                      : NGX_HTTP_ILERT_STORE_NONE_WAITS;
 
-    return waits ? NGX_HTTP_ILERT_STORE_WAITS
-                 : NGX_HTTP_ILERT_STORE_NONE_WAITS;
-}
-
-
-/*
- * Without an open database.  Where there is none, or never was one for this
- * process, nothing waits.
- */
-
-static ngx_http_ilert_store_waits_e
-ngx_http_ilert_store_none_waits(ngx_http_ilert_store_t *store)
-{
-    ngx_file_info_t             fi;
-    ngx_http_ilert_store_db_t  *db;
-
-    db = store->private;
-
-    if (db) {
-        if (ngx_file_info(db->name, &fi) == NGX_FILE_ERROR) {
-            if (ngx_errno == NGX_ENOENT) {
-                return NGX_HTTP_ILERT_STORE_NONE_WAITS;
-            }
-
-        } else if (ngx_file_size(&fi) == 0) {
-            return NGX_HTTP_ILERT_STORE_NONE_WAITS;
-        }
-
-        if (store->state == NGX_HTTP_ILERT_STORE_CLOSED && !db->opened) {
-            return NGX_HTTP_ILERT_STORE_NONE_WAITS;
-        }
-    }
-
-    return NGX_HTTP_ILERT_STORE_CANNOT_SAY;
+    return SQLITE_OK;
 }
 
 

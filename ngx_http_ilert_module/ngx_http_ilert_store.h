@@ -441,6 +441,8 @@ typedef struct {
     ngx_http_ilert_store_state_e  state;
     char                        error[512]; /* one line: what is wrong and, */
                                             /* if known, how to mend it */
+    unsigned                    asked:1;    /* in any other state than OK: */
+                                            /* it can be said what waits */
     char                        notice[512];    /* to be logged once, as a */
                                             /* database that was moved aside */
     void                       *private;    /* of store.c */
@@ -458,7 +460,9 @@ ngx_http_ilert_store_event_t *ngx_http_ilert_store_event(size_t source,
 /*
  * Runs the job, opening the database first if it is not open.  All of it is
  * on disk (fsync) when "accepted" and "decided" are set.  If "accepted" is
- * not set nothing of the accepts is, and each has "waits" set.  If there was
+ * not set nothing of the accepts is, and each has "waits" set: what is said
+ * there holds until the job is done, and "cannot say" whenever another
+ * process may be about to commit something.  If there was
  * no room for the accepts, all the rest may still have been done: there may
  * be taken events whatever the outcome.  If "decided" is not set, it is all
  * to be given again.  Returns the store's state, which is also in

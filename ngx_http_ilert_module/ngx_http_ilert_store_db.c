@@ -13,10 +13,6 @@
 #include <sys/statvfs.h>
 
 
-/* "ilrt", for file(1) */
-
-#define NGX_HTTP_ILERT_STORE_APPLICATION  0x696c7274
-
 /*
  * Pages of max_size, at most an eighth, that are not for accepts: taking
  * an event out may need one or two more before it gives back any.
@@ -35,9 +31,7 @@
 #define NGX_HTTP_ILERT_STORE_BALLAST_TIME 5000
 
 
-static int ngx_http_ilert_store_busy(void *data, int n);
 static int ngx_http_ilert_store_open_once(ngx_http_ilert_store_t *store);
-static ngx_uint_t ngx_http_ilert_store_moved(ngx_http_ilert_store_db_t *db);
 static int ngx_http_ilert_store_create_file(ngx_http_ilert_store_db_t *db);
 static int ngx_http_ilert_store_open_file(ngx_http_ilert_store_db_t *db);
 static int ngx_http_ilert_store_identify(ngx_http_ilert_store_db_t *db,
@@ -839,7 +833,7 @@ ngx_http_ilert_store_clock(void)
 
 /* others than our processes, as people with a shell */
 
-static int
+int
 ngx_http_ilert_store_busy(void *data, int n)
 {
     ngx_http_ilert_store_db_t *db = data;
@@ -884,8 +878,11 @@ ngx_http_ilert_store_open(ngx_http_ilert_store_t *store, int64_t now)
             break;
         }
 
+        /* one of a newer release is not ours to write to */
+
         ngx_http_ilert_store_close_file(db,
-                                        ngx_http_ilert_store_is_damaged(rc));
+                                        ngx_http_ilert_store_is_damaged(rc)
+                                        || rc == NGX_HTTP_ILERT_STORE_NEWER);
 
         if (rc < 0 || (rc & 0xff) != SQLITE_BUSY
             || !ngx_http_ilert_store_busy(db, n))
@@ -893,8 +890,6 @@ ngx_http_ilert_store_open(ngx_http_ilert_store_t *store, int64_t now)
             return rc;
         }
     }
-
-    db->opened = 1;
 
     ngx_http_ilert_store_make_ballast(db, now);
 
@@ -939,7 +934,7 @@ ngx_http_ilert_store_open_once(ngx_http_ilert_store_t *store)
  * let go of SQLite's locks.
  */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_ilert_store_moved(ngx_http_ilert_store_db_t *db)
 {
     ngx_file_info_t  fi;
@@ -1315,7 +1310,7 @@ ngx_http_ilert_store_reserve(int64_t pages)
 
 void
 ngx_http_ilert_store_close_file(ngx_http_ilert_store_db_t *db,
-    ngx_uint_t damaged)
+    ngx_uint_t as_is)
 {
     ngx_uint_t  n;
 
@@ -1328,7 +1323,7 @@ ngx_http_ilert_store_close_file(ngx_http_ilert_store_db_t *db,
         db->stmts[n] = NULL;
     }
 
-    if (damaged) {
+    if (as_is) {
         (void) sqlite3_db_config(db->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
                                  NULL);
     }
@@ -1820,6 +1815,8 @@ ngx_http_ilert_store_report(ngx_http_ilert_store_t *store)
 
     db = store->private;
 
+    db->blocked = 0;
+
     if (ngx_http_ilert_store_is_full(db)) {
         store->state = NGX_HTTP_ILERT_STORE_FULL;
 
@@ -1846,6 +1843,8 @@ ngx_http_ilert_store_report(ngx_http_ilert_store_t *store)
     if (db->rc == NGX_HTTP_ILERT_STORE_LOCKED
         || (db->rc > 0 && (db->rc & 0xff) == SQLITE_BUSY))
     {
+        db->blocked = 1;
+
         sqlite3_snprintf(sizeof(store->error), store->error,
                          "\"%s\" is locked by another process", db->name);
         return;

@@ -19,13 +19,18 @@
  * which keeps an alert and its events, store_home.c, which finds the key that
  * an alert belongs to, store_forget.c, which forgets alerts, store_take.c,
  * which finds those that may go, store_control.c, which obeys orders,
- * store_status.c, which answers questions, and store_db.c, the database.  For
- * nobody else.
+ * store_status.c, which answers questions, store_ask.c, which asks what waits
+ * if the database cannot be opened, and store_db.c, the database.  For nobody
+ * else.
  *
  * Functions that return an int return SQLITE_OK, a code of SQLite's, or one
  * of those below, and keep what there is to say of it in db.
  */
 
+
+/* "ilrt", for file(1) */
+
+#define NGX_HTTP_ILERT_STORE_APPLICATION  0x696c7274
 
 #define NGX_HTTP_ILERT_STORE_PAGE         4096
 
@@ -294,7 +299,7 @@ typedef struct {
     unsigned        low:1;                  /* the ballast was needed: the */
                                             /* database may not grow */
     unsigned        disk:1;                 /* FULL is not by max_size */
-    unsigned        opened:1;               /* it was, so events may wait */
+    unsigned        blocked:1;              /* "failed" is for a lock */
     unsigned        buried:1;               /* a dead letter has been added */
     unsigned        lost:1;                 /* what an earlier database knew */
 
@@ -521,6 +526,14 @@ void ngx_http_ilert_store_answer(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_query_t *query);
 
 
+/*
+ * store_ask.c: of a database that is not open.  Sets "waits" of all events to
+ * be accepted, and is true, or false if that cannot be said.
+ */
+ngx_uint_t ngx_http_ilert_store_ask(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_job_t *job);
+
+
 /* store_db.c: the file, the schema, and its statements */
 
 ngx_http_ilert_store_db_t *ngx_http_ilert_store_create(
@@ -529,14 +542,21 @@ int ngx_http_ilert_store_lock(ngx_http_ilert_store_t *store);
 void ngx_http_ilert_store_unlock(ngx_http_ilert_store_t *store);
 int64_t ngx_http_ilert_store_clock(void);
 
+/* waits a little, for the n-th time; false if there is no time left for it */
+int ngx_http_ilert_store_busy(void *data, int n);
+
 /* opens the database, if it is not open, or is another one by now */
 int ngx_http_ilert_store_open(ngx_http_ilert_store_t *store, int64_t now);
+
+/* it is not the file of that name any longer */
+ngx_uint_t ngx_http_ilert_store_moved(ngx_http_ilert_store_db_t *db);
 
 /* pages of so many that are not for accepts */
 int64_t ngx_http_ilert_store_reserve(int64_t pages);
 
+/* with "as_is" what is in the log is not written to the database */
 void ngx_http_ilert_store_close_file(ngx_http_ilert_store_db_t *db,
-    ngx_uint_t damaged);
+    ngx_uint_t as_is);
 
 /* moves a damaged database aside, unless another process has done so */
 int ngx_http_ilert_store_aside(ngx_http_ilert_store_t *store, int64_t now);

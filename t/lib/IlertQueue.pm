@@ -686,7 +686,7 @@ sub told_once {
     my ($begun, $over);
 
     IlertTest::wait_until(sub {
-        $begun = $self->lines('crit|error', '; events are relayed');
+        $begun = $self->lines('crit|error', '; events are ');
         $over = $self->lines('notice', ': committing again');
         return $begun && $begun == $over;
     }, 8);

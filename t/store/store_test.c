@@ -907,6 +907,7 @@ main(int argc, char **argv)
         { "control", control_cases },
         { "storm", storm_cases },
         { "trouble", trouble_cases },
+        { "ask", ask_cases },
         { "processes", process_cases },
         { "couriers", courier_cases },
         { "faults", fault_cases },

@@ -163,6 +163,10 @@ void check_heads(test_t *t);
 
 double seconds(void);
 
+/* the path of a file in its folder, valid until the next call */
+char *file(test_t *t, const char *name);
+/* the caller's to free */
+size_t read_file(test_t *t, const char *name, char **data);
 void write_file(const char *path, const void *data, size_t len);
 ngx_uint_t exists(test_t *t, const char *name);
 /* how many files of the folder have a name that begins so */
@@ -170,6 +174,13 @@ ngx_uint_t count_files(test_t *t, const char *prefix);
 
 /* removes the database, which must be closed, but not the ballast */
 void forget(test_t *t);
+
+/* a job that accepts an ALERT, and the first event of one that has not */
+ngx_uint_t try_one(test_t *t, const char *key);
+event_t *refused(test_t *t);
+
+/* in a process that is not root's, and in whose folder it may write */
+void as_nobody(test_t *t, void (*test)(test_t *t));
 
 pthread_mutex_t *shared_mutex(void);
 
@@ -219,6 +230,7 @@ extern test_case_t  status_cases[];
 extern test_case_t  control_cases[];
 extern test_case_t  storm_cases[];
 extern test_case_t  trouble_cases[];
+extern test_case_t  ask_cases[];
 extern test_case_t  process_cases[];
 extern test_case_t  courier_cases[];
 extern test_case_t  fault_cases[];

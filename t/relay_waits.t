@@ -1,0 +1,215 @@
+#!/usr/bin/perl
+
+# An event is relayed only if nothing of its alert waits, whatever the queue
+# can do: else an ALERT that waits would come after its RESOLVE, when the queue
+# can be used again.
+
+use warnings;
+use strict;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use IlertFake;
+use IlertQueue;
+use IlertTest qw(:DEFAULT mount unmount fill);
+
+IlertQueue::need();
+
+my $KEY = $IlertQueue::KEY;
+my $fake = IlertFake->start(keys => { $KEY => 'api' }, bodies => 0);
+my ($nobody, $uid, $gid) = (IlertQueue::nobody(), 0);
+$gid = (getpwnam 'nobody')[3] if $nobody;
+
+my $RELAYED = 'events are relayed unless earlier ones of their alert wait';
+my $REFUSED = 'events are refused';
+my $WAITS = 'the queue cannot be written to, and earlier events of the alert '
+            . 'wait in it';
+my $UNKNOWN = 'the queue can be neither written to nor asked for earlier '
+              . 'events of the alert';
+
+sub queue {
+    my (%opt) = @_;
+    $fake->reset;
+    return IlertQueue->new(workers => 2, fake => $fake, log_level => 'notice',
+                           sources => { ops => 'retry 50ms 300ms;' }, %opt);
+}
+
+# "gone" has been delivered, and a CRITICAL of "k" waits.
+
+sub fill_queue {
+    my ($q) = @_;
+    $fake->accept;
+    $q->start;
+    $q->say('gone CRITICAL');
+    ok($q->drained, 'one is delivered');
+    $fake->refuse(all => 1);
+    $q->say('k CRITICAL');
+}
+
+sub answer {
+    my ($r) = @_;
+    return "$r->{status} " . ($r->{json}{error} // $r->{result});
+}
+
+# What is answered while the queue cannot be used, by any worker.
+
+sub holds {
+    my ($q, $asked) = @_;
+
+    for my $try (1 .. 4) {
+        is(answer($q->post('k', 'OK', timeout => 20)),
+           '503 ' . ($asked ? $WAITS : $UNKNOWN), 'what waits is not passed');
+        my $wanted = $asked ? '202 DELIVERED' : "503 $UNKNOWN";
+        is(answer($q->post('gone', 'OK', timeout => 20)), $wanted, 'another');
+        is(answer($q->post('new', 'CRITICAL', timeout => 20)), $wanted);
+        sleep(0.2);
+    }
+
+    is($q->lines('crit', '; ' . ($asked ? $RELAYED : $REFUSED)), 1,
+       'the log says so');
+    is($q->lines('crit', '; ' . ($asked ? $REFUSED : $RELAYED)), 0);
+}
+
+sub cured {
+    my ($q) = @_;
+    $q->start if !$q->test->running;
+    $q->recovers(8);
+    $q->ends_well(parallel => 0);
+}
+
+# broken(%opt, break => sub, cure => sub, asked => 0 | 1): nginx does not run
+# meanwhile, and is killed before if there is to be a log.
+
+sub broken {
+    my ($what, %opt) = @_;
+
+    subtest $what => sub {
+        my $q = $opt{queue} || queue(%{$opt{with} || {}});
+        fill_queue($q);
+
+        $opt{log} ? $q->crash : $q->stop;
+        is(-s $q->db . '-wal' ? 1 : 0, $opt{log} // 0, 'a log');
+        $fake->accept;
+        $opt{break}->($q);
+        $q->start;
+        holds($q, $opt{asked});
+
+        $q->stop;
+        is($fake->alerts->{$KEY}{k}, undef, 'nothing of it was sent');
+        $opt{cure}->($q);
+        cured($q);
+    };
+}
+
+
+broken('a newer schema', asked => 1,
+    break => sub { $_[0]->sql('pragma user_version = 99') },
+    cure => sub { $_[0]->sql('pragma user_version = 3') });
+
+# Workers that have it open go on; those that come later cannot.
+
+for my $how ('reload', 'a worker dies') {
+    subtest "a newer schema, $how" => sub {
+        my $q = queue(workers => 1);
+        my $t = $q->test;
+        fill_queue($q);
+
+        my $version = $q->value('pragma user_version');
+        $q->sql('pragma user_version = 99');
+        is(answer($q->post('k', 'WARNING')), '202 ACCEPTED', 'it is open');
+
+        if ($how eq 'reload') {
+            $q->reload;
+
+        } else {
+            $t->expect_log(qr/exited on signal 9/);
+            my ($pid) = $t->workers;
+            $t->kill_worker(KILL => $pid);
+            ok(wait_until(sub { my ($new) = $t->workers;
+                                $new && $new != $pid && $t->_ready }),
+               'another worker');
+        }
+
+        $fake->accept;
+        holds($q, 1);
+        $q->sql("pragma user_version = $version");
+        cured($q);
+    };
+}
+
+# Of another owner.
+
+SKIP: {
+    skip('rights do not stop us', 1) if $> == 0 && !$nobody;
+
+    my %with = $nobody ? (user => $nobody) : ();
+    my $own = sub {
+        my ($owner, $group, $mode) = @_;
+        return sub {
+            my ($q) = @_;
+            for (glob $q->db . '*') {
+                chown $owner, $group, $_ if $nobody;
+                chmod $mode, $_;
+            }
+        };
+    };
+
+    for my $log (0, 1) {
+        my $what = $log ? 'with a log' : 'without one';
+        broken("another owner's, $what", log => $log, asked => 1,
+            with => \%with, break => $own->(0, 0, 0444),
+            cure => $own->($uid, $gid, 0600));
+        broken("unreadable, $what", log => $log, asked => 0,
+            with => \%with, break => $own->(0, 0, 0),
+            cure => $own->($uid, $gid, 0600));
+    }
+}
+
+sub remount {
+    my ($disk, $how) = @_;
+    system("mount -o remount,$how '$disk'") == 0 or die "remount: $?";
+}
+
+sub disk {
+    my ($q) = @_;
+    my $disk = $q->test->path('disk');
+    return mount($disk, 'size=16m,mode=0755') ? $disk : undef;
+}
+
+for my $log (0, 1) {
+    my $what = $log ? 'with a log' : 'without one';
+    my $q = queue(queue => 'disk/queue');
+    my $disk = disk($q);
+
+    if (!$disk) {
+        note('no file system can be mounted');
+        last;
+    }
+
+    # what is left by a worker that was killed, or not
+
+    broken("a read-only file system, $what", queue => $q, log => $log,
+        asked => 1,
+        break => sub { unlink $q->db . '-shm'; remount($disk, 'ro') },
+        cure => sub { remount($disk, 'rw') });
+    unmount($disk);
+
+    # the ballast is gone, since it was full before
+
+    $q = queue(queue => 'disk/queue');
+    $disk = disk($q);
+    broken("a full file system at the start, $what", queue => $q,
+        log => $log, asked => 1,
+        break => sub {
+            unlink $q->db . '-shm', $q->dir . '/ballast';
+            fill("$disk/filler");
+        },
+        cure => sub { unlink "$disk/filler" });
+    unmount($disk);
+}
+
+done();
