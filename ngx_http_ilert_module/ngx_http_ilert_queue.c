@@ -101,6 +101,7 @@ typedef struct {
     ngx_pool_t                         *pool;
     ngx_msec_t                          deadline;
     int64_t                             submitted;  /* usec */
+    unsigned                            given:1;    /* to a job */
 } ngx_http_ilert_queue_waiter_t;
 
 
@@ -189,10 +190,13 @@ static void ngx_http_ilert_queue_count_urgent(ngx_http_ilert_queue_t *q,
     ngx_queue_t *accepts);
 static void ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q,
     ngx_queue_t *accepts, ngx_uint_t accepted);
+static void ngx_http_ilert_queue_accepted(ngx_http_ilert_queue_t *q,
+    ngx_http_ilert_queue_waiter_t *w);
 static void ngx_http_ilert_queue_refuse(ngx_http_ilert_queue_t *q,
     ngx_http_ilert_queue_waiter_t *w, ngx_http_ilert_store_waits_e waits);
 static void ngx_http_ilert_queue_relayed(ngx_http_ilert_outcome_t *outcome,
     void *data);
+static void ngx_http_ilert_queue_late(ngx_http_ilert_queue_waiter_t *w);
 static void ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
     ngx_uint_t status, const char *result, const char *error);
 static void ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q);
@@ -205,6 +209,8 @@ static void ngx_http_ilert_queue_log_refusal(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_retry_handler(ngx_event_t *ev);
 static void ngx_http_ilert_queue_hold_handler(ngx_event_t *ev);
 static void ngx_http_ilert_queue_deadline_handler(ngx_event_t *ev);
+static void ngx_http_ilert_queue_withdraw(ngx_http_ilert_store_event_t *se,
+    ngx_uint_t given);
 static void ngx_http_ilert_queue_set_deadline(ngx_http_ilert_queue_t *q);
 
 
@@ -609,13 +615,15 @@ ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
         return NGX_ERROR;
     }
 
-    w->stored->data = w;
     w->event = ev;
     w->handler = handler;
     w->data = data;
     w->pool = pool;
     w->deadline = ngx_current_msec + NGX_HTTP_ILERT_QUEUE_DEADLINE;
     w->submitted = ngx_http_ilert_queue_usec();
+
+    w->stored->data = w;
+    w->stored->deadline = w->submitted / 1000 + NGX_HTTP_ILERT_QUEUE_DEADLINE;
 
     ngx_queue_insert_tail(&q->accepts, &w->stored->queue);
     ngx_queue_insert_tail(&q->waiters, &w->queue);
@@ -806,10 +814,12 @@ ngx_http_ilert_queue_run(void)
 static ngx_uint_t
 ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
 {
-    ngx_uint_t                     probe;
-    ngx_queue_t                   *link;
-    ngx_http_ilert_store_job_t    *job;
-    ngx_http_ilert_store_query_t  *query;
+    ngx_uint_t                      probe;
+    ngx_queue_t                    *link;
+    ngx_http_ilert_store_job_t     *job;
+    ngx_http_ilert_store_event_t   *se;
+    ngx_http_ilert_store_query_t   *query;
+    ngx_http_ilert_queue_waiter_t  *w;
 
     job = &q->job;
 
@@ -823,6 +833,15 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     ngx_http_ilert_queue_move(&job->queries, &q->queries);
     ngx_queue_init(&job->taken);
     ngx_queue_init(&job->buried);
+
+    for (link = ngx_queue_head(&job->accepts);
+         link != ngx_queue_sentinel(&job->accepts);
+         link = ngx_queue_next(link))
+    {
+        se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+        w = se->data;
+        w->given = 1;
+    }
 
     for (link = ngx_queue_head(&job->queries);
          link != ngx_queue_sentinel(&job->queries);
@@ -1095,6 +1114,7 @@ static void
 ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
     ngx_uint_t accepted)
 {
+    ngx_uint_t                      late;
     ngx_queue_t                    *link;
     ngx_http_ilert_source_t        *source;
     ngx_http_ilert_store_event_t   *se;
@@ -1108,6 +1128,7 @@ ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
 
         se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
         w = se->data;
+        late = se->late;
         waits = se->waits;
 
         if (accepted && se->coalesced) {
@@ -1130,12 +1151,11 @@ ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
             ngx_del_timer(&q->deadline);
         }
 
-        if (accepted) {
-            ngx_http_ilert_stats_observe(&q->imcf->stats->commit,
-                                         ngx_http_ilert_stats_commit_buckets,
-                                         ngx_http_ilert_queue_usec()
-                                         - w->submitted);
-            ngx_http_ilert_queue_finish(w, NGX_HTTP_ACCEPTED, "ACCEPTED", "");
+        if (late) {
+            ngx_http_ilert_queue_late(w);
+
+        } else if (accepted) {
+            ngx_http_ilert_queue_accepted(q, w);
 
         } else {
             ngx_http_ilert_queue_refuse(q, w, waits);
@@ -1144,12 +1164,35 @@ ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
 }
 
 
-/* the event is not on disk: it may be sent if it overtakes no other */
+static void
+ngx_http_ilert_queue_accepted(ngx_http_ilert_queue_t *q,
+    ngx_http_ilert_queue_waiter_t *w)
+{
+    ngx_http_ilert_stats_observe(&q->imcf->stats->commit,
+                                 ngx_http_ilert_stats_commit_buckets,
+                                 ngx_http_ilert_queue_usec() - w->submitted);
+
+    ngx_http_ilert_queue_finish(w, NGX_HTTP_ACCEPTED, "ACCEPTED", "");
+}
+
+
+/*
+ * The event is not on disk: it may be sent if it overtakes no other, nor is
+ * overtaken, as it may be when this process has stood still for so long that
+ * Kapacitor waits no longer.
+ */
 
 static void
 ngx_http_ilert_queue_refuse(ngx_http_ilert_queue_t *q,
     ngx_http_ilert_queue_waiter_t *w, ngx_http_ilert_store_waits_e waits)
 {
+    if (ngx_http_ilert_queue_usec() - w->submitted
+        >= (int64_t) NGX_HTTP_ILERT_QUEUE_DEADLINE * 1000)
+    {
+        ngx_http_ilert_queue_late(w);
+        return;
+    }
+
     switch (waits) {
 
     case NGX_HTTP_ILERT_STORE_NONE_WAITS:
@@ -1192,6 +1235,15 @@ ngx_http_ilert_queue_relayed(ngx_http_ilert_outcome_t *outcome, void *data)
     (void) ngx_atomic_fetch_add(&ngx_http_ilert_queue->sh->relayed, 1);
 
     w->handler(outcome, w->data);
+}
+
+
+static void
+ngx_http_ilert_queue_late(ngx_http_ilert_queue_waiter_t *w)
+{
+    ngx_http_ilert_queue_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                "UNAVAILABLE",
+                                "the event could not be committed in time");
 }
 
 
@@ -1477,16 +1529,33 @@ ngx_http_ilert_queue_deadline_handler(ngx_event_t *ev)
 
         ngx_queue_remove(link);
 
-        /* it may still be committed, and is delivered then */
+        ngx_http_ilert_queue_withdraw(w->stored, w->given);
 
-        w->stored->data = NULL;
-
-        ngx_http_ilert_queue_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                    "UNAVAILABLE", "the event could not be "
-                                    "committed in time");
+        ngx_http_ilert_queue_late(w);
     }
 
     ngx_http_ilert_queue_set_deadline(q);
+}
+
+
+/*
+ * The webhook is about to be answered: no commit of the event may begin any
+ * more.  One that has begun may still end, and the event is delivered then.
+ */
+
+static void
+ngx_http_ilert_queue_withdraw(ngx_http_ilert_store_event_t *se,
+    ngx_uint_t given)
+{
+    if (!given) {
+        ngx_queue_remove(&se->queue);
+        ngx_free(se);
+        return;
+    }
+
+    se->data = NULL;
+
+    (void) ngx_atomic_cmp_set(&se->withdrawn, 0, 1);
 }
 
 

@@ -77,6 +77,8 @@ static int ngx_http_ilert_store_clean(ngx_http_ilert_store_t *store,
 static int ngx_http_ilert_store_recount(ngx_http_ilert_store_db_t *db);
 static int ngx_http_ilert_store_accepts(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job);
+static ngx_uint_t ngx_http_ilert_store_is_late(
+    ngx_http_ilert_store_event_t *ev);
 static void ngx_http_ilert_store_free(ngx_queue_t *events);
 
 
@@ -185,6 +187,7 @@ ngx_http_ilert_store_reset(ngx_http_ilert_store_job_t *job)
     {
         ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
         ev->coalesced = 0;
+        ev->late = 0;
         ev->waits = NGX_HTTP_ILERT_STORE_CANNOT_SAY;
     }
 
@@ -1077,6 +1080,12 @@ ngx_http_ilert_store_accepts(ngx_http_ilert_store_db_t *db,
     {
         ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
 
+        ev->late = ngx_http_ilert_store_is_late(ev);
+
+        if (ev->late) {
+            continue;
+        }
+
         db->size += ev->body.len;
 
         rc = ngx_http_ilert_store_accept(db, ev, job->now);
@@ -1090,6 +1099,22 @@ ngx_http_ilert_store_accepts(ngx_http_ilert_store_db_t *db,
 
     return ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_LIMIT_ALL,
                                     &pages, "");
+}
+
+
+/*
+ * With the locks, which stay ours until the commit has ended: if the webhook
+ * is answered only now, whoever handles the next event of the alert has to
+ * wait for them.  If it has been answered, or Kapacitor does not wait for the
+ * answer any longer as this process has stood still, the next one may be on
+ * its way, or at ilert.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_store_is_late(ngx_http_ilert_store_event_t *ev)
+{
+    return ev->withdrawn
+           || (ev->deadline && ngx_http_ilert_store_clock() >= ev->deadline);
 }
 
 

@@ -97,6 +97,16 @@ typedef struct {
     ngx_http_ilert_policy_t     policy;     /* of its source; to be accepted */
     unsigned                    native:1;   /* a body of Kapacitor's */
 
+    /*
+     * One that is to be accepted is not after that time of the monotonic
+     * clock, in ms; 0: at any time.  Nor is it when "withdrawn" is set, on
+     * whatever thread: then its webhook may be answered.
+     */
+    int64_t                     deadline;
+    ngx_atomic_t                withdrawn;
+    unsigned                    late:1;     /* so it is not on disk, though */
+                                            /* the job has been done */
+
     /* of one that has been accepted */
 
     ngx_uint_t                  coalesced;  /* events that need no request */
@@ -412,6 +422,7 @@ typedef struct {
                                             /* been taken */
     unsigned                    noted:1;    /* the session has a row now */
     unsigned                    accepted:1; /* all of the accepts are safe */
+                                            /* that are not "late" */
     unsigned                    decided:1;  /* so is all the rest: verdicts, */
                                             /* "begin", "unknown", ... */
     unsigned                    idle:1;     /* nothing has changed by it: */

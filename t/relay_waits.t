@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # An event is relayed only if nothing of its alert waits, whatever the queue
-# can do: else an ALERT that waits would come after its RESOLVE, when the queue
-# can be used again.
+# can do and whatever other workers are at: else an ALERT that waits would
+# come after its RESOLVE, when the queue can be used again.
 
 use warnings;
 use strict;
@@ -15,6 +15,7 @@ use Time::HiRes qw(sleep time);
 
 use IlertFake;
 use IlertQueue;
+use IlertShim;
 use IlertTest qw(:DEFAULT mount unmount fill);
 
 IlertQueue::need();
@@ -211,5 +212,155 @@ for my $log (0, 1) {
         cure => sub { unlink "$disk/filler" });
     unmount($disk);
 }
+
+
+# Two workers, and a disk that is slow for one of them.
+
+sub slow {
+    my ($what, $sub) = @_;
+
+    subtest $what => sub {
+        my $shim = IlertShim->new or plan(skip_all => 'no compiler');
+        my $q = queue(shim => $shim);
+        $shim->folder($q->dir);
+        $fake->accept;
+        $q->start;
+        $q->say('k CRITICAL', 'k OK', 'x OK');
+        ok($q->drained);
+        my @workers = $q->test->workers;
+        is(scalar(@workers), 2);
+        $sub->($q, $shim, @workers);
+        $shim->stuck(0);
+        cured($q);
+    };
+}
+
+# One that the other worker cannot take, as it is stopped.
+
+sub post_to {
+    my ($q, $other, @arguments) = @_;
+
+    kill 'STOP', $other;
+    wait_until(sub { is_stopped($other) }, 10, 'a stopped worker');
+    my $h = $q->start_post(@arguments, timeout => 60);
+    $q->test->poll(0.05);
+    wait_until(sub { !backlog($q->test->port) }, 10, 'an accept');
+    kill 'CONT', $other;
+    return $h;
+}
+
+# all of its threads
+
+sub is_stopped {
+    my ($pid) = @_;
+
+    for my $path (glob "/proc/$pid/task/*/stat") {
+        open my $file, '<', $path or next;
+        return 0 if (<$file> // '') !~ /\) T /;
+    }
+
+    return 1;
+}
+
+# connections that nobody has accepted yet
+
+sub backlog {
+    my ($port) = @_;
+    my $hex = sprintf ':%04X', $port;
+
+    open my $file, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
+    my @queues = map { /^\s*\d+: \w+$hex \w+:\w+ 0A \w+:(\w+)/
+                       ? hex $1 : () } <$file>;
+    die "nobody listens at $port\n" if !@queues;
+    return $queues[0];
+}
+
+# The third event of the alert
+
+sub never {
+    my ($q) = @_;
+    ok($q->drained);
+    ok(!(grep { $_->{name} eq 'ops/k' && $_->{number} == 3 } $q->arrived),
+       'and never committed');
+}
+
+slow('a commit that takes long' => sub {
+    my ($q, $shim, $one, $two) = @_;
+
+    $shim->stuck($one);
+    my $h = post_to($q, $two, 'k', 'CRITICAL');
+    $q->pass(21);
+    is(answer($q->finish($h)), '503 the event could not be committed in time',
+       'is given up');
+
+    # the other worker cannot know that it will wait
+
+    for (1 .. 2) {
+        $h = post_to($q, $one, 'k', 'OK');
+        is(answer($q->finish($h)), "503 $UNKNOWN", 'what comes next waits');
+    }
+
+    is($q->lines('crit', "is locked by another process; $REFUSED"), 1,
+       'the log says so');
+
+    $shim->stuck(0);
+    ok(wait_until(sub { ($fake->alerts->{$KEY}{k}{state} // '') ne 'resolved'
+                      }), 'it was committed, and is delivered');
+});
+
+slow('one that has not begun' => sub {
+    my ($q, $shim, $one, $two) = @_;
+
+    $shim->stuck($one);
+    my $first = post_to($q, $two, 'x', 'CRITICAL');
+    my $second = post_to($q, $two, 'k', 'CRITICAL');
+    $q->pass(21);
+    is(answer($q->finish($second)),
+       '503 the event could not be committed in time', 'is given up');
+    $q->finish($first);
+
+    $shim->stuck(0);
+    $q->recovers(8);
+    is(answer($q->post('k', 'OK')), '202 ACCEPTED');
+    never($q);
+});
+
+slow('one that waits for the lock' => sub {
+    my ($q, $shim, $one, $two) = @_;
+
+    $shim->stuck($one);
+    my $first = post_to($q, $two, 'x', 'CRITICAL');
+    my $second = post_to($q, $one, 'k', 'CRITICAL');
+    $q->pass(21);
+    is(answer($q->finish($second)),
+       '503 the event could not be committed in time', 'is given up');
+    $shim->stuck(0);
+    $q->finish($first);
+
+    $q->recovers(8);
+    is(answer($q->post('k', 'OK')), '202 ACCEPTED');
+    never($q);
+});
+
+# A worker that stands still until Kapacitor does not wait any longer.
+
+slow('a worker that stands still' => sub {
+    my ($q, $shim, $one, $two) = @_;
+
+    $shim->stuck($two);
+    my $first = post_to($q, $one, 'x', 'CRITICAL');
+    my $second = post_to($q, $two, 'k', 'CRITICAL');
+    kill 'STOP', $one;
+    $shim->pass(31);
+    $shim->stuck(0);
+    $q->finish($first);
+    is(answer($q->post('k', 'OK')), '202 ACCEPTED',
+       'the other takes the next');
+    kill 'CONT', $one;
+    is(answer($q->finish($second)),
+       '503 the event could not be committed in time', 'is given up');
+    $q->recovers(8);
+    never($q);
+});
 
 done();

@@ -566,6 +566,44 @@ test_replaced(void)
 }
 
 
+/* what has been answered, or is about to be, is not committed any more */
+
+static void
+test_late(void)
+{
+    test_t            t;
+    int64_t           now;
+    event_t          *ev;
+    ngx_queue_t      *q;
+    struct timespec   ts;
+
+    setup(&t, "ask_late");
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    now = (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+
+    accept_event(&t, "ops", "a", ALERT, "x")->deadline = now + 60000;
+    accept_event(&t, "ops", "b", ALERT, "x")->deadline = now - 1;
+    accept_event(&t, "ops", "c", ALERT, "x")->withdrawn = 1;
+    accept_event(&t, "ops", "d", ALERT, "x");
+
+    check_int(run(&t), OK);
+    check(outcome.accepted && outcome.decided);
+
+    for (q = ngx_queue_head(&outcome.accepts);
+         q != ngx_queue_sentinel(&outcome.accepts); q = ngx_queue_next(q))
+    {
+        ev = ngx_queue_data(q, event_t, queue);
+        check_int(ev->late, ev->key.data[0] == 'b' || ev->key.data[0] == 'c');
+    }
+
+    check_str(drain(&t, "ops"), "a:x d:x");
+    check_counts(&t);
+
+    teardown(&t);
+}
+
+
 test_case_t  ask_cases[] = {
     { "asks a newer schema", test_newer },
     { "asks a newer schema in use", test_newer_in_use },
@@ -576,5 +614,6 @@ test_case_t  ask_cases[] = {
     { "asks no foreign file", test_foreign },
     { "asks with all locks", test_locks },
     { "asks the file that is there", test_replaced },
+    { "commits nothing that is late", test_late },
     { NULL, NULL }
 };
