@@ -226,7 +226,7 @@ write(int fd, const void *buf, size_t n)
     real(write)
 
     if (shim_writes(buf, n, control->deadly)) {
-        raise(SIGSEGV);
+        raise(SIGKILL);
     }
 
     while (shim_writes(buf, n, control->still)) {
