@@ -350,13 +350,13 @@ ngx_http_ilert_store_ask_uri(const char *path)
     char        *uri, *p;
     const char  *s;
 
-    uri = sqlite3_malloc64(sizeof("file://?immutable=1")
+    uri = sqlite3_malloc64(sizeof("file:?immutable=1")
                            + 3 * ngx_strlen(path));
     if (uri == NULL) {
         return NULL;
     }
 
-    p = (char *) ngx_cpymem(uri, "file://", sizeof("file://") - 1);
+    p = (char *) ngx_cpymem(uri, "file:", sizeof("file:") - 1);
 
     for (s = path; *s; s++) {
 
