@@ -728,7 +728,7 @@ ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
     }
 
     if (rule == NGX_HTTP_ILERT_HOLD) {
-        return ngx_http_ilert_store_hold(db, alert, until);
+        return ngx_http_ilert_store_hold(db, alert, until, now);
     }
 
     ngx_http_ilert_store_ready(alert, alone, urgency);
@@ -936,16 +936,20 @@ ngx_http_ilert_store_ready(ngx_http_ilert_store_alert_t *alert,
 }
 
 
-/* a repeat waits for its time */
+/*
+ * A repeat waits for its time.  A clock that was set back since ilert was told
+ * begins that time anew, but only once.
+ */
 
 int
 ngx_http_ilert_store_hold(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, int64_t until)
+    ngx_http_ilert_store_alert_t *alert, int64_t until, int64_t now)
 {
     alert->state = NGX_HTTP_ILERT_STORE_WAITING;
     alert->next = until;
     alert->urgency = NGX_HTTP_ILERT_REPEATS;
     alert->since = until;
+    alert->shown.told = ngx_min(alert->shown.told, now);
 
     return ngx_http_ilert_store_set_alert(db, alert);
 }

@@ -428,7 +428,7 @@ int ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
 
 /* the alert's first event, a repeat, waits for its time; saves the alert */
 int ngx_http_ilert_store_hold(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, int64_t until);
+    ngx_http_ilert_store_alert_t *alert, int64_t until, int64_t now);
 
 /* an alert key as ilert compares it, valid until the next call, or NULL */
 ngx_str_t *ngx_http_ilert_store_fold(ngx_http_ilert_store_db_t *db,

@@ -740,7 +740,7 @@ ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
                                                   ev->urgency,
                                                   NGX_HTTP_ILERT_REPEATS);
             if (rc == SQLITE_OK) {
-                rc = ngx_http_ilert_store_hold(db, &alert, until);
+                rc = ngx_http_ilert_store_hold(db, &alert, until, job->now);
             }
 
         } else {

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# The clock is set while there is trouble with the disk: when the disk is well
-# again the trouble is over, whatever time it is.
+# The clock is set while something waits for its time: trouble with the disk is
+# over when the disk is well again, and a repeat that is held goes, whatever
+# time it is.
 
 use warnings;
 use strict;
@@ -22,7 +23,7 @@ IlertQueue::need();
 my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 
 for my $step (-3600, 3600) {
-    subtest "by $step s" => sub {
+    subtest "in trouble, by $step s" => sub {
         my $q = IlertStatus->new(workers => 2, shim => $shim,
                                  log_level => 'notice');
         $shim->set(clock => 0, folder => $q->dir);
@@ -42,6 +43,27 @@ for my $step (-3600, 3600) {
         $q->becomes(sub { $_->{queue}{state} eq 'ok' }, 'and says so', 20);
         $q->told_once(1);
         $q->ends_well(mode => 'repeats');
+    };
+}
+
+for my $step (-7200, -1370, 3600) {
+    subtest "a repeat is held, by $step s" => sub {
+        my $q = IlertStatus->new(workers => 2, shim => $shim, sources => {
+            ops => 'coalesce latest; repeat 2s; retry 50ms 1s;' });
+        $shim->set(clock => 0, folder => $q->dir);
+        $q->start;
+        $q->post('a', 'CRITICAL');
+        ok($q->drained);
+        $q->post('a', 'CRITICAL');
+        is($q->waiting, 1, 'it is held');
+
+        $shim->clock($step);
+        ok($q->drained(30), 'it goes');
+        is_deeply([ $q->came ], [ 'a 1', 'a 2' ]);
+        $q->post('a', 'CRITICAL');
+        is($q->waiting, 1, 'the next one is held');
+        ok($q->drained(30), 'and goes, too');
+        $q->stop;
     };
 }
 
