@@ -47,6 +47,11 @@ typedef struct {
     ngx_http_ilert_list_t           custom;     /* details, not ours */
     ngx_uint_t                      ncustom;    /* those that are written */
 
+    /* of a series: its fields as the first row was written, ,"name": each, */
+    /* and the values of the row at hand */
+    ngx_str_t                      *names;
+    ngx_str_t                      *values;
+
     size_t                          max_text;
     u_char                         *buf;
     size_t                          size;       /* of buf */
@@ -80,21 +85,9 @@ typedef struct {
 } ngx_http_ilert_event_member_t;
 
 
-/* what the rows of a series have in common, as the first one was written */
-
-typedef struct {
-    ngx_str_t                       head;       /* measurement and tags */
-    ngx_str_t                      *names;      /* of fields, as ,"name": */
-} ngx_http_ilert_event_series_t;
-
-
-static ngx_int_t ngx_http_ilert_event_fallback_key(
-    ngx_http_ilert_webhook_t *wh, ngx_str_t *key, ngx_str_t *error,
-    ngx_pool_t *pool);
 static ngx_int_t ngx_http_ilert_event_summary(ngx_http_ilert_event_ctx_t *ctx);
-static ngx_int_t ngx_http_ilert_event_details(ngx_http_ilert_event_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev,
-    size_t max_size, ngx_pool_t *pool);
+    ngx_http_ilert_webhook_t *wh, size_t max_size, ngx_pool_t *pool);
 static size_t ngx_http_ilert_event_guess(ngx_http_ilert_event_ctx_t *ctx,
     size_t max_size);
 static ngx_int_t ngx_http_ilert_event_cut(ngx_http_ilert_event_ctx_t *ctx,
@@ -117,17 +110,20 @@ static void ngx_http_ilert_event_tags(ngx_http_ilert_event_ctx_t *ctx,
     ngx_http_ilert_series_t *series);
 static void ngx_http_ilert_event_fields(ngx_http_ilert_event_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_event_rows(ngx_http_ilert_event_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_event_room(ngx_http_ilert_event_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_event_series(ngx_http_ilert_event_ctx_t *ctx,
+    ngx_http_ilert_series_t *series, u_char **start);
 static void ngx_http_ilert_event_row(ngx_http_ilert_event_ctx_t *ctx,
-    ngx_http_ilert_series_t *series, ngx_http_ilert_json_row_t *row,
-    ngx_http_ilert_event_series_t *es);
+    ngx_http_ilert_series_t *series, ngx_http_ilert_rows_t *rows,
+    ngx_str_t *head);
 static void ngx_http_ilert_event_row_first(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_series_t *series, ngx_http_ilert_json_row_t *row,
+    ngx_http_ilert_series_t *series, ngx_http_ilert_rows_t *rows,
     ngx_str_t *name);
 static void ngx_http_ilert_event_row_next(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_series_t *series, ngx_http_ilert_json_row_t *row,
+    ngx_http_ilert_series_t *series, ngx_http_ilert_rows_t *rows,
     ngx_str_t *name);
 static void ngx_http_ilert_event_row_time(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_series_t *series, ngx_http_ilert_json_row_t *row);
+    ngx_http_ilert_series_t *series, ngx_http_ilert_rows_t *rows);
 static void ngx_http_ilert_event_row_head(ngx_http_ilert_event_ctx_t *ctx,
     ngx_http_ilert_series_t *series, ngx_str_t *head);
 static u_char *ngx_http_ilert_event_silent_text(u_char *p, ngx_str_t *key,
@@ -254,93 +250,23 @@ ngx_http_ilert_event_key(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_webhook_t *wh, ngx_str_t *key, size_t max_size,
     ngx_str_t *error, ngx_pool_t *pool)
 {
-    ngx_int_t  rc;
-
-    rc = NGX_OK;
-
     if (!ngx_http_ilert_text_blank(key)) {
         ev->alert_key = *key;
 
-    } else if (!ngx_http_ilert_text_blank(&wh->id)) {
-        ev->alert_key = wh->id;
+    } else if (wh->key.len) {
+        ev->alert_key = wh->key;
 
-    } else {
-        rc = ngx_http_ilert_event_fallback_key(wh, &ev->alert_key, error,
-                                               pool);
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_ilert_event_cut_key(ev, max_size, pool);
-}
-
-
-/* name{tag=value,tag=value} */
-
-static ngx_int_t
-ngx_http_ilert_event_fallback_key(ngx_http_ilert_webhook_t *wh,
-    ngx_str_t *key, ngx_str_t *error, ngx_pool_t *pool)
-{
-    u_char                   *p, open;
-    size_t                    len;
-    ngx_uint_t                i;
-    ngx_keyval_t             *tag;
-    ngx_http_ilert_series_t  *series;
-
-    if (wh->series.nelts == 0) {
+    } else if (wh->series.nelts == 0) {
         ngx_str_set(error, "id: empty, and no series to make an alert key of");
         return NGX_DECLINED;
-    }
 
-    series = wh->series.elts;
-
-    if (ngx_http_ilert_text_blank(&series->name) && series->tags.nelts == 0) {
+    } else {
         ngx_str_set(error, "id: empty, and data.series[0] has neither "
                            "a name nor tags to make an alert key of");
         return NGX_DECLINED;
     }
 
-    tag = series->tags.elts;
-    len = series->name.len + sizeof("{}") - 1;
-
-    for (i = 0; i < series->tags.nelts; i++) {
-        len += tag[i].key.len + tag[i].value.len + sizeof("=,") - 1;
-    }
-
-    p = ngx_pnalloc(pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    key->data = p;
-
-    p = ngx_cpymem(p, series->name.data, series->name.len);
-
-    open = '{';
-
-    for (i = 0; i < series->tags.nelts; i++) {
-
-        if (tag[i].key.data == NULL) {
-            continue;
-        }
-
-        *p++ = open;
-        open = ',';
-
-        p = ngx_cpymem(p, tag[i].key.data, tag[i].key.len);
-        *p++ = '=';
-        p = ngx_cpymem(p, tag[i].value.data, tag[i].value.len);
-    }
-
-    if (open == ',') {
-        *p++ = '}';
-    }
-
-    key->len = p - key->data;
-
-    return NGX_OK;
+    return ngx_http_ilert_event_cut_key(ev, wh, max_size, pool);
 }
 
 
@@ -351,8 +277,8 @@ ngx_http_ilert_event_fallback_key(ngx_http_ilert_webhook_t *wh,
  */
 
 static ngx_int_t
-ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev, size_t max_size,
-    ngx_pool_t *pool)
+ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_webhook_t *wh, size_t max_size, ngx_pool_t *pool)
 {
     u_char     *p, digest[16];
     size_t      len;
@@ -360,9 +286,11 @@ ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev, size_t max_size,
     ngx_str_t  *key;
 
     key = &ev->alert_key;
-    len = key->len + ngx_escape_json(NULL, key->data, key->len);
 
-    if (len <= max_size / 2) {
+    if (key->len <= max_size / 2
+        && key->len + ngx_escape_json(NULL, key->data, key->len)
+           <= max_size / 2)
+    {
         return NGX_OK;
     }
 
@@ -375,9 +303,17 @@ ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev, size_t max_size,
         return NGX_ERROR;
     }
 
-    ngx_md5_init(&md5);
-    ngx_md5_update(&md5, key->data, key->len);
-    ngx_md5_final(digest, &md5);
+    if (key->len > NGX_HTTP_ILERT_KAPACITOR_LONG_KEY
+        && key->len == wh->key.len
+        && ngx_memcmp(key->data, wh->key.data, key->len) == 0)
+    {
+        ngx_memcpy(digest, wh->key_md5, sizeof(digest));
+
+    } else {
+        ngx_md5_init(&md5);
+        ngx_md5_update(&md5, key->data, key->len);
+        ngx_md5_final(digest, &md5);
+    }
 
     key->len = ngx_hex_dump(ngx_sprintf(p, "%*s#", len, key->data), digest,
                             sizeof(digest))
@@ -415,10 +351,14 @@ ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
     ctx.pool = pool;
     ctx.max_text = max_size;
 
-    if (ngx_http_ilert_event_summary(&ctx) != NGX_OK
-        || ngx_http_ilert_event_details(&ctx) != NGX_OK)
-    {
+    if (ngx_http_ilert_event_summary(&ctx) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    ctx.details = mapping->values[NGX_HTTP_ILERT_DETAILS];
+
+    if (ctx.details.len == 0) {
+        ctx.details = wh->details_text;
     }
 
     size = ngx_http_ilert_event_guess(&ctx, max_size);
@@ -455,7 +395,9 @@ ngx_http_ilert_event_guess(ngx_http_ilert_event_ctx_t *ctx, size_t max_size)
 
     wh = ctx->webhook;
 
-    if (wh->series.nelts > 1 || (wh->trigger && wh->trigger->nrows > 1)) {
+    if (wh->series.nelts > 1
+        || (wh->trigger && wh->trigger->first_row != wh->trigger->last_row))
+    {
         return max_size;
     }
 
@@ -565,22 +507,6 @@ ngx_http_ilert_event_summary(ngx_http_ilert_event_ctx_t *ctx)
     ctx->summary.len = ngx_sprintf(p, "%V is %V", &wh->id, &wh->level_name)
                        - p;
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ilert_event_details(ngx_http_ilert_event_ctx_t *ctx)
-{
-    ctx->details = ctx->mapping->values[NGX_HTTP_ILERT_DETAILS];
-
-    if (ctx->details.len
-        || ctx->webhook->details.len == 0 || ctx->webhook->dump)
-    {
-        return NGX_OK;
-    }
-
-    return ngx_http_ilert_text_from_html(&ctx->webhook->details,
-                                         &ctx->details, ctx->pool);
 }
 
 
@@ -973,7 +899,7 @@ ngx_http_ilert_event_tags(ngx_http_ilert_event_ctx_t *ctx,
 
     start = w->pos;
 
-    for (i = 0; i < series->tags.nelts; i++) {
+    for (i = 0; i < series->tags.nelts && !w->full; i++) {
 
         if (tag[i].key.data == NULL) {
             continue;
@@ -1019,9 +945,9 @@ ngx_http_ilert_event_fields(ngx_http_ilert_event_ctx_t *ctx)
     }
 
     start = w->pos;
-    value = ctx->webhook->row->values;
+    value = ctx->webhook->values;
 
-    for (i = 0; i < series->columns.nelts; i++) {
+    for (i = 0; i < series->columns.nelts && !w->full; i++) {
 
         if (i == series->time || column[i].data == NULL) {
             continue;
@@ -1046,67 +972,122 @@ ngx_http_ilert_event_fields(ngx_http_ilert_event_ctx_t *ctx)
 static ngx_int_t
 ngx_http_ilert_event_rows(ngx_http_ilert_event_ctx_t *ctx)
 {
-    u_char                         *mark, *start;
-    ngx_uint_t                      i, k;
+    u_char                         *start;
+    ngx_uint_t                      i;
     ngx_http_ilert_series_t        *series;
-    ngx_http_ilert_json_row_t      *row;
     ngx_http_ilert_json_writer_t   *w;
-    ngx_http_ilert_event_series_t   es;
 
     w = &ctx->writer;
 
     start = NULL;
     series = ctx->webhook->series.elts;
 
+    if (ngx_http_ilert_event_room(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     for (i = 0; i < ctx->webhook->series.nelts; i++) {
 
-        ngx_str_null(&es.head);
-        es.names = ngx_palloc(ctx->pool,
-                              series[i].columns.nelts * sizeof(ngx_str_t));
-        if (es.names == NULL) {
-            return NGX_ERROR;
+        if (series[i].first_row == NULL) {
+            continue;
         }
 
-        for (k = 0; k < series[i].nrows; k++) {
-
-            row = &series[i].rows[k];
-
-            if (row == ctx->webhook->row) {
-                continue;
-            }
-
-            mark = w->pos;
-
-            if (start == NULL) {
-
-                if (!ngx_http_ilert_event_begin(ctx,
-                                            &ngx_http_ilert_event_rows_name))
-                {
-                    return NGX_OK;
-                }
-
-                ngx_http_ilert_json_literal(w, "[");
-                start = w->pos;
-
-            } else {
-                ngx_http_ilert_json_literal(w, ",");
-            }
-
-            ngx_http_ilert_event_row(ctx, &series[i], row, &es);
-
-            if (ctx->drop && ngx_http_ilert_event_left_out(ctx, mark)) {
-
-                if (mark > start) {
-                    ngx_http_ilert_json_literal(w, "]");
-                }
-
-                return NGX_OK;
-            }
+        if (ngx_http_ilert_event_series(ctx, &series[i], &start) != NGX_OK) {
+            break;
         }
     }
 
-    if (start) {
+    if (start && w->pos > start) {
         ngx_http_ilert_json_literal(w, "]");
+    }
+
+    return NGX_OK;
+}
+
+
+/* for the names and the values of any series */
+
+static ngx_int_t
+ngx_http_ilert_event_room(ngx_http_ilert_event_ctx_t *ctx)
+{
+    ngx_uint_t                i, n;
+    ngx_http_ilert_series_t  *series;
+
+    if (ctx->names) {
+        return NGX_OK;
+    }
+
+    n = 1;
+    series = ctx->webhook->series.elts;
+
+    for (i = 0; i < ctx->webhook->series.nelts; i++) {
+        n = ngx_max(n, series[i].columns.nelts);
+    }
+
+    ctx->names = ngx_palloc(ctx->pool, 2 * n * sizeof(ngx_str_t));
+    if (ctx->names == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->values = ctx->names + n;
+
+    return NGX_OK;
+}
+
+
+/*
+ * "start" is that of the first row of all, NULL if there was none.
+ * NGX_DECLINED: no more fits.
+ */
+
+static ngx_int_t
+ngx_http_ilert_event_series(ngx_http_ilert_event_ctx_t *ctx,
+    ngx_http_ilert_series_t *series, u_char **start)
+{
+    u_char                        *mark;
+    ngx_str_t                      head;
+    ngx_http_ilert_rows_t          rows;
+    ngx_http_ilert_json_writer_t  *w;
+
+    w = &ctx->writer;
+
+    ngx_str_null(&head);
+
+    ngx_http_ilert_kapacitor_rows(&rows, series, series->first_row,
+                                  ctx->values);
+
+    while (ngx_http_ilert_kapacitor_next_row(&rows)) {
+
+        if (rows.row == ctx->webhook->row) {
+            continue;
+        }
+
+        mark = w->pos;
+
+        if (*start == NULL) {
+
+            if (!ngx_http_ilert_event_begin(ctx,
+                                            &ngx_http_ilert_event_rows_name))
+            {
+                return NGX_DECLINED;
+            }
+
+            ngx_http_ilert_json_literal(w, "[");
+            *start = w->pos;
+
+        } else {
+            ngx_http_ilert_json_literal(w, ",");
+        }
+
+        ngx_http_ilert_event_row(ctx, series, &rows, &head);
+
+        if (ctx->drop && ngx_http_ilert_event_left_out(ctx, mark)) {
+            return NGX_DECLINED;
+        }
+
+        if (w->full) {
+            return NGX_DECLINED;
+        }
     }
 
     return NGX_OK;
@@ -1115,22 +1096,22 @@ ngx_http_ilert_event_rows(ngx_http_ilert_event_ctx_t *ctx)
 
 static void
 ngx_http_ilert_event_row(ngx_http_ilert_event_ctx_t *ctx,
-    ngx_http_ilert_series_t *series, ngx_http_ilert_json_row_t *row,
-    ngx_http_ilert_event_series_t *es)
+    ngx_http_ilert_series_t *series, ngx_http_ilert_rows_t *rows,
+    ngx_str_t *head)
 {
     ngx_http_ilert_json_writer_t  *w;
 
     w = &ctx->writer;
 
-    ngx_http_ilert_event_row_time(w, series, row);
+    ngx_http_ilert_event_row_time(w, series, rows);
 
-    if (es->head.data == NULL) {
-        ngx_http_ilert_event_row_head(ctx, series, &es->head);
-        ngx_http_ilert_event_row_first(w, series, row, es->names);
+    if (head->data == NULL) {
+        ngx_http_ilert_event_row_head(ctx, series, head);
+        ngx_http_ilert_event_row_first(w, series, rows, ctx->names);
 
     } else {
-        ngx_http_ilert_json_raw(w, es->head.data, es->head.len);
-        ngx_http_ilert_event_row_next(w, series, row, es->names);
+        ngx_http_ilert_json_raw(w, head->data, head->len);
+        ngx_http_ilert_event_row_next(w, series, rows, ctx->names);
     }
 
     ngx_http_ilert_json_literal(w, "}}");
@@ -1141,7 +1122,7 @@ ngx_http_ilert_event_row(ngx_http_ilert_event_ctx_t *ctx,
 
 static void
 ngx_http_ilert_event_row_first(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_series_t *series, ngx_http_ilert_json_row_t *row,
+    ngx_http_ilert_series_t *series, ngx_http_ilert_rows_t *rows,
     ngx_str_t *name)
 {
     ngx_str_t   *column;
@@ -1164,7 +1145,7 @@ ngx_http_ilert_event_row_first(ngx_http_ilert_json_writer_t *w,
 
         name->len = w->pos - name->data;
 
-        ngx_http_ilert_json_raw(w, row->values[i].data, row->values[i].len);
+        ngx_http_ilert_json_raw(w, rows->values[i].data, rows->values[i].len);
 
         comma = 1;
         name++;
@@ -1176,7 +1157,7 @@ ngx_http_ilert_event_row_first(ngx_http_ilert_json_writer_t *w,
 
 static void
 ngx_http_ilert_event_row_next(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_series_t *series, ngx_http_ilert_json_row_t *row,
+    ngx_http_ilert_series_t *series, ngx_http_ilert_rows_t *rows,
     ngx_str_t *name)
 {
     ngx_str_t                     *column, *value;
@@ -1189,8 +1170,8 @@ ngx_http_ilert_event_row_next(ngx_http_ilert_json_writer_t *w,
 
     n = series->columns.nelts;
     column = series->columns.elts;
-    value = row->values;
-    slack = row->slack;
+    value = rows->values;
+    slack = rows->slack;
 
     for (i = 0; i < n; i++) {
 
@@ -1217,7 +1198,7 @@ ngx_http_ilert_event_row_next(ngx_http_ilert_json_writer_t *w,
 
 static void
 ngx_http_ilert_event_row_time(ngx_http_ilert_json_writer_t *w,
-    ngx_http_ilert_series_t *series, ngx_http_ilert_json_row_t *row)
+    ngx_http_ilert_series_t *series, ngx_http_ilert_rows_t *rows)
 {
     ngx_str_t  *value;
 
@@ -1227,7 +1208,7 @@ ngx_http_ilert_event_row_time(ngx_http_ilert_json_writer_t *w,
         return;
     }
 
-    value = &row->values[series->time];
+    value = &rows->values[series->time];
 
     if (value->data[0] != 'n') {
         ngx_http_ilert_json_literal(w, "\"time\":");

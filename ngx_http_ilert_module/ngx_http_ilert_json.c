@@ -11,7 +11,7 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* what may come next */
+/* what may come next in a value that is skipped */
 
 typedef enum {
     ngx_http_ilert_json_value = 0,
@@ -24,42 +24,32 @@ typedef enum {
 } ngx_http_ilert_json_state_e;
 
 
-/* the state of the pass that makes the copy for cJSON */
-
 typedef struct {
-    u_char                       *pos;      /* in the text */
-    u_char                       *last;
-    u_char                       *out;      /* in the copy */
-
-    ngx_http_ilert_json_state_e   state;
-    ngx_uint_t                    depth;
-    u_char                        close[NGX_HTTP_ILERT_JSON_MAX_DEPTH];
-
-    ngx_uint_t                    table_depth;
-    ngx_array_t                  *tables;
-    ngx_array_t                   values;   /* of the row at hand */
-    ngx_pool_t                   *pool;
-
-    const char                   *error;    /* at pos */
-} ngx_http_ilert_json_pass_t;
+    ngx_http_ilert_json_reader_t  *reader;
+    ngx_http_ilert_json_state_e    state;
+    ngx_uint_t                     depth;   /* within the value */
+    u_char                         close[NGX_HTTP_ILERT_JSON_MAX_DEPTH];
+} ngx_http_ilert_json_skip_t;
 
 
-static ngx_int_t ngx_http_ilert_json_copy(ngx_http_ilert_json_pass_t *ps);
+static ngx_int_t ngx_http_ilert_json_skip_open(ngx_http_ilert_json_skip_t *s);
+static ngx_int_t ngx_http_ilert_json_skip_mark(ngx_http_ilert_json_skip_t *s);
+static ngx_int_t ngx_http_ilert_json_skip_scalar(
+    ngx_http_ilert_json_skip_t *s);
+static ngx_int_t ngx_http_ilert_json_skip_token(
+    ngx_http_ilert_json_skip_t *s);
+static void ngx_http_ilert_json_skip_ended(ngx_http_ilert_json_skip_t *s);
+static ngx_int_t ngx_http_ilert_json_string_error(
+    ngx_http_ilert_json_reader_t *r);
 static ngx_int_t ngx_http_ilert_json_unexpected(
-    ngx_http_ilert_json_pass_t *ps);
-static void ngx_http_ilert_json_value_ended(ngx_http_ilert_json_pass_t *ps);
-static ngx_int_t ngx_http_ilert_json_copy_mark(ngx_http_ilert_json_pass_t *ps);
-static ngx_int_t ngx_http_ilert_json_copy_open(ngx_http_ilert_json_pass_t *ps);
-static ngx_int_t ngx_http_ilert_json_copy_scalar(
-    ngx_http_ilert_json_pass_t *ps);
-static ngx_int_t ngx_http_ilert_json_copy_string(
-    ngx_http_ilert_json_pass_t *ps);
-static ngx_int_t ngx_http_ilert_json_copy_escape(
-    ngx_http_ilert_json_pass_t *ps);
-static ngx_int_t ngx_http_ilert_json_set_aside(ngx_http_ilert_json_pass_t *ps);
-static ngx_int_t ngx_http_ilert_json_row(ngx_http_ilert_json_pass_t *ps,
-    ngx_array_t *rows);
-static ngx_int_t ngx_http_ilert_json_scan_row(ngx_http_ilert_json_pass_t *ps,
+    ngx_http_ilert_json_reader_t *r);
+static ngx_inline ngx_int_t ngx_http_ilert_json_count(
+    ngx_http_ilert_json_reader_t *r);
+static ngx_inline u_char *ngx_http_ilert_json_scalar_again(u_char *p,
+    u_char *last);
+static ngx_inline u_char *ngx_http_ilert_json_string_again(u_char *p,
+    u_char *last);
+static u_char *ngx_http_ilert_json_scan(u_char *p, u_char *last,
     ngx_uint_t *unclean);
 static u_char *ngx_http_ilert_json_scan_string(u_char *p, u_char *last,
     ngx_uint_t *unclean);
@@ -72,12 +62,8 @@ static ngx_inline u_char *ngx_http_ilert_json_skip_space(u_char *p,
 static u_char *ngx_http_ilert_json_escape(u_char *p, u_char *last,
     uint32_t *code);
 static ngx_int_t ngx_http_ilert_json_hex(u_char *p);
-static ngx_int_t ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended,
-    ngx_pool_t *pool);
-static cJSON *ngx_http_ilert_json_tree(u_char *text, size_t len,
-    ngx_pool_t *pool);
-static void *ngx_http_ilert_json_alloc(size_t size);
-static void ngx_http_ilert_json_free(void *p);
+static ngx_uint_t ngx_http_ilert_json_is_plain(ngx_str_t *text, size_t *size);
+static size_t ngx_http_ilert_json_mended_size(ngx_str_t *text);
 static u_char *ngx_http_ilert_json_skip_value(u_char *p, u_char *last);
 
 
@@ -106,577 +92,445 @@ static u_char  ngx_http_ilert_json_special[256] = {
 };
 
 
-/*
- * cJSON's allocator takes no argument: this is the pool of the parse that
- * is going on, and what is left of a piece of it.  A worker parses one text
- * at a time, on its main thread.
- */
-
-#define NGX_HTTP_ILERT_JSON_PIECE  1024
-
-static ngx_pool_t  *ngx_http_ilert_json_pool;
-static u_char      *ngx_http_ilert_json_piece;
-static size_t       ngx_http_ilert_json_left;
-
-
-ngx_int_t
-ngx_http_ilert_json_parse(ngx_http_ilert_json_t *json, ngx_str_t *text,
-    ngx_uint_t table_depth, ngx_pool_t *pool)
+void
+ngx_http_ilert_json_init(ngx_http_ilert_json_reader_t *r, ngx_str_t *text,
+    ngx_uint_t max_values)
 {
-    u_char                      *copy;
-    ngx_int_t                    rc;
-    ngx_http_ilert_json_pass_t   ps;
+    ngx_memzero(r, sizeof(ngx_http_ilert_json_reader_t));
 
-    ngx_memzero(json, sizeof(ngx_http_ilert_json_t));
-
-    /* all but the stack of brackets */
-
-    ps.pos = text->data;
-    ps.last = text->data + text->len;
-    ps.state = ngx_http_ilert_json_value;
-    ps.depth = 0;
-    ps.table_depth = table_depth;
-    ps.tables = &json->tables;
-    ps.values.elts = NULL;
-    ps.pool = pool;
-    ps.error = NULL;
-
-    /*
-     * A one-digit number grows from 1 byte to 4; the index of a table has
-     * less digits than that.  Memory that is not written to is not
-     * taken from the system.
-     */
-
-    copy = ngx_palloc(pool, 4 * text->len + 1);
-    if (copy == NULL) {
-        return NGX_ERROR;
-    }
-
-    ps.out = copy;
-
-    rc = ngx_http_ilert_json_copy(&ps);
-
-    if (rc == NGX_OK) {
-        *ps.out = '\0';
-
-        json->root = ngx_http_ilert_json_tree(copy, ps.out - copy, pool);
-
-        if (json->root == NULL) {
-            rc = NGX_ERROR;
-        }
-
-    } else if (rc == NGX_DECLINED) {
-        json->error = ps.error;
-        json->offset = ps.pos - text->data;
-    }
-
-    (void) ngx_pfree(pool, copy);
-
-    return rc;
+    r->pos = text->data;
+    r->last = text->data + text->len;
+    r->max_values = max_values;
 }
 
 
-/* NGX_DECLINED with the pass's error set, or NGX_ERROR without memory */
-
-static ngx_int_t
-ngx_http_ilert_json_copy(ngx_http_ilert_json_pass_t *ps)
+u_char
+ngx_http_ilert_json_peek(ngx_http_ilert_json_reader_t *r)
 {
-    ngx_int_t  rc;
+    r->pos = ngx_http_ilert_json_skip_space(r->pos, r->last);
 
-    for ( ;; ) {
-        ps->pos = ngx_http_ilert_json_skip_space(ps->pos, ps->last);
+    return (r->pos < r->last) ? *r->pos : '\0';
+}
 
-        if (ps->pos == ps->last) {
-            break;
-        }
 
-        switch (*ps->pos) {
+ngx_int_t
+ngx_http_ilert_json_enter(ngx_http_ilert_json_reader_t *r, u_char open)
+{
+    u_char  close;
+
+    if (ngx_http_ilert_json_peek(r) != open
+        || r->depth == NGX_HTTP_ILERT_JSON_MAX_DEPTH
+        || ngx_http_ilert_json_count(r) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    r->pos++;
+
+    close = (open == '{') ? '}' : ']';
+
+    if (ngx_http_ilert_json_peek(r) == close) {
+        r->pos++;
+        return NGX_DONE;
+    }
+
+    r->depth++;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_json_next(ngx_http_ilert_json_reader_t *r, u_char close)
+{
+    u_char  ch;
+
+    ch = ngx_http_ilert_json_peek(r);
+
+    if (ch == ',') {
+        r->pos++;
+        return NGX_OK;
+    }
+
+    if (ch == close) {
+        r->pos++;
+        r->depth--;
+        return NGX_DONE;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_ilert_json_name(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
+{
+    u_char      *p;
+    ngx_uint_t   unclean;
+
+    if (ngx_http_ilert_json_peek(r) != '"') {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_http_ilert_json_scan_string(r->pos, r->last, &unclean);
+
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    token->data = r->pos;
+    token->len = p - r->pos;
+
+    r->pos = p;
+
+    if (ngx_http_ilert_json_peek(r) != ':') {
+        return NGX_DECLINED;
+    }
+
+    r->pos++;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_json_scalar(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
+{
+    u_char      *p;
+    ngx_uint_t   unclean;
+
+    if (ngx_http_ilert_json_peek(r) == '\0'
+        || ngx_http_ilert_json_count(r) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_http_ilert_json_scan(r->pos, r->last, &unclean);
+
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    token->data = r->pos;
+    token->len = p - r->pos;
+
+    r->pos = p;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_json_skip(ngx_http_ilert_json_reader_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_ilert_json_skip_t  s;
+
+    /* all but the stack of brackets */
+
+    s.reader = r;
+    s.state = ngx_http_ilert_json_value;
+    s.depth = 0;
+
+    do {
+        switch (ngx_http_ilert_json_peek(r)) {
 
         case '[':
         case '{':
-            rc = ngx_http_ilert_json_copy_open(ps);
+            rc = ngx_http_ilert_json_skip_open(&s);
             break;
 
         case ']':
         case '}':
         case ',':
         case ':':
-            rc = ngx_http_ilert_json_copy_mark(ps);
+            rc = ngx_http_ilert_json_skip_mark(&s);
             break;
 
         default:
-            rc = ngx_http_ilert_json_copy_scalar(ps);
+            rc = ngx_http_ilert_json_skip_scalar(&s);
         }
 
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    } while (rc == NGX_OK && s.state != ngx_http_ilert_json_nothing);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_json_skip_open(ngx_http_ilert_json_skip_t *s)
+{
+    ngx_http_ilert_json_reader_t  *r;
+
+    r = s->reader;
+
+    if (s->state != ngx_http_ilert_json_value
+        && s->state != ngx_http_ilert_json_value_or_end)
+    {
+        return ngx_http_ilert_json_unexpected(r);
     }
 
-    if (ps->state != ngx_http_ilert_json_nothing) {
-        ps->error = "unexpected end";
+    if (r->depth + s->depth == NGX_HTTP_ILERT_JSON_MAX_DEPTH) {
+        r->error = "nested too deeply";
         return NGX_DECLINED;
     }
+
+    if (*r->pos++ == '[') {
+        s->close[s->depth++] = ']';
+        s->state = ngx_http_ilert_json_value_or_end;
+
+    } else {
+        s->close[s->depth++] = '}';
+        s->state = ngx_http_ilert_json_key_or_end;
+    }
+
+    return ngx_http_ilert_json_count(r);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_json_skip_mark(ngx_http_ilert_json_skip_t *s)
+{
+    u_char                         ch, close;
+    ngx_http_ilert_json_reader_t  *r;
+
+    r = s->reader;
+
+    ch = *r->pos;
+    close = s->depth ? s->close[s->depth - 1] : '\0';
+
+    if (ch == ':' && s->state == ngx_http_ilert_json_colon) {
+        s->state = ngx_http_ilert_json_value;
+
+    } else if (ch == ',' && s->state == ngx_http_ilert_json_comma_or_end) {
+        s->state = (close == '}') ? ngx_http_ilert_json_key
+                                  : ngx_http_ilert_json_value;
+
+    } else if (ch == close
+               && (s->state == ngx_http_ilert_json_comma_or_end
+                   || s->state == ngx_http_ilert_json_key_or_end
+                   || s->state == ngx_http_ilert_json_value_or_end))
+    {
+        s->depth--;
+        ngx_http_ilert_json_skip_ended(s);
+
+    } else {
+        return ngx_http_ilert_json_unexpected(r);
+    }
+
+    r->pos++;
 
     return NGX_OK;
 }
 
 
+/* a scalar, a name, or what is neither */
+
 static ngx_int_t
-ngx_http_ilert_json_unexpected(ngx_http_ilert_json_pass_t *ps)
+ngx_http_ilert_json_skip_scalar(ngx_http_ilert_json_skip_t *s)
 {
-    ps->error = "unexpected character";
-    return NGX_DECLINED;
+    ngx_http_ilert_json_reader_t  *r;
+
+    r = s->reader;
+
+    if (r->pos == r->last) {
+        r->error = "unexpected end";
+        return NGX_DECLINED;
+    }
+
+    if (s->state == ngx_http_ilert_json_key
+        || s->state == ngx_http_ilert_json_key_or_end)
+    {
+        if (*r->pos != '"') {
+            return ngx_http_ilert_json_unexpected(r);
+        }
+
+        s->state = ngx_http_ilert_json_colon;
+
+        return ngx_http_ilert_json_skip_token(s);
+    }
+
+    if (s->state != ngx_http_ilert_json_value
+        && s->state != ngx_http_ilert_json_value_or_end)
+    {
+        return ngx_http_ilert_json_unexpected(r);
+    }
+
+    ngx_http_ilert_json_skip_ended(s);
+
+    if (ngx_http_ilert_json_skip_token(s) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_ilert_json_count(r);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_json_skip_token(ngx_http_ilert_json_skip_t *s)
+{
+    u_char                        *p, ch;
+    ngx_uint_t                     unclean;
+    ngx_http_ilert_json_reader_t  *r;
+
+    r = s->reader;
+
+    p = ngx_http_ilert_json_scan(r->pos, r->last, &unclean);
+
+    if (p) {
+        r->pos = p;
+        return NGX_OK;
+    }
+
+    ch = *r->pos;
+
+    if (ch == '"') {
+        return ngx_http_ilert_json_string_error(r);
+    }
+
+    if (ch == '-' || (ch >= '0' && ch <= '9')) {
+        r->error = "invalid number";
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_ilert_json_unexpected(r);
 }
 
 
 static void
-ngx_http_ilert_json_value_ended(ngx_http_ilert_json_pass_t *ps)
+ngx_http_ilert_json_skip_ended(ngx_http_ilert_json_skip_t *s)
 {
-    ps->state = ps->depth ? ngx_http_ilert_json_comma_or_end
-                          : ngx_http_ilert_json_nothing;
+    s->state = s->depth ? ngx_http_ilert_json_comma_or_end
+                        : ngx_http_ilert_json_nothing;
 }
 
 
-static ngx_int_t
-ngx_http_ilert_json_copy_mark(ngx_http_ilert_json_pass_t *ps)
-{
-    u_char  ch, close;
-
-    ch = *ps->pos;
-    close = ps->depth ? ps->close[ps->depth - 1] : '\0';
-
-    if (ch == ':' && ps->state == ngx_http_ilert_json_colon) {
-        ps->state = ngx_http_ilert_json_value;
-
-    } else if (ch == ',' && ps->state == ngx_http_ilert_json_comma_or_end) {
-        ps->state = (close == '}') ? ngx_http_ilert_json_key
-                                   : ngx_http_ilert_json_value;
-
-    } else if (ch == close
-               && (ps->state == ngx_http_ilert_json_comma_or_end
-                   || ps->state == ngx_http_ilert_json_key_or_end
-                   || ps->state == ngx_http_ilert_json_value_or_end))
-    {
-        ps->depth--;
-        ngx_http_ilert_json_value_ended(ps);
-
-    } else {
-        return ngx_http_ilert_json_unexpected(ps);
-    }
-
-    *ps->out++ = ch;
-    ps->pos++;
-
-    return NGX_OK;
-}
-
+/* the string at pos is not valid: finds out why, and where */
 
 static ngx_int_t
-ngx_http_ilert_json_copy_open(ngx_http_ilert_json_pass_t *ps)
+ngx_http_ilert_json_string_error(ngx_http_ilert_json_reader_t *r)
 {
-    u_char     ch;
-    ngx_int_t  rc;
+    u_char    *p, *next;
+    uint32_t   code;
 
-    if (ps->state != ngx_http_ilert_json_value
-        && ps->state != ngx_http_ilert_json_value_or_end)
-    {
-        return ngx_http_ilert_json_unexpected(ps);
-    }
+    p = r->pos + 1;
 
-    ch = *ps->pos;
+    for ( ;; ) {
+        p = ngx_http_ilert_json_plain(p, r->last);
 
-    if (ch == '[' && ps->depth + 1 == ps->table_depth) {
-        rc = ngx_http_ilert_json_set_aside(ps);
-
-        if (rc != NGX_DECLINED) {
-            return rc;
-        }
-    }
-
-    if (ps->depth == NGX_HTTP_ILERT_JSON_MAX_DEPTH) {
-        ps->error = "nested too deeply";
-        return NGX_DECLINED;
-    }
-
-    if (ch == '[') {
-        ps->close[ps->depth++] = ']';
-        ps->state = ngx_http_ilert_json_value_or_end;
-
-    } else {
-        ps->close[ps->depth++] = '}';
-        ps->state = ngx_http_ilert_json_key_or_end;
-    }
-
-    *ps->out++ = ch;
-    ps->pos++;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ilert_json_copy_scalar(ngx_http_ilert_json_pass_t *ps)
-{
-    u_char  *next, ch;
-
-    ch = *ps->pos;
-
-    if (ps->state == ngx_http_ilert_json_key
-        || ps->state == ngx_http_ilert_json_key_or_end)
-    {
-        if (ch != '"') {
-            return ngx_http_ilert_json_unexpected(ps);
-        }
-
-        ps->state = ngx_http_ilert_json_colon;
-
-        return ngx_http_ilert_json_copy_string(ps);
-    }
-
-    if (ps->state != ngx_http_ilert_json_value
-        && ps->state != ngx_http_ilert_json_value_or_end)
-    {
-        return ngx_http_ilert_json_unexpected(ps);
-    }
-
-    ngx_http_ilert_json_value_ended(ps);
-
-    if (ch == '"') {
-        return ngx_http_ilert_json_copy_string(ps);
-    }
-
-    if (ch == '-' || (ch >= '0' && ch <= '9')) {
-        next = ngx_http_ilert_json_scan_number(ps->pos, ps->last);
-
-        if (next == NULL) {
-            ps->error = "invalid number";
+        if (p == r->last) {
+            r->error = "string without an end";
             return NGX_DECLINED;
         }
 
-        *ps->out++ = '"';
-        *ps->out++ = NGX_HTTP_ILERT_JSON_NUMBER;
-        ps->out = ngx_cpymem(ps->out, ps->pos, next - ps->pos);
-        *ps->out++ = '"';
+        if (*p == '\\') {
+            next = ngx_http_ilert_json_escape(p, r->last, &code);
 
-    } else {
-        next = ngx_http_ilert_json_scan_word(ps->pos, ps->last);
+            if (next == NULL) {
+                r->error = "invalid escape";
+                break;
+            }
 
-        if (next == NULL) {
-            return ngx_http_ilert_json_unexpected(ps);
-        }
-
-        ps->out = ngx_cpymem(ps->out, ps->pos, next - ps->pos);
-    }
-
-    ps->pos = next;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ilert_json_copy_string(ngx_http_ilert_json_pass_t *ps)
-{
-    u_char  *p, *last, *out, *start, *next;
-
-    start = ps->pos;
-    p = start;
-    last = ps->last;
-    out = ps->out;
-
-    *out++ = *p++;
-
-    while (p < last) {
-
-        next = ngx_http_ilert_json_plain(p, last);
-
-        if (next != p) {
-            out = ngx_cpymem(out, p, next - p);
             p = next;
             continue;
         }
 
-        if (*p == '"') {
-            *out++ = *p++;
-
-            ps->pos = p;
-            ps->out = out;
-
-            return NGX_OK;
-        }
-
-        /* Go's "&", of which a dump of an alert is full */
-
-        if (last - p >= 6 && ngx_memcmp(p, "\\u0026", 6) == 0) {
-            *out++ = '&';
-            p += 6;
-            continue;
-        }
-
-        ps->pos = p;
-        ps->out = out;
-
-        if (*p == '\\') {
-
-            if (ngx_http_ilert_json_copy_escape(ps) != NGX_OK) {
-                return NGX_DECLINED;
-            }
-
-            p = ps->pos;
-            out = ps->out;
-            continue;
-        }
-
         if (*p < ' ') {
-            ps->error = "control character in a string";
-            return NGX_DECLINED;
+            r->error = "control character in a string";
+            break;
         }
 
-        next = ngx_http_ilert_text_next(p, last);
-
-        if (next == NULL) {
-            out = ngx_http_ilert_text_put(out,
-                                          NGX_HTTP_ILERT_TEXT_REPLACEMENT);
-            p++;
-            continue;
-        }
-
-        out = ngx_cpymem(out, p, next - p);
-        p = next;
+        p++;
     }
 
-    ps->error = "string without an end";
-    ps->pos = start;
+    r->pos = p;
 
     return NGX_DECLINED;
 }
 
 
-/* \uXXXX is decoded, unless it stands for what has to be escaped */
-
 static ngx_int_t
-ngx_http_ilert_json_copy_escape(ngx_http_ilert_json_pass_t *ps)
+ngx_http_ilert_json_unexpected(ngx_http_ilert_json_reader_t *r)
 {
-    u_char    *next;
-    uint32_t   code;
-
-    next = ngx_http_ilert_json_escape(ps->pos, ps->last, &code);
-
-    if (next == NULL) {
-        ps->error = "invalid escape";
-        return NGX_DECLINED;
-    }
-
-    if (code < ' ' || code == '"' || code == '\\') {
-        ps->out = ngx_cpymem(ps->out, ps->pos, next - ps->pos);
-
-    } else {
-        ps->out = ngx_http_ilert_text_put(ps->out, code);
-    }
-
-    ps->pos = next;
-
-    return NGX_OK;
+    r->error = "unexpected character";
+    return NGX_DECLINED;
 }
 
 
-/* NGX_DECLINED: no table, to be copied as any other array */
-
-static ngx_int_t
-ngx_http_ilert_json_set_aside(ngx_http_ilert_json_pass_t *ps)
+ngx_int_t
+ngx_http_ilert_json_end(ngx_http_ilert_json_reader_t *r)
 {
-    u_char       *pos;
-    ngx_int_t     rc;
-    ngx_array_t   rows, *table;
+    r->pos = ngx_http_ilert_json_skip_space(r->pos, r->last);
 
-    pos = ps->pos;
-
-    if (ngx_array_init(&rows, ps->pool, 1, sizeof(ngx_http_ilert_json_row_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    do {
-        ps->pos = ngx_http_ilert_json_skip_space(ps->pos + 1, ps->last);
-
-        rc = ngx_http_ilert_json_row(ps, &rows);
-
-        if (rc != NGX_OK) {
-            ps->pos = pos;
-            return rc;
-        }
-
-        ps->pos = ngx_http_ilert_json_skip_space(ps->pos, ps->last);
-
-    } while (ps->pos < ps->last && *ps->pos == ',');
-
-    if (ps->pos == ps->last || *ps->pos != ']') {
-        ps->pos = pos;
-        return NGX_DECLINED;
-    }
-
-    if (ps->tables->elts == NULL
-        && ngx_array_init(ps->tables, ps->pool, 1, sizeof(ngx_array_t))
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    table = ngx_array_push(ps->tables);
-    if (table == NULL) {
-        return NGX_ERROR;
-    }
-
-    *table = rows;
-
-    ps->out = ngx_sprintf(ps->out, "%ui", ps->tables->nelts - 1);
-    ps->pos++;
-
-    ngx_http_ilert_json_value_ended(ps);
-
-    return NGX_OK;
+    return (r->pos == r->last) ? NGX_OK : ngx_http_ilert_json_unexpected(r);
 }
 
 
-static ngx_int_t
-ngx_http_ilert_json_row(ngx_http_ilert_json_pass_t *ps, ngx_array_t *rows)
+static ngx_inline ngx_int_t
+ngx_http_ilert_json_count(ngx_http_ilert_json_reader_t *r)
 {
-    u_char                     *pos, *last;
-    ngx_int_t                   rc;
-    ngx_str_t                   text, mended;
-    ngx_uint_t                  unclean, mend;
-    ngx_http_ilert_json_row_t  *row;
-
-    if (ps->pos == ps->last || *ps->pos != '[') {
-        return NGX_DECLINED;
-    }
-
-    if (ps->values.elts == NULL
-        && ngx_array_init(&ps->values, ps->pool, 64, sizeof(ngx_str_t))
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    pos = ps->pos;
-
-    rc = ngx_http_ilert_json_scan_row(ps, &unclean);
-
-    mend = (rc == NGX_OK && unclean);
-
-    if (mend) {
-
-        text.data = pos;
-        text.len = ps->pos - pos;
-
-        if (ngx_http_ilert_json_mend(&text, &mended, ps->pool) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        pos = ps->pos;
-        last = ps->last;
-
-        ps->pos = mended.data;
-        ps->last = mended.data + mended.len;
-
-        rc = ngx_http_ilert_json_scan_row(ps, &unclean);
-
-        ps->pos = pos;
-        ps->last = last;
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    row = ngx_array_push(rows);
-    if (row == NULL) {
-        return NGX_ERROR;
-    }
-
-    row->nvalues = ps->values.nelts;
-    row->values = ngx_palloc(ps->pool, row->nvalues * sizeof(ngx_str_t));
-    if (row->values == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(row->values, ps->values.elts,
-               row->nvalues * sizeof(ngx_str_t));
-
-    row->slack = mend || ps->last - ps->pos >= NGX_HTTP_ILERT_JSON_SHORT;
-
-    return NGX_OK;
+    return (r->nvalues++ < r->max_values) ? NGX_OK : NGX_DECLINED;
 }
 
 
-/*
- * Fills "values" with the tokens of the row at pos, and moves pos behind it;
- * "unclean" is set if there is something to be mended.
- */
-
-static ngx_int_t
-ngx_http_ilert_json_scan_row(ngx_http_ilert_json_pass_t *ps,
-    ngx_uint_t *unclean)
+ngx_int_t
+ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r, ngx_str_t *values,
+    ngx_uint_t size, ngx_uint_t *n)
 {
-    u_char     *p, *last, *token;
-    ngx_str_t  *value, *end;
+    u_char      *p, *last, *token;
+    ngx_uint_t   i, unclean;
 
-    last = ps->last;
-    *unclean = 0;
+    *n = 0;
 
-    p = ngx_http_ilert_json_skip_space(ps->pos + 1, last);
+    if (ngx_http_ilert_json_peek(r) != '['
+        || ngx_http_ilert_json_count(r) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    last = r->last;
+    p = ngx_http_ilert_json_skip_space(r->pos + 1, last);
 
     if (p < last && *p == ']') {
-        ps->values.nelts = 0;
-        ps->pos = p + 1;
+        r->pos = p + 1;
         return NGX_OK;
     }
 
-    value = ps->values.elts;
-    end = value + ps->values.nalloc;
+    unclean = 0;
 
-    while (p < last) {
+    for (i = 0; p < last; i++) {
 
+        *n = i;
         token = p;
 
         if (*p == '-' || (*p >= '0' && *p <= '9')) {
             p = ngx_http_ilert_json_scan_number(p, last);
 
         } else if (*p == '"') {
-            p = ngx_http_ilert_json_scan_string(p, last, unclean);
+            p = ngx_http_ilert_json_scan_string(p, last, &unclean);
 
         } else {
             p = ngx_http_ilert_json_scan_word(p, last);
         }
 
         if (p == NULL) {
+            r->pos = token;
             return NGX_DECLINED;
         }
 
-        if (value == end) {
-            ps->values.nelts = ps->values.nalloc;
-
-            value = ngx_array_push(&ps->values);
-            if (value == NULL) {
-                return NGX_ERROR;
-            }
-
-            end = (ngx_str_t *) ps->values.elts + ps->values.nalloc;
+        if (i < size) {
+            values[i].data = token;
+            values[i].len = p - token;
         }
-
-        value->data = token;
-        value->len = p - token;
-        value++;
 
         if (p < last && *p != ',') {
             p = ngx_http_ilert_json_skip_space(p, last);
         }
 
         if (p < last && *p == ']') {
-            ps->values.nelts = value - (ngx_str_t *) ps->values.elts;
-            ps->pos = p + 1;
+            *n = i + 1;
+            r->unclean |= unclean;
+            r->pos = p + 1;
             return NGX_OK;
         }
 
@@ -691,7 +545,115 @@ ngx_http_ilert_json_scan_row(ngx_http_ilert_json_pass_t *ps,
 }
 
 
-/* these return what follows the token at p, or NULL if it is not valid */
+void
+ngx_http_ilert_json_row_again(ngx_http_ilert_json_reader_t *r,
+    ngx_str_t *values, ngx_uint_t size)
+{
+    u_char      *p, *last, *token;
+    ngx_uint_t   i;
+
+    last = r->last;
+    p = ngx_http_ilert_json_skip_space(r->pos, last);
+    p = ngx_http_ilert_json_skip_space(p + 1, last);
+
+    for (i = 0; *p != ']'; i++) {
+
+        token = p;
+
+        if (*p == '"') {
+            p = ngx_http_ilert_json_string_again(p, last);
+
+        } else {
+            p = ngx_http_ilert_json_scalar_again(p, last);
+        }
+
+        if (i < size) {
+            values[i].data = token;
+            values[i].len = p - token;
+        }
+
+        if (*p <= ' ') {
+            p = ngx_http_ilert_json_skip_space(p, last);
+        }
+
+        if (*p == ',' && *++p <= ' ') {
+            p = ngx_http_ilert_json_skip_space(p, last);
+        }
+    }
+
+    r->pos = p + 1;
+}
+
+
+/* number or word: it ends before a comma, a bracket or white space */
+
+static ngx_inline u_char *
+ngx_http_ilert_json_scalar_again(u_char *p, u_char *last)
+{
+#if (NGX_HAVE_LITTLE_ENDIAN)
+
+    uint64_t  eight, special;
+
+    /* as in ngx_http_ilert_json_plain() */
+
+    while (last - p >= 8) {
+        ngx_memcpy(&eight, p, 8);
+
+        special = ((eight - 0x2121212121212121)
+                   | ((eight ^ 0x2c2c2c2c2c2c2c2c) - 0x0101010101010101)
+                   | ((eight ^ 0x5d5d5d5d5d5d5d5d) - 0x0101010101010101))
+                  & 0x8080808080808080;
+
+        if (special) {
+            return p + __builtin_ctzll(special) / 8;
+        }
+
+        p += 8;
+    }
+
+#endif
+
+    while (*p > ' ' && *p != ',' && *p != ']') {
+        p++;
+    }
+
+    return p;
+}
+
+
+static ngx_inline u_char *
+ngx_http_ilert_json_string_again(u_char *p, u_char *last)
+{
+    p = ngx_http_ilert_json_plain(p + 1, last);
+
+    while (*p != '"') {
+        p = ngx_http_ilert_json_plain(p + (*p == '\\' ? 2 : 1), last);
+    }
+
+    return p + 1;
+}
+
+
+/*
+ * These return what follows the token at p, which is before last, or NULL if
+ * it is not valid; "unclean" is set if there is something to be mended, and
+ * left alone if not.
+ */
+
+static u_char *
+ngx_http_ilert_json_scan(u_char *p, u_char *last, ngx_uint_t *unclean)
+{
+    if (*p == '"') {
+        return ngx_http_ilert_json_scan_string(p, last, unclean);
+    }
+
+    if (*p == '-' || (*p >= '0' && *p <= '9')) {
+        return ngx_http_ilert_json_scan_number(p, last);
+    }
+
+    return ngx_http_ilert_json_scan_word(p, last);
+}
+
 
 static u_char *
 ngx_http_ilert_json_scan_string(u_char *p, u_char *last, ngx_uint_t *unclean)
@@ -949,129 +911,6 @@ ngx_http_ilert_json_hex(u_char *p)
 }
 
 
-/*
- * Replaces what has no place in a valid text by U+FFFD.  An escape is
- * replaced by one of the same length, so only invalid bytes grow.  There
- * is slack behind the text.
- */
-
-static ngx_int_t
-ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended, ngx_pool_t *pool)
-{
-    u_char    *p, *last, *next, *out;
-    uint32_t   code;
-
-    p = text->data;
-    last = p + text->len;
-
-    out = ngx_pnalloc(pool, 3 * text->len + NGX_HTTP_ILERT_JSON_SHORT);
-    if (out == NULL) {
-        return NGX_ERROR;
-    }
-
-    mended->data = out;
-
-    while (p < last) {
-
-        next = p + 1;
-
-        if (*p == '\\') {
-            next = ngx_http_ilert_json_escape(p, last, &code);
-
-            if (code == NGX_HTTP_ILERT_TEXT_REPLACEMENT) {
-                out = ngx_cpymem(out, "\\ufffd", 6);
-                p = next;
-                continue;
-            }
-
-        } else if (*p >= 0x80) {
-            next = ngx_http_ilert_text_next(p, last);
-
-            if (next == NULL) {
-                out = ngx_http_ilert_text_put(out,
-                                             NGX_HTTP_ILERT_TEXT_REPLACEMENT);
-                p++;
-                continue;
-            }
-        }
-
-        out = ngx_cpymem(out, p, next - p);
-        p = next;
-    }
-
-    mended->len = out - mended->data;
-
-    return NGX_OK;
-}
-
-
-/*
- * A null follows the text, without which cJSON would read on.  It has nothing
- * to object to the copy: NULL means no memory.
- */
-
-static cJSON *
-ngx_http_ilert_json_tree(u_char *text, size_t len, ngx_pool_t *pool)
-{
-    cJSON        *root;
-    cJSON_Hooks   hooks;
-
-    hooks.malloc_fn = ngx_http_ilert_json_alloc;
-    hooks.free_fn = ngx_http_ilert_json_free;
-
-    ngx_http_ilert_json_pool = pool;
-    ngx_http_ilert_json_left = 0;
-
-    cJSON_InitHooks(&hooks);
-
-    root = cJSON_ParseWithLengthOpts((char *) text, len + 1, NULL, 1);
-
-    /* other users of the library have the system's allocator */
-
-    cJSON_InitHooks(NULL);
-
-    return root;
-}
-
-
-static void *
-ngx_http_ilert_json_alloc(size_t size)
-{
-    void  *p;
-
-    size = ngx_align(size, NGX_ALIGNMENT);
-
-    if (size > NGX_HTTP_ILERT_JSON_PIECE / 4) {
-        return ngx_palloc(ngx_http_ilert_json_pool, size);
-    }
-
-    if (size > ngx_http_ilert_json_left) {
-        ngx_http_ilert_json_piece = ngx_palloc(ngx_http_ilert_json_pool,
-                                               NGX_HTTP_ILERT_JSON_PIECE);
-        if (ngx_http_ilert_json_piece == NULL) {
-            ngx_http_ilert_json_left = 0;
-            return NULL;
-        }
-
-        ngx_http_ilert_json_left = NGX_HTTP_ILERT_JSON_PIECE;
-    }
-
-    p = ngx_http_ilert_json_piece;
-
-    ngx_http_ilert_json_piece += size;
-    ngx_http_ilert_json_left -= size;
-
-    return p;
-}
-
-
-static void
-ngx_http_ilert_json_free(void *p)
-{
-    /* with the pool */
-}
-
-
 ngx_int_t
 ngx_http_ilert_json_pick(ngx_str_t *text,
     ngx_http_ilert_json_member_t *members, ngx_uint_t n)
@@ -1214,7 +1053,8 @@ ngx_int_t
 ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
     ngx_pool_t *pool)
 {
-    u_char    *p, *last, *out;
+    u_char    *p, *last, *next, *out;
+    size_t     size;
     uint32_t   code;
 
     *value = *token;
@@ -1226,36 +1066,193 @@ ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
     value->data++;
     value->len -= 2;
 
-    p = value->data;
-    last = p + value->len;
-
-    if (ngx_strlchr(p, last, '\\') == NULL) {
+    if (ngx_http_ilert_json_is_plain(value, &size)) {
         return NGX_OK;
     }
 
-    /* no escape is shorter than what it stands for */
-
-    out = ngx_pnalloc(pool, value->len);
+    out = ngx_pnalloc(pool, size);
     if (out == NULL) {
         return NGX_ERROR;
     }
+
+    p = value->data;
+    last = p + value->len;
 
     value->data = out;
 
     while (p < last) {
 
-        if (*p != '\\') {
-            *out++ = *p++;
+        next = ngx_http_ilert_json_plain(p, last);
+
+        if (next != p) {
+            out = ngx_cpymem(out, p, next - p);
+            p = next;
             continue;
         }
 
-        p = ngx_http_ilert_json_escape(p, last, &code);
-        out = ngx_http_ilert_text_put(out, code);
+        if (*p == '\\') {
+
+            /* Go's "&", of which a dump of an alert is full */
+
+            if (last - p >= 6 && ngx_memcmp(p, "\\u0026", 6) == 0) {
+                *out++ = '&';
+                p += 6;
+                continue;
+            }
+
+            p = ngx_http_ilert_json_escape(p, last, &code);
+            out = ngx_http_ilert_text_put(out, code);
+            continue;
+        }
+
+        next = ngx_http_ilert_text_next(p, last);
+
+        if (next == NULL) {
+            out = ngx_http_ilert_text_put(out,
+                                          NGX_HTTP_ILERT_TEXT_REPLACEMENT);
+            p++;
+            continue;
+        }
+
+        out = ngx_cpymem(out, p, next - p);
+        p = next;
     }
 
     value->len = out - value->data;
 
     return NGX_OK;
+}
+
+
+/*
+ * Returns true if the text of a string is what it stands for, else sets the
+ * size that is enough for that: no escape is shorter, but an invalid byte
+ * becomes three.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_json_is_plain(ngx_str_t *text, size_t *size)
+{
+    u_char      *p, *last, *next;
+    ngx_uint_t   plain;
+
+    p = text->data;
+    last = p + text->len;
+
+    plain = 1;
+    *size = text->len;
+
+    for ( ;; ) {
+        p = ngx_http_ilert_json_plain(p, last);
+
+        if (p == last) {
+            return plain;
+        }
+
+        if (*p == '\\') {
+            plain = 0;
+            p += 2;
+            continue;
+        }
+
+        next = ngx_http_ilert_text_next(p, last);
+
+        if (next == NULL) {
+            plain = 0;
+            *size += 2;
+            next = p + 1;
+        }
+
+        p = next;
+    }
+}
+
+
+/*
+ * An escape is replaced by one of the same length, so only invalid bytes
+ * grow.
+ */
+
+ngx_int_t
+ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended, ngx_pool_t *pool)
+{
+    u_char    *p, *last, *next, *out;
+    uint32_t   code;
+
+    p = text->data;
+    last = p + text->len;
+
+    out = ngx_pnalloc(pool, ngx_http_ilert_json_mended_size(text)
+                            + NGX_HTTP_ILERT_JSON_SHORT);
+    if (out == NULL) {
+        return NGX_ERROR;
+    }
+
+    mended->data = out;
+
+    while (p < last) {
+
+        next = p + 1;
+
+        if (*p == '\\') {
+            next = ngx_http_ilert_json_escape(p, last, &code);
+
+            if (code == NGX_HTTP_ILERT_TEXT_REPLACEMENT) {
+                out = ngx_cpymem(out, "\\ufffd", 6);
+                p = next;
+                continue;
+            }
+
+        } else if (*p >= 0x80) {
+            next = ngx_http_ilert_text_next(p, last);
+
+            if (next == NULL) {
+                out = ngx_http_ilert_text_put(out,
+                                             NGX_HTTP_ILERT_TEXT_REPLACEMENT);
+                p++;
+                continue;
+            }
+        }
+
+        out = ngx_cpymem(out, p, next - p);
+        p = next;
+    }
+
+    mended->len = out - mended->data;
+
+    return NGX_OK;
+}
+
+
+static size_t
+ngx_http_ilert_json_mended_size(ngx_str_t *text)
+{
+    u_char  *p, *last, *next;
+    size_t   size;
+
+    p = text->data;
+    last = p + text->len;
+
+    size = text->len;
+
+    while (p < last) {
+
+        if (*p < 0x80) {
+            p++;
+            continue;
+        }
+
+        next = ngx_http_ilert_text_next(p, last);
+
+        if (next == NULL) {
+            size += 2;
+            next = p + 1;
+        }
+
+        p = next;
+    }
+
+    return size;
 }
 
 

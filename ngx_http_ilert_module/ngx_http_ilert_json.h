@@ -11,86 +11,103 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include <cjson/cJSON.h>
-
 
 /*
- * JSON in without loss, JSON out within bounds.  Pure: no request, no I/O.
+ * JSON in without loss, JSON out within bounds.  Pure: no request, no I/O,
+ * nothing that two threads share.
  *
- * cJSON does the parsing, but by itself it would turn 9223372036854775807
- * into a double, end a string at \u0000, refuse a lone surrogate, pass
- * invalid UTF-8 and control characters on, and build a node of 64 bytes for
- * each of the many numbers of a large batch.  So it is not given the text
- * itself, but a copy made in one linear pass, in which
+ * A text is read where it stands, in one pass, and no tree is made of it:
+ * the smallest values have two bytes of text, and a node for each would take
+ * fifty times the memory of the text.  Who reads asks for one value after the
+ * other, knows what may come, and skips what it does not want.  All that has
+ * been read is valid (RFC 8259): tokens, their order, and the depth.
  *
- *     -  tokens and their order have been checked (RFC 8259), and depth
- *        counted: errors are found here, with their place in the text;
- *     -  \u0000, lone surrogates and invalid UTF-8 are U+FFFD;
- *     -  a number is a string that starts with NGX_HTTP_ILERT_JSON_NUMBER,
- *        a byte that occurs in no UTF-8: its digits are kept as they came;
- *     -  a table, an array of arrays of scalars, is set aside if it is at
- *        depth table_depth, where the rows of a batch are: its place in the
- *        copy is taken by its index in "tables", a number, the only ones
- *        that cJSON gets to see.
- *
- * The values of a table are tokens, as they stand in the text: most of them
- * can be copied to an event unread.
- *
- * cJSON's nodes and strings are allocated from the pool; a tree is never
- * given to cJSON_Delete().
+ * A token is a scalar as it stands in the text, a string with its quotes.
+ * Numbers keep their digits that way.  A string that is wanted is decoded;
+ * \u0000, lone surrogates and invalid UTF-8 become U+FFFD.
  */
 
 
-#define NGX_HTTP_ILERT_JSON_NUMBER     0xff
-#define NGX_HTTP_ILERT_JSON_MAX_DEPTH  64
+#define NGX_HTTP_ILERT_JSON_MAX_DEPTH   64
 
-#define ngx_http_ilert_json_is_number(item)                                   \
-    (cJSON_IsString(item)                                                     \
-     && (u_char) (item)->valuestring[0] == NGX_HTTP_ILERT_JSON_NUMBER)
-
-#define ngx_http_ilert_json_is_string(item)                                   \
-    (cJSON_IsString(item) && !ngx_http_ilert_json_is_number(item))
+#define NGX_HTTP_ILERT_JSON_ANY_NUMBER  NGX_MAX_SIZE_T_VALUE
 
 
 /* of what is copied by ngx_http_ilert_json_short(), in bytes */
 
-#define NGX_HTTP_ILERT_JSON_SHORT      16
+#define NGX_HTTP_ILERT_JSON_SHORT       16
 
 
 typedef struct {
-    ngx_str_t                  *values;     /* a string with its quotes */
+    u_char                     *pos;        /* what comes next */
+    u_char                     *last;
+    ngx_uint_t                  depth;      /* of what has been entered */
+
+    /* reading ends when there are more values than that: each scalar, */
+    /* object and array is one, but those in a row are not counted */
     ngx_uint_t                  nvalues;
-    unsigned                    slack:1;    /* as many bytes can be read */
-                                            /* from the start of each value */
-} ngx_http_ilert_json_row_t;
+    ngx_uint_t                  max_values;
+
+    const char                 *error;      /* what is wrong at pos */
+    unsigned                    unclean:1;  /* a string that has been read */
+                                            /* has to be mended */
+} ngx_http_ilert_json_reader_t;
 
 
-typedef struct {
-    cJSON                      *root;
-    ngx_array_t                 tables;     /* ngx_array_t of */
-                                            /* ngx_http_ilert_json_row_t */
-
-    const char                 *error;      /* what is wrong, and at which */
-    size_t                      offset;     /* byte of the text */
-} ngx_http_ilert_json_t;
+void ngx_http_ilert_json_init(ngx_http_ilert_json_reader_t *r,
+    ngx_str_t *text, ngx_uint_t max_values);
 
 
 /*
- * Parses "text", which must stay as it is as long as the tables are used.
- * table_depth is 0 when nothing is to be set aside.  Returns NGX_OK,
- * NGX_DECLINED with error and offset set if the text is not JSON,
- * or NGX_ERROR if there is no memory.
+ * The first byte of the value that comes next, which tells what it is, if it
+ * is valid; a null at the end of the text.
  */
-ngx_int_t ngx_http_ilert_json_parse(ngx_http_ilert_json_t *json,
-    ngx_str_t *text, ngx_uint_t table_depth, ngx_pool_t *pool);
+u_char ngx_http_ilert_json_peek(ngx_http_ilert_json_reader_t *r);
+
+
+/*
+ * Each of these reads what its name says.  NGX_DECLINED: something else has
+ * come, or nothing, or too many values.
+ *
+ * An object or array is entered by its opening bracket, and after each member
+ * or value there is a next one.  NGX_DONE: there is none, and the closing
+ * bracket has been read.  A member is a name, which takes the colon with it,
+ * and a value.
+ */
+ngx_int_t ngx_http_ilert_json_enter(ngx_http_ilert_json_reader_t *r,
+    u_char open);
+ngx_int_t ngx_http_ilert_json_next(ngx_http_ilert_json_reader_t *r,
+    u_char close);
+ngx_int_t ngx_http_ilert_json_name(ngx_http_ilert_json_reader_t *r,
+    ngx_str_t *token);
+ngx_int_t ngx_http_ilert_json_scalar(ngx_http_ilert_json_reader_t *r,
+    ngx_str_t *token);
+
+/* any value; "error" is set if there is none */
+ngx_int_t ngx_http_ilert_json_skip(ngx_http_ilert_json_reader_t *r);
+
+/* the end of the text; "error" is set if it is not there */
+ngx_int_t ngx_http_ilert_json_end(ngx_http_ilert_json_reader_t *r);
+
+
+/*
+ * A row, an array of scalars: sets "n" to their number, and the first
+ * "size" of them in "values".  If it is declined, n is the number of those
+ * before what was not expected.
+ */
+ngx_int_t ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r,
+    ngx_str_t *values, ngx_uint_t size, ngx_uint_t *n);
+
+/* the same for a row that has been read before, and so is known to be one */
+void ngx_http_ilert_json_row_again(ngx_http_ilert_json_reader_t *r,
+    ngx_str_t *values, ngx_uint_t size);
 
 
 /*
  * Sets the values of those members of an object that are named, as tokens:
- * for a text of which little is wanted, and too often to build a tree of it.
- * A value stays as it is if there is no such member.  NGX_DECLINED if the
- * text is no object; all else in it is only checked as far as needed to
- * find its end.
+ * for a text of which little is wanted.  A value stays as it is if there is no
+ * such member.  NGX_DECLINED if the text is no object; all else in it is only
+ * checked as far as needed to find its end.
  */
 
 typedef struct {
@@ -103,10 +120,18 @@ ngx_int_t ngx_http_ilert_json_pick(ngx_str_t *text,
 
 
 /*
- * Decodes a token: a string without quotes and escapes, anything
- * else as it stands.  Allocates only for escapes; NGX_ERROR if it can't.
+ * Decodes a token: a string without quotes and escapes, in valid UTF-8,
+ * anything else as it stands.  The value points into the token unless it has
+ * escapes or has to be mended; NGX_ERROR if there is no memory for that.
  */
 ngx_int_t ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
+    ngx_pool_t *pool);
+
+/*
+ * Replaces in all strings of a valid text what has no place in a valid text
+ * of UTF-8.  NGX_HTTP_ILERT_JSON_SHORT bytes can be read behind it.
+ */
+ngx_int_t ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended,
     ngx_pool_t *pool);
 
 

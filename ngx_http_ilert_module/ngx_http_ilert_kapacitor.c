@@ -6,35 +6,15 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_md5.h>
 
 #include "ngx_http_ilert_kapacitor.h"
 #include "ngx_http_ilert_text.h"
 
 
-/* root 1, data 2, series 3, a series 4, its values 5 */
-
-#define NGX_HTTP_ILERT_KAPACITOR_VALUES      5
-
 /* of a name in an error, in bytes */
 
 #define NGX_HTTP_ILERT_KAPACITOR_ERROR_NAME  64
-
-
-typedef struct {
-    ngx_http_ilert_webhook_t       *webhook;
-    ngx_http_ilert_json_t           json;
-    ngx_str_t                      *error;
-    ngx_pool_t                     *pool;
-} ngx_http_ilert_kapacitor_ctx_t;
-
-
-typedef struct {
-    const char                     *name;
-    ngx_int_t                     (*handler)(
-                                        ngx_http_ilert_kapacitor_ctx_t *ctx,
-                                        cJSON *item, void *data);
-    size_t                          offset;
-} ngx_http_ilert_kapacitor_member_t;
 
 
 /* an instant; days before 1970 have negative seconds */
@@ -45,57 +25,147 @@ typedef struct {
 } ngx_http_ilert_kapacitor_time_t;
 
 
+typedef struct {
+    ngx_http_ilert_webhook_t       *webhook;
+    ngx_http_ilert_json_reader_t    reader;
+    ngx_str_t                      *error;
+    ngx_pool_t                     *pool;
+
+    ngx_uint_t                      nseries;    /* so far */
+
+    /* of the series at hand; its copy has the size that it needs */
+    ngx_array_t                     tags;       /* ngx_keyval_t */
+    ngx_array_t                     columns;    /* ngx_str_t */
+    ngx_array_t                     sorted;     /* ngx_str_t * */
+
+    /*
+     * the triggering row, as far as that can be told while rows are read:
+     * the event's time at which it is looked for, as text and as instant
+     */
+    ngx_str_t                       time;
+    ngx_http_ilert_kapacitor_time_t  instant;
+    ngx_uint_t                      trigger;    /* its series */
+    u_char                         *row;        /* NULL: not found */
+
+    ngx_uint_t                      width;      /* values in its first row */
+    ngx_uint_t                      uneven;     /* the first row with another */
+                                                /* number, or that of rows */
+
+    /* the first row that has not as many values as there are columns */
+    ngx_uint_t                      bad_series;
+    ngx_uint_t                      bad_row;
+    ngx_uint_t                      bad_width;  /* that is expected */
+    unsigned                        bad:1;
+
+    unsigned                        timed:1;    /* there is an instant */
+    unsigned                        search:1;   /* for the row, when all */
+                                                /* has been read */
+    unsigned                        http_post:1;    /* it looks like that */
+} ngx_http_ilert_kapacitor_ctx_t;
+
+
+typedef struct ngx_http_ilert_kapacitor_member_s
+    ngx_http_ilert_kapacitor_member_t;
+
+/* reads the value of a member; "data" is what is at the offset */
+
+typedef ngx_int_t (*ngx_http_ilert_kapacitor_pt)(
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
+
+struct ngx_http_ilert_kapacitor_member_s {
+    ngx_str_t                       name;
+    ngx_http_ilert_kapacitor_pt     handler;
+    size_t                          offset;
+};
+
+
+static ngx_int_t ngx_http_ilert_kapacitor_read(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_str_t *body);
+static ngx_int_t ngx_http_ilert_kapacitor_reject(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_str_t *body);
 static ngx_int_t ngx_http_ilert_kapacitor_members(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *object,
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *members, void *data);
 static ngx_int_t ngx_http_ilert_kapacitor_string(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
 static ngx_int_t ngx_http_ilert_kapacitor_duration(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
 static ngx_int_t ngx_http_ilert_kapacitor_boolean(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
 static ngx_int_t ngx_http_ilert_kapacitor_data(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
+static ngx_int_t ngx_http_ilert_kapacitor_http_post(
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
 static ngx_int_t ngx_http_ilert_kapacitor_series(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
 static ngx_int_t ngx_http_ilert_kapacitor_series_item(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item,
-    ngx_http_ilert_series_t *series);
-static ngx_int_t ngx_http_ilert_kapacitor_series_name(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
-static ngx_int_t ngx_http_ilert_kapacitor_tags(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
-static ngx_int_t ngx_http_ilert_kapacitor_columns(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
-static ngx_int_t ngx_http_ilert_kapacitor_values(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, void *data);
-static ngx_int_t ngx_http_ilert_kapacitor_no_table(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *item, size_t index);
-static ngx_int_t ngx_http_ilert_kapacitor_widths(
     ngx_http_ilert_kapacitor_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_kapacitor_keep_series(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_series_t *series);
+static void ngx_http_ilert_kapacitor_forget_series(
+    ngx_http_ilert_kapacitor_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_kapacitor_series_name(
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
+static ngx_int_t ngx_http_ilert_kapacitor_tags(
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
+static ngx_int_t ngx_http_ilert_kapacitor_columns(
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
+static ngx_int_t ngx_http_ilert_kapacitor_values(
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
+static ngx_int_t ngx_http_ilert_kapacitor_null(
+    ngx_http_ilert_kapacitor_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_kapacitor_table(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_json_reader_t *reader,
+    ngx_http_ilert_series_t *series);
+static ngx_uint_t ngx_http_ilert_kapacitor_can_match(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_series_t *series);
+static ngx_int_t ngx_http_ilert_kapacitor_compare_time(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_str_t *token,
+    ngx_http_ilert_kapacitor_time_t *time);
 static ngx_int_t ngx_http_ilert_kapacitor_repeated(
     ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_str_t *name, size_t step,
     ngx_uint_t n);
 static int ngx_libc_cdecl ngx_http_ilert_kapacitor_compare(const void *one,
     const void *two);
+static void *ngx_http_ilert_kapacitor_push(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_array_t *a, size_t size, ngx_uint_t n);
+static ngx_int_t ngx_http_ilert_kapacitor_copy(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_array_t *to, ngx_array_t *from);
+static void ngx_http_ilert_kapacitor_free(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_array_t *a);
 static ngx_int_t ngx_http_ilert_kapacitor_level(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, cJSON *root);
+    ngx_http_ilert_kapacitor_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_kapacitor_dump(
     ngx_http_ilert_kapacitor_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_kapacitor_trigger(
     ngx_http_ilert_kapacitor_ctx_t *ctx);
-static ngx_int_t ngx_http_ilert_kapacitor_row_time(
+static ngx_int_t ngx_http_ilert_kapacitor_find_row(
     ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_series_t *series,
-    ngx_http_ilert_json_row_t *row, ngx_str_t *value);
+    ngx_http_ilert_kapacitor_time_t *time);
+static ngx_int_t ngx_http_ilert_kapacitor_set_row(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_series_t *series,
+    u_char *row);
+static ngx_int_t ngx_http_ilert_kapacitor_key(
+    ngx_http_ilert_kapacitor_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_kapacitor_series_key(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_str_t *key);
 static ngx_int_t ngx_http_ilert_kapacitor_parse_time(ngx_str_t *text,
     ngx_http_ilert_kapacitor_time_t *time);
 static ngx_int_t ngx_http_ilert_kapacitor_digits(u_char *p, ngx_uint_t n,
     ngx_uint_t least, ngx_uint_t most);
 static ngx_uint_t ngx_http_ilert_kapacitor_same_name(ngx_str_t *name,
     ngx_str_t *pattern);
-static ngx_str_t ngx_http_ilert_kapacitor_text(cJSON *item);
-static size_t ngx_http_ilert_kapacitor_index(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_series_t *series);
 static ngx_int_t ngx_cdecl ngx_http_ilert_kapacitor_error(
     ngx_http_ilert_kapacitor_ctx_t *ctx, const char *fmt, ...);
 
@@ -110,52 +180,54 @@ ngx_str_t  ngx_http_ilert_level_names[] = {
 
 static ngx_http_ilert_kapacitor_member_t  ngx_http_ilert_kapacitor_root[] = {
 
-    { "id", ngx_http_ilert_kapacitor_string,
+    { ngx_string("id"), ngx_http_ilert_kapacitor_string,
       offsetof(ngx_http_ilert_webhook_t, id) },
 
-    { "message", ngx_http_ilert_kapacitor_string,
+    { ngx_string("message"), ngx_http_ilert_kapacitor_string,
       offsetof(ngx_http_ilert_webhook_t, message) },
 
-    { "details", ngx_http_ilert_kapacitor_string,
+    { ngx_string("details"), ngx_http_ilert_kapacitor_string,
       offsetof(ngx_http_ilert_webhook_t, details) },
 
-    { "time", ngx_http_ilert_kapacitor_string,
+    { ngx_string("time"), ngx_http_ilert_kapacitor_string,
       offsetof(ngx_http_ilert_webhook_t, time) },
 
-    { "duration", ngx_http_ilert_kapacitor_duration,
+    { ngx_string("duration"), ngx_http_ilert_kapacitor_duration,
       offsetof(ngx_http_ilert_webhook_t, duration) },
 
-    { "level", ngx_http_ilert_kapacitor_string,
+    { ngx_string("level"), ngx_http_ilert_kapacitor_string,
       offsetof(ngx_http_ilert_webhook_t, level_name) },
 
-    { "data", ngx_http_ilert_kapacitor_data, 0 },
+    { ngx_string("data"), ngx_http_ilert_kapacitor_data, 0 },
 
-    { "previousLevel", ngx_http_ilert_kapacitor_string,
+    { ngx_string("previousLevel"), ngx_http_ilert_kapacitor_string,
       offsetof(ngx_http_ilert_webhook_t, previous_level) },
 
-    { "recoverable", ngx_http_ilert_kapacitor_boolean,
+    { ngx_string("recoverable"), ngx_http_ilert_kapacitor_boolean,
       offsetof(ngx_http_ilert_webhook_t, recoverable) },
 
-    { NULL, NULL, 0 }
+    { ngx_string("series"), ngx_http_ilert_kapacitor_http_post, 0 },
+
+    { ngx_null_string, NULL, 0 }
 };
 
 
 static ngx_http_ilert_kapacitor_member_t  ngx_http_ilert_kapacitor_result[] = {
 
-    { "series", ngx_http_ilert_kapacitor_series, 0 },
+    { ngx_string("series"), ngx_http_ilert_kapacitor_series, 0 },
 
-    { NULL, NULL, 0 }
+    { ngx_null_string, NULL, 0 }
 };
 
 
 static ngx_http_ilert_kapacitor_member_t  ngx_http_ilert_kapacitor_one[] = {
 
-    { "name", ngx_http_ilert_kapacitor_series_name, 0 },
-    { "tags", ngx_http_ilert_kapacitor_tags, 0 },
-    { "columns", ngx_http_ilert_kapacitor_columns, 0 },
-    { "values", ngx_http_ilert_kapacitor_values, 0 },
+    { ngx_string("name"), ngx_http_ilert_kapacitor_series_name, 0 },
+    { ngx_string("tags"), ngx_http_ilert_kapacitor_tags, 0 },
+    { ngx_string("columns"), ngx_http_ilert_kapacitor_columns, 0 },
+    { ngx_string("values"), ngx_http_ilert_kapacitor_values, 0 },
 
-    { NULL, NULL, 0 }
+    { ngx_null_string, NULL, 0 }
 };
 
 
@@ -163,55 +235,35 @@ ngx_int_t
 ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh, ngx_str_t *body,
     ngx_str_t *error, ngx_pool_t *pool)
 {
-    cJSON                           *root;
     ngx_int_t                        rc;
     ngx_http_ilert_kapacitor_ctx_t   ctx;
 
     ngx_memzero(wh, sizeof(ngx_http_ilert_webhook_t));
+    ngx_memzero(&ctx, sizeof(ngx_http_ilert_kapacitor_ctx_t));
+
+    ngx_str_null(error);
 
     ctx.webhook = wh;
     ctx.error = error;
     ctx.pool = pool;
 
-    if (ngx_array_init(&wh->series, pool, 1, sizeof(ngx_http_ilert_series_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_ilert_json_parse(&ctx.json, body,
-                                   NGX_HTTP_ILERT_KAPACITOR_VALUES, pool);
+    rc = ngx_http_ilert_kapacitor_read(&ctx, body);
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_ilert_kapacitor_error(&ctx,
-                                              "not JSON: %s at byte %uz",
-                                              ctx.json.error, ctx.json.offset);
+        return ngx_http_ilert_kapacitor_reject(&ctx, body);
     }
 
     if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
-    root = ctx.json.root;
-
-    if (!cJSON_IsObject(root)) {
+    if (ctx.bad) {
         return ngx_http_ilert_kapacitor_error(&ctx,
-                                              "body: expected an object");
+                           "data.series[%ui].values[%ui]: expected %ui values",
+                           ctx.bad_series, ctx.bad_row, ctx.bad_width);
     }
 
-    rc = ngx_http_ilert_kapacitor_members(&ctx, root,
-                                          ngx_http_ilert_kapacitor_root, wh);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_ilert_kapacitor_widths(&ctx);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_ilert_kapacitor_level(&ctx, root);
+    rc = ngx_http_ilert_kapacitor_level(&ctx);
 
     if (rc != NGX_OK) {
         return rc;
@@ -223,11 +275,21 @@ ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh, ngx_str_t *body,
         wh->test = 1;
     }
 
-    if (ngx_http_ilert_kapacitor_dump(&ctx) != NGX_OK) {
+    if (ngx_http_ilert_kapacitor_dump(&ctx) != NGX_OK
+        || ngx_http_ilert_kapacitor_trigger(&ctx) != NGX_OK
+        || ngx_http_ilert_kapacitor_key(&ctx) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    if (ngx_http_ilert_kapacitor_trigger(&ctx) != NGX_OK) {
+    ngx_http_ilert_kapacitor_free(&ctx, &ctx.tags);
+    ngx_http_ilert_kapacitor_free(&ctx, &ctx.columns);
+    ngx_http_ilert_kapacitor_free(&ctx, &ctx.sorted);
+
+    if (wh->details.len && !wh->dump
+        && ngx_http_ilert_text_from_html(&wh->details, &wh->details_text, pool)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -239,80 +301,166 @@ ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh, ngx_str_t *body,
 }
 
 
+/*
+ * NGX_DECLINED: the body is not JSON, or the first thing in it that is not as
+ * it should be is told by the error.
+ */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_read(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_str_t *body)
+{
+    ngx_int_t                      rc;
+    ngx_http_ilert_json_reader_t  *reader;
+
+    reader = &ctx->reader;
+
+    ngx_http_ilert_json_init(reader, body,
+                             NGX_HTTP_ILERT_KAPACITOR_MAX_VALUES);
+
+    if (ngx_http_ilert_json_peek(reader) != '{') {
+        return ngx_http_ilert_kapacitor_error(ctx, "body: expected an object");
+    }
+
+    rc = ngx_http_ilert_kapacitor_members(ctx, ngx_http_ilert_kapacitor_root,
+                                          ctx->webhook);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_ilert_json_end(reader);
+}
+
+
+/* who does not speak JSON is told that, whatever else may be wrong before */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_reject(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_str_t *body)
+{
+    ngx_http_ilert_json_reader_t  *reader;
+
+    reader = &ctx->reader;
+
+    if (reader->nvalues > reader->max_values) {
+        return ngx_http_ilert_kapacitor_error(ctx, "body: more than %d values "
+                                          "besides those in rows of a series",
+                                          NGX_HTTP_ILERT_KAPACITOR_MAX_VALUES);
+    }
+
+    ngx_http_ilert_json_init(reader, body, NGX_HTTP_ILERT_JSON_ANY_NUMBER);
+
+    if (ngx_http_ilert_json_skip(reader) != NGX_OK
+        || ngx_http_ilert_json_end(reader) != NGX_OK)
+    {
+        return ngx_http_ilert_kapacitor_error(ctx, "not JSON: %s at byte %uz",
+                                              reader->error,
+                                              reader->pos - body->data);
+    }
+
+    return NGX_DECLINED;
+}
+
+
 /* of members with the same name the last one holds, as it does in Go */
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_members(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *object, ngx_http_ilert_kapacitor_member_t *members, void *data)
+    ngx_http_ilert_kapacitor_member_t *members, void *data)
 {
-    cJSON                              *item;
     ngx_int_t                           rc;
+    ngx_str_t                           name;
+    ngx_http_ilert_json_reader_t       *reader;
     ngx_http_ilert_kapacitor_member_t  *m;
 
-    cJSON_ArrayForEach(item, object) {
+    reader = &ctx->reader;
 
-        for (m = members; m->name; m++) {
+    rc = ngx_http_ilert_json_enter(reader, '{');
 
-            if (ngx_strcmp(item->string, m->name) != 0) {
-                continue;
-            }
+    while (rc == NGX_OK) {
 
-            rc = m->handler(ctx, item, (u_char *) data + m->offset);
-
-            if (rc != NGX_OK) {
-                return rc;
-            }
-
-            break;
+        if (ngx_http_ilert_json_name(reader, &name) != NGX_OK) {
+            return NGX_DECLINED;
         }
+
+        if (ngx_http_ilert_json_decode(&name, &name, ctx->pool) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        for (m = members; m->name.len; m++) {
+            if (m->name.len == name.len
+                && ngx_memcmp(m->name.data, name.data, name.len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (m->name.len) {
+            rc = m->handler(ctx, m, (u_char *) data + m->offset);
+
+        } else {
+            rc = ngx_http_ilert_json_skip(reader);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        rc = ngx_http_ilert_json_next(reader, '}');
     }
 
-    return NGX_OK;
+    return (rc == NGX_DONE) ? NGX_OK : rc;
 }
 
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_string(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, void *data)
+    ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
     ngx_str_t  *value = data;
 
-    if (cJSON_IsNull(item)) {
+    ngx_str_t  token;
+
+    if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
+        || (token.data[0] != '"' && token.data[0] != 'n'))
+    {
+        return ngx_http_ilert_kapacitor_error(ctx, "%V: expected a string",
+                                              &m->name);
+    }
+
+    if (token.data[0] == 'n') {
         ngx_str_null(value);
         return NGX_OK;
     }
 
-    if (!ngx_http_ilert_json_is_string(item)) {
-        return ngx_http_ilert_kapacitor_error(ctx, "%s: expected a string",
-                                              item->string);
-    }
-
-    *value = ngx_http_ilert_kapacitor_text(item);
-
-    return NGX_OK;
+    return ngx_http_ilert_json_decode(&token, value, ctx->pool);
 }
 
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_duration(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, void *data)
+    ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
     ngx_str_t  *value = data;
 
-    if (cJSON_IsNull(item)) {
-        ngx_str_null(value);
-        return NGX_OK;
-    }
+    u_char     ch;
+    ngx_str_t  token;
 
-    if (!ngx_http_ilert_json_is_number(item)) {
+    ch = ngx_http_ilert_json_peek(&ctx->reader);
+
+    if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
+        || (ch != '-' && !(ch >= '0' && ch <= '9') && ch != 'n'))
+    {
         return ngx_http_ilert_kapacitor_error(ctx, "duration: expected "
                                               "a number of nanoseconds");
     }
 
-    *value = ngx_http_ilert_kapacitor_text(item);
+    if (ch == 'n') {
+        ngx_str_null(value);
+        return NGX_OK;
+    }
 
-    value->data++;
-    value->len--;
+    *value = token;
 
     return NGX_OK;
 }
@@ -320,26 +468,28 @@ ngx_http_ilert_kapacitor_duration(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_boolean(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, void *data)
+    ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
     ngx_str_t  *value = data;
 
-    if (cJSON_IsNull(item)) {
+    u_char     ch;
+    ngx_str_t  token;
+
+    ch = ngx_http_ilert_json_peek(&ctx->reader);
+
+    if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
+        || (ch != 't' && ch != 'f' && ch != 'n'))
+    {
+        return ngx_http_ilert_kapacitor_error(ctx, "%V: expected a boolean",
+                                              &m->name);
+    }
+
+    if (ch == 'n') {
         ngx_str_null(value);
         return NGX_OK;
     }
 
-    if (!cJSON_IsBool(item)) {
-        return ngx_http_ilert_kapacitor_error(ctx, "%s: expected a boolean",
-                                              item->string);
-    }
-
-    if (cJSON_IsTrue(item)) {
-        ngx_str_set(value, "true");
-
-    } else {
-        ngx_str_set(value, "false");
-    }
+    *value = token;
 
     return NGX_OK;
 }
@@ -347,318 +497,514 @@ ngx_http_ilert_kapacitor_boolean(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_data(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, void *data)
+    ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
-    ctx->webhook->series.nelts = 0;
+    ngx_http_ilert_kapacitor_forget_series(ctx);
 
-    if (cJSON_IsNull(item)) {
-        return NGX_OK;
-    }
+    switch (ngx_http_ilert_json_peek(&ctx->reader)) {
 
-    if (!cJSON_IsObject(item)) {
+    case 'n':
+        return ngx_http_ilert_kapacitor_null(ctx);
+
+    case '{':
+        return ngx_http_ilert_kapacitor_members(ctx,
+                                              ngx_http_ilert_kapacitor_result,
+                                              NULL);
+
+    default:
         return ngx_http_ilert_kapacitor_error(ctx,
                                               "data: expected an object");
     }
+}
 
-    return ngx_http_ilert_kapacitor_members(ctx, item,
-                                            ngx_http_ilert_kapacitor_result,
-                                            NULL);
+
+/* at the top they are in the body of |httpPost */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_http_post(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data)
+{
+    ctx->http_post = 1;
+
+    return ngx_http_ilert_json_skip(&ctx->reader);
 }
 
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_series(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, void *data)
+    ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
-    cJSON                    *child;
-    ngx_int_t                 rc;
-    ngx_http_ilert_series_t  *series;
+    ngx_int_t  rc;
 
-    ctx->webhook->series.nelts = 0;
+    ngx_http_ilert_kapacitor_forget_series(ctx);
 
-    if (cJSON_IsNull(item)) {
-        return NGX_OK;
-    }
+    switch (ngx_http_ilert_json_peek(&ctx->reader)) {
 
-    if (!cJSON_IsArray(item)) {
+    case 'n':
+        return ngx_http_ilert_kapacitor_null(ctx);
+
+    case '[':
+        break;
+
+    default:
         return ngx_http_ilert_kapacitor_error(ctx,
                                            "data.series: expected an array");
     }
 
-    cJSON_ArrayForEach(child, item) {
+    rc = ngx_http_ilert_json_enter(&ctx->reader, '[');
 
-        series = ngx_array_push(&ctx->webhook->series);
-        if (series == NULL) {
-            return NGX_ERROR;
-        }
+    while (rc == NGX_OK) {
 
-        rc = ngx_http_ilert_kapacitor_series_item(ctx, child, series);
+        rc = ngx_http_ilert_kapacitor_series_item(ctx);
 
         if (rc != NGX_OK) {
             return rc;
         }
+
+        ctx->nseries++;
+
+        rc = ngx_http_ilert_json_next(&ctx->reader, ']');
     }
+
+    return (rc == NGX_DONE) ? NGX_OK : rc;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_series_item(ngx_http_ilert_kapacitor_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_uint_t               width;
+    ngx_http_ilert_series_t  series;
+
+    if (ngx_http_ilert_json_peek(&ctx->reader) != '{') {
+        return ngx_http_ilert_kapacitor_error(ctx,
+                                       "data.series[%ui]: expected an object",
+                                       ctx->nseries);
+    }
+
+    ngx_memzero(&series, sizeof(ngx_http_ilert_series_t));
+
+    ctx->tags.nelts = 0;
+    ctx->columns.nelts = 0;
+
+    rc = ngx_http_ilert_kapacitor_members(ctx, ngx_http_ilert_kapacitor_one,
+                                          &series);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* the values may have come before the columns */
+
+    width = ctx->columns.nelts;
+
+    if (series.first_row && !ctx->bad
+        && (ctx->width != width || ctx->uneven))
+    {
+        ctx->bad = 1;
+        ctx->bad_series = ctx->nseries;
+        ctx->bad_row = (ctx->width != width) ? 0 : ctx->uneven;
+        ctx->bad_width = width;
+    }
+
+    if (series.first_row == NULL && ctx->webhook->series.nelts) {
+        return NGX_OK;
+    }
+
+    return ngx_http_ilert_kapacitor_keep_series(ctx, &series);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_keep_series(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_series_t *series)
+{
+    ngx_http_ilert_series_t  *kept;
+
+    if (ngx_http_ilert_kapacitor_copy(ctx, &series->tags, &ctx->tags)
+        != NGX_OK
+        || ngx_http_ilert_kapacitor_copy(ctx, &series->columns, &ctx->columns)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    kept = ngx_http_ilert_kapacitor_push(ctx, &ctx->webhook->series,
+                                         sizeof(ngx_http_ilert_series_t), 1);
+    if (kept == NULL) {
+        return NGX_ERROR;
+    }
+
+    *kept = *series;
 
     return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_http_ilert_kapacitor_series_item(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, ngx_http_ilert_series_t *series)
+/* of members with the same name the last one holds */
+
+static void
+ngx_http_ilert_kapacitor_forget_series(ngx_http_ilert_kapacitor_ctx_t *ctx)
 {
-    ngx_memzero(series, sizeof(ngx_http_ilert_series_t));
-
-    if (ngx_array_init(&series->tags, ctx->pool, 4, sizeof(ngx_keyval_t))
-        != NGX_OK
-        || ngx_array_init(&series->columns, ctx->pool, 4, sizeof(ngx_str_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (!cJSON_IsObject(item)) {
-        return ngx_http_ilert_kapacitor_error(ctx,
-                                        "data.series[%uz]: expected an object",
-                                  ngx_http_ilert_kapacitor_index(ctx, series));
-    }
-
-    return ngx_http_ilert_kapacitor_members(ctx, item,
-                                            ngx_http_ilert_kapacitor_one,
-                                            series);
+    ctx->webhook->series.nelts = 0;
+    ctx->nseries = 0;
+    ctx->row = NULL;
+    ctx->bad = 0;
+    ctx->search = 0;
 }
 
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_series_name(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, void *data)
+    ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
     ngx_http_ilert_series_t  *series = data;
 
-    if (cJSON_IsNull(item)) {
+    ngx_str_t  token;
+
+    if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
+        || (token.data[0] != '"' && token.data[0] != 'n'))
+    {
+        return ngx_http_ilert_kapacitor_error(ctx,
+                                    "data.series[%ui].name: expected a string",
+                                    ctx->nseries);
+    }
+
+    if (token.data[0] == 'n') {
         ngx_str_null(&series->name);
         return NGX_OK;
     }
 
-    if (!ngx_http_ilert_json_is_string(item)) {
-        return ngx_http_ilert_kapacitor_error(ctx,
-                                    "data.series[%uz].name: expected a string",
-                                  ngx_http_ilert_kapacitor_index(ctx, series));
-    }
-
-    series->name = ngx_http_ilert_kapacitor_text(item);
-
-    return NGX_OK;
+    return ngx_http_ilert_json_decode(&token, &series->name, ctx->pool);
 }
 
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_tags(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, void *data)
+    ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
-    ngx_http_ilert_series_t  *series = data;
-
     size_t         len;
-    cJSON         *child;
+    ngx_int_t      rc;
+    ngx_str_t      token;
     ngx_keyval_t  *tag;
 
-    series->tags.nelts = 0;
+    ctx->tags.nelts = 0;
 
-    if (cJSON_IsNull(item)) {
-        return NGX_OK;
-    }
+    switch (ngx_http_ilert_json_peek(&ctx->reader)) {
 
-    if (!cJSON_IsObject(item)) {
+    case 'n':
+        return ngx_http_ilert_kapacitor_null(ctx);
+
+    case '{':
+        break;
+
+    default:
         return ngx_http_ilert_kapacitor_error(ctx,
-                                   "data.series[%uz].tags: expected an object",
-                                  ngx_http_ilert_kapacitor_index(ctx, series));
+                                   "data.series[%ui].tags: expected an object",
+                                   ctx->nseries);
     }
 
-    cJSON_ArrayForEach(child, item) {
+    rc = ngx_http_ilert_json_enter(&ctx->reader, '{');
 
-        tag = ngx_array_push(&series->tags);
-        if (tag == NULL) {
+    while (rc == NGX_OK) {
+
+        if (ngx_http_ilert_json_name(&ctx->reader, &token) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        tag = ngx_http_ilert_kapacitor_push(ctx, &ctx->tags,
+                                            sizeof(ngx_keyval_t), 1);
+        if (tag == NULL
+            || ngx_http_ilert_json_decode(&token, &tag->key, ctx->pool)
+               != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
-        tag->key.data = (u_char *) child->string;
-        tag->key.len = ngx_strlen(child->string);
-
-        if (!ngx_http_ilert_json_is_string(child)) {
+        if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
+            || token.data[0] != '"')
+        {
             len = ngx_http_ilert_text_cut(&tag->key,
                                       NGX_HTTP_ILERT_KAPACITOR_ERROR_NAME);
 
             return ngx_http_ilert_kapacitor_error(ctx,
-                                "data.series[%uz].tags.%*s: expected a string",
-                                   ngx_http_ilert_kapacitor_index(ctx, series),
-                                   len, tag->key.data);
+                                "data.series[%ui].tags.%*s: expected a string",
+                                ctx->nseries, len, tag->key.data);
         }
 
-        tag->value = ngx_http_ilert_kapacitor_text(child);
+        if (ngx_http_ilert_json_decode(&token, &tag->value, ctx->pool)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        rc = ngx_http_ilert_json_next(&ctx->reader, '}');
     }
 
-    tag = series->tags.elts;
+    if (rc != NGX_DONE) {
+        return rc;
+    }
 
-    return ngx_http_ilert_kapacitor_repeated(ctx, &tag->key,
+    /* a tag begins with its key */
+
+    return ngx_http_ilert_kapacitor_repeated(ctx, ctx->tags.elts,
                                              sizeof(ngx_keyval_t),
-                                             series->tags.nelts);
+                                             ctx->tags.nelts);
 }
 
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_columns(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, void *data)
+    ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
     ngx_http_ilert_series_t  *series = data;
 
-    cJSON       *child;
-    ngx_str_t   *column;
-    ngx_uint_t   i;
+    ngx_int_t   rc;
+    ngx_str_t   token, *column;
+    ngx_uint_t  i;
 
-    series->columns.nelts = 0;
+    ctx->columns.nelts = 0;
 
-    if (!cJSON_IsArray(item)) {
-        return ngx_http_ilert_kapacitor_error(ctx,
-                                 "data.series[%uz].columns: expected an array",
-                                  ngx_http_ilert_kapacitor_index(ctx, series));
+    if (series->first_row) {
+        ctx->search = 1;
     }
 
-    i = 0;
+    if (ngx_http_ilert_json_peek(&ctx->reader) != '[') {
+        return ngx_http_ilert_kapacitor_error(ctx,
+                                 "data.series[%ui].columns: expected an array",
+                                 ctx->nseries);
+    }
 
-    cJSON_ArrayForEach(child, item) {
+    rc = ngx_http_ilert_json_enter(&ctx->reader, '[');
 
-        if (!ngx_http_ilert_json_is_string(child)) {
+    while (rc == NGX_OK) {
+
+        if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
+            || token.data[0] != '"')
+        {
             return ngx_http_ilert_kapacitor_error(ctx,
-                            "data.series[%uz].columns[%ui]: expected a string",
-                               ngx_http_ilert_kapacitor_index(ctx, series), i);
+                            "data.series[%ui].columns[%ui]: expected a string",
+                            ctx->nseries, ctx->columns.nelts);
         }
 
-        column = ngx_array_push(&series->columns);
-        if (column == NULL) {
+        column = ngx_http_ilert_kapacitor_push(ctx, &ctx->columns,
+                                               sizeof(ngx_str_t), 1);
+        if (column == NULL
+            || ngx_http_ilert_json_decode(&token, column, ctx->pool)
+               != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
-        *column = ngx_http_ilert_kapacitor_text(child);
-        i++;
+        rc = ngx_http_ilert_json_next(&ctx->reader, ']');
     }
 
-    return ngx_http_ilert_kapacitor_repeated(ctx, series->columns.elts,
-                                             sizeof(ngx_str_t),
-                                             series->columns.nelts);
+    if (rc != NGX_DONE) {
+        return rc;
+    }
+
+    column = ctx->columns.elts;
+
+    if (ngx_http_ilert_kapacitor_repeated(ctx, column, sizeof(ngx_str_t),
+                                          ctx->columns.nelts)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < ctx->columns.nelts; i++) {
+        if (column[i].len == 4 && ngx_memcmp(column[i].data, "time", 4) == 0) {
+            break;
+        }
+    }
+
+    series->time = i;
+
+    return NGX_OK;
 }
 
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_values(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, void *data)
+    ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
     ngx_http_ilert_series_t  *series = data;
 
-    ngx_array_t  *table;
+    u_char                        *start;
+    ngx_int_t                      rc;
+    ngx_str_t                      text, mended;
+    ngx_http_ilert_json_reader_t   reader;
 
-    series->rows = NULL;
-    series->nrows = 0;
+    series->first_row = NULL;
 
-    if (cJSON_IsNull(item)) {
-        return NGX_OK;
-    }
+    switch (ngx_http_ilert_json_peek(&ctx->reader)) {
 
-    if (cJSON_IsNumber(item)) {
-        table = ctx->json.tables.elts;
-        table += (size_t) item->valuedouble;
+    case 'n':
+        return ngx_http_ilert_kapacitor_null(ctx);
 
-        series->rows = table->elts;
-        series->nrows = table->nelts;
+    case '[':
+        break;
 
-        return NGX_OK;
-    }
-
-    return ngx_http_ilert_kapacitor_no_table(ctx, item,
-                                  ngx_http_ilert_kapacitor_index(ctx, series));
-}
-
-
-/* an array that was not set aside is empty, or there is something in it */
-
-static ngx_int_t
-ngx_http_ilert_kapacitor_no_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *item, size_t index)
-{
-    cJSON       *row, *value;
-    ngx_uint_t   i, k;
-
-    if (!cJSON_IsArray(item)) {
+    default:
         return ngx_http_ilert_kapacitor_error(ctx,
-                          "data.series[%uz].values: expected an array", index);
+                                  "data.series[%ui].values: expected an array",
+                                  ctx->nseries);
     }
 
-    i = 0;
+    start = ctx->reader.pos;
+    ctx->reader.unclean = 0;
 
-    cJSON_ArrayForEach(row, item) {
+    rc = ngx_http_ilert_kapacitor_table(ctx, &ctx->reader, series);
 
-        if (!cJSON_IsArray(row)) {
+    if (rc != NGX_OK || !ctx->reader.unclean) {
+        return rc;
+    }
+
+    text.data = start;
+    text.len = ctx->reader.pos - start;
+
+    if (ngx_http_ilert_json_mend(&text, &mended, ctx->pool) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ilert_json_init(&reader, &mended, NGX_HTTP_ILERT_JSON_ANY_NUMBER);
+
+    rc = ngx_http_ilert_kapacitor_table(ctx, &reader, series);
+
+    series->last = reader.last + NGX_HTTP_ILERT_JSON_SHORT;
+
+    return rc;
+}
+
+
+/* reads all rows once; they are looked at later, if at all */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_json_reader_t *reader, ngx_http_ilert_series_t *series)
+{
+    ngx_int_t   rc;
+    ngx_str_t   first;
+    ngx_uint_t  i, n, match;
+
+    ctx->uneven = 0;
+
+    match = ngx_http_ilert_kapacitor_can_match(ctx, series);
+
+    rc = ngx_http_ilert_json_enter(reader, '[');
+
+    for (i = 0; rc == NGX_OK; i++) {
+
+        if (ngx_http_ilert_json_peek(reader) != '[') {
             return ngx_http_ilert_kapacitor_error(ctx,
-                            "data.series[%uz].values[%ui]: expected an array",
-                            index, i);
+                            "data.series[%ui].values[%ui]: expected an array",
+                            ctx->nseries, i);
         }
 
-        k = 0;
+        series->last_row = reader->pos;
 
-        cJSON_ArrayForEach(value, row) {
-
-            if (cJSON_IsArray(value) || cJSON_IsObject(value)) {
-                return ngx_http_ilert_kapacitor_error(ctx,
-                                "data.series[%uz].values[%ui][%ui]: expected "
+        if (ngx_http_ilert_json_row(reader, &first, 1, &n) != NGX_OK) {
+            return ngx_http_ilert_kapacitor_error(ctx,
+                                "data.series[%ui].values[%ui][%ui]: expected "
                                 "a string, number, boolean or null",
-                                index, i, k);
+                                ctx->nseries, i, n);
+        }
+
+        if (i == 0) {
+            series->first_row = series->last_row;
+            series->last = reader->last;
+            ctx->width = n;
+
+        } else if (n != ctx->width && ctx->uneven == 0) {
+            ctx->uneven = i;
+        }
+
+        if (match && ctx->row == NULL && n) {
+
+            rc = ngx_http_ilert_kapacitor_compare_time(ctx, &first,
+                                                       &ctx->instant);
+            if (rc == NGX_ERROR) {
+                return NGX_ERROR;
             }
 
-            k++;
+            if (rc == NGX_OK) {
+                ctx->row = series->last_row;
+                ctx->trigger = ctx->webhook->series.nelts;
+            }
         }
 
-        i++;
+        rc = ngx_http_ilert_json_next(reader, ']');
+    }
+
+    return (rc == NGX_DONE) ? NGX_OK : rc;
+}
+
+
+/*
+ * True if the triggering row can be told as rows are read: the event's time
+ * and the columns have come before, as they do, and time is the first column.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_kapacitor_can_match(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_series_t *series)
+{
+    ngx_str_t  *time;
+
+    /* values that came before with the same name do not hold */
+
+    if (ctx->trigger == ctx->webhook->series.nelts) {
+        ctx->row = NULL;
+    }
+
+    if (series->time || ctx->columns.nelts == 0) {
+        ctx->search = 1;
+        return 0;
+    }
+
+    time = &ctx->webhook->time;
+
+    if (ctx->time.data == NULL && time->data) {
+        ctx->time = *time;
+        ctx->timed = (ngx_http_ilert_kapacitor_parse_time(time, &ctx->instant)
+                      == NGX_OK);
+    }
+
+    return ctx->timed;
+}
+
+
+/* NGX_DECLINED: the token is another time, or none */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_compare_time(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_str_t *token, ngx_http_ilert_kapacitor_time_t *time)
+{
+    ngx_str_t                         text;
+    ngx_http_ilert_kapacitor_time_t   row;
+
+    if (ngx_http_ilert_json_decode(token, &text, ctx->pool) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_ilert_kapacitor_parse_time(&text, &row) != NGX_OK
+        || row.sec != time->sec || row.nsec != time->nsec)
+    {
+        return NGX_DECLINED;
     }
 
     return NGX_OK;
 }
 
 
-/* after all members, as the values may come before the columns */
+/* the value that comes next, of which "n" has been seen */
 
 static ngx_int_t
-ngx_http_ilert_kapacitor_widths(ngx_http_ilert_kapacitor_ctx_t *ctx)
+ngx_http_ilert_kapacitor_null(ngx_http_ilert_kapacitor_ctx_t *ctx)
 {
-    ngx_str_t                *column;
-    ngx_uint_t                i, k;
-    ngx_http_ilert_series_t  *series;
+    ngx_str_t  token;
 
-    series = ctx->webhook->series.elts;
-
-    for (i = 0; i < ctx->webhook->series.nelts; i++) {
-
-        for (k = 0; k < series[i].nrows; k++) {
-
-            if (series[i].rows[k].nvalues != series[i].columns.nelts) {
-                return ngx_http_ilert_kapacitor_error(ctx,
-                           "data.series[%ui].values[%ui]: expected %ui values",
-                           i, k, series[i].columns.nelts);
-            }
-        }
-
-        column = series[i].columns.elts;
-
-        for (k = 0; k < series[i].columns.nelts; k++) {
-            if (column[k].len == 4
-                && ngx_memcmp(column[k].data, "time", 4) == 0)
-            {
-                break;
-            }
-        }
-
-        series[i].time = k;
-    }
-
-    return NGX_OK;
+    return ngx_http_ilert_json_scalar(&ctx->reader, &token);
 }
 
 
@@ -679,15 +1025,21 @@ ngx_http_ilert_kapacitor_repeated(ngx_http_ilert_kapacitor_ctx_t *ctx,
         return NGX_OK;
     }
 
-    sorted = ngx_palloc(ctx->pool, n * sizeof(ngx_str_t *));
-    if (sorted == NULL) {
-        return NGX_ERROR;
-    }
+    ctx->sorted.nelts = 0;
 
     for (i = 0; i < n; i++) {
-        sorted[i] = name;
+
+        sorted = ngx_http_ilert_kapacitor_push(ctx, &ctx->sorted,
+                                               sizeof(ngx_str_t *), n);
+        if (sorted == NULL) {
+            return NGX_ERROR;
+        }
+
+        *sorted = name;
         name = (ngx_str_t *) ((u_char *) name + step);
     }
+
+    sorted = ctx->sorted.elts;
 
     ngx_qsort(sorted, n, sizeof(ngx_str_t *),
               ngx_http_ilert_kapacitor_compare);
@@ -728,9 +1080,71 @@ ngx_http_ilert_kapacitor_compare(const void *one, const void *two)
 }
 
 
+/* memory is not left behind as the array grows, from "first" elements on */
+
+static void *
+ngx_http_ilert_kapacitor_push(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_array_t *a, size_t size, ngx_uint_t first)
+{
+    void        *p;
+    ngx_uint_t   n;
+
+    if (a->nelts == a->nalloc) {
+
+        n = a->nalloc ? 2 * a->nalloc : first;
+
+        p = ngx_palloc(ctx->pool, n * size);
+        if (p == NULL) {
+            return NULL;
+        }
+
+        if (a->nelts) {
+            ngx_memcpy(p, a->elts, a->nelts * size);
+            ngx_http_ilert_kapacitor_free(ctx, a);
+        }
+
+        a->elts = p;
+        a->nalloc = n;
+        a->size = size;
+    }
+
+    return (u_char *) a->elts + a->nelts++ * size;
+}
+
+
 static ngx_int_t
-ngx_http_ilert_kapacitor_level(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    cJSON *root)
+ngx_http_ilert_kapacitor_copy(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_array_t *to, ngx_array_t *from)
+{
+    if (from->nelts == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_array_init(to, ctx->pool, from->nelts, from->size) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(to->elts, from->elts, from->nelts * from->size);
+    to->nelts = from->nelts;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_kapacitor_free(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_array_t *a)
+{
+    /* a small one stays in the pool */
+
+    if (a->nalloc * a->size > ctx->pool->max) {
+        (void) ngx_pfree(ctx->pool, a->elts);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_level(ngx_http_ilert_kapacitor_ctx_t *ctx)
 {
     ngx_str_t  *level, *known;
 
@@ -738,7 +1152,7 @@ ngx_http_ilert_kapacitor_level(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
     if (level->data == NULL) {
 
-        if (cJSON_GetObjectItemCaseSensitive(root, "series")) {
+        if (ctx->http_post) {
             return ngx_http_ilert_kapacitor_error(ctx,
                               "level: missing; this is the body of |httpPost, "
                               "use .post() of an |alert");
@@ -839,11 +1253,10 @@ static ngx_int_t
 ngx_http_ilert_kapacitor_trigger(ngx_http_ilert_kapacitor_ctx_t *ctx)
 {
     ngx_int_t                         rc;
-    ngx_str_t                         value;
-    ngx_uint_t                        i, k;
+    ngx_uint_t                        i;
     ngx_http_ilert_series_t          *series;
     ngx_http_ilert_webhook_t         *wh;
-    ngx_http_ilert_kapacitor_time_t   event, row;
+    ngx_http_ilert_kapacitor_time_t   time;
 
     wh = ctx->webhook;
 
@@ -853,56 +1266,224 @@ ngx_http_ilert_kapacitor_trigger(ngx_http_ilert_kapacitor_ctx_t *ctx)
 
     series = wh->series.elts;
 
-    if (ngx_http_ilert_kapacitor_parse_time(&wh->time, &event) == NGX_OK) {
+    if (!ctx->search && ctx->time.data == wh->time.data) {
 
+        if (ctx->row) {
+            return ngx_http_ilert_kapacitor_set_row(ctx, &series[ctx->trigger],
+                                                    ctx->row);
+        }
+
+    } else if (ngx_http_ilert_kapacitor_parse_time(&wh->time, &time)
+               == NGX_OK)
+    {
         for (i = 0; i < wh->series.nelts; i++) {
 
-            for (k = 0; k < series[i].nrows; k++) {
+            rc = ngx_http_ilert_kapacitor_find_row(ctx, &series[i], &time);
 
-                rc = ngx_http_ilert_kapacitor_row_time(ctx, &series[i],
-                                                       &series[i].rows[k],
-                                                       &value);
-                if (rc == NGX_ERROR) {
-                    return NGX_ERROR;
-                }
-
-                if (rc == NGX_DECLINED
-                    || ngx_http_ilert_kapacitor_parse_time(&value, &row)
-                       != NGX_OK)
-                {
-                    continue;
-                }
-
-                if (row.sec == event.sec && row.nsec == event.nsec) {
-                    wh->trigger = &series[i];
-                    wh->row = &series[i].rows[k];
-                    return NGX_OK;
-                }
+            if (rc != NGX_DECLINED) {
+                return rc;
             }
         }
     }
 
     wh->trigger = series;
 
-    if (series->nrows) {
-        wh->row = &series->rows[series->nrows - 1];
+    if (series->first_row == NULL) {
+        return NGX_OK;
     }
+
+    return ngx_http_ilert_kapacitor_set_row(ctx, series, series->last_row);
+}
+
+
+/* the first row of that time; NGX_DECLINED: there is none */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_find_row(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_series_t *series, ngx_http_ilert_kapacitor_time_t *time)
+{
+    ngx_int_t               rc;
+    ngx_str_t              *values;
+    ngx_http_ilert_rows_t   rows;
+
+    if (series->first_row == NULL || series->time == series->columns.nelts) {
+        return NGX_DECLINED;
+    }
+
+    /* all that had to be read has its copy of them: there is room enough */
+
+    values = ctx->columns.elts;
+
+    ngx_http_ilert_kapacitor_rows(&rows, series, series->first_row, values);
+
+    rows.size = series->time + 1;
+
+    while (ngx_http_ilert_kapacitor_next_row(&rows)) {
+
+        rc = ngx_http_ilert_kapacitor_compare_time(ctx, &values[series->time],
+                                                   time);
+        if (rc == NGX_OK) {
+            return ngx_http_ilert_kapacitor_set_row(ctx, series, rows.row);
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_set_row(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_series_t *series, u_char *row)
+{
+    ngx_str_t              *values;
+    ngx_http_ilert_rows_t   rows;
+
+    values = ngx_palloc(ctx->pool, series->columns.nelts * sizeof(ngx_str_t));
+    if (values == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ilert_kapacitor_rows(&rows, series, row, values);
+
+    (void) ngx_http_ilert_kapacitor_next_row(&rows);
+
+    ctx->webhook->trigger = series;
+    ctx->webhook->row = row;
+    ctx->webhook->values = values;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_ilert_kapacitor_row_time(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    ngx_http_ilert_series_t *series, ngx_http_ilert_json_row_t *row,
-    ngx_str_t *value)
+ngx_http_ilert_kapacitor_key(ngx_http_ilert_kapacitor_ctx_t *ctx)
 {
-    if (series->time == series->columns.nelts) {
-        return NGX_DECLINED;
+    ngx_md5_t   md5;
+    ngx_str_t  *key;
+
+    key = &ctx->webhook->key;
+
+    if (!ngx_http_ilert_text_blank(&ctx->webhook->id)) {
+        *key = ctx->webhook->id;
+
+    } else if (ctx->webhook->series.nelts
+               && ngx_http_ilert_kapacitor_series_key(ctx, key) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    return ngx_http_ilert_json_decode(&row->values[series->time], value,
-                                      ctx->pool);
+    if (key->len > NGX_HTTP_ILERT_KAPACITOR_LONG_KEY) {
+        ngx_md5_init(&md5);
+        ngx_md5_update(&md5, key->data, key->len);
+        ngx_md5_final(ctx->webhook->key_md5, &md5);
+    }
+
+    return NGX_OK;
+}
+
+
+/* name{tag=value,tag=value} */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_series_key(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_str_t *key)
+{
+    u_char                   *p, open;
+    size_t                    len;
+    ngx_uint_t                i;
+    ngx_keyval_t             *tag;
+    ngx_http_ilert_series_t  *series;
+
+    series = ctx->webhook->series.elts;
+
+    if (ngx_http_ilert_text_blank(&series->name) && series->tags.nelts == 0) {
+        return NGX_OK;
+    }
+
+    tag = series->tags.elts;
+    len = series->name.len + sizeof("{}") - 1;
+
+    for (i = 0; i < series->tags.nelts; i++) {
+        len += tag[i].key.len + tag[i].value.len + sizeof("=,") - 1;
+    }
+
+    p = ngx_pnalloc(ctx->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    key->data = p;
+
+    p = ngx_cpymem(p, series->name.data, series->name.len);
+
+    open = '{';
+
+    for (i = 0; i < series->tags.nelts; i++) {
+
+        if (tag[i].key.data == NULL) {
+            continue;
+        }
+
+        *p++ = open;
+        open = ',';
+
+        p = ngx_cpymem(p, tag[i].key.data, tag[i].key.len);
+        *p++ = '=';
+        p = ngx_cpymem(p, tag[i].value.data, tag[i].value.len);
+    }
+
+    if (open == ',') {
+        *p++ = '}';
+    }
+
+    key->len = p - key->data;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_ilert_kapacitor_rows(ngx_http_ilert_rows_t *rows,
+    ngx_http_ilert_series_t *series, u_char *row, ngx_str_t *values)
+{
+    ngx_str_t  text;
+
+    text.data = row;
+    text.len = series->last - row;
+
+    ngx_http_ilert_json_init(&rows->reader, &text,
+                             NGX_HTTP_ILERT_JSON_ANY_NUMBER);
+
+    rows->row = NULL;
+    rows->values = values;
+    rows->size = series->columns.nelts;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_kapacitor_next_row(ngx_http_ilert_rows_t *rows)
+{
+    ngx_http_ilert_json_reader_t  *reader;
+
+    reader = &rows->reader;
+
+    if (rows->row && ngx_http_ilert_json_next(reader, ']') != NGX_OK) {
+        return 0;
+    }
+
+    (void) ngx_http_ilert_json_peek(reader);
+
+    rows->row = reader->pos;
+
+    ngx_http_ilert_json_row_again(reader, rows->values, rows->size);
+
+    rows->slack = (reader->last - reader->pos >= NGX_HTTP_ILERT_JSON_SHORT);
+
+    return 1;
 }
 
 
@@ -1027,12 +1608,11 @@ ngx_http_ilert_kapacitor_field(ngx_http_ilert_webhook_t *wh, ngx_str_t *name,
         if (i != wh->trigger->time
             && ngx_http_ilert_kapacitor_same_name(&column[i], name))
         {
-            if (wh->row->values[i].data[0] == 'n') {
+            if (wh->values[i].data[0] == 'n') {
                 return NGX_DECLINED;
             }
 
-            return ngx_http_ilert_json_decode(&wh->row->values[i], value,
-                                              pool);
+            return ngx_http_ilert_json_decode(&wh->values[i], value, pool);
         }
     }
 
@@ -1093,26 +1673,6 @@ ngx_http_ilert_kapacitor_same_name(ngx_str_t *name, ngx_str_t *pattern)
     }
 
     return k == pattern->len;
-}
-
-
-static ngx_str_t
-ngx_http_ilert_kapacitor_text(cJSON *item)
-{
-    ngx_str_t  text;
-
-    text.data = (u_char *) item->valuestring;
-    text.len = ngx_strlen(text.data);
-
-    return text;
-}
-
-
-static size_t
-ngx_http_ilert_kapacitor_index(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    ngx_http_ilert_series_t *series)
-{
-    return series - (ngx_http_ilert_series_t *) ctx->webhook->series.elts;
 }
 
 

@@ -25,9 +25,19 @@
  *      "recoverable":true}
  *
  * Members may come in any order, may be null and, but for the level, absent;
- * others are ignored.  Memory is linear in the body: rows stay where they
- * are in it, unless something in the body had to be mended (see json.h).
+ * others are ignored.  Memory is less than twenty times the body, whatever it
+ * is: texts and rows stay where they are in it, unless they had to be decoded
+ * or mended (see json.h), and a body with more values than the limit is
+ * refused.  The many values in the rows of a batch take no memory and do not
+ * count.
  */
+
+
+#define NGX_HTTP_ILERT_KAPACITOR_MAX_VALUES  1000000
+
+/* a key that is longer, in bytes, is long */
+
+#define NGX_HTTP_ILERT_KAPACITOR_LONG_KEY    65536
 
 
 typedef enum {
@@ -51,10 +61,26 @@ typedef struct {
     ngx_str_t                       name;
     ngx_array_t                     tags;       /* ngx_keyval_t */
     ngx_array_t                     columns;    /* ngx_str_t */
-    ngx_http_ilert_json_row_t      *rows;
-    ngx_uint_t                      nrows;
     ngx_uint_t                      time;       /* column, or columns.nelts */
+
+    /* rows as they are in the text, which ends at "last"; NULL without any */
+    u_char                         *first_row;
+    u_char                         *last_row;
+    u_char                         *last;
 } ngx_http_ilert_series_t;
+
+
+/* reads rows of a series one after the other */
+
+typedef struct {
+    ngx_http_ilert_json_reader_t    reader;
+    u_char                         *row;        /* the one at hand */
+    ngx_str_t                      *values;     /* its values, as tokens, */
+    ngx_uint_t                      size;       /* so many of them */
+    unsigned                        slack:1;    /* NGX_HTTP_ILERT_JSON_SHORT */
+                                                /* bytes can be read from the */
+                                                /* start of each value */
+} ngx_http_ilert_rows_t;
 
 
 /* of a string that did not come, or came as null, data is NULL */
@@ -70,7 +96,8 @@ typedef struct {
     ngx_str_t                       level_name;
     ngx_http_ilert_level_e          level;
 
-    ngx_array_t                     series;     /* ngx_http_ilert_series_t */
+    /* ngx_http_ilert_series_t: the first one, and all that have rows */
+    ngx_array_t                     series;
     ngx_str_t                       name;       /* the trigger's measurement */
 
     /*
@@ -78,7 +105,18 @@ typedef struct {
      * instant, else the last one of the first series; NULL without any
      */
     ngx_http_ilert_series_t        *trigger;
-    ngx_http_ilert_json_row_t      *row;
+    u_char                         *row;
+    ngx_str_t                      *values;     /* of the row, as tokens */
+
+    /*
+     * what tells the alert from others: the id, or, if that is blank, the
+     * first series' name{tag=value,tag=value}; empty if there is neither
+     */
+    ngx_str_t                       key;
+    u_char                          key_md5[16];    /* of a long one */
+
+    /* details without their HTML, unless they are the dump */
+    ngx_str_t                       details_text;
 
     /* known only from the dump that details are unless the user sets them */
     ngx_str_t                       task;
@@ -99,6 +137,16 @@ typedef struct {
  */
 ngx_int_t ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh,
     ngx_str_t *body, ngx_str_t *error, ngx_pool_t *pool);
+
+
+/*
+ * Begins with the first row of a series, or another that is known; "values"
+ * has room for as many as there are columns.  The next one, which is there
+ * at first, is read to "row" and "values": false if there is none.
+ */
+void ngx_http_ilert_kapacitor_rows(ngx_http_ilert_rows_t *rows,
+    ngx_http_ilert_series_t *series, u_char *row, ngx_str_t *values);
+ngx_uint_t ngx_http_ilert_kapacitor_next_row(ngx_http_ilert_rows_t *rows);
 
 
 /*

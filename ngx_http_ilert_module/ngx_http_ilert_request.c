@@ -1362,9 +1362,12 @@ ngx_http_ilert_request_header(ngx_list_t *headers, const char *name,
 static void
 ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d)
 {
-    cJSON                  *item;
-    ngx_str_t               text;
-    ngx_http_ilert_json_t   json;
+    ngx_str_t                      text;
+    ngx_http_ilert_json_reader_t   reader;
+
+    ngx_http_ilert_json_member_t   message = {
+        ngx_string("message"), ngx_null_string
+    };
 
     text.data = d->answer;
     text.len = d->kept;
@@ -1377,20 +1380,18 @@ ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d)
 
     if (text.data[0] == '{') {
 
-        if (ngx_http_ilert_json_parse(&json, &text, 0, d->main->pool)
-            != NGX_OK)
+        ngx_http_ilert_json_init(&reader, &text,
+                                 NGX_HTTP_ILERT_JSON_ANY_NUMBER);
+
+        if (ngx_http_ilert_json_skip(&reader) != NGX_OK
+            || ngx_http_ilert_json_end(&reader) != NGX_OK
+            || ngx_http_ilert_json_pick(&text, &message, 1) != NGX_OK
+            || message.value.len == 0 || message.value.data[0] != '"'
+            || ngx_http_ilert_json_decode(&message.value, &text, d->main->pool)
+               != NGX_OK)
         {
             return;
         }
-
-        item = cJSON_GetObjectItemCaseSensitive(json.root, "message");
-
-        if (!ngx_http_ilert_json_is_string(item)) {
-            return;
-        }
-
-        text.data = (u_char *) item->valuestring;
-        text.len = ngx_strlen(text.data);
 
         ngx_http_ilert_text_trim(&text);
     }

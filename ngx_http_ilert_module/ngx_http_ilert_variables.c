@@ -268,20 +268,31 @@ ngx_http_ilert_variable_id_md5(ngx_http_request_t *r,
     ngx_md5_t   md5;
     ngx_str_t  *id;
 
-    if (ctx->webhook == NULL || ngx_http_ilert_text_blank(&ctx->webhook->id)) {
+    if (ctx->webhook == NULL) {
         return NGX_OK;
     }
 
     id = &ctx->webhook->id;
+
+    /* of a blank id, which is not the key, there is no digest */
+
+    if (id->len == 0 || id->data != ctx->webhook->key.data) {
+        return NGX_OK;
+    }
 
     value->data = ngx_pnalloc(r->pool, 2 * sizeof(digest));
     if (value->data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_md5_init(&md5);
-    ngx_md5_update(&md5, id->data, id->len);
-    ngx_md5_final(digest, &md5);
+    if (id->len > NGX_HTTP_ILERT_KAPACITOR_LONG_KEY) {
+        ngx_memcpy(digest, ctx->webhook->key_md5, sizeof(digest));
+
+    } else {
+        ngx_md5_init(&md5);
+        ngx_md5_update(&md5, id->data, id->len);
+        ngx_md5_final(digest, &md5);
+    }
 
     value->len = ngx_hex_dump(value->data, digest, sizeof(digest))
                  - value->data;

@@ -9,6 +9,7 @@
  *        for, with the members that ilert must have and no name twice;
  *     -  its numbers are those of the webhook, digit for digit;
  *     -  so it is with a mapping of pieces of the webhook, whatever they are;
+ *     -  the parser takes less memory than twenty times the webhook;
  *     -  what fits a small cap untruncated is the same with a larger one.
  */
 
@@ -25,6 +26,7 @@
 
 #define NAMES    256    /* of members looked at for being unique */
 #define NUMBERS  64     /* looked for in the webhook */
+#define LITTLE   8192   /* bytes of memory for the smallest webhook */
 
 
 #define check(condition)                                                      \
@@ -73,7 +75,7 @@ static void make_mapping(ngx_http_ilert_mapping_t *mapping, ngx_str_t *body,
 static void make_name(ngx_str_t *name, ngx_uint_t n, ngx_pool_t *pool);
 static ngx_str_t piece(ngx_str_t *body, uint32_t *seed, ngx_pool_t *pool);
 static void test_error(ngx_str_t *body, ngx_str_t *error);
-static int has_null(ngx_http_ilert_json_row_t *row);
+static int has_null(ngx_http_ilert_webhook_t *wh);
 static void test_variables(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool);
 static ngx_str_t variable_name(ngx_str_t *text, ngx_pool_t *pool);
 static void test_event(ngx_http_ilert_event_t *ev, ngx_str_t *body,
@@ -98,8 +100,30 @@ static void fail(const char *condition, int line);
 /* what nginx's objects refer to beyond themselves */
 
 volatile ngx_cycle_t  *ngx_cycle;
+ngx_uint_t             ngx_pagesize;
 
 static ngx_log_t  test_log;
+static size_t     allocated;    /* so far, and never less */
+
+
+void *
+ngx_alloc(size_t size, ngx_log_t *log)
+{
+    allocated += size;
+
+    return malloc(size);
+}
+
+
+void *
+ngx_memalign(size_t alignment, size_t size, ngx_log_t *log)
+{
+    void  *p;
+
+    allocated += size;
+
+    return (posix_memalign(&p, alignment, size) == 0) ? p : NULL;
+}
 
 
 void
@@ -143,7 +167,11 @@ test(ngx_str_t *body, ngx_pool_t *pool)
     ngx_str_null(&none);
     ngx_str_null(&error);
 
+    allocated = 0;
+
     rc = ngx_http_ilert_kapacitor_parse(&wh, body, &error, pool);
+
+    check(allocated <= 20 * body->len + LITTLE);
 
     if (rc == NGX_DECLINED) {
         test_error(body, &error);
@@ -373,12 +401,12 @@ test_error(ngx_str_t *body, ngx_str_t *error)
 /* a field that is null has no value, nor have others of its name */
 
 static int
-has_null(ngx_http_ilert_json_row_t *row)
+has_null(ngx_http_ilert_webhook_t *wh)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < row->nvalues; i++) {
-        if (row->values[i].data[0] == 'n') {
+    for (i = 0; i < wh->trigger->columns.nelts; i++) {
+        if (wh->values[i].data[0] == 'n') {
             return 1;
         }
     }
@@ -413,7 +441,7 @@ test_variables(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool)
 
         } else {
             check(rc == NGX_DECLINED);
-            check(wh->row == NULL || i == series->time || has_null(wh->row));
+            check(wh->row == NULL || i == series->time || has_null(wh));
         }
     }
 
