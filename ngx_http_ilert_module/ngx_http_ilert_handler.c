@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_body.h"
 #include "ngx_http_ilert_handler.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_text.h"
@@ -22,8 +23,10 @@
 
 
 static void ngx_http_ilert_body_handler(ngx_http_request_t *r);
+static void ngx_http_ilert_parsed(ngx_http_request_t *r,
+    ngx_http_ilert_body_t *body);
 static ngx_int_t ngx_http_ilert_process(ngx_http_request_t *r,
-    ngx_http_ilert_ctx_t *ctx);
+    ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_body_t *body);
 static ngx_int_t ngx_http_ilert_test(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static void ngx_http_ilert_count_ignored(ngx_http_request_t *r,
@@ -32,10 +35,6 @@ static ngx_int_t ngx_http_ilert_submit(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_str_t *body);
 static ngx_int_t ngx_http_ilert_native(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
-static ngx_int_t ngx_http_ilert_read_body(ngx_http_request_t *r,
-    ngx_str_t *body);
-static ngx_int_t ngx_http_ilert_read_buf(ngx_buf_t *b, u_char *p,
-    ngx_log_t *log);
 static ngx_int_t ngx_http_ilert_choose_type(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_uint_t *off);
 static ngx_int_t ngx_http_ilert_choose_key(ngx_http_request_t *r,
@@ -88,14 +87,21 @@ ngx_http_ilert_handler(ngx_http_request_t *r)
 static void
 ngx_http_ilert_body_handler(ngx_http_request_t *r)
 {
+    r->connection->log->action = "processing kapacitor webhook";
+
+    ngx_http_ilert_body_parse(r, ngx_http_ilert_parsed);
+}
+
+
+static void
+ngx_http_ilert_parsed(ngx_http_request_t *r, ngx_http_ilert_body_t *body)
+{
     ngx_int_t              rc;
     ngx_http_ilert_ctx_t  *ctx;
 
-    r->connection->log->action = "processing kapacitor webhook";
-
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
 
-    rc = ngx_http_ilert_process(r, ctx);
+    rc = ngx_http_ilert_process(r, ctx, body);
 
     if (rc == NGX_AGAIN) {
 
@@ -116,32 +122,25 @@ ngx_http_ilert_body_handler(ngx_http_request_t *r)
 /* NGX_AGAIN: submitted, anything else finalizes the request */
 
 static ngx_int_t
-ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
+ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
+    ngx_http_ilert_body_t *body)
 {
     ngx_int_t                  rc;
-    ngx_str_t                  body, error;
+    ngx_str_t                  error;
     ngx_uint_t                 off;
     ngx_http_ilert_event_t    *ev;
     ngx_http_ilert_webhook_t  *wh;
 
-    if (ngx_http_ilert_read_body(r, &body) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (body->rc == NGX_DECLINED) {
+        return ngx_http_ilert_reject(r, NGX_HTTP_BAD_REQUEST, &body->error);
     }
 
-    wh = ngx_palloc(r->pool, sizeof(ngx_http_ilert_webhook_t));
+    wh = &body->webhook;
     ev = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_event_t));
 
-    if (wh == NULL || ev == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_http_ilert_kapacitor_parse(wh, &body, &error, r->pool);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_ilert_reject(r, NGX_HTTP_BAD_REQUEST, &error);
-    }
-
-    if (rc != NGX_OK || ngx_http_ilert_queue_id(ev, r->pool) != NGX_OK) {
+    if (body->rc != NGX_OK || ev == NULL
+        || ngx_http_ilert_queue_id(ev, r->pool) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -183,7 +182,7 @@ ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
                                      &ev->id);
     }
 
-    return ngx_http_ilert_submit(r, ctx, &body);
+    return ngx_http_ilert_submit(r, ctx, &body->text);
 }
 
 
@@ -299,92 +298,6 @@ ngx_http_ilert_native(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 
     ctx->event->ilert_type = ev.type;
     ctx->event->ilert_key = ev.alert_key;
-
-    return NGX_OK;
-}
-
-
-/* the whole body in one piece; copied only if it is in several, or a file */
-
-static ngx_int_t
-ngx_http_ilert_read_body(ngx_http_request_t *r, ngx_str_t *body)
-{
-    u_char       *p;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    ngx_str_null(body);
-
-    if (r->request_body == NULL || r->request_body->bufs == NULL) {
-        return NGX_OK;
-    }
-
-    cl = r->request_body->bufs;
-    b = cl->buf;
-
-    if (cl->next == NULL && !b->in_file) {
-        body->data = b->pos;
-        body->len = b->last - b->pos;
-        return NGX_OK;
-    }
-
-    for ( /* void */ ; cl; cl = cl->next) {
-        body->len += ngx_buf_size(cl->buf);
-    }
-
-    p = ngx_pnalloc(r->pool, body->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    body->data = p;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-
-        if (ngx_http_ilert_read_buf(cl->buf, p, r->connection->log)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        p += ngx_buf_size(cl->buf);
-    }
-
-    return NGX_OK;
-}
-
-
-/* a file has just been written by nginx itself: it is read from memory */
-
-static ngx_int_t
-ngx_http_ilert_read_buf(ngx_buf_t *b, u_char *p, ngx_log_t *log)
-{
-    size_t   size;
-    ssize_t  n;
-
-    size = ngx_buf_size(b);
-
-    if (size == 0) {
-        return NGX_OK;
-    }
-
-    if (ngx_buf_in_memory(b)) {
-        ngx_memcpy(p, b->pos, size);
-        return NGX_OK;
-    }
-
-    n = ngx_read_file(b->file, p, size, b->file_pos);
-
-    if (n != (ssize_t) size) {
-
-        if (n != NGX_ERROR) {
-            ngx_log_error(NGX_LOG_CRIT, log, 0,
-                          ngx_read_file_n " read only %z of %uz from \"%s\"",
-                          n, size, b->file->name.data);
-        }
-
-        return NGX_ERROR;
-    }
 
     return NGX_OK;
 }

@@ -48,8 +48,8 @@ typedef struct {
     u_char                         *row;        /* NULL: not found */
 
     ngx_uint_t                      width;      /* values in its first row */
-    ngx_uint_t                      uneven;     /* the first row with another */
-                                                /* number, or that of rows */
+    ngx_uint_t                      uneven;     /* the first row with */
+                                                /* another number, or 0 */
 
     /* the first row that has not as many values as there are columns */
     ngx_uint_t                      bad_series;

@@ -77,9 +77,9 @@ typedef struct {
     u_char                         *row;        /* the one at hand */
     ngx_str_t                      *values;     /* its values, as tokens, */
     ngx_uint_t                      size;       /* so many of them */
-    unsigned                        slack:1;    /* NGX_HTTP_ILERT_JSON_SHORT */
-                                                /* bytes can be read from the */
-                                                /* start of each value */
+
+    /* NGX_HTTP_ILERT_JSON_SHORT bytes can be read from each value on */
+    unsigned                        slack:1;
 } ngx_http_ilert_rows_t;
 
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_body.h"
 #include "ngx_http_ilert_control.h"
 #include "ngx_http_ilert_handler.h"
 #include "ngx_http_ilert_room.h"
@@ -1829,6 +1830,10 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
         || ngx_http_ilert_control_init(cf) != NGX_OK
         || ngx_http_ilert_stats_init(cf, imcf) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (imcf->locations.nelts && ngx_http_ilert_body_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 

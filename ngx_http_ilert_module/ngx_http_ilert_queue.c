@@ -167,7 +167,6 @@ typedef struct {
 static ngx_int_t ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex);
-static ngx_int_t ngx_http_ilert_queue_init_pool(ngx_conf_t *cf);
 static void ngx_http_ilert_queue_end_session(ngx_http_ilert_queue_t *q);
 static ngx_http_ilert_store_event_t *ngx_http_ilert_queue_store_event(
     ngx_http_ilert_event_t *ev);
@@ -238,7 +237,10 @@ ngx_http_ilert_queue_init(ngx_conf_t *cf, ngx_http_ilert_queue_conf_t *conf)
     conf->shm_zone->init = ngx_http_ilert_queue_init_zone;
     conf->shm_zone->data = conf;
 
-    return ngx_http_ilert_queue_init_pool(cf);
+    /* in the default pool a commit would wait for others' files */
+
+    return ngx_http_ilert_queue_add_thread(cf,
+                                           &ngx_http_ilert_queue_pool_name);
 }
 
 
@@ -300,19 +302,14 @@ ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex)
 }
 
 
-/*
- * A thread of our own, unless the user has configured "thread_pool ilert":
- * in the default pool a commit would wait for others' files.
- */
-
-static ngx_int_t
-ngx_http_ilert_queue_init_pool(ngx_conf_t *cf)
+ngx_int_t
+ngx_http_ilert_queue_add_thread(ngx_conf_t *cf, ngx_str_t *name)
 {
     ngx_str_t    *value;
     ngx_conf_t    save;
     ngx_array_t   args;
 
-    if (ngx_thread_pool_get(cf->cycle, &ngx_http_ilert_queue_pool_name)) {
+    if (ngx_thread_pool_get(cf->cycle, name)) {
         return NGX_OK;
     }
 
@@ -323,7 +320,7 @@ ngx_http_ilert_queue_init_pool(ngx_conf_t *cf)
     value = ngx_array_push_n(&args, 3);
 
     ngx_str_set(&value[0], "thread_pool");
-    value[1] = ngx_http_ilert_queue_pool_name;
+    value[1] = *name;
     ngx_str_set(&value[2], "threads=1");
 
     save = *cf;

@@ -53,6 +53,12 @@ typedef struct {
 } ngx_http_ilert_queue_conf_t;
 
 
+/*
+ * Adds a thread for each worker, a pool of that name, unless the user has
+ * configured "thread_pool" with it.
+ */
+ngx_int_t ngx_http_ilert_queue_add_thread(ngx_conf_t *cf, ngx_str_t *name);
+
 /* "ilert_queue" has been read: the shared memory, and the thread */
 ngx_int_t ngx_http_ilert_queue_init(ngx_conf_t *cf,
     ngx_http_ilert_queue_conf_t *conf);

@@ -139,7 +139,8 @@ sub body {
 }
 
 # The row that set the alert off is the last one, which is always the same: so
-# are the first ones, and what becomes of a batch, if not all of it can be sent.
+# are the first ones, and what becomes of a batch if it cannot be sent as a
+# whole.
 
 sub batch {
     my ($bytes) = @_;
