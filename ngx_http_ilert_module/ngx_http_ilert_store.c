@@ -138,6 +138,8 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
                                         ngx_http_ilert_store_query_t, queue));
     }
 
+    ngx_http_ilert_store_verify(store, job->now);
+
     return store->state;
 }
 
@@ -262,6 +264,8 @@ ngx_http_ilert_store_write(ngx_http_ilert_store_t *store,
         if (without == 0 && !ngx_queue_empty(&job->accepts)) {
             db->full = job->now;
             ngx_http_ilert_store_report(store);
+            ngx_http_ilert_store_doubt(store, NGX_HTTP_ILERT_STORE_WRITING,
+                                       job->now);
         }
 
         without = NGX_HTTP_ILERT_STORE_NO_ACCEPTS;
@@ -286,6 +290,8 @@ ngx_http_ilert_store_write(ngx_http_ilert_store_t *store,
     } else {
         db->failed = job->now;
         ngx_http_ilert_store_report(store);
+        ngx_http_ilert_store_doubt(store, NGX_HTTP_ILERT_STORE_WRITING,
+                                   job->now);
     }
 }
 
@@ -406,6 +412,7 @@ ngx_http_ilert_store_written(ngx_http_ilert_store_t *store,
     store->state = NGX_HTTP_ILERT_STORE_OK;
     store->error[0] = '\0';
     db->full = 0;
+    db->doubted[NGX_HTTP_ILERT_STORE_WRITING] = 0;
 }
 
 

@@ -20,8 +20,8 @@
  * an alert belongs to, store_forget.c, which forgets alerts, store_take.c,
  * which finds those that may go, store_control.c, which obeys orders,
  * store_status.c, which answers questions, store_ask.c, which asks what waits
- * if the database cannot be opened, and store_db.c, the database.  For nobody
- * else.
+ * if the database cannot be opened, store_check.c, which finds damage, and
+ * store_db.c, the database.  For nobody else.
  *
  * Functions that return an int return SQLITE_OK, a code of SQLite's, or one
  * of those below, and keep what there is to say of it in db.
@@ -57,6 +57,12 @@
 
 #define NGX_HTTP_ILERT_STORE_NO_ACCEPTS   1
 #define NGX_HTTP_ILERT_STORE_NO_DEAD      2
+
+
+/* what is in doubt about the file */
+
+#define NGX_HTTP_ILERT_STORE_WRITING      0
+#define NGX_HTTP_ILERT_STORE_READING      1
 
 
 /* beside the codes of SQLite, all of which are positive */
@@ -302,6 +308,12 @@ typedef struct {
     unsigned        blocked:1;              /* "failed" is for a lock */
     unsigned        buried:1;               /* a dead letter has been added */
     unsigned        lost:1;                 /* what an earlier database knew */
+    unsigned        damaged:1;              /* as has been found by reading */
+    unsigned        reopen:1;               /* after an error that nothing */
+                                            /* explains */
+    int64_t         doubted[2];             /* since when there are such */
+                                            /* ones, of writing, of reading */
+    int64_t         checked;                /* the last time, then */
 
     /* where the search for alerts to be forgotten goes on: resolved ones, */
     /* those that may be open */
@@ -532,6 +544,22 @@ void ngx_http_ilert_store_answer(ngx_http_ilert_store_t *store,
  */
 ngx_uint_t ngx_http_ilert_store_ask(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job);
+
+
+/* store_check.c: whether the file is damaged */
+
+/* by the last error, which was one of writing, or of reading */
+void ngx_http_ilert_store_doubt(ngx_http_ilert_store_t *store, ngx_uint_t n,
+    int64_t now);
+
+/*
+ * When there has been reason for doubt for long enough, or it is known, when
+ * the job is done: a damaged one is moved aside.  Takes the mutex for that.
+ */
+void ngx_http_ilert_store_verify(ngx_http_ilert_store_t *store, int64_t now);
+
+/* there is no reason for doubt */
+void ngx_http_ilert_store_trust(ngx_http_ilert_store_db_t *db);
 
 
 /* store_db.c: the file, the schema, and its statements */

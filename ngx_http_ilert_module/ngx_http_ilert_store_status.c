@@ -95,6 +95,14 @@ ngx_http_ilert_store_answer(ngx_http_ilert_store_t *store,
     }
 
     query->ok = (rc == SQLITE_OK);
+
+    if (query->ok) {
+        db->doubted[NGX_HTTP_ILERT_STORE_READING] = 0;
+
+    } else if (rc == db->rc) {
+        ngx_http_ilert_store_doubt(store, NGX_HTTP_ILERT_STORE_READING,
+                                   job->now);
+    }
 }
 
 

@@ -44,7 +44,7 @@ is($status, 0, 'the program is built')
 my @runs = map { start(@$_) }
     [qw(rules events versions coalesce budgets waits forget storm
         trouble)],
-    [qw(homes status control ask processes couriers faults)];
+    [qw(homes status control ask processes couriers faults damage)];
 
 for my $run (@runs) {
     my ($pipe, @groups) = @$run;

@@ -903,6 +903,7 @@ main(int argc, char **argv)
         { "homes", home_cases },
         { "waits", wait_cases },
         { "forget", forget_cases },
+        { "damage", damage_cases },
         { "status", status_cases },
         { "control", control_cases },
         { "storm", storm_cases },

@@ -226,6 +226,7 @@ extern test_case_t  budget_cases[];
 extern test_case_t  home_cases[];
 extern test_case_t  wait_cases[];
 extern test_case_t  forget_cases[];
+extern test_case_t  damage_cases[];
 extern test_case_t  status_cases[];
 extern test_case_t  control_cases[];
 extern test_case_t  storm_cases[];

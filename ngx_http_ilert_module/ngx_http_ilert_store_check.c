@@ -1,0 +1,347 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_store_db.h"
+
+
+/*
+ * Whether a database is damaged.  SQLite says so of some damage.  Other damage
+ * shows as any error there is: as a constraint, a table that is not there,
+ * a file that is full, or one that is read-only.  So an error that nothing
+ * outside of the file explains, and that does not pass, is a reason to check
+ * the file; and what a check finds counts, not the error.
+ */
+
+/* ms from the first error to the check, from one to the next, and of one */
+
+#define NGX_HTTP_ILERT_STORE_DOUBT        2000
+#define NGX_HTTP_ILERT_STORE_CHECKED      60000
+#define NGX_HTTP_ILERT_STORE_CHECK_TIME   10000
+
+/* SQLite's instructions from one look at the clock to the next */
+
+#define NGX_HTTP_ILERT_STORE_STEPS        100000
+
+
+static ngx_uint_t ngx_http_ilert_store_is_strange(
+    ngx_http_ilert_store_t *store, int rc);
+static ngx_uint_t ngx_http_ilert_store_is_really_full(
+    ngx_http_ilert_store_t *store);
+static off_t ngx_http_ilert_store_file_size(ngx_http_ilert_store_db_t *db,
+    const char *suffix);
+static ngx_uint_t ngx_http_ilert_store_is_writable(
+    ngx_http_ilert_store_t *store);
+static ngx_uint_t ngx_http_ilert_store_is_whole(ngx_http_ilert_store_t *store);
+static int ngx_http_ilert_store_check(ngx_http_ilert_store_db_t *db,
+    sqlite3 *handle, const char *sql);
+static int ngx_http_ilert_store_late(void *data);
+
+
+void
+ngx_http_ilert_store_doubt(ngx_http_ilert_store_t *store, ngx_uint_t n,
+    int64_t now)
+{
+    ngx_http_ilert_store_db_t  *db;
+
+    db = store->private;
+
+    if (ngx_http_ilert_store_is_damaged(db->rc)) {
+
+        /* of writing it has been dealt with */
+
+        db->damaged = (n == NGX_HTTP_ILERT_STORE_READING);
+        return;
+    }
+
+    if (!ngx_http_ilert_store_is_strange(store, db->rc)) {
+        db->doubted[n] = 0;
+        return;
+    }
+
+    if (db->doubted[n] == 0 || now < db->doubted[n]) {
+        db->doubted[n] = now;
+    }
+
+    /* a file that is opened is looked at in more ways */
+
+    db->reopen = ((db->rc & 0xff) != SQLITE_FULL);
+}
+
+
+void
+ngx_http_ilert_store_verify(ngx_http_ilert_store_t *store, int64_t now)
+{
+    int64_t                     since;
+    ngx_http_ilert_store_db_t  *db;
+
+    db = store->private;
+
+    if (db->reopen) {
+        db->reopen = 0;
+        ngx_http_ilert_store_close_file(db, 1);
+    }
+
+    if (!db->damaged) {
+
+        since = db->doubted[NGX_HTTP_ILERT_STORE_WRITING];
+
+        if (since == 0) {
+            since = db->doubted[NGX_HTTP_ILERT_STORE_READING];
+        }
+
+        if (since == 0 || now - since < NGX_HTTP_ILERT_STORE_DOUBT
+            || (db->checked && now >= db->checked
+                && now - db->checked < NGX_HTTP_ILERT_STORE_CHECKED))
+        {
+            return;
+        }
+
+        db->checked = now;
+
+        if (ngx_http_ilert_store_is_whole(store)) {
+            return;
+        }
+    }
+
+    /* one that another process has moved aside meanwhile is not this one */
+
+    if (ngx_http_ilert_store_lock(store) == SQLITE_OK) {
+
+        if (ngx_http_ilert_store_aside(store, now) == SQLITE_OK) {
+            ngx_http_ilert_store_trust(db);
+        }
+
+        ngx_http_ilert_store_unlock(store);
+    }
+}
+
+
+void
+ngx_http_ilert_store_trust(ngx_http_ilert_store_db_t *db)
+{
+    db->doubted[NGX_HTTP_ILERT_STORE_WRITING] = 0;
+    db->doubted[NGX_HTTP_ILERT_STORE_READING] = 0;
+    db->damaged = 0;
+    db->checked = 0;
+}
+
+
+/* nothing outside of the file explains it */
+
+static ngx_uint_t
+ngx_http_ilert_store_is_strange(ngx_http_ilert_store_t *store, int rc)
+{
+    if (rc <= 0) {
+        return 0;
+    }
+
+    switch (rc & 0xff) {
+
+    case SQLITE_FULL:
+        return !ngx_http_ilert_store_is_really_full(store);
+
+    case SQLITE_IOERR:
+        return rc == SQLITE_IOERR_SHORT_READ;
+
+    case SQLITE_READONLY:
+        return ngx_http_ilert_store_is_writable(store);
+
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_NOMEM:
+    case SQLITE_INTERRUPT:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/* of the disk, or by pages that there are */
+
+static ngx_uint_t
+ngx_http_ilert_store_is_really_full(ngx_http_ilert_store_t *store)
+{
+    int64_t                     max, pages;
+    ngx_http_ilert_store_db_t  *db;
+
+    db = store->private;
+
+    if (!ngx_http_ilert_store_is_full(db) || db->disk || db->low
+        || db->db == NULL
+        || ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_PAGES, &pages, "")
+           != SQLITE_OK)
+    {
+        return 1;
+    }
+
+    max = store->max_size / NGX_HTTP_ILERT_STORE_PAGE;
+
+    if (max == 0) {
+        return 0;
+    }
+
+    max -= ngx_http_ilert_store_reserve(max);
+
+    /* an event may need some more pages than its size says */
+
+    if (pages + 2 * (int64_t) db->size / NGX_HTTP_ILERT_STORE_PAGE + max / 8
+        < max)
+    {
+        return 0;
+    }
+
+    return pages * NGX_HTTP_ILERT_STORE_PAGE
+           <= ngx_http_ilert_store_file_size(db, "")
+              + ngx_http_ilert_store_file_size(db, "-wal");
+}
+
+
+static off_t
+ngx_http_ilert_store_file_size(ngx_http_ilert_store_db_t *db,
+    const char *suffix)
+{
+    char             name[NGX_MAX_PATH];
+    ngx_file_info_t  fi;
+
+    sqlite3_snprintf(sizeof(name), name, "%s%s", db->name, suffix);
+
+    return (ngx_file_info(name, &fi) == NGX_FILE_ERROR) ? 0
+                                                        : ngx_file_size(&fi);
+}
+
+
+/* what is in the file may say that it is not */
+
+static ngx_uint_t
+ngx_http_ilert_store_is_writable(ngx_http_ilert_store_t *store)
+{
+    ngx_http_ilert_store_db_t  *db;
+
+    db = store->private;
+
+    return access(db->name, R_OK|W_OK) == 0
+           && access((char *) store->path.data, W_OK|X_OK) == 0;
+}
+
+
+/*
+ * By a connection of its own, as ours may be what is wrong.  Only what shows
+ * that it is not whole counts.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_store_is_whole(ngx_http_ilert_store_t *store)
+{
+    int                         rc;
+    int64_t                     deadline;
+    sqlite3                    *handle;
+    ngx_http_ilert_store_db_t  *db;
+
+    db = store->private;
+
+    rc = sqlite3_open_v2(db->name, &handle,
+                         SQLITE_OPEN_READWRITE|SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (rc == SQLITE_OK) {
+        deadline = ngx_http_ilert_store_clock()
+                   + NGX_HTTP_ILERT_STORE_CHECK_TIME;
+
+        sqlite3_extended_result_codes(handle, 1);
+        sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        sqlite3_progress_handler(handle, NGX_HTTP_ILERT_STORE_STEPS,
+                                 ngx_http_ilert_store_late, &deadline);
+
+        /* the first one is much faster, the second one finds more */
+
+        rc = ngx_http_ilert_store_check(db, handle, "PRAGMA quick_check(1)");
+
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_check(db, handle,
+                                            "PRAGMA integrity_check(1)");
+        }
+
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_store_check(db, handle,
+                           "SELECT CASE WHEN max(seq) > 1 << 62"
+                           " THEN 'no numbers are left for events'"
+                           " ELSE 'ok' END FROM sqlite_sequence");
+        }
+
+        if (rc == SQLITE_OK && sqlite3_db_readonly(handle, "main")
+            && ngx_http_ilert_store_is_writable(store))
+        {
+            sqlite3_snprintf(sizeof(db->message), db->message,
+                             "it says that it is read-only");
+            rc = SQLITE_CORRUPT;
+        }
+    }
+
+    (void) sqlite3_close(handle);
+
+    return !ngx_http_ilert_store_is_damaged(rc)
+           && !ngx_http_ilert_store_is_strange(store, rc);
+}
+
+
+/* SQLITE_CORRUPT if something is found, which is said in db->message */
+
+static int
+ngx_http_ilert_store_check(ngx_http_ilert_store_db_t *db, sqlite3 *handle,
+    const char *sql)
+{
+    int            rc;
+    char          *p;
+    const char    *text;
+    sqlite3_stmt  *stmt;
+
+    rc = sqlite3_prepare_v2(handle, sql, -1, &stmt, NULL);
+
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+    }
+
+    if (rc == SQLITE_ROW) {
+        text = (const char *) sqlite3_column_text(stmt, 0);
+        rc = SQLITE_OK;
+
+        if (text && ngx_strcmp(text, "ok") != 0) {
+            rc = SQLITE_CORRUPT;
+        }
+
+    } else {
+        text = sqlite3_errmsg(handle);
+    }
+
+    if (rc != SQLITE_OK) {
+        sqlite3_snprintf(sizeof(db->message), db->message, "%s", text);
+
+        for (p = db->message; *p; p++) {
+            if (*p == '\n') {
+                *p = ' ';
+            }
+        }
+    }
+
+    (void) sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+static int
+ngx_http_ilert_store_late(void *data)
+{
+    int64_t *deadline = data;
+
+    return ngx_http_ilert_store_clock() > *deadline;
+}

@@ -1,0 +1,254 @@
+
+/*
+ * A database that is damaged while it is in use, so that SQLite does not say
+ * so, or only where it is read; and errors that are none of that.
+ */
+
+
+#include "store_test.h"
+
+
+static const char *
+path(test_t *t, const char *name)
+{
+    static char  text[600];
+
+    sqlite3_snprintf(sizeof(text), text, "%s/%s", t->path, name);
+
+    return text;
+}
+
+
+/* the first page of a table or index is another one's */
+
+static void
+damage_root(test_t *t, const char *name)
+{
+    int     fd, root;
+    char    page[4096];
+
+    root = atoi(sql(t, "SELECT rootpage FROM sqlite_master"
+                       " WHERE name = '%q'", name));
+    check(root > 1);
+
+    sql(t, "PRAGMA wal_checkpoint(TRUNCATE)");
+
+    memset(page, 0xff, sizeof(page));
+
+    fd = open(path(t, "queue.db"), O_WRONLY);
+    check(pwrite(fd, page, sizeof(page), (off_t) (root - 1) * 4096)
+          == (ssize_t) sizeof(page));
+    close(fd);
+}
+
+
+/* one event a time, until it is accepted; how many seconds that took */
+
+static int
+recover(test_t *t)
+{
+    int       n;
+    query_t  *q;
+
+    for (n = 0; n < 10; n++) {
+        accept_event(t, "ops", "new", ALERT, "new");
+        q = query(t, "", NULL);
+
+        if (run(t) == OK && q->ok) {
+            break;
+        }
+
+        t->now += SECOND;
+    }
+
+    return n;
+}
+
+
+/* dead letters are written by nobody, and read by who asks */
+
+static void
+test_read(void)
+{
+    test_t    t;
+    query_t  *q;
+
+    setup(&t, "damaged_read");
+
+    accept_one(&t, "ops", "k", ALERT, "x");
+    damage_root(&t, "dead_died");
+
+    /* with the cache of a connection that had it */
+
+    ngx_http_ilert_store_close(&t.store);
+    accept_one(&t, "ops", "k", ALERT, "y");
+    check_str(t.store.notice, "");
+
+    q = query(&t, "", NULL);
+    check_int(run(&t), OK);
+    check(!q->ok);
+    check(strstr(t.store.notice, "is damaged") != NULL);
+
+    q = query(&t, "", NULL);
+    check_int(run(&t), OK);
+    check(q->ok);
+    check(count_files(&t, "queue.db.damaged-") > 0);
+
+    accept_one(&t, "ops", "k", RESOLVE, "z");
+    check_str(drain(&t, "ops"), "k:z");
+
+    teardown(&t);
+}
+
+
+/* errors of which SQLite does not say that the file is damaged */
+
+static void
+test_strange(void)
+{
+    test_t      t;
+    ngx_uint_t  i;
+
+    static const char  *damages[] = {
+        "DROP INDEX alert_taken",
+        "DROP TABLE total",
+        "ALTER TABLE event RENAME COLUMN body TO corpse",
+    };
+
+    for (i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+        setup(&t, "strange");
+        accept_one(&t, "ops", "k", ALERT, "x");
+
+        sql(&t, damages[i]);
+
+        check(recover(&t) <= 3);
+        check(strstr(t.store.notice, "is damaged") != NULL);
+        check_int(count_files(&t, "queue.db.damaged-") > 0, 1);
+        check_int(count_files(&t, "queue.db.damaged-") <= 3, 1);
+
+        teardown(&t);
+    }
+}
+
+
+/* numbers that have come to their end look like a disk that is full */
+
+static void
+test_numbers(void)
+{
+    test_t  t;
+
+    setup(&t, "numbers");
+    accept_one(&t, "ops", "k", ALERT, "x");
+
+    sql(&t, "UPDATE sqlite_sequence SET seq = 9223372036854775807");
+
+    accept_event(&t, "ops", "new", ALERT, "x");
+    check_int(run(&t), FULL);
+
+    check(recover(&t) <= 4);
+    check(strstr(t.store.notice, "no numbers are left") != NULL);
+
+    teardown(&t);
+}
+
+
+/* the header says of itself that nobody may write */
+
+static void
+test_read_only_header(void)
+{
+    int     fd;
+    test_t  t;
+
+    setup(&t, "read_only_header");
+    accept_one(&t, "ops", "k", ALERT, "x");
+    ngx_http_ilert_store_close(&t.store);
+
+    fd = open(path(&t, "queue.db"), O_WRONLY);
+    check(pwrite(fd, "\7", 1, 18) == 1);
+    close(fd);
+
+    check(recover(&t) <= 4);
+    check(strstr(t.store.notice, "read-only") != NULL);
+
+    teardown(&t);
+}
+
+
+/* a file that is whole stays, however long there are errors */
+
+static void
+test_whole(void)
+{
+    int     n;
+    test_t  t;
+
+    setup(&t, "whole");
+    accept_one(&t, "ops", "k", ALERT, "x");
+
+    sql(&t, "CREATE TRIGGER no BEFORE INSERT ON event BEGIN"
+            " SELECT RAISE(ABORT, 'no'); END");
+
+    for (n = 0; n < 200; n++) {
+        t.now += SECOND;
+        accept_event(&t, "ops", "new", ALERT, "x");
+        check_int(run(&t), FAILED);
+    }
+
+    check_str(t.store.notice, "");
+    check_int(count_files(&t, "queue.db.damaged-"), 0);
+
+    sql(&t, "DROP TRIGGER no");
+    t.now += SECOND;
+    check_int(recover(&t), 0);
+    check_str(drain(&t, "ops"), "k:x new:new");
+
+    teardown(&t);
+}
+
+
+/* so does one of a disk that fails, whoever reads */
+
+static void
+test_environment(void)
+{
+    int      n;
+    test_t   t;
+    fault_e  faults[] = { FAULT_IOERR, FAULT_FULL, FAULT_OPEN };
+
+    setup(&t, "environment");
+    accept_one(&t, "ops", "k", ALERT, "x");
+
+    for (n = 0; n < 30; n++) {
+        vfs_fault(1, faults[n / 10], n % 2 ? 100000 : rnd(4));
+
+        if (faults[n / 10] == FAULT_OPEN) {
+            ngx_http_ilert_store_close(&t.store);
+        }
+
+        t.now += SECOND;
+        accept_event(&t, "ops", "new", ALERT, "x");
+        (void) query(&t, "", NULL);
+        run(&t);
+        vfs_fault(0, FAULT_NONE, 0);
+    }
+
+    t.now += SECOND;
+    check_int(recover(&t), 0);
+    check_str(t.store.notice, "");
+    check_int(count_files(&t, "queue.db.damaged-"), 0);
+
+    teardown(&t);
+}
+
+
+test_case_t  damage_cases[] = {
+    { "damage that is found by reading", test_read },
+    { "errors that nothing explains", test_strange },
+    { "numbers that are used up", test_numbers },
+    { "a header that says read-only", test_read_only_header },
+    { "a file that is whole stays", test_whole },
+    { "trouble of the system is no damage", test_environment },
+    { NULL, NULL }
+};
