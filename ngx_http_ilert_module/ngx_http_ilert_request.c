@@ -731,6 +731,7 @@ ngx_http_ilert_request_resolved(ngx_resolver_ctx_t *ctx)
     d = ngx_http_ilert_request_delivery(r);
 
     if (ctx->state == NGX_RESOLVE_TIMEDOUT
+        && ngx_cycle->free_connections == NULL
         && !ngx_http_ilert_request_is_asked(ctx->resolver))
     {
         d->request.unsent = 1;
@@ -744,7 +745,10 @@ ngx_http_ilert_request_resolved(ngx_resolver_ctx_t *ctx)
 }
 
 
-/* there was a connection to a name server */
+/*
+ * Whether there is a connection to a name server.  It is also closed when that
+ * refuses; but if nginx has no other one left, it could not have been made.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_request_is_asked(ngx_resolver_t *resolver)
