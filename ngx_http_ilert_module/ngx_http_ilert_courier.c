@@ -1429,6 +1429,12 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
     if (job->due) {
         timer = job->due - ngx_http_ilert_queue_now();
 
+        /* farther away than any: the clock was set back since the job began */
+
+        if (timer > co->longest) {
+            timer = 1;
+        }
+
         ngx_http_ilert_courier_set_wait(co, timer > 0 ? timer : 1);
     }
 

@@ -1378,7 +1378,7 @@ test_pause(void)
     check_int(try_one(&t, "k"), FAILED);
     check_int(refused(&t)->waits, WAITS);
     check(!outcome.decided && taken(&t, 0) == NULL);
-    check(vfs_calls() < 8);
+    check(vfs_calls() < 16);
 
     /* an empty job is enough to find out that all is well, or is not */
 
