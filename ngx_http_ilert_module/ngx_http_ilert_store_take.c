@@ -38,7 +38,8 @@ static int ngx_http_ilert_store_begin_take(ngx_http_ilert_store_db_t *db,
 static ngx_uint_t ngx_http_ilert_store_may_take(
     ngx_http_ilert_store_take_t *take);
 static int ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat, ngx_uint_t *affords);
+    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat, int64_t now,
+    ngx_uint_t *affords);
 static int ngx_http_ilert_store_candidates(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job);
 static int ngx_http_ilert_store_candidate(ngx_http_ilert_store_db_t *db,
@@ -416,7 +417,7 @@ ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
             }
 
             rc = ngx_http_ilert_store_affords(db, take, candidate->repeat,
-                                              &affords);
+                                              job->now, &affords);
 
             if (rc == SQLITE_OK && affords) {
                 ngx_http_ilert_store_mark_event(job, candidate->head);
@@ -490,7 +491,7 @@ ngx_http_ilert_store_may_take(ngx_http_ilert_store_take_t *take)
 
 static int
 ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat,
+    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat, int64_t now,
     ngx_uint_t *affords)
 {
     int                             rc;
@@ -515,12 +516,19 @@ ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
         rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_SLOT, &at,
                                       "i", budget->id);
 
-        if (rc == SQLITE_OK) {
-            ngx_http_ilert_store_set_due(db, at + budget->window);
+        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
 
-        } else if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
+            /* all are under way, of whatever sources */
+
+            at = now;
+            rc = SQLITE_OK;
+        }
+
+        if (rc != SQLITE_OK) {
             return rc;
         }
+
+        ngx_http_ilert_store_set_due(db, at + budget->window);
     }
 
     return SQLITE_OK;

@@ -611,6 +611,37 @@ test_repeats(void)
 }
 
 
+/* what the news of another source leave of it, while they are under way */
+
+static void
+test_repeats_under_way(void)
+{
+    test_t  t;
+
+    setup(&t, "repeats_under_way");
+    t.policy.coalesce = REPEATS;
+    budget(&t, "key", 4, MINUTE);
+
+    accept_one(&t, "a", "told", ALERT, "first");
+    drain(&t, "a");
+
+    t.now += 5 * MINUTE;
+    accept_event(&t, "a", "told", ALERT, "again");
+    accept_event(&t, "b", "one", ALERT, "news");
+    accept_event(&t, "b", "two", ALERT, "news");
+    check_int(run(&t), OK);
+
+    check_int(take_many(&t, "b"), 2);
+    (void) keep(taken(&t, 0));
+    (void) keep(taken(&t, 0));
+
+    check_int(take_many(&t, "a"), 0);
+    check_int(outcome.due, t.now + MINUTE);
+
+    teardown(&t);
+}
+
+
 static void
 take_stale(test_t *t, ngx_uint_t n, ngx_uint_t nids)
 {
@@ -866,6 +897,7 @@ test_case_t  budget_cases[] = {
     { "budget, after a restart", test_budget_restart },
     { "a key's pause", test_pause },
     { "half is for news", test_repeats },
+    { "half is for news, which are under way", test_repeats_under_way },
     { "resolve_after", test_resolve_after },
     { "resolve_after, a held repeat", test_resolve_after_held },
     { "resolve_after, a late event", test_resolve_after_late },
