@@ -480,11 +480,9 @@ ngx_http_ilert_courier_tick_handler(ngx_event_t *ev)
         ngx_http_ilert_courier_look(co);
     }
 
-    if (!co->active) {
+    /* one that exits still gives signs of life, but takes nobody's place */
 
-        if (ngx_exiting) {
-            return;
-        }
+    if (!co->active && !ngx_exiting) {
 
         ngx_http_ilert_queue_run();
 

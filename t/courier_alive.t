@@ -189,6 +189,38 @@ subtest 'with the lock of the database' => sub {
     is_deeply([ $q->faults(parallel => 0) ], [], 'the audit');
 };
 
+# It has that lock, and has been told to quit: it does not stand still, and the
+# disk may make it wait.
+
+subtest 'with the lock of the database, and it quits' => sub {
+    my $mark = $t->mark;
+    my ($worker) = grep { $_ != $q->courier } $t->workers;
+    $shim->stuck($worker);
+
+    my (@h, $n);
+    ok(wait_until(sub {
+        push @h, $q->start_post('q' . ++$n, 'CRITICAL', timeout => 40)
+            if @h < 100;
+        $t->poll(0.05);
+        return (holder() // 0) == $worker;
+    }, 15), 'it commits');
+    kill 'QUIT', $worker;
+    ok($t->wait_log(qr/\[notice\] $worker#.*gracefully shutting down/, 10,
+                    $mark), 'it quits');
+
+    ok(!wait_until(sub {
+        $t->poll(0.1);
+        return $t->grep_log(qr/ and was killed/, $mark);
+    }, 14), 'nobody kills it');
+    $shim->stuck(0);
+
+    is(scalar(grep { $_->{status} != 202 } $q->finish(@h)), 0,
+       'all webhooks are accepted');
+    ok(wait_until(sub { !kill 0, $worker }, 10), 'it is gone');
+    ok($q->drained(20), 'all is delivered');
+    is_deeply([ $q->faults(parallel => 0) ], [], 'the audit');
+};
+
 # By who has the lock of SQLite for writing
 
 sub holder {
