@@ -64,7 +64,9 @@ typedef struct {
 typedef struct {
     ngx_atomic_t                 path;      /* of the courier's queue: for a */
                                             /* while there may be two */
-    ngx_atomic_t                 seat;      /* how many were couriers so far */
+    ngx_atomic_t                 seat;      /* the courier's; raised for the */
+                                            /* next one, and by who takes it */
+                                            /* from one that is silent */
     ngx_atomic_t                 told;      /* its silence is logged */
     ngx_http_ilert_life_process_t  courier;
     ngx_http_ilert_life_process_t  holder;  /* of the database's lock */
