@@ -483,7 +483,6 @@ ngx_http_ilert_courier_tick_handler(ngx_event_t *ev)
     /* one that exits still gives signs of life, but takes nobody's place */
 
     if (!co->active && !ngx_exiting) {
-
         ngx_http_ilert_queue_run();
 
         if (ngx_http_ilert_courier_open(co) == NGX_OK
@@ -2277,7 +2276,10 @@ ngx_http_ilert_courier_clean_handler(ngx_event_t *ev)
     if (co->active && !co->leaving) {
         co->cleaning = 1;
         ngx_add_timer(ev, NGX_HTTP_ILERT_COURIER_CLEAN);
-        ngx_http_ilert_queue_run();
+
+        /* something may wait of which nobody could tell us */
+
+        ngx_http_ilert_courier_more(co, 0);
     }
 }
 
