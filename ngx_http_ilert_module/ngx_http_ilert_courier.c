@@ -813,6 +813,7 @@ ngx_http_ilert_courier_begin(ngx_http_ilert_courier_t *co)
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
         sources[i]->stats->inflight = 0;
+        co->homes[i].after = 0;
     }
 
     ngx_http_ilert_heartbeat_begin();
@@ -1124,6 +1125,7 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
     for (i = 0; i < co->imcf->sources.nelts; i++) {
 
         if (sources[i]->courier.release) {
+            sources[i]->courier.release = 0;
             co->release[job->nrelease++] = sources[i]->name;
         }
 
@@ -1403,14 +1405,18 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
             job->homes[i].after = job->homes[i].next;
         }
 
-        for (i = 0; i < job->nrelease; i++) {
-            source = ngx_http_ilert_find_source(co->imcf, &job->release[i]);
-            source->courier.release = job->held;
-            source->courier.more = 1;
-        }
 
         for (i = 0; i < job->resolved; i++) {
             co->ids[i] = ngx_http_ilert_queue_number();
+        }
+    }
+
+    for (i = 0; i < job->nrelease; i++) {
+        source = ngx_http_ilert_find_source(co->imcf, &job->release[i]);
+        source->courier.more = 1;
+
+        if (!job->decided || job->held) {
+            source->courier.release = 1;
         }
     }
 
