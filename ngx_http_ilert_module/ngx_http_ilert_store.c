@@ -546,7 +546,8 @@ ngx_http_ilert_store_waits_event(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_ident_t   source;
 
     waits = 0;
-    source.owner = 0;
+
+    ngx_memzero(&source, sizeof(ngx_http_ilert_store_ident_t));
 
     key = ngx_http_ilert_store_fold(db, &ev->key);
     if (key == NULL) {
@@ -563,6 +564,11 @@ ngx_http_ilert_store_waits_event(ngx_http_ilert_store_db_t *db,
     if (rc == SQLITE_OK && source.owner) {
         rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_WAITS_ALERT,
                                       &waits, "it", source.owner, key);
+    }
+
+    if ((rc == SQLITE_OK || rc == NGX_HTTP_ILERT_STORE_MISSING) && !waits) {
+        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_WAITS_OF_SOURCE,
+                                      &waits, "it", source.id, key);
     }
 
     if ((rc == SQLITE_OK || rc == NGX_HTTP_ILERT_STORE_MISSING) && !waits) {

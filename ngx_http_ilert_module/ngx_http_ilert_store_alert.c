@@ -574,10 +574,21 @@ ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
 
         ngx_http_ilert_store_end(stmt);
 
-        return changed ? ngx_http_ilert_store_exec(db,
-                                                 NGX_HTTP_ILERT_STORE_SET_KEY,
-                                                 "it", alert->id, &ev->key)
-                       : SQLITE_OK;
+        if (changed) {
+            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_KEY,
+                                           "it", alert->id, &ev->key);
+        }
+
+        if (rc == SQLITE_OK && alert->owner == 0 && source.owner) {
+
+            /* a stray, which has no other alert in its way */
+
+            alert->owner = source.owner;
+            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_MOVE_ALERT,
+                                           "ii", alert->id, alert->owner);
+        }
+
+        return rc;
     }
 
     if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
@@ -588,6 +599,12 @@ ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
 }
 
 
+/*
+ * There is one alert of a source and a name, whose owner may be another one
+ * than the source's: none, as a process of an earlier release has made it, or
+ * the next one, while a courier moves the alerts of the source.
+ */
+
 int
 ngx_http_ilert_store_find_alert(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_ident_t *source, ngx_str_t *key, ngx_str_t *alert_key,
@@ -595,12 +612,19 @@ ngx_http_ilert_store_find_alert(ngx_http_ilert_store_db_t *db,
 {
     int  rc;
 
-    rc = ngx_http_ilert_store_row(db, source->owner
-                                      ? NGX_HTTP_ILERT_STORE_FIND_ALERT
-                                      : NGX_HTTP_ILERT_STORE_FIND_STRAY,
-                                  stmt, "itit",
-                                  source->owner ? source->owner : source->id,
-                                  key, db->epoch, alert_key);
+    rc = NGX_HTTP_ILERT_STORE_MISSING;
+
+    if (source->owner) {
+        rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_ALERT,
+                                      stmt, "itit", source->owner, key,
+                                      db->epoch, alert_key);
+    }
+
+    if (rc == NGX_HTTP_ILERT_STORE_MISSING && source->id) {
+        rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_OF_SOURCE,
+                                      stmt, "itit", source->id, key,
+                                      db->epoch, alert_key);
+    }
 
     if (rc == SQLITE_OK) {
         ngx_http_ilert_store_read_alert(*stmt, alert);

@@ -450,13 +450,16 @@ static const char  *ngx_http_ilert_store_sql[] = {
     " WHERE owner = ?1 AND owner > 0 AND key = ?2",
 
     NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?3") ", alert_key <> ?4, alert_key"
-    " FROM alert WHERE source = ?1 AND key = ?2 AND owner = 0",
+    " FROM alert WHERE source = ?1 AND key = ?2",
 
     NGX_HTTP_ILERT_STORE_ALERT_COLUMNS("?2") " FROM alert WHERE id = ?1",
 
     "SELECT head > 0 AND NOT (state = 2 AND urgency = 4)"
     " FROM alert INDEXED BY alert_owner"
     " WHERE owner = ?1 AND owner > 0 AND key = ?2",
+
+    "SELECT head > 0 AND NOT (state = 2 AND urgency = 4)"
+    " FROM alert WHERE source = ?1 AND key = ?2",
 
     /* of whichever source: there are none but for a moment after an upgrade */
 

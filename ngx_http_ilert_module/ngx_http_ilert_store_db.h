@@ -111,9 +111,10 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_SET_OWNER,
 
     NGX_HTTP_ILERT_STORE_FIND_ALERT,
-    NGX_HTTP_ILERT_STORE_FIND_STRAY,
+    NGX_HTTP_ILERT_STORE_FIND_OF_SOURCE,
     NGX_HTTP_ILERT_STORE_GET_ALERT,
     NGX_HTTP_ILERT_STORE_WAITS_ALERT,
+    NGX_HTTP_ILERT_STORE_WAITS_OF_SOURCE,
     NGX_HTTP_ILERT_STORE_WAITS_STRAY,
     NGX_HTTP_ILERT_STORE_ADD_ALERT,
     NGX_HTTP_ILERT_STORE_SET_ALERT,
@@ -448,7 +449,7 @@ ngx_str_t *ngx_http_ilert_store_fold(ngx_http_ilert_store_db_t *db,
 
 /*
  * The alert with a key that is folded: NGX_HTTP_ILERT_STORE_MISSING if there
- * is none.  Else the statement is at its row, to be ended by the caller; after
+ * is none, neither of the source's owner nor of the source itself.  Else the statement is at its row, to be ended by the caller; after
  * the alert's columns it has whether its key was written in another way than
  * "alert_key", and how.
  */

@@ -555,13 +555,116 @@ test_moving(void)
 }
 
 
+/* what is said of the alert "key" while nothing can be written */
+
+static ngx_uint_t
+ask_full(test_t *t, const char *source, const char *owner, const char *key)
+{
+    event_t  *ev;
+
+    t->now += SECOND;
+    vfs_fault(1, FAULT_FULL, 1000);
+    come(t, source, owner, key, RESOLVE, "4");
+    check(run(t) != OK);
+    vfs_fault(0, FAULT_NONE, 0);
+
+    ev = ngx_queue_data(ngx_queue_head(&outcome.accepts), event_t, queue);
+
+    if (ev->waits == CANNOT_SAY) {
+
+        /* while nothing can be read; half a second later it can */
+
+        come(t, source, owner, key, RESOLVE, "4");
+        check(run(t) != OK);
+        ev = ngx_queue_data(ngx_queue_head(&outcome.accepts), event_t, queue);
+    }
+
+    return ev->waits;
+}
+
+
+/*
+ * What comes in the middle of it: of a source and a name there is one alert,
+ * wherever it has got to, and it is found.
+ */
+
+static void
+test_meanwhile(void)
+{
+    test_t  t;
+
+    setup(&t, "meanwhile");
+    check_int(run(&t), OK);
+
+    /* strays that are adopted in parts: some are not strays any longer */
+
+    stray(&t, "a", "1", 0, "1");
+    sql(&t, "WITH RECURSIVE n(i) AS (VALUES (2) UNION ALL SELECT i + 1 FROM n"
+            " WHERE i < 10100) INSERT INTO alert (source, key, alert_key,"
+            " state, head, urgency, next, shows, epoch, level, delivered,"
+            " changed) SELECT 1, i, i, 0, 0, 3, 0, 1, 1, 3, 0, 0 FROM n");
+
+    t.job.begin = 1;
+    home(&t, "a", "K");
+    come(&t, "a", "K", "1", ALERT, "2");
+    check_int(run(&t), OK);
+    check(outcome.moving);
+
+    check_int(ask_full(&t, "a", "K", "1"), WAITS);
+    check_int(ask_full(&t, "a", "K", "2"), NONE_WAITS);
+    t.now += SECOND;
+
+    come(&t, "a", "K", "1", ALERT, "3");
+    come(&t, "a", "K", "10100", ALERT, "4");
+    check_int(run(&t), OK);
+
+    check_int(begin(&t, "a", "K", NULL), 1);
+    check_str(sql(&t, "SELECT count(*) FROM alert"), "10100");
+
+    /* alerts that move in parts: some have moved */
+
+    t.job.begin = 1;
+    home(&t, "a", "L");
+    come(&t, "a", "K", "1", ALERT, "5");
+    check_int(run(&t), OK);
+    check(outcome.moving);
+
+    check_int(ask_full(&t, "a", "K", "1"), WAITS);
+    check_int(ask_full(&t, "a", "K", "2"), NONE_WAITS);
+    t.now += SECOND;
+
+    come(&t, "a", "K", "1", ALERT, "6");
+    come(&t, "a", "L", "10100", ALERT, "7");
+    check_int(run(&t), OK);
+
+    check_int(begin(&t, "a", "L", NULL), 11);
+    check_str(sql(&t, "SELECT count(*) FROM alert a JOIN budget b"
+                      " ON b.id = a.owner WHERE b.name = 'L'"), "10100");
+
+    /* a process of an earlier release makes a stray, as it knows no keys */
+
+    stray(&t, "a", "new", 0, "8");
+    come(&t, "b", "L", "other", ALERT, "9");
+    come(&t, "a", "L", "new", ALERT, "10");
+    come(&t, "b", "L", "new", ALERT, "11");
+    check_int(run(&t), OK);
+    t.job.clean = 1;
+    check_int(run(&t), OK);
+
+    check_str(drain_all(&t, "a", "b", NULL),
+              "a/8 a/1 a/4 b/9 a/2 a/7 a/10 a/3 b/11 a/5 a/6");
+    check_str(sql(&t, "SELECT count(*) FROM alert WHERE owner = 0"), "0");
+
+    teardown(&t);
+}
+
+
 /* the same, whichever source asks */
 
 static void
 test_waits(void)
 {
-    test_t    t;
-    event_t  *ev;
+    test_t  t;
 
     static struct {
         const char  *source;
@@ -587,25 +690,7 @@ test_waits(void)
     vfs_init();
 
     for (ask = asks; ask->source; ask++) {
-        t.now += SECOND;
-        vfs_fault(1, FAULT_FULL, 1000);
-        come(&t, ask->source, ask->owner, "K", RESOLVE, "4");
-        check(run(&t) != OK);
-        vfs_fault(0, FAULT_NONE, 0);
-
-        ev = ngx_queue_data(ngx_queue_head(&outcome.accepts), event_t, queue);
-
-        if (ev->waits == CANNOT_SAY) {
-
-            /* while nothing can be read; half a second later it can */
-
-            come(&t, ask->source, ask->owner, "K", RESOLVE, "4");
-            check(run(&t) != OK);
-            ev = ngx_queue_data(ngx_queue_head(&outcome.accepts), event_t,
-                                queue);
-        }
-
-        check_int(ev->waits, ask->waits);
+        check_int(ask_full(&t, ask->source, ask->owner, "K"), ask->waits);
     }
 
     teardown(&t);
@@ -833,6 +918,7 @@ test_case_t  home_cases[] = {
     { "many strays", test_many_strays },
     { "a source gets another key", test_moved },
     { "nothing is taken while alerts move", test_moving },
+    { "events that come meanwhile", test_meanwhile },
     { "shared key: what waits", test_waits },
     { "sessions", test_sessions },
     { "a new file knows nothing", test_new_file },
