@@ -68,6 +68,9 @@ static int ngx_http_ilert_store_unite(ngx_http_ilert_store_db_t *db,
 static int ngx_http_ilert_store_split(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_ident_t *source,
     int64_t owner);
+static int ngx_http_ilert_store_leave(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_ident_t *source,
+    ngx_str_t *key);
 
 
 /* sets job->moving as long as there is more to do */
@@ -496,18 +499,14 @@ ngx_http_ilert_store_split(ngx_http_ilert_store_db_t *db,
 
     if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
 
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_OTHERS_SOURCE,
-                                      &ident.id, "ii", id, source->id);
-
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_set_source(db, alert, ident.id);
-        }
-
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_read_key(db, id, &key);
-        }
-
+        rc = ngx_http_ilert_store_read_key(db, id, &key);
         if (rc != SQLITE_OK) {
+            return rc;
+        }
+
+        rc = ngx_http_ilert_store_leave(db, alert, source, &key);
+        if (rc != SQLITE_OK) {
+            ngx_free(key.data);
             return rc;
         }
 
@@ -540,4 +539,45 @@ ngx_http_ilert_store_split(ngx_http_ilert_store_db_t *db,
     rc = ngx_http_ilert_store_rehead(db, alert);
 
     return (rc == SQLITE_OK) ? ngx_http_ilert_store_rehead(db, &other) : rc;
+}
+
+
+/*
+ * The alert is one of another source whose events wait in it.  An alert of
+ * that source and name, as a stray, becomes one with it.
+ */
+
+static int
+ngx_http_ilert_store_leave(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_ident_t *source,
+    ngx_str_t *key)
+{
+    int                            rc;
+    sqlite3_stmt                  *stmt;
+    ngx_http_ilert_store_alert_t   stray;
+    ngx_http_ilert_store_ident_t   ident;
+
+    ngx_memzero(&ident, sizeof(ngx_http_ilert_store_ident_t));
+
+    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_OTHERS_SOURCE,
+                                  &ident.id, "ii", alert->id, source->id);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_ilert_store_find_alert(db, &ident, key, key, &stray, &stmt);
+
+    if (rc == SQLITE_OK) {
+        ngx_http_ilert_store_end(stmt);
+
+        if (stray.id != alert->id) {
+            rc = ngx_http_ilert_store_unite(db, &stray, alert);
+        }
+
+    } else if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+        rc = SQLITE_OK;
+    }
+
+    return (rc == SQLITE_OK)
+           ? ngx_http_ilert_store_set_source(db, alert, ident.id) : rc;
 }

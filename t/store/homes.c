@@ -514,6 +514,38 @@ test_moved(void)
 }
 
 
+/* an alert is to be split while there is a stray of the one that it is left to */
+
+static void
+test_split_stray(void)
+{
+    test_t  t;
+
+    setup(&t, "split_stray");
+
+    come(&t, "a", "K", "x", ALERT, "1");
+    come(&t, "b", "K", "x", RESOLVE, "2");
+    check_int(run(&t), OK);
+
+    /* a process of an earlier release knows of no alert of "b" */
+
+    stray(&t, "b", "x", 0, "3");
+
+    t.job.clean = 1;
+    check_int(begin(&t, "a", "L", "b", "K", NULL), 1);
+    check_counts(&t);
+
+    check_str(sql(&t, "SELECT group_concat(b.name || ' ' ||"
+                      " (SELECT group_concat(CAST(body AS TEXT), '+')"
+                      " FROM event WHERE alert = a.id), ', ')"
+                      " FROM (SELECT * FROM alert ORDER BY owner) a"
+                      " JOIN budget b ON b.id = a.owner"), "K 2+3, L 1");
+    check_str(drain_all(&t, "a", "b", NULL), "a/1 b/2 b/3");
+
+    teardown(&t);
+}
+
+
 /* nothing is taken before all alerts are where they belong */
 
 static void
@@ -917,6 +949,7 @@ test_case_t  home_cases[] = {
     { "strays find their key", test_strays },
     { "many strays", test_many_strays },
     { "a source gets another key", test_moved },
+    { "a stray in the way of others", test_split_stray },
     { "nothing is taken while alerts move", test_moving },
     { "events that come meanwhile", test_meanwhile },
     { "shared key: what waits", test_waits },
