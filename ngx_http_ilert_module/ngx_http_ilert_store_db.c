@@ -980,6 +980,12 @@ ngx_http_ilert_store_create_file(ngx_http_ilert_store_db_t *db)
         }
     }
 
+    /* another one than the last time, which was closed after an error */
+
+    if (db->inode && (fi.st_dev != db->device || fi.st_ino != db->inode)) {
+        db->lost = 1;
+    }
+
     db->device = fi.st_dev;
     db->inode = fi.st_ino;
 

@@ -842,6 +842,47 @@ test_new_file(void)
 }
 
 
+/* a copy of yesterday, which somebody has put there after trouble */
+
+static void
+test_old_file(void)
+{
+    char    *data, kept[600];
+    test_t   t;
+    size_t   len;
+
+    setup(&t, "old_file");
+
+    session(&t, 1, 0);
+    accept_one(&t, "ops", "k", ALERT, "1");
+    drain(&t, "ops");
+    sql(&t, "VACUUM INTO '%q'", file(&t, "copy"));
+    accept_one(&t, "ops", "k", RESOLVE, "2");
+    drain(&t, "ops");
+
+    sql(&t, "CREATE TRIGGER no BEFORE INSERT ON event BEGIN"
+            " SELECT RAISE(ABORT, 'no'); END");
+    accept_event(&t, "ops", "k", ALERT, "3");
+    check(run(&t) != OK);
+
+    /* it is kept, so that no other file gets its inode */
+
+    sqlite3_snprintf(sizeof(kept), kept, "%s", file(&t, "kept"));
+    check(link(file(&t, "queue.db"), kept) == 0);
+    forget(&t);
+    len = read_file(&t, "copy", &data);
+    write_file(file(&t, "queue.db"), data, len);
+    free(data);
+
+    t.now += SECOND;
+    check_str(shows(&t), "1");
+    session(&t, 1, 1);
+    check_str(shows(&t), "0");
+
+    teardown(&t);
+}
+
+
 /* a RESOLVE that ilert does not take: the next ALERT is no repeat */
 
 static void
@@ -955,6 +996,7 @@ test_case_t  home_cases[] = {
     { "shared key: what waits", test_waits },
     { "sessions", test_sessions },
     { "a new file knows nothing", test_new_file },
+    { "an old file knows nothing, either", test_old_file },
     { "a RESOLVE that is a dead letter", test_dead_resolve },
     { "damaged rows", test_damaged },
     { NULL, NULL }
