@@ -367,13 +367,14 @@ typedef struct {
     uint64_t                   *ids;        /* for events of the store's own */
     ngx_uint_t                  nids;
 
-    ngx_http_ilert_store_home_t  *homes;    /* all sources, of a courier that */
-    ngx_uint_t                  nhomes;     /* begins; else none */
+    ngx_http_ilert_store_home_t  *homes;    /* all sources: of a courier */
+    ngx_uint_t                  nhomes;     /* that begins, else none */
 
-    int64_t                     session;    /* of the processes that share */
-                                            /* memory, or 0: a relay that */
-                                            /* only another one knew of makes */
-                                            /* everything unknown */
+    /*
+     * The number of the processes that share memory, or 0.  A relay that only
+     * those of another number knew of makes everything unknown.
+     */
+    int64_t                     session;
 
     unsigned                    begin:1;    /* of a courier: what had been */
                                             /* taken may have been sent */
@@ -383,9 +384,8 @@ typedef struct {
     unsigned                    probe:1;    /* to be committed in any case */
     unsigned                    registered:1;   /* the session has a row, */
                                             /* by an earlier job */
-    unsigned                    end:1;      /* of the session, which has */
-                                            /* relayed nothing that the store */
-                                            /* has not been told of */
+    unsigned                    end:1;      /* of the session: the store */
+                                            /* has been told of all relays */
     ngx_str_t                  *release;    /* name of a source whose events */
                                             /* need not wait any longer */
     ngx_uint_t                  nrelease;

@@ -347,8 +347,8 @@ static const char  *ngx_http_ilert_store_schema[] = {
     " alert.since, CASE WHEN alert.epoch = " epoch                            \
                   " THEN alert.shows ELSE 3 END,"                             \
     " alert.level, alert.priority, alert.told, alert.delivered, alert.last,"  \
-    " alert.changed, alert.source, alert.opened, alert.accepted, alert.gone,"  \
-    " alert.owner"
+    " alert.changed, alert.source, alert.opened, alert.accepted,"             \
+    " alert.gone, alert.owner"
 
 #define NGX_HTTP_ILERT_STORE_EVENT_COLUMNS                                    \
     "SELECT seq, type, level, priority, received, since, urgency,"            \

@@ -449,9 +449,10 @@ ngx_str_t *ngx_http_ilert_store_fold(ngx_http_ilert_store_db_t *db,
 
 /*
  * The alert with a key that is folded: NGX_HTTP_ILERT_STORE_MISSING if there
- * is none, neither of the source's owner nor of the source itself.  Else the statement is at its row, to be ended by the caller; after
- * the alert's columns it has whether its key was written in another way than
- * "alert_key", and how.
+ * is none, neither of the source's owner nor of the source itself.  Else the
+ * statement is at its row, to be ended by the caller; after the alert's
+ * columns it has whether its key was written in another way than "alert_key",
+ * and how.
  */
 int ngx_http_ilert_store_find_alert(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_ident_t *source, ngx_str_t *key, ngx_str_t *alert_key,

@@ -514,7 +514,7 @@ test_moved(void)
 }
 
 
-/* an alert is to be split while there is a stray of the one that it is left to */
+/* an alert is to be split, and there is a stray of the source that keeps it */
 
 static void
 test_split_stray(void)

@@ -268,7 +268,7 @@ courier_events(courier_t *c, int64_t next)
 }
 
 
-/* as of a queue that has run for a while: each alert is known to be resolved */
+/* as of a queue that has run for a while: all are known to be resolved */
 
 static void
 courier_begin(courier_t *c)
