@@ -859,11 +859,13 @@ print '# ', join(' ', \$\$, \$t->dir, \$fake->pid, \$dns->pid, \$t->master,
 $text
 SCRIPT
 
-    # in a group of its own, as a terminal's foreground job
+    # In a group of its own, as a terminal's foreground job; a shell without
+    # job control starts its background jobs with SIGINT ignored.
     my $pid = open my $out, '-|';
     die "fork: $!" unless defined $pid;
     if ($pid == 0) {
         setpgrp;
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
         open STDERR, '>&', \*STDOUT;
         exec $^X, $path or die;
     }
