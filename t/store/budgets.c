@@ -616,7 +616,8 @@ test_repeats(void)
 static void
 test_repeats_under_way(void)
 {
-    test_t  t;
+    test_t    t;
+    event_t  *ev[2];
 
     setup(&t, "repeats_under_way");
     t.policy.coalesce = REPEATS;
@@ -632,11 +633,20 @@ test_repeats_under_way(void)
     check_int(run(&t), OK);
 
     check_int(take_many(&t, "b"), 2);
-    (void) keep(taken(&t, 0));
-    (void) keep(taken(&t, 0));
+    ev[0] = keep(taken(&t, 0));
+    ev[1] = keep(taken(&t, 0));
 
     check_int(take_many(&t, "a"), 0);
     check_int(outcome.due, t.now + MINUTE);
+
+    verdict(&t, ev[0], DONE);
+    verdict(&t, ev[1], DONE);
+    check_int(run(&t), OK);
+
+    t.now += MINUTE;
+    check_int(take_many(&t, "a"), 1);
+    all_verdicts(&t, DONE);
+    check_int(run(&t), OK);
 
     teardown(&t);
 }
