@@ -96,6 +96,8 @@ static ngx_int_t ngx_http_ilert_kapacitor_duration(
 static ngx_int_t ngx_http_ilert_kapacitor_boolean(
     ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data);
+static ngx_int_t ngx_http_ilert_kapacitor_scalar(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, const char *first, ngx_str_t *value);
 static ngx_int_t ngx_http_ilert_kapacitor_data(
     ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data);
@@ -388,9 +390,7 @@ ngx_http_ilert_kapacitor_members(ngx_http_ilert_kapacitor_ctx_t *ctx,
         }
 
         for (m = members; m->name.len; m++) {
-            if (m->name.len == name.len
-                && ngx_memcmp(m->name.data, name.data, name.len) == 0)
-            {
+            if (ngx_http_ilert_text_same(&m->name, &name)) {
                 break;
             }
         }
@@ -417,23 +417,16 @@ static ngx_int_t
 ngx_http_ilert_kapacitor_string(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
-    ngx_str_t  *value = data;
+    ngx_int_t  rc;
 
-    ngx_str_t  token;
+    rc = ngx_http_ilert_kapacitor_scalar(ctx, "\"", data);
 
-    if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
-        || (token.data[0] != '"' && token.data[0] != 'n'))
-    {
+    if (rc == NGX_DECLINED) {
         return ngx_http_ilert_kapacitor_error(ctx, "%V: expected a string",
                                               &m->name);
     }
 
-    if (token.data[0] == 'n') {
-        ngx_str_null(value);
-        return NGX_OK;
-    }
-
-    return ngx_http_ilert_json_decode(&token, value, ctx->pool);
+    return rc;
 }
 
 
@@ -441,28 +434,16 @@ static ngx_int_t
 ngx_http_ilert_kapacitor_duration(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
-    ngx_str_t  *value = data;
+    ngx_int_t  rc;
 
-    u_char     ch;
-    ngx_str_t  token;
+    rc = ngx_http_ilert_kapacitor_scalar(ctx, "-0123456789", data);
 
-    ch = ngx_http_ilert_json_peek(&ctx->reader);
-
-    if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
-        || (ch != '-' && !(ch >= '0' && ch <= '9') && ch != 'n'))
-    {
+    if (rc == NGX_DECLINED) {
         return ngx_http_ilert_kapacitor_error(ctx, "duration: expected "
                                               "a number of nanoseconds");
     }
 
-    if (ch == 'n') {
-        ngx_str_null(value);
-        return NGX_OK;
-    }
-
-    *value = token;
-
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -470,28 +451,44 @@ static ngx_int_t
 ngx_http_ilert_kapacitor_boolean(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
-    ngx_str_t  *value = data;
+    ngx_int_t  rc;
 
-    u_char     ch;
-    ngx_str_t  token;
+    rc = ngx_http_ilert_kapacitor_scalar(ctx, "tf", data);
 
-    ch = ngx_http_ilert_json_peek(&ctx->reader);
-
-    if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
-        || (ch != 't' && ch != 'f' && ch != 'n'))
-    {
+    if (rc == NGX_DECLINED) {
         return ngx_http_ilert_kapacitor_error(ctx, "%V: expected a boolean",
                                               &m->name);
     }
 
-    if (ch == 'n') {
+    return rc;
+}
+
+
+/*
+ * Reads a value that begins with one of these characters, or null, of which
+ * data is NULL.  NGX_DECLINED: it is another one, or none.
+ */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_scalar(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    const char *first, ngx_str_t *value)
+{
+    ngx_str_t  token;
+
+    if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (token.data[0] == 'n') {
         ngx_str_null(value);
         return NGX_OK;
     }
 
-    *value = token;
+    if (ngx_strchr(first, token.data[0]) == NULL) {
+        return NGX_DECLINED;
+    }
 
-    return NGX_OK;
+    return ngx_http_ilert_json_decode(&token, value, ctx->pool);
 }
 
 
@@ -660,22 +657,17 @@ ngx_http_ilert_kapacitor_series_name(ngx_http_ilert_kapacitor_ctx_t *ctx,
 {
     ngx_http_ilert_series_t  *series = data;
 
-    ngx_str_t  token;
+    ngx_int_t  rc;
 
-    if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
-        || (token.data[0] != '"' && token.data[0] != 'n'))
-    {
+    rc = ngx_http_ilert_kapacitor_scalar(ctx, "\"", &series->name);
+
+    if (rc == NGX_DECLINED) {
         return ngx_http_ilert_kapacitor_error(ctx,
                                     "data.series[%ui].name: expected a string",
                                     ctx->nseries);
     }
 
-    if (token.data[0] == 'n') {
-        ngx_str_null(&series->name);
-        return NGX_OK;
-    }
-
-    return ngx_http_ilert_json_decode(&token, &series->name, ctx->pool);
+    return rc;
 }
 
 
@@ -1045,10 +1037,7 @@ ngx_http_ilert_kapacitor_repeated(ngx_http_ilert_kapacitor_ctx_t *ctx,
               ngx_http_ilert_kapacitor_compare);
 
     for (i = 1; i < n; i++) {
-        if (sorted[i - 1]->len == sorted[i]->len
-            && ngx_memcmp(sorted[i - 1]->data, sorted[i]->data,
-                          sorted[i]->len) == 0)
-        {
+        if (ngx_http_ilert_text_same(sorted[i - 1], sorted[i])) {
             ngx_str_null(sorted[i - 1]);
         }
     }
@@ -1165,9 +1154,7 @@ ngx_http_ilert_kapacitor_level(ngx_http_ilert_kapacitor_ctx_t *ctx)
          known <= &ngx_http_ilert_level_names[NGX_HTTP_ILERT_CRITICAL];
          known++)
     {
-        if (level->len == known->len
-            && ngx_memcmp(level->data, known->data, known->len) == 0)
-        {
+        if (ngx_http_ilert_text_same(level, known)) {
             ctx->webhook->level = known - ngx_http_ilert_level_names;
             return NGX_OK;
         }
