@@ -29,6 +29,7 @@
 #define NGX_HTTP_ILERT_STORE_STEPS        100000
 
 
+static void ngx_http_ilert_store_trust(ngx_http_ilert_store_db_t *db);
 static ngx_uint_t ngx_http_ilert_store_is_strange(
     ngx_http_ilert_store_t *store, int rc);
 static ngx_uint_t ngx_http_ilert_store_is_really_full(
@@ -122,7 +123,9 @@ ngx_http_ilert_store_verify(ngx_http_ilert_store_t *store, int64_t now)
 }
 
 
-void
+/* there is no reason for doubt any longer */
+
+static void
 ngx_http_ilert_store_trust(ngx_http_ilert_store_db_t *db)
 {
     db->doubted[NGX_HTTP_ILERT_STORE_WRITING] = 0;

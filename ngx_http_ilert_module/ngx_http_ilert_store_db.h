@@ -560,9 +560,6 @@ void ngx_http_ilert_store_doubt(ngx_http_ilert_store_t *store, ngx_uint_t n,
  */
 void ngx_http_ilert_store_verify(ngx_http_ilert_store_t *store, int64_t now);
 
-/* there is no reason for doubt */
-void ngx_http_ilert_store_trust(ngx_http_ilert_store_db_t *db);
-
 
 /* store_db.c: the file, the schema, and its statements */
 
