@@ -63,7 +63,6 @@ static u_char *ngx_http_ilert_json_escape(u_char *p, u_char *last,
     uint32_t *code);
 static ngx_int_t ngx_http_ilert_json_hex(u_char *p);
 static ngx_uint_t ngx_http_ilert_json_is_plain(ngx_str_t *text, size_t *size);
-static size_t ngx_http_ilert_json_mended_size(ngx_str_t *text);
 static u_char *ngx_http_ilert_json_skip_value(u_char *p, u_char *last);
 
 
@@ -1105,17 +1104,7 @@ ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
             continue;
         }
 
-        next = ngx_http_ilert_text_next(p, last);
-
-        if (next == NULL) {
-            out = ngx_http_ilert_text_put(out,
-                                          NGX_HTTP_ILERT_TEXT_REPLACEMENT);
-            p++;
-            continue;
-        }
-
-        out = ngx_cpymem(out, p, next - p);
-        p = next;
+        out = ngx_http_ilert_text_copy(out, &p, last);
     }
 
     value->len = out - value->data;
@@ -1125,9 +1114,9 @@ ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
 
 
 /*
- * Returns true if the text of a string is what it stands for, else sets the
+ * Returns true if the text of a string is what it stands for, and sets the
  * size that is enough for that: no escape is shorter, but an invalid byte
- * becomes three.
+ * becomes three.  The text may also be that of a value with strings in it.
  */
 
 static ngx_uint_t
@@ -1155,6 +1144,14 @@ ngx_http_ilert_json_is_plain(ngx_str_t *text, size_t *size)
             continue;
         }
 
+        if (*p < 0x80) {
+
+            /* a quote or white space, which are around strings only */
+
+            p++;
+            continue;
+        }
+
         next = ngx_http_ilert_text_next(p, last);
 
         if (next == NULL) {
@@ -1177,13 +1174,15 @@ ngx_int_t
 ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended, ngx_pool_t *pool)
 {
     u_char    *p, *last, *next, *out;
+    size_t     size;
     uint32_t   code;
 
     p = text->data;
     last = p + text->len;
 
-    out = ngx_pnalloc(pool, ngx_http_ilert_json_mended_size(text)
-                            + NGX_HTTP_ILERT_JSON_SHORT);
+    (void) ngx_http_ilert_json_is_plain(text, &size);
+
+    out = ngx_pnalloc(pool, size + NGX_HTTP_ILERT_JSON_SHORT);
     if (out == NULL) {
         return NGX_ERROR;
     }
@@ -1191,6 +1190,11 @@ ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended, ngx_pool_t *pool)
     mended->data = out;
 
     while (p < last) {
+
+        if (*p >= 0x80) {
+            out = ngx_http_ilert_text_copy(out, &p, last);
+            continue;
+        }
 
         next = p + 1;
 
@@ -1202,16 +1206,6 @@ ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended, ngx_pool_t *pool)
                 p = next;
                 continue;
             }
-
-        } else if (*p >= 0x80) {
-            next = ngx_http_ilert_text_next(p, last);
-
-            if (next == NULL) {
-                out = ngx_http_ilert_text_put(out,
-                                             NGX_HTTP_ILERT_TEXT_REPLACEMENT);
-                p++;
-                continue;
-            }
         }
 
         out = ngx_cpymem(out, p, next - p);
@@ -1221,38 +1215,6 @@ ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended, ngx_pool_t *pool)
     mended->len = out - mended->data;
 
     return NGX_OK;
-}
-
-
-static size_t
-ngx_http_ilert_json_mended_size(ngx_str_t *text)
-{
-    u_char  *p, *last, *next;
-    size_t   size;
-
-    p = text->data;
-    last = p + text->len;
-
-    size = text->len;
-
-    while (p < last) {
-
-        if (*p < 0x80) {
-            p++;
-            continue;
-        }
-
-        next = ngx_http_ilert_text_next(p, last);
-
-        if (next == NULL) {
-            size += 2;
-            next = p + 1;
-        }
-
-        p = next;
-    }
-
-    return size;
 }
 
 

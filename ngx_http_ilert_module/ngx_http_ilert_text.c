@@ -389,6 +389,25 @@ ngx_http_ilert_text_next(u_char *p, u_char *last)
 }
 
 
+u_char *
+ngx_http_ilert_text_copy(u_char *out, u_char **pos, u_char *last)
+{
+    u_char  *p, *next;
+
+    p = *pos;
+    next = (*p && *p < 0x80) ? p + 1 : ngx_http_ilert_text_next(p, last);
+
+    if (next == NULL) {
+        *pos = p + 1;
+        return ngx_http_ilert_text_put(out, NGX_HTTP_ILERT_TEXT_REPLACEMENT);
+    }
+
+    *pos = next;
+
+    return ngx_cpymem(out, p, next - p);
+}
+
+
 ngx_int_t
 ngx_http_ilert_text_valid(ngx_str_t *text, ngx_pool_t *pool)
 {
@@ -420,17 +439,7 @@ ngx_http_ilert_text_valid(ngx_str_t *text, ngx_pool_t *pool)
     text->data = out;
 
     while (p < last) {
-        next = (*p && *p < 0x80) ? p + 1 : ngx_http_ilert_text_next(p, last);
-
-        if (next == NULL) {
-            out = ngx_http_ilert_text_put(out,
-                                          NGX_HTTP_ILERT_TEXT_REPLACEMENT);
-            p++;
-            continue;
-        }
-
-        out = ngx_cpymem(out, p, next - p);
-        p = next;
+        out = ngx_http_ilert_text_copy(out, &p, last);
     }
 
     text->len = out - text->data;

@@ -51,6 +51,14 @@ u_char *ngx_http_ilert_text_next(u_char *p, u_char *last);
 
 
 /*
+ * Writes the character at *pos, or a replacement, of three bytes, if it is
+ * U+0000 or the byte there is of no character.  Sets *pos to what follows in
+ * the text, and returns what follows in "out".
+ */
+u_char *ngx_http_ilert_text_copy(u_char *out, u_char **pos, u_char *last);
+
+
+/*
  * Makes it valid UTF-8 without U+0000: any byte that is of no character
  * becomes a replacement.  Allocates only for that; NGX_ERROR if it can't.
  */
