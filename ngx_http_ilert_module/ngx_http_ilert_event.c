@@ -6,7 +6,6 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <ngx_md5.h>
 
 #include "ngx_http_ilert_event.h"
 #include "ngx_http_ilert_text.h"
@@ -282,7 +281,6 @@ ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev,
 {
     u_char     *p, digest[16];
     size_t      len;
-    ngx_md5_t   md5;
     ngx_str_t  *key;
 
     key = &ev->alert_key;
@@ -303,17 +301,7 @@ ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev,
         return NGX_ERROR;
     }
 
-    if (key->len > NGX_HTTP_ILERT_KAPACITOR_LONG_KEY
-        && key->len == wh->key.len
-        && ngx_memcmp(key->data, wh->key.data, key->len) == 0)
-    {
-        ngx_memcpy(digest, wh->key_md5, sizeof(digest));
-
-    } else {
-        ngx_md5_init(&md5);
-        ngx_md5_update(&md5, key->data, key->len);
-        ngx_md5_final(digest, &md5);
-    }
+    ngx_http_ilert_kapacitor_md5(wh, key, digest);
 
     key->len = ngx_hex_dump(ngx_sprintf(p, "%*s#", len, key->data), digest,
                             sizeof(digest))

@@ -12,6 +12,10 @@
 #include "ngx_http_ilert_text.h"
 
 
+/* a key that is longer, in bytes, has its digest made when it is parsed */
+
+#define NGX_HTTP_ILERT_KAPACITOR_LONG_KEY    65536
+
 /* of a name in an error, in bytes */
 
 #define NGX_HTTP_ILERT_KAPACITOR_ERROR_NAME  64
@@ -160,6 +164,7 @@ static ngx_int_t ngx_http_ilert_kapacitor_set_row(
     u_char *row);
 static ngx_int_t ngx_http_ilert_kapacitor_key(
     ngx_http_ilert_kapacitor_ctx_t *ctx);
+static void ngx_http_ilert_kapacitor_digest(ngx_str_t *text, u_char *digest);
 static ngx_int_t ngx_http_ilert_kapacitor_series_key(
     ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_str_t *key);
 static ngx_int_t ngx_http_ilert_kapacitor_parse_time(ngx_str_t *text,
@@ -1349,7 +1354,6 @@ ngx_http_ilert_kapacitor_set_row(ngx_http_ilert_kapacitor_ctx_t *ctx,
 static ngx_int_t
 ngx_http_ilert_kapacitor_key(ngx_http_ilert_kapacitor_ctx_t *ctx)
 {
-    ngx_md5_t   md5;
     ngx_str_t  *key;
 
     key = &ctx->webhook->key;
@@ -1364,12 +1368,36 @@ ngx_http_ilert_kapacitor_key(ngx_http_ilert_kapacitor_ctx_t *ctx)
     }
 
     if (key->len > NGX_HTTP_ILERT_KAPACITOR_LONG_KEY) {
-        ngx_md5_init(&md5);
-        ngx_md5_update(&md5, key->data, key->len);
-        ngx_md5_final(ctx->webhook->key_md5, &md5);
+        ngx_http_ilert_kapacitor_digest(key, ctx->webhook->key_md5);
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_kapacitor_digest(ngx_str_t *text, u_char *digest)
+{
+    ngx_md5_t  md5;
+
+    ngx_md5_init(&md5);
+    ngx_md5_update(&md5, text->data, text->len);
+    ngx_md5_final(digest, &md5);
+}
+
+
+void
+ngx_http_ilert_kapacitor_md5(ngx_http_ilert_webhook_t *wh, ngx_str_t *text,
+    u_char *md5)
+{
+    if (text->len > NGX_HTTP_ILERT_KAPACITOR_LONG_KEY
+        && ngx_http_ilert_text_same(text, &wh->key))
+    {
+        ngx_memcpy(md5, wh->key_md5, sizeof(wh->key_md5));
+
+    } else {
+        ngx_http_ilert_kapacitor_digest(text, md5);
+    }
 }
 
 

@@ -35,10 +35,6 @@
 
 #define NGX_HTTP_ILERT_KAPACITOR_MAX_VALUES  1000000
 
-/* a key that is longer, in bytes, is long */
-
-#define NGX_HTTP_ILERT_KAPACITOR_LONG_KEY    65536
-
 
 typedef enum {
     NGX_HTTP_ILERT_OK = 0,
@@ -159,6 +155,14 @@ ngx_int_t ngx_http_ilert_kapacitor_field(ngx_http_ilert_webhook_t *wh,
     ngx_str_t *name, ngx_str_t *value, ngx_pool_t *pool);
 ngx_int_t ngx_http_ilert_kapacitor_tag(ngx_http_ilert_webhook_t *wh,
     ngx_str_t *name, ngx_str_t *value);
+
+
+/*
+ * The MD5 of a text, in 16 bytes; that of the webhook's key, if it is long, is
+ * known since the webhook was parsed, which may have been on a thread.
+ */
+void ngx_http_ilert_kapacitor_md5(ngx_http_ilert_webhook_t *wh,
+    ngx_str_t *text, u_char *md5);
 
 
 #endif /* _NGX_HTTP_ILERT_KAPACITOR_H_INCLUDED_ */

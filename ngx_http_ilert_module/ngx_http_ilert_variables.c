@@ -7,7 +7,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include <ngx_md5.h>
 
 #include "ngx_http_ilert_module.h"
 #include "ngx_http_ilert_text.h"
@@ -265,7 +264,6 @@ ngx_http_ilert_variable_id_md5(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
 {
     u_char      digest[16];
-    ngx_md5_t   md5;
     ngx_str_t  *id;
 
     if (ctx->webhook == NULL) {
@@ -285,14 +283,7 @@ ngx_http_ilert_variable_id_md5(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (id->len > NGX_HTTP_ILERT_KAPACITOR_LONG_KEY) {
-        ngx_memcpy(digest, ctx->webhook->key_md5, sizeof(digest));
-
-    } else {
-        ngx_md5_init(&md5);
-        ngx_md5_update(&md5, id->data, id->len);
-        ngx_md5_final(digest, &md5);
-    }
+    ngx_http_ilert_kapacitor_md5(ctx->webhook, id, digest);
 
     value->len = ngx_hex_dump(value->data, digest, sizeof(digest))
                  - value->data;
