@@ -1405,7 +1405,6 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
             job->homes[i].after = job->homes[i].next;
         }
 
-
         for (i = 0; i < job->resolved; i++) {
             co->ids[i] = ngx_http_ilert_queue_number();
         }

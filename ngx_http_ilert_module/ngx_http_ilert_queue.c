@@ -200,7 +200,6 @@ static void ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
     ngx_uint_t status, const char *result, const char *error);
 static void ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_log_counts(ngx_http_ilert_queue_t *q);
-static ngx_uint_t ngx_http_ilert_queue_recent(time_t since, time_t period);
 static ngx_uint_t ngx_http_ilert_queue_count(
     ngx_http_ilert_queue_count_t *count, ngx_uint_t n);
 static void ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q);
@@ -1359,19 +1358,6 @@ ngx_http_ilert_queue_log_counts(ngx_http_ilert_queue_t *q)
 }
 
 
-/* a time of the future is of a clock that has been set back since */
-
-static ngx_uint_t
-ngx_http_ilert_queue_recent(time_t since, time_t period)
-{
-    time_t  elapsed;
-
-    elapsed = ngx_time() - since;
-
-    return elapsed >= 0 && elapsed < period;
-}
-
-
 /* how many are to be logged now */
 
 static ngx_uint_t
@@ -1380,7 +1366,7 @@ ngx_http_ilert_queue_count(ngx_http_ilert_queue_count_t *count, ngx_uint_t n)
     count->n += n;
 
     if (count->n == 0
-        || ngx_http_ilert_queue_recent(count->logged,
+        || ngx_http_ilert_stats_recent(count->logged,
                                        NGX_HTTP_ILERT_QUEUE_LOG_PERIOD))
     {
         return 0;
@@ -1420,7 +1406,7 @@ ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q)
 
     q->trouble = 0;
 
-    if (ngx_http_ilert_queue_recent((time_t) q->sh->failed,
+    if (ngx_http_ilert_stats_recent((time_t) q->sh->failed,
                                     NGX_HTTP_ILERT_QUEUE_CALM))
     {
         return;

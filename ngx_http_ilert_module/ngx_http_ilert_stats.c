@@ -697,10 +697,20 @@ ngx_http_ilert_stats_set_paused(ngx_http_ilert_stats_source_t *ss,
 
 
 ngx_uint_t
+ngx_http_ilert_stats_recent(time_t since, time_t period)
+{
+    time_t  elapsed;
+
+    elapsed = ngx_time() - since;
+
+    return elapsed >= 0 && elapsed < period;
+}
+
+
+ngx_uint_t
 ngx_http_ilert_stats_fault(ngx_http_ilert_stats_source_t *ss,
     ngx_uint_t status, time_t period)
 {
-    time_t                         elapsed;
     ngx_uint_t                     log;
     ngx_http_ilert_stats_fault_t  *sf;
 
@@ -709,12 +719,8 @@ ngx_http_ilert_stats_fault(ngx_http_ilert_stats_source_t *ss,
 
     ngx_http_ilert_stats_lock(ss);
 
-    /* a time of the future is of a clock that has been set back since */
-
-    elapsed = ngx_time() - sf->time;
-
     if ((!sf->fault || sf->status != status)
-        && (sf->time == 0 || elapsed < 0 || elapsed >= period))
+        && !ngx_http_ilert_stats_recent(sf->time, period))
     {
         log = 1;
         sf->fault = 1;

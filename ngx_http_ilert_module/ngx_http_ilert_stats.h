@@ -231,6 +231,12 @@ void ngx_http_ilert_stats_set_paused(ngx_http_ilert_stats_source_t *ss,
     ngx_uint_t orders, ngx_uint_t paused);
 
 /*
+ * Whether a time, or 0 for never, is less than "period" seconds ago.  One of
+ * the future is of a clock that has been set back since, and is not.
+ */
+ngx_uint_t ngx_http_ilert_stats_recent(time_t since, time_t period);
+
+/*
  * Whether a fault is to be logged, that is if it is another one, and the last
  * one was "period" seconds ago; and whether the end of one is.
  */
