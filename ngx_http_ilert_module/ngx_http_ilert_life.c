@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_life.h"
 
 
@@ -18,12 +19,16 @@
 #define NGX_HTTP_ILERT_LIFE_LATE     1000
 
 
+/* where a word has 32 bits it begins anew, as all times in ms of nginx do */
+
+#define ngx_http_ilert_life_clock()  ((ngx_msec_t) ngx_http_ilert_clock_msec())
+
+
 /* field of /proc/PID/stat, counted from the one behind the name */
 
 #define NGX_HTTP_ILERT_LIFE_BIRTH    20
 
 
-static ngx_msec_t ngx_http_ilert_life_clock(void);
 static ngx_msec_t ngx_http_ilert_life_age(ngx_msec_t sign);
 static ngx_uint_t ngx_http_ilert_life_is_ours(void);
 static void ngx_http_ilert_life_set(ngx_http_ilert_life_process_t *process);
@@ -54,19 +59,6 @@ ngx_http_ilert_life_init_process(ngx_http_ilert_life_t *life, ngx_str_t *path)
 
     ngx_http_ilert_life_looked = ngx_http_ilert_life_clock();
     ngx_http_ilert_life_since = 0;
-}
-
-
-/* nginx's own time is of the last event, before we stood still */
-
-static ngx_msec_t
-ngx_http_ilert_life_clock(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (ngx_msec_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_life.h"
 #include "ngx_http_ilert_queue.h"
@@ -173,7 +174,6 @@ static ngx_http_ilert_store_event_t *ngx_http_ilert_queue_store_event(
 static void ngx_http_ilert_queue_free_queries(ngx_queue_t *queries);
 static ngx_uint_t ngx_http_ilert_queue_is_configured(ngx_str_t *name,
     void *data);
-static int64_t ngx_http_ilert_queue_usec(void);
 static ngx_uint_t ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_move(ngx_queue_t *to, ngx_queue_t *from);
 static void ngx_http_ilert_queue_thread(void *data, ngx_log_t *log);
@@ -616,7 +616,7 @@ ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
     w->data = data;
     w->pool = pool;
     w->deadline = ngx_current_msec + NGX_HTTP_ILERT_QUEUE_DEADLINE;
-    w->submitted = ngx_http_ilert_queue_usec();
+    w->submitted = ngx_http_ilert_clock_usec();
 
     w->stored->data = w;
     w->stored->deadline = w->submitted / 1000 + NGX_HTTP_ILERT_QUEUE_DEADLINE;
@@ -1166,7 +1166,7 @@ ngx_http_ilert_queue_accepted(ngx_http_ilert_queue_t *q,
 {
     ngx_http_ilert_stats_observe(&q->imcf->stats->commit,
                                  ngx_http_ilert_stats_commit_buckets,
-                                 ngx_http_ilert_queue_usec() - w->submitted);
+                                 ngx_http_ilert_clock_usec() - w->submitted);
 
     ngx_http_ilert_queue_finish(w, NGX_HTTP_ACCEPTED, "ACCEPTED", "");
 }
@@ -1182,7 +1182,7 @@ static void
 ngx_http_ilert_queue_refuse(ngx_http_ilert_queue_t *q,
     ngx_http_ilert_queue_waiter_t *w, ngx_http_ilert_store_waits_e waits)
 {
-    if (ngx_http_ilert_queue_usec() - w->submitted
+    if (ngx_http_ilert_clock_usec() - w->submitted
         >= (int64_t) NGX_HTTP_ILERT_QUEUE_DEADLINE * 1000)
     {
         ngx_http_ilert_queue_late(w);
@@ -1460,17 +1460,6 @@ ngx_http_ilert_queue_log_refusal(ngx_http_ilert_queue_t *q)
                       "ilert queue \"%V\": %s; %sevents are %s",
                       &q->conf->path, q->store.error, now, how);
     }
-}
-
-
-static int64_t
-ngx_http_ilert_queue_usec(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 

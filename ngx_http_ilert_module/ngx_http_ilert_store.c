@@ -1127,7 +1127,7 @@ static ngx_uint_t
 ngx_http_ilert_store_is_late(ngx_http_ilert_store_event_t *ev)
 {
     return ev->withdrawn
-           || (ev->deadline && ngx_http_ilert_store_clock() >= ev->deadline);
+           || (ev->deadline && ngx_http_ilert_clock_msec() >= ev->deadline);
 }
 
 
@@ -1164,7 +1164,7 @@ ngx_http_ilert_store_next_source(ngx_http_ilert_store_t *store,
     ret = NGX_DECLINED;
     stmt = db->stmts[NGX_HTTP_ILERT_STORE_NEXT_SOURCE];
 
-    db->deadline = ngx_http_ilert_store_clock()
+    db->deadline = ngx_http_ilert_clock_msec()
                    + NGX_HTTP_ILERT_STORE_LOCK_TIME;
 
     sqlite3_bind_text(stmt, 1, after.len ? (char *) after.data : "",

@@ -98,9 +98,9 @@ typedef struct {
     unsigned                    native:1;   /* a body of Kapacitor's */
 
     /*
-     * One that is to be accepted is not after that time of the monotonic
-     * clock, in ms; 0: at any time.  Nor is it when "withdrawn" is set, on
-     * whatever thread: then its webhook may be answered.
+     * One that is to be accepted is not after that time, in ms, of
+     * ngx_http_ilert_clock_msec(); 0: at any time.  Nor is it when "withdrawn"
+     * is set, on whatever thread: then its webhook may be answered.
      */
     int64_t                     deadline;
     ngx_atomic_t                withdrawn;

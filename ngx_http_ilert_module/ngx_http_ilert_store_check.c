@@ -256,7 +256,7 @@ ngx_http_ilert_store_is_whole(ngx_http_ilert_store_t *store)
                          SQLITE_OPEN_READWRITE|SQLITE_OPEN_NOMUTEX, NULL);
 
     if (rc == SQLITE_OK) {
-        deadline = ngx_http_ilert_store_clock()
+        deadline = ngx_http_ilert_clock_msec()
                    + NGX_HTTP_ILERT_STORE_CHECK_TIME;
 
         sqlite3_extended_result_codes(handle, 1);
@@ -346,5 +346,5 @@ ngx_http_ilert_store_late(void *data)
 {
     int64_t *deadline = data;
 
-    return ngx_http_ilert_store_clock() > *deadline;
+    return ngx_http_ilert_clock_msec() > *deadline;
 }

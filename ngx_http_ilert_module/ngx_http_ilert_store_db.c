@@ -767,7 +767,7 @@ ngx_http_ilert_store_lock(ngx_http_ilert_store_t *store)
     db = store->private;
 
     db->locked = 0;
-    db->deadline = ngx_http_ilert_store_clock()
+    db->deadline = ngx_http_ilert_clock_msec()
                    + NGX_HTTP_ILERT_STORE_LOCK_TIME;
 
     if (store->mutex == NULL) {
@@ -823,17 +823,6 @@ ngx_http_ilert_store_unlock(ngx_http_ilert_store_t *store)
 }
 
 
-int64_t
-ngx_http_ilert_store_clock(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-
 /* others than our processes, as people with a shell */
 
 int
@@ -841,7 +830,7 @@ ngx_http_ilert_store_busy(void *data, int n)
 {
     ngx_http_ilert_store_db_t *db = data;
 
-    if (ngx_http_ilert_store_clock() >= db->deadline) {
+    if (ngx_http_ilert_clock_msec() >= db->deadline) {
         return 0;
     }
 

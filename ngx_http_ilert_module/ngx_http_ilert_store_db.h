@@ -11,6 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_store.h"
 
 
@@ -567,7 +568,6 @@ ngx_http_ilert_store_db_t *ngx_http_ilert_store_create(
     ngx_http_ilert_store_t *store);
 int ngx_http_ilert_store_lock(ngx_http_ilert_store_t *store);
 void ngx_http_ilert_store_unlock(ngx_http_ilert_store_t *store);
-int64_t ngx_http_ilert_store_clock(void);
 
 /* waits a little, for the n-th time; false if there is no time left for it */
 int ngx_http_ilert_store_busy(void *data, int n);

@@ -81,7 +81,7 @@ ngx_http_ilert_store_answer(ngx_http_ilert_store_t *store,
         return;
     }
 
-    db->deadline = ngx_http_ilert_store_clock()
+    db->deadline = ngx_http_ilert_clock_msec()
                    + NGX_HTTP_ILERT_STORE_QUERY_TIME;
 
     /* what is read is of one moment, whatever other processes write */
