@@ -563,7 +563,7 @@ ngx_http_ilert_courier_is_there(ngx_fd_t fd, u_char *name)
 
     if (ngx_file_info(name, &there) == NGX_FILE_ERROR) {
 
-        /* what may pass says nothing */
+        /* an error that may pass does not say that the file has gone */
 
         return ngx_errno == EIO || ngx_errno == NGX_ENOMEM;
     }
@@ -747,7 +747,7 @@ ngx_http_ilert_courier_try(ngx_http_ilert_courier_t *co)
 
     if (co->inflight || ngx_http_ilert_queue_verdicts()) {
 
-        /* we were it, and what is left of that is still to be cleared away */
+        /* this worker was the courier, and its last deliveries are not over */
 
         return NGX_DECLINED;
     }
@@ -1172,13 +1172,13 @@ ngx_http_ilert_courier_rests(ngx_http_ilert_courier_t *co,
 }
 
 
-/* of a job that did something for the courier */
+/* the next job has to wait for longer if this one has changed nothing */
 
 static void
 ngx_http_ilert_courier_rest(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job)
 {
-    /* it comes to this again and again only if it is soon */
+    /* only jobs that follow each other soon make a loop */
 
     if (!job->idle || (ngx_msec_int_t) (ngx_current_msec - co->rested)
                       > NGX_HTTP_ILERT_COURIER_REST)
@@ -1342,7 +1342,7 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 
     if (!co->active || co->prepared != co->seat) {
 
-        /* it was not the courier's, or it was when we were it before */
+        /* the job was not of the courier, or of an earlier time as courier */
 
         ngx_http_ilert_queue_free(&job->taken, 0);
         ngx_http_ilert_queue_free(&job->buried, 0);
@@ -1878,7 +1878,7 @@ ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir)
 
     if (!ngx_http_ilert_courier_may_send(ir)) {
 
-        /* what has become of it is not ours to say */
+        /* another worker is the courier: this verdict does not count */
 
         ngx_http_ilert_courier_drop(co, cd);
         return;

@@ -245,7 +245,7 @@ ngx_http_ilert_life_is(ngx_pid_t pid, ngx_atomic_uint_t birth)
         return ngx_http_ilert_life_birth(pid) == birth;
     }
 
-    /* not known on this system, but that of our master's workers is */
+    /* this system does not tell births, but our master knows its workers */
 
     for (i = 0; i < ngx_last_process; i++) {
         if (ngx_processes[i].pid == pid && !ngx_processes[i].exited) {

@@ -156,7 +156,7 @@ typedef struct {
     unsigned                            undecided:1;    /* the last job */
     unsigned                            abandoned:1;    /* its verdicts are */
     unsigned                            troubled:1; /* we look for its end */
-    ngx_atomic_uint_t                   trouble;    /* as it is here; 0 */
+    ngx_atomic_uint_t                   trouble;    /* of this worker, or 0 */
 
     /* set by the thread: of sources that are not configured, each with */
     /* a zero at its end */
@@ -747,7 +747,7 @@ ngx_http_ilert_queue_abandon(void)
 
     ngx_http_ilert_queue_free(&q->verdicts, 1);
 
-    /* those of a job that is not done must not come back */
+    /* a job that is not done must not give its verdicts back */
 
     q->abandoned = (q->busy || q->pending);
     q->nverdicts = q->abandoned ? q->njob : 0;

@@ -86,7 +86,7 @@ typedef struct {
     ngx_http_request_t          *sr;
     ngx_http_post_subrequest_t   ps;
 
-    /* what ours stand before */
+    /* nginx's handlers, which are called by ours in their place */
     ngx_http_handler_pt          content_handler;
     ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);
     ngx_int_t                  (*process_header)(ngx_http_request_t *r);

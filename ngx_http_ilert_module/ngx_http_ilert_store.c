@@ -448,7 +448,7 @@ ngx_http_ilert_store_has_room(ngx_http_ilert_store_t *store,
         return 1;
     }
 
-    /* nobody may come to need it as long as it is said that there is none */
+    /* no job makes room by itself while the state is "full": we do it */
 
     if (db->low || db->disk
         || ngx_http_ilert_store_forget_oldest(db, &n) != SQLITE_OK)
@@ -503,7 +503,7 @@ ngx_http_ilert_store_waits(ngx_http_ilert_store_t *store,
             return;
         }
 
-        /* there is no lock to be had: as others have it open, or nobody */
+        /* this connection cannot lock the file: it is asked by another one */
 
         ngx_http_ilert_store_close_file(db, 1);
     }
@@ -749,7 +749,7 @@ ngx_http_ilert_store_term(ngx_http_ilert_store_db_t *db,
         return rc;
     }
 
-    /* in a new database, of the same folder, the one that is there goes on */
+    /* if the database is a new one, the courier that is there goes on */
 
     job->fresh = (courier == 0);
 
@@ -803,7 +803,7 @@ ngx_http_ilert_store_begin(ngx_http_ilert_store_db_t *db,
                                        "i", job->now);
     }
 
-    /* numbers of events begin anew with a database */
+    /* in a new database the numbers of events mean other events */
 
     if (rc == SQLITE_OK && !job->fresh) {
         rc = ngx_http_ilert_store_bury(db, job, without);

@@ -54,7 +54,7 @@ ngx_http_ilert_store_doubt(ngx_http_ilert_store_t *store, ngx_uint_t n,
 
     if (ngx_http_ilert_store_is_damaged(db->rc)) {
 
-        /* of writing it has been dealt with */
+        /* an error of writing has moved the file aside already */
 
         db->damaged = (n == NGX_HTTP_ILERT_STORE_READING);
         return;
@@ -69,7 +69,7 @@ ngx_http_ilert_store_doubt(ngx_http_ilert_store_t *store, ngx_uint_t n,
         db->doubted[n] = now;
     }
 
-    /* a file that is opened is looked at in more ways */
+    /* opening the file anew finds damage that an open one hides */
 
     db->reopen = ((db->rc & 0xff) != SQLITE_FULL);
 }
@@ -195,7 +195,7 @@ ngx_http_ilert_store_is_really_full(ngx_http_ilert_store_t *store)
 
     max -= ngx_http_ilert_store_reserve(max);
 
-    /* an event may need some more pages than its size says */
+    /* an event may need more pages than its size says */
 
     if (pages + 2 * (int64_t) db->size / NGX_HTTP_ILERT_STORE_PAGE + max / 8
         < max)

@@ -410,7 +410,7 @@ static const char  *ngx_http_ilert_store_sql[] = {
 
     "SELECT resumed FROM total",
 
-    /* of another database, it is hardly ever the same one */
+    /* by the time: the number is hardly ever that of another database, too */
 
     "SELECT courier FROM total",
     "UPDATE total SET courier = max(courier + 1, ?1)",
@@ -870,7 +870,7 @@ ngx_http_ilert_store_open(ngx_http_ilert_store_t *store, int64_t now)
             break;
         }
 
-        /* one of a newer release is not ours to write to */
+        /* we must not write to the file of a newer release */
 
         ngx_http_ilert_store_close_file(db,
                                         ngx_http_ilert_store_is_damaged(rc)

@@ -518,7 +518,7 @@ ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
 
         if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
 
-            /* all are under way, of whatever sources */
+            /* all its requests are under way, maybe of other sources */
 
             at = now;
             rc = SQLITE_OK;
@@ -1024,7 +1024,7 @@ ngx_http_ilert_store_resolve(ngx_http_ilert_store_db_t *db,
                                       &resumed, "");
     }
 
-    /* of before the clock was set back, until the next "clean" */
+    /* the time may be of before the clock was set back */
 
     resumed = (rc == SQLITE_OK) ? ngx_min(resumed, job->now) : 0;
 
