@@ -60,44 +60,44 @@ export ILERT_MODULE = $(CURDIR)/$(MODULE)
 .PHONY: module run test asan fuzz powerloss chaos bench install clean
 
 module:
-	@t/build module
+	@tools/build module
 
 run:
-	@t/setup $(BUILD) run $(if $(KEY_FILE),ilert)
-	@t/build $(if $(NGINX_SRC),nginx,module)
-	@t/sandbox $(if $(KEY_FILE),"$(KEY_FILE)")
+	@tools/setup $(BUILD) run $(if $(KEY_FILE),ilert)
+	@tools/build $(if $(NGINX_SRC),nginx,module)
+	@tools/sandbox $(if $(KEY_FILE),"$(KEY_FILE)")
 
 test:
-	@t/setup $(BUILD) test
-	@t/build $(if $(NGINX_SRC),nginx,module)
+	@tools/setup $(BUILD) test
+	@tools/build $(if $(NGINX_SRC),nginx,module)
 	$(PROVE) $(TESTS)
 
 asan:
-	@t/setup $(ASAN) test
-	@t/build asan
+	@tools/setup $(ASAN) test
+	@tools/build asan
 	TEST_NGINX_BINARY=$(CURDIR)/build/asan/objs/nginx ILERT_MODULE= \
 		$(PROVE) $(TESTS)
 
 fuzz:
-	@t/setup $(ASAN) fuzz
-	@t/build fuzz
+	@tools/setup $(ASAN) fuzz
+	@tools/build fuzz
 	@t/fuzz/run
 
 powerloss:
-	@t/setup $(BUILD) test
-	@t/build $(if $(NGINX_SRC),nginx,module)
+	@tools/setup $(BUILD) test
+	@tools/build $(if $(NGINX_SRC),nginx,module)
 	@t/powerloss/run
 
 chaos:
-	@t/setup $(BUILD) test
-	@t/build $(if $(NGINX_SRC),nginx,module)
+	@tools/setup $(BUILD) test
+	@tools/build $(if $(NGINX_SRC),nginx,module)
 	@CHAOS_SEED="$(CHAOS_SEED)" CHAOS_SEEDS="$(CHAOS_SEEDS)" \
 		CHAOS_TIME="$(CHAOS_TIME)" CHAOS_FAULTS="$(CHAOS_FAULTS)" \
 		CHAOS_WITHOUT="$(CHAOS_WITHOUT)" t/chaos/run
 
 bench:
-	@t/setup $(BUILD) run bench
-	@t/build $(if $(NGINX_SRC),nginx,module)
+	@tools/setup $(BUILD) run bench
+	@tools/build $(if $(NGINX_SRC),nginx,module)
 	@t/bench/run
 
 install: module

@@ -1,6 +1,6 @@
 # ngx_http_ilert_page.h, the status page as C strings
 
-ngx_ilert_page=$ngx_addon_dir/ngx_http_ilert_module/ngx_http_ilert_page
+ngx_ilert_page=$ngx_addon_dir/ngx_http_ilert_module/status/ngx_http_ilert_page
 
 cat << END                                                    >> $NGX_MAKEFILE
 

@@ -22,7 +22,7 @@ use IlertTest qw(done webhook webhook_request webhooks);
 my $API = 'il1api5ec4e7a01';
 my $KAP = 'il1kap5ec4e7b02';
 
-my $schema = IlertSchema->load("$FindBin::Bin/ilert-event.schema.json");
+my $schema = IlertSchema->load("$FindBin::Bin/data/ilert-event.schema.json");
 my $fake = IlertFake->start(keys => { $API => 'api', $KAP => 'kapacitor' });
 
 my $t = IlertTest->new(fake => $fake, conf => <<"CONF")->start;

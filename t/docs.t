@@ -34,12 +34,19 @@ my @examples = map { basename($_, '.conf') }
                sort glob "$TOP/docs/examples/*.conf";
 
 my %text = map { $_ => text($_) } @pages, 'CHANGES', 'Makefile',
-           't/ilert-event.schema.json',
-           map({ "docs/examples/$_.conf" } @examples),
-           map({ "${CODE}_$_" } qw(module.h module.c variables.c handler.c
-                                   mapping.c request.c queue.c relay.c
-                                   courier.c life.c heartbeat.c control.c
-                                   status_gather.c store.c store_db.c));
+           't/data/ilert-event.schema.json',
+           map({ "docs/examples/$_.conf" } @examples);
+
+# the code by the name of its file, in whichever folder that is
+
+my %code;
+
+for my $file (glob("$TOP/ngx_http_ilert_module/{*,*/*}/*.[ch]")) {
+    my ($folder, $name) = $file =~ m{/(\w+)/ngx_http_ilert_([^/]+)\z};
+
+    $text{"${CODE}_$name"} = text($file =~ s{^\Q$TOP\E/}{}r);
+    push @{$code{$folder}}, $text{"${CODE}_$name"} if $name =~ /\.c\z/;
+}
 
 my $reference = $text{'docs/ngx_http_ilert_module.md'};
 
@@ -313,7 +320,7 @@ my ($list) = section($reference, '## Mapping') =~ /\A(.*?)\.\n\n/s;
 is_deeply([ $list =~ /\[(\w+)\]/g ], [ sort keys %mapped ],
           'the list of directives of the mapping');
 
-my $schema = JSON::PP->new->decode($text{'t/ilert-event.schema.json'});
+my $schema = JSON::PP->new->decode($text{'t/data/ilert-event.schema.json'});
 is_deeply([ sort grep { $schema->{properties}{$_} }
             section($reference, '## Events') =~ /^\| `(\w+)` /gm ],
           [ sort keys %{$schema->{properties}} ], 'members of an event');
@@ -422,10 +429,7 @@ my %levels = (INFO => 'info', NOTICE => 'notice', WARN => 'warn',
 my $errors = section($reference, '## Error Log');
 my (%logged, %shown_lines);
 
-for my $part (qw(handler mapping request queue relay courier life heartbeat
-                 control))
-{
-    my $log = $text{"${CODE}_$part.c"};
+for my $log (map { @$_ } @code{qw(webhook queue send courier core status)}) {
 
     $log =~ s/ngx_create_dir_n\s*"/"mkdir()/g;
 
@@ -472,7 +476,7 @@ for my $line (sort keys %shown_lines) {
 my $operations = $text{'docs/operations.md'};
 my $remedies = section($operations, '## Errors of the queue');
 
-my $store = join '', map { $text{"${CODE}_$_"} } qw(store.c store_db.c);
+my $store = join '', map { @$_ } @code{qw(store sqlite)};
 
 my @errors = map { joined($_) }
     $store =~ /sqlite3_snprintf\(sizeof\(store->error\),
@@ -524,8 +528,8 @@ my $format = join ' ', map { s/_$/_x/r } map { "\$$_" } @shown;
 taken('variables, to nginx', "http {\nlog_format all '$format';\n}\n");
 
 my %results = map { $_ => 1 } map {
-        $text{"${CODE}_$_"} =~ /(?:result, |,\s+)"([A-Z]{5,}|TEST)"/g
-    } qw(handler.c queue.c relay.c);
+        /(?:result, |,\s+)"([A-Z]{5,}|TEST)"/g
+    } map { @$_ } @code{qw(webhook queue send)};
 my ($result) = $section =~ /^(\| `\$ilert_result` .*)/m;
 
 is_deeply([ sort $result =~ /`([A-Z]+)`/g ], [ sort keys %results ],
@@ -616,7 +620,7 @@ subtest 'queries of operations.md' => sub {
 
 # The pages ---------------------------------------------------------------
 
-my ($version) = $text{"${CODE}_module.h"}
+my ($version) = $text{"${CODE}_conf.h"}
                 =~ /NGX_HTTP_ILERT_VERSION\s+"([\d.]+)"/;
 
 like($text{CHANGES},

@@ -503,9 +503,9 @@ subtest 'promtool' => sub {
        'nothing is said');
     promtool('check rules', '', 'check', 'rules',
              "$TOP/docs/examples/alerts.yml");
-    promtool('test rules', '', 'test', 'rules', "$TOP/t/alerts_test.yml");
+    promtool('test rules', '', 'test', 'rules', "$TOP/t/data/alerts_test.yml");
 
-    my $tests = text('t/alerts_test.yml');
+    my $tests = text('t/data/alerts_test.yml');
     is_deeply([ grep { $tests !~ /"$_"/ } $rules =~ /- alert: (\w+)/g ], [],
               'each rule is tested');
 };

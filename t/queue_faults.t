@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # A disk that fails, is slow, or is stuck, made by a library that stands before
-# libc (t/shim.c): events are relayed or refused, none is lost, webhooks that
+# libc (tools/shim.c): events are relayed or refused, none is lost, webhooks that
 # wait for the disk are answered, whatever becomes of the workers meanwhile.
 
 use warnings;

@@ -111,7 +111,7 @@ my @CLIENT = (
 
 my ($VERSION) = do {
     open my $file, '<', IlertTest::top()
-        . '/ngx_http_ilert_module/ngx_http_ilert_module.h' or die $!;
+        . '/ngx_http_ilert_module/core/ngx_http_ilert_conf.h' or die $!;
     map { /NGX_HTTP_ILERT_VERSION\s+"([^"]+)"/ ? $1 : () } <$file>;
 };
 

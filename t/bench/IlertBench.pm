@@ -14,7 +14,7 @@ package IlertBench;
 #     p50, p99, p999 in ms, cpu of the workers in us a webhook }
 #     seconds => $seconds, clients => $clients, keys => number of alerts
 # post($c, $body)               one webhook; the body of the answer
-# body($webhook)                of t/webhooks/$webhook.http
+# body($webhook)                of t/data/webhooks/$webhook.http
 # median(..), quantile($q, ..)
 # cpu($pid)                     seconds that it has had of a CPU
 # memory_of($pid, $name)        kB, by a name as VmRSS
@@ -177,7 +177,7 @@ sub write_file {
 sub body {
     my ($webhook) = @_;
 
-    my $request = read_file("$top/t/webhooks/$webhook.http")
+    my $request = read_file("$top/t/data/webhooks/$webhook.http")
         // die "$webhook: $!\n";
 
     return $request =~ s/\A.*?\r\n\r\n//sr;

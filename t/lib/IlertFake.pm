@@ -26,7 +26,7 @@ package IlertFake;
 #                           events of each window, and is the first
 #     retry_after => N      header of the 429; default: none, as ilert
 #     bodies => 0           records without body and json, for many requests
-#     schema => path        default t/ilert-event.schema.json
+#     schema => path        default t/data/ilert-event.schema.json
 #
 # Serves POST ANY/events (generic; key in the body), POST
 # ANY/v1/events/kapacitor/KEY (native; Kapacitor's body) and GET|HEAD

@@ -57,7 +57,7 @@ use constant {
 sub new {
     my ($class, $fake, %opt) = @_;
 
-    my $schema = $opt{schema} || "$HERE/../ilert-event.schema.json";
+    my $schema = $opt{schema} || "$HERE/../data/ilert-event.schema.json";
 
     if ($opt{tls} && !IlertFake::have_tls()) {
         croak('IO::Socket::SSL is missing');

@@ -2,7 +2,7 @@ package IlertRecord;
 
 # What an nginx under test does to the files of its queue, in order, and what
 # the test did meanwhile: t/powerloss/record.c, built for the occasion, and
-# t/shim.c behind it, so that the disk can also be broken.
+# tools/shim.c behind it, so that the disk can also be broken.
 #
 #     my $record = IlertRecord->new($dir) or plan(skip_all => 'no compiler');
 #     my $q = IlertQueue->new(shim => $record, queue => $record->folder);

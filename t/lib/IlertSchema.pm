@@ -3,7 +3,7 @@ package IlertSchema;
 # JSON schema check (the part of draft-07 that ilert's Event uses) and a strict
 # JSON reader.
 #
-#     my $schema = IlertSchema->load('t/ilert-event.schema.json');
+#     my $schema = IlertSchema->load('t/data/ilert-event.schema.json');
 #     my @errors = $schema->errors($value);     # "links[0].href: expected ..."
 #         type, required, properties, additionalProperties, enum, items,
 #         minimum, maximum, $ref into #/definitions.  $value is of decode with

@@ -1,7 +1,7 @@
 package IlertShim;
 
 # A clock that can be set and a disk that can be broken or stopped, for an
-# nginx under test: t/shim.c, built for the occasion.
+# nginx under test: tools/shim.c, built for the occasion.
 #
 #     my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 #     my $q = IlertQueue->new(env => $shim->env);
@@ -57,7 +57,7 @@ END { unlink grep { length } values %library }
 
 sub new {
     my ($class) = @_;
-    my $library = build('t/shim.c') or return;
+    my $library = build('tools/shim.c') or return;
 
     my $file = File::Temp->new(TEMPLATE => 'shim-XXXXXX',
                                DIR => dirname($library));

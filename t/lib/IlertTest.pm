@@ -93,7 +93,7 @@ package IlertTest;
 #       once, the request being sent as far as the kernel takes it;
 #       finish(@handles) returns the answers in that order; handle->{done};
 #       poll($seconds) goes on with all handles meanwhile.
-#     webhook($name)        body of t/webhooks/NAME.http (function or method)
+#     webhook($name)        body of t/data/webhooks/NAME.http (function or method)
 #     webhook_request($name)  the whole captured request
 #     webhooks([qr//])      all names, sorted
 #
@@ -1148,7 +1148,7 @@ sub process_cpu {
 
 sub webhook_request {
     my $name = pop;
-    my $path = "$TOP/t/webhooks/$name.http";
+    my $path = "$TOP/t/data/webhooks/$name.http";
     my $text = _slurp($path);
     croak "cannot read $path: $!" unless defined $text;
     return $text;
@@ -1163,7 +1163,7 @@ sub webhook {
 sub webhooks {
     my $pattern = pop;
     my @names = map { basename($_, '.http') }
-                sort glob "\Q$TOP\E/t/webhooks/*.http";
+                sort glob "\Q$TOP\E/t/data/webhooks/*.http";
     return grep { !ref $pattern || ref $pattern ne 'Regexp'
                   || $_ =~ $pattern } @names;
 }

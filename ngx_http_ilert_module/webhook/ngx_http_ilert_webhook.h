@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_HTTP_ILERT_HANDLER_H_INCLUDED_
-#define _NGX_HTTP_ILERT_HANDLER_H_INCLUDED_
+#ifndef _NGX_HTTP_ILERT_WEBHOOK_H_INCLUDED_
+#define _NGX_HTTP_ILERT_WEBHOOK_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -25,4 +25,4 @@
 ngx_int_t ngx_http_ilert_handler(ngx_http_request_t *r);
 
 
-#endif /* _NGX_HTTP_ILERT_HANDLER_H_INCLUDED_ */
+#endif /* _NGX_HTTP_ILERT_WEBHOOK_H_INCLUDED_ */

@@ -10,7 +10,7 @@
 
 #include <sys/file.h>
 
-#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_life.h"
 #include "ngx_http_ilert_relay.h"

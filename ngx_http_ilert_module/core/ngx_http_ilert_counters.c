@@ -8,9 +8,9 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_queue.h"
-#include "ngx_http_ilert_stats.h"
+#include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_text.h"
 
 

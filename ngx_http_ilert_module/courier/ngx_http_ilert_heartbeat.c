@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_heartbeat.h"
 #include "ngx_http_ilert_queue.h"

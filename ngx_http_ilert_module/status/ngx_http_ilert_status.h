@@ -13,7 +13,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_json.h"
-#include "ngx_http_ilert_stats.h"
+#include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_store.h"
 
 

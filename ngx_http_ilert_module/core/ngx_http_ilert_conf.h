@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_HTTP_ILERT_MODULE_H_INCLUDED_
-#define _NGX_HTTP_ILERT_MODULE_H_INCLUDED_
+#ifndef _NGX_HTTP_ILERT_CONF_H_INCLUDED_
+#define _NGX_HTTP_ILERT_CONF_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -18,7 +18,7 @@
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_request.h"
-#include "ngx_http_ilert_stats.h"
+#include "ngx_http_ilert_counters.h"
 
 
 /*
@@ -182,4 +182,4 @@ ngx_http_ilert_source_t *ngx_http_ilert_find_source(
 extern ngx_module_t  ngx_http_ilert_module;
 
 
-#endif /* _NGX_HTTP_ILERT_MODULE_H_INCLUDED_ */
+#endif /* _NGX_HTTP_ILERT_CONF_H_INCLUDED_ */

@@ -8,10 +8,10 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_module.h"
+#include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_body.h"
 #include "ngx_http_ilert_control.h"
-#include "ngx_http_ilert_handler.h"
+#include "ngx_http_ilert_webhook.h"
 #include "ngx_http_ilert_room.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_HTTP_ILERT_STATS_H_INCLUDED_
-#define _NGX_HTTP_ILERT_STATS_H_INCLUDED_
+#ifndef _NGX_HTTP_ILERT_COUNTERS_H_INCLUDED_
+#define _NGX_HTTP_ILERT_COUNTERS_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -279,4 +279,4 @@ void ngx_http_ilert_stats_observe(ngx_http_ilert_stats_histogram_t *histogram,
     (void) ngx_atomic_fetch_add(&(counter), n)
 
 
-#endif /* _NGX_HTTP_ILERT_STATS_H_INCLUDED_ */
+#endif /* _NGX_HTTP_ILERT_COUNTERS_H_INCLUDED_ */
