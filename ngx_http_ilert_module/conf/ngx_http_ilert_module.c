@@ -8,14 +8,20 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_body.h"
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_connections.h"
 #include "ngx_http_ilert_control.h"
-#include "ngx_http_ilert_webhook.h"
-#include "ngx_http_ilert_room.h"
+#include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_heartbeat.h"
+#include "ngx_http_ilert_mapping.h"
+#include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_request.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_variables.h"
+#include "ngx_http_ilert_webhook.h"
 
 #include <ngx_sha1.h>
 
@@ -140,8 +146,6 @@ static ngx_uint_t ngx_http_ilert_location_is_native(
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
 static void ngx_http_ilert_check_mapping(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
-static ngx_http_ilert_endpoint_t *ngx_http_ilert_find_endpoint(
-    ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name);
 
 
 /* the least value of "ilert_event_max_size" */
@@ -532,7 +536,7 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->file_name = prev->file_name;
         conf->line = prev->line;
         conf->clcf = clcf;
-        clcf->handler = ngx_http_ilert_handler;
+        clcf->handler = ngx_http_ilert_webhook_handler;
 
         if (ngx_http_ilert_add_location(cf, conf) != NGX_OK) {
             return NGX_CONF_ERROR;
@@ -1294,7 +1298,7 @@ ngx_http_ilert_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_ilert_set_handler(cf, cmd, ngx_http_ilert_handler);
+    return ngx_http_ilert_set_handler(cf, cmd, ngx_http_ilert_webhook_handler);
 }
 
 
@@ -1749,13 +1753,21 @@ ngx_http_ilert_init_process(ngx_cycle_t *cycle)
     imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_ilert_module);
 
     if (imcf && imcf->endpoints.nelts) {
-        ngx_http_ilert_room_init_process(cycle);
+        ngx_http_ilert_connections_init_process(cycle);
     }
 
 #if (NGX_THREADS)
 
     if (imcf && imcf->queue.path.len) {
-        return ngx_http_ilert_queue_init_process(cycle, &imcf->queue);
+
+        if (ngx_http_ilert_queue_init_process(cycle, &imcf->queue,
+                                              &ngx_http_ilert_courier_client)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_ilert_courier_init_process(cycle, &imcf->queue);
     }
 
 #endif
@@ -1768,6 +1780,7 @@ static void
 ngx_http_ilert_exit_process(ngx_cycle_t *cycle)
 {
 #if (NGX_THREADS)
+    ngx_http_ilert_courier_exit_process();
     ngx_http_ilert_queue_exit_process();
 #endif
 }
@@ -1828,7 +1841,7 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
     if (ngx_http_ilert_init_mapping(cf, imcf) != NGX_OK
         || ngx_http_ilert_resolve_heartbeat(cf, imcf) != NGX_OK
         || ngx_http_ilert_control_init(cf) != NGX_OK
-        || ngx_http_ilert_stats_init(cf, imcf) != NGX_OK)
+        || ngx_http_ilert_counters_init(cf, imcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -1863,7 +1876,9 @@ ngx_http_ilert_check_endpoint(ngx_conf_t *cf,
 
     clcf = endpoint->conf_ctx->loc_conf[ngx_http_core_module.ctx_index];
 
-    if (clcf->handler == NULL || clcf->handler == ngx_http_ilert_handler) {
+    if (clcf->handler == NULL
+        || clcf->handler == ngx_http_ilert_webhook_handler)
+    {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "nothing leaves through \"ilert_endpoint\" \"%V\", "
                       "a \"proxy_pass\" is needed in its location in %s:%ui",
@@ -2282,41 +2297,4 @@ ngx_http_ilert_check_mapping(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf,
                   "\"%V\" has a webhook URL, its events are made by ilert",
                   (size_t) (p - list), list,
                   ilcf->file_name, ilcf->line, &ilcf->source->name);
-}
-
-
-ngx_http_ilert_source_t *
-ngx_http_ilert_find_source(ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name)
-{
-    ngx_uint_t                 i;
-    ngx_http_ilert_source_t  **sources;
-
-    sources = imcf->sources.elts;
-
-    for (i = 0; i < imcf->sources.nelts; i++) {
-        if (ngx_http_ilert_text_same(&sources[i]->name, name)) {
-            return sources[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-static ngx_http_ilert_endpoint_t *
-ngx_http_ilert_find_endpoint(ngx_http_ilert_main_conf_t *imcf,
-    ngx_str_t *name)
-{
-    ngx_uint_t                   i;
-    ngx_http_ilert_endpoint_t  **endpoints;
-
-    endpoints = imcf->endpoints.elts;
-
-    for (i = 0; i < imcf->endpoints.nelts; i++) {
-        if (ngx_http_ilert_text_same(&endpoints[i]->name, name)) {
-            return endpoints[i];
-        }
-    }
-
-    return NULL;
 }

@@ -11,30 +11,29 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_ilert_monotonic.h"
+
+
+/* What has to do with time on the event loop: the wall clock, ids, timers. */
+
+
+/* wall clock, in milliseconds, when the event loop was last woken */
+int64_t ngx_http_ilert_clock_now(void);
+
 
 /*
- * The time that has passed since some moment, which is the same one for all
- * processes and threads of the machine; setting the clock does not change it.
- * nginx's own time is that of the last event, and only of a worker's loop:
- * this one is for threads, and for who may have stood still since.
+ * A new event id, which no other process has or will have, before 69 years
+ * are over: it is made of the time and of the process.
  */
-
-static ngx_inline int64_t
-ngx_http_ilert_clock_usec(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
+uint64_t ngx_http_ilert_clock_number(void);
 
 
-static ngx_inline int64_t
-ngx_http_ilert_clock_msec(void)
-{
-    return ngx_http_ilert_clock_usec() / 1000;
-}
+/*
+ * Makes "ev" a timer of ours, which is not set yet.  A cancelable one does not
+ * keep a worker from exiting.
+ */
+void ngx_http_ilert_clock_init_event(ngx_event_t *ev,
+    ngx_event_handler_pt handler, ngx_uint_t cancelable);
 
 
 #endif /* _NGX_HTTP_ILERT_CLOCK_H_INCLUDED_ */

@@ -12,22 +12,43 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_event.h"
-#include "ngx_http_ilert_heartbeat.h"
-#include "ngx_http_ilert_mapping.h"
-#include "ngx_http_ilert_queue.h"
-#include "ngx_http_ilert_request.h"
-#include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_rules.h"
 
 
 /*
- * What is configured, and what a request of ours carries.  An event's way is
- * handler, kapacitor, event, queue, request: see docs/design.md.
+ * Types of the configuration, and of a request's context: every part may
+ * include them, and they know no part.  What a part keeps of a source, of an
+ * endpoint, or of a key is behind a pointer to a type that is only named here;
+ * that part makes it, in a worker or in shared memory, and has it to itself.
+ *
+ * All of it is made by conf/ while the configuration is read, lives as long as
+ * the cycle, and does not change afterwards but by those pointers.
  */
 
 
 #define NGX_HTTP_ILERT_VERSION  "0.2.0"
+
+
+/* the courier's, of a worker; NULL without a queue */
+
+typedef struct ngx_http_ilert_courier_key_s  ngx_http_ilert_courier_key_t;
+typedef struct ngx_http_ilert_courier_source_s
+    ngx_http_ilert_courier_source_t;
+typedef struct ngx_http_ilert_courier_endpoint_s
+    ngx_http_ilert_courier_endpoint_t;
+
+/* the counters', in shared memory */
+
+typedef struct ngx_http_ilert_counters_s  ngx_http_ilert_counters_t;
+typedef struct ngx_http_ilert_counters_source_s
+    ngx_http_ilert_counters_source_t;
+typedef struct ngx_http_ilert_counters_endpoint_s
+    ngx_http_ilert_counters_endpoint_t;
+
+/* of send/ */
+
+typedef struct ngx_http_ilert_request_s  ngx_http_ilert_request_t;
 
 
 /* requests in any window of time */
@@ -47,7 +68,7 @@ typedef struct {
     ngx_http_ilert_rate_t        rate;
     ngx_http_ilert_source_t     *source;    /* whose "rate" that is, or NULL */
 
-    ngx_http_ilert_courier_key_t  courier;
+    ngx_http_ilert_courier_key_t  *courier;
 } ngx_http_ilert_key_t;
 
 
@@ -62,8 +83,8 @@ struct ngx_http_ilert_endpoint_s {
     u_char                      *file_name;
     ngx_uint_t                   line;
 
-    ngx_http_ilert_courier_endpoint_t  courier;
-    ngx_http_ilert_stats_endpoint_t  *stats;
+    ngx_http_ilert_courier_endpoint_t   *courier;
+    ngx_http_ilert_counters_endpoint_t  *counters;
 };
 
 
@@ -104,9 +125,54 @@ struct ngx_http_ilert_source_s {
     unsigned                     heartbeat:1;   /* none: GET, and no event */
     unsigned                     quiet:1;   /* of this worker: nginx says no */
                                             /* more of it */
-    ngx_http_ilert_courier_source_t  courier;
-    ngx_http_ilert_stats_source_t  *stats;
+    ngx_http_ilert_courier_source_t   *courier;
+    ngx_http_ilert_counters_source_t  *counters;
 };
+
+
+/* "ilert_queue" */
+
+typedef struct {
+    ngx_str_t                    path;      /* of the folder, with a zero at */
+                                            /* its end; NULL: not given */
+    off_t                        max_size;
+    ngx_shm_zone_t              *shm_zone;
+} ngx_http_ilert_queue_conf_t;
+
+
+/* "ilert_heartbeat" */
+
+typedef struct {
+    ngx_http_ilert_source_t     *source;    /* its key, its endpoint, and a */
+                                            /* name for logs; NULL: off */
+    ngx_msec_t                   interval;
+
+    u_char                      *file_name;
+    ngx_uint_t                   line;
+} ngx_http_ilert_heartbeat_conf_t;
+
+
+/*
+ * "ilert_summary" and the like, by ngx_http_ilert_mapping_e: an
+ * ngx_http_complex_value_t, or, of a list, an ngx_array_t of items,
+ * NGX_HTTP_ILERT_ITEM_VALUES complex values each; NULL if there is none at
+ * this level and above.
+ */
+
+typedef struct {
+    void                        *directives[NGX_HTTP_ILERT_MAPPING_N];
+    ngx_atomic_t                *warned;    /* shared: when, in seconds */
+} ngx_http_ilert_mapping_conf_t;
+
+
+/* "ilert_status" */
+
+typedef enum {
+    NGX_HTTP_ILERT_STATUS_OFF = 0,
+    NGX_HTTP_ILERT_STATUS_JSON,
+    NGX_HTTP_ILERT_STATUS_PROMETHEUS,
+    NGX_HTTP_ILERT_STATUS_HTML
+} ngx_http_ilert_format_e;
 
 
 /* a directive that takes the requests of its location */
@@ -129,8 +195,8 @@ typedef struct {
     ngx_array_t                  handlers;  /* ngx_http_ilert_handler_t */
     ngx_http_ilert_queue_conf_t  queue;
     ngx_http_ilert_heartbeat_conf_t  heartbeat;
-    ngx_http_ilert_stats_t      *stats;
-    ngx_uint_t                   cycle;     /* its number, stats.c's */
+    ngx_http_ilert_counters_t   *counters;
+    ngx_uint_t                   cycle;     /* its number, by counters.c */
 } ngx_http_ilert_main_conf_t;
 
 
@@ -174,10 +240,17 @@ typedef struct {
 } ngx_http_ilert_ctx_t;
 
 
-/* the source of that name, or NULL */
+/* the source, or the endpoint, of that name, or NULL */
 ngx_http_ilert_source_t *ngx_http_ilert_find_source(
     ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name);
+ngx_http_ilert_endpoint_t *ngx_http_ilert_find_endpoint(
+    ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name);
 
+
+/*
+ * nginx's handle of the module, by which configurations and contexts are
+ * found; it is defined in conf/, and nothing else of that is used below
+ */
 
 extern ngx_module_t  ngx_http_ilert_module;
 

@@ -8,8 +8,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
-#include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_text.h"
 
@@ -25,7 +25,7 @@
  * is.  A node of the cycle that runs stays, as the reload may fail yet.
  */
 
-#define NGX_HTTP_ILERT_STATS_SIZE     (1024 * 1024)
+#define NGX_HTTP_ILERT_COUNTERS_SIZE     (1024 * 1024)
 
 
 /* a process of the master's table, by its place there */
@@ -33,59 +33,63 @@
 typedef struct {
     ngx_pid_t                    pid;
     ngx_uint_t                   cycle;
-} ngx_http_ilert_stats_process_t;
+} ngx_http_ilert_counters_process_t;
 
 
-static size_t ngx_http_ilert_stats_room(size_t size);
-static ngx_int_t ngx_http_ilert_stats_init_zone(ngx_shm_zone_t *shm_zone,
+static size_t ngx_http_ilert_counters_room(size_t size);
+static ngx_int_t ngx_http_ilert_counters_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
-static void ngx_http_ilert_stats_count_processes(ngx_uint_t running);
-static ngx_int_t ngx_http_ilert_stats_find_nodes(
+static void ngx_http_ilert_counters_count_processes(ngx_uint_t running);
+static ngx_int_t ngx_http_ilert_counters_find_nodes(
     ngx_http_ilert_main_conf_t *imcf, ngx_uint_t running, ngx_uint_t make);
-static void *ngx_http_ilert_stats_node(ngx_http_ilert_stats_node_t *list,
+static void *ngx_http_ilert_counters_node(ngx_http_ilert_counters_node_t *list,
     ngx_str_t *name, ngx_uint_t cycle);
-static void *ngx_http_ilert_stats_make_node(ngx_http_ilert_main_conf_t *imcf,
-    ngx_http_ilert_stats_node_t **list, ngx_str_t *name, size_t size,
-    ngx_uint_t running);
-static ngx_int_t ngx_http_ilert_stats_give_way(
+static void *ngx_http_ilert_counters_make_node(
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_counters_node_t **list,
+    ngx_str_t *name, size_t size, ngx_uint_t running);
+static ngx_int_t ngx_http_ilert_counters_give_way(
     ngx_http_ilert_main_conf_t *imcf, ngx_uint_t running);
-static ngx_http_ilert_stats_node_t **ngx_http_ilert_stats_oldest(
-    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_stats_node_t **list,
+static ngx_http_ilert_counters_node_t **ngx_http_ilert_counters_oldest(
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_counters_node_t **list,
     ngx_uint_t running);
-static ngx_uint_t ngx_http_ilert_stats_is_used(
-    ngx_http_ilert_stats_node_t *node, ngx_uint_t cycle, ngx_uint_t running);
-static void ngx_http_ilert_stats_code(ngx_http_ilert_stats_source_t *ss,
+static ngx_uint_t ngx_http_ilert_counters_is_used(
+    ngx_http_ilert_counters_node_t *node, ngx_uint_t cycle,
+    ngx_uint_t running);
+static void ngx_http_ilert_counters_code(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t code);
-static void ngx_http_ilert_stats_park_key(ngx_http_ilert_main_conf_t *imcf,
+static void ngx_http_ilert_counters_park_key(ngx_http_ilert_main_conf_t *imcf,
     ngx_http_ilert_source_t *source, ngx_str_t *reason, int64_t until);
-static void ngx_http_ilert_stats_park(ngx_http_ilert_stats_last_t *last,
+static void ngx_http_ilert_counters_park(ngx_http_ilert_counters_last_t *last,
     ngx_str_t *reason, int64_t until);
-static void ngx_http_ilert_stats_set_text(ngx_http_ilert_stats_text_t *text,
-    ngx_str_t *value);
+static void ngx_http_ilert_counters_set_text(
+    ngx_http_ilert_counters_text_t *text, ngx_str_t *value);
 
 
 /* of the zone that the node, or what begins with one, is in */
 
-#define ngx_http_ilert_stats_lock(node)                                       \
-    ngx_shmtx_lock(&((ngx_http_ilert_stats_node_t *) (node))->stats           \
+#define ngx_http_ilert_counters_lock(node)                                    \
+    ngx_shmtx_lock(&((ngx_http_ilert_counters_node_t *) (node))->counters     \
                    ->shpool->mutex)
 
-#define ngx_http_ilert_stats_unlock(node)                                     \
-    ngx_shmtx_unlock(&((ngx_http_ilert_stats_node_t *) (node))->stats         \
+#define ngx_http_ilert_counters_unlock(node)                                  \
+    ngx_shmtx_unlock(&((ngx_http_ilert_counters_node_t *) (node))->counters   \
                      ->shpool->mutex)
 
 
 /* the master's: the last cycle's number, and its processes */
 
-static ngx_uint_t  ngx_http_ilert_stats_cycle;
-static ngx_http_ilert_stats_process_t
-    ngx_http_ilert_stats_processes[NGX_MAX_PROCESSES];
+static ngx_uint_t  ngx_http_ilert_counters_cycle;
+static ngx_http_ilert_counters_process_t
+    ngx_http_ilert_counters_processes[NGX_MAX_PROCESSES];
 
 
-static ngx_str_t  ngx_http_ilert_stats_zone_name = ngx_string("ilert_stats");
+static ngx_str_t  ngx_http_ilert_counters_zone_name =
+    ngx_string("ilert_stats");
 
 
-ngx_http_ilert_stats_bucket_t  ngx_http_ilert_stats_commit_buckets[] = {
+ngx_http_ilert_counters_bucket_t
+    ngx_http_ilert_counters_commit_buckets[] =
+{
     { 1000, "0.001" },
     { 2500, "0.0025" },
     { 5000, "0.005" },
@@ -103,7 +107,9 @@ ngx_http_ilert_stats_bucket_t  ngx_http_ilert_stats_commit_buckets[] = {
 };
 
 
-ngx_http_ilert_stats_bucket_t  ngx_http_ilert_stats_delivery_buckets[] = {
+ngx_http_ilert_counters_bucket_t
+    ngx_http_ilert_counters_delivery_buckets[] =
+{
     { 50000, "0.05" },
     { 100000, "0.1" },
     { 250000, "0.25" },
@@ -122,16 +128,13 @@ ngx_http_ilert_stats_bucket_t  ngx_http_ilert_stats_delivery_buckets[] = {
 
 
 ngx_int_t
-ngx_http_ilert_stats_init(ngx_conf_t *cf, void *conf)
+ngx_http_ilert_counters_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
 {
     size_t                        size, room;
     ngx_uint_t                    i;
     ngx_shm_zone_t               *shm_zone;
     ngx_http_ilert_source_t     **sources;
     ngx_http_ilert_endpoint_t   **endpoints;
-    ngx_http_ilert_main_conf_t   *imcf;
-
-    imcf = conf;
 
     if (imcf->sources.nelts + imcf->endpoints.nelts + imcf->handlers.nelts
         == 0)
@@ -145,34 +148,35 @@ ngx_http_ilert_stats_init(ngx_conf_t *cf, void *conf)
     sources = imcf->sources.elts;
 
     for (i = 0; i < imcf->sources.nelts; i++) {
-        room += ngx_http_ilert_stats_room(sizeof(ngx_http_ilert_stats_source_t)
-                                          + sources[i]->name.len);
+        room += ngx_http_ilert_counters_room(
+                                     sizeof(ngx_http_ilert_counters_source_t)
+                                     + sources[i]->name.len);
     }
 
     endpoints = imcf->endpoints.elts;
 
     for (i = 0; i < imcf->endpoints.nelts; i++) {
-        room += ngx_http_ilert_stats_room(
-                                       sizeof(ngx_http_ilert_stats_endpoint_t)
-                                       + endpoints[i]->name.len);
+        room += ngx_http_ilert_counters_room(
+                                   sizeof(ngx_http_ilert_counters_endpoint_t)
+                                   + endpoints[i]->name.len);
     }
 
     /* twice, and an eighth for what the slab needs for itself */
 
-    for (size = NGX_HTTP_ILERT_STATS_SIZE;
+    for (size = NGX_HTTP_ILERT_COUNTERS_SIZE;
          size < 2 * room + room / 8;
          size *= 2)
     {
         /* void */
     }
 
-    shm_zone = ngx_shared_memory_add(cf, &ngx_http_ilert_stats_zone_name,
+    shm_zone = ngx_shared_memory_add(cf, &ngx_http_ilert_counters_zone_name,
                                      size, &ngx_http_ilert_module);
     if (shm_zone == NULL) {
         return NGX_ERROR;
     }
 
-    shm_zone->init = ngx_http_ilert_stats_init_zone;
+    shm_zone->init = ngx_http_ilert_counters_init_zone;
     shm_zone->data = imcf;
 
     return NGX_OK;
@@ -182,7 +186,7 @@ ngx_http_ilert_stats_init(ngx_conf_t *cf, void *conf)
 /* how many bytes of the zone so many bytes take */
 
 static size_t
-ngx_http_ilert_stats_room(size_t size)
+ngx_http_ilert_counters_room(size_t size)
 {
     size_t  room;
 
@@ -193,12 +197,12 @@ ngx_http_ilert_stats_room(size_t size)
 
 
 static ngx_int_t
-ngx_http_ilert_stats_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+ngx_http_ilert_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
-    ngx_uint_t                    running;
-    ngx_slab_pool_t              *shpool;
-    ngx_http_ilert_stats_t       *stats;
-    ngx_http_ilert_main_conf_t   *imcf, *old;
+    ngx_uint_t                   running;
+    ngx_slab_pool_t             *shpool;
+    ngx_http_ilert_counters_t   *counters;
+    ngx_http_ilert_main_conf_t  *imcf, *old;
 
     imcf = shm_zone->data;
     old = data;
@@ -206,29 +210,29 @@ ngx_http_ilert_stats_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     if (data == NULL && !shm_zone->shm.exists) {
 
-        stats = ngx_slab_calloc(shpool, sizeof(ngx_http_ilert_stats_t));
-        if (stats == NULL) {
+        counters = ngx_slab_calloc(shpool, sizeof(ngx_http_ilert_counters_t));
+        if (counters == NULL) {
             return NGX_ERROR;
         }
 
-        stats->shpool = shpool;
-        stats->bytes = -1;
+        counters->shpool = shpool;
+        counters->bytes = -1;
 
-        shpool->data = stats;
+        shpool->data = counters;
         shpool->log_nomem = 0;
     }
 
-    imcf->stats = shpool->data;
-    imcf->cycle = ++ngx_http_ilert_stats_cycle;
+    imcf->counters = shpool->data;
+    imcf->cycle = ++ngx_http_ilert_counters_cycle;
 
     running = old ? old->cycle : imcf->cycle;
 
-    ngx_http_ilert_stats_count_processes(running);
+    ngx_http_ilert_counters_count_processes(running);
 
     /* what is there already does not give way to what is new */
 
-    if (ngx_http_ilert_stats_find_nodes(imcf, running, 0) != NGX_OK
-        || ngx_http_ilert_stats_find_nodes(imcf, running, 1) != NGX_OK)
+    if (ngx_http_ilert_counters_find_nodes(imcf, running, 0) != NGX_OK
+        || ngx_http_ilert_counters_find_nodes(imcf, running, 1) != NGX_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "shared memory zone \"%V\" has no room for the names "
@@ -251,13 +255,13 @@ ngx_http_ilert_stats_init_zone(ngx_shm_zone_t *shm_zone, void *data)
  */
 
 static void
-ngx_http_ilert_stats_count_processes(ngx_uint_t running)
+ngx_http_ilert_counters_count_processes(ngx_uint_t running)
 {
-    ngx_int_t                        i;
-    ngx_http_ilert_stats_process_t  *sp;
+    ngx_int_t                           i;
+    ngx_http_ilert_counters_process_t  *sp;
 
     for (i = 0; i < ngx_last_process; i++) {
-        sp = &ngx_http_ilert_stats_processes[i];
+        sp = &ngx_http_ilert_counters_processes[i];
 
         if (sp->pid != ngx_processes[i].pid || !ngx_processes[i].exiting) {
             sp->pid = ngx_processes[i].pid;
@@ -270,29 +274,29 @@ ngx_http_ilert_stats_count_processes(ngx_uint_t running)
 /* of all sources and endpoints; those that are not there are made, or not */
 
 static ngx_int_t
-ngx_http_ilert_stats_find_nodes(ngx_http_ilert_main_conf_t *imcf,
+ngx_http_ilert_counters_find_nodes(ngx_http_ilert_main_conf_t *imcf,
     ngx_uint_t running, ngx_uint_t make)
 {
     ngx_uint_t                   i;
-    ngx_http_ilert_stats_t      *stats;
     ngx_http_ilert_source_t    **sources, *source;
+    ngx_http_ilert_counters_t   *counters;
     ngx_http_ilert_endpoint_t  **endpoints, *endpoint;
 
-    stats = imcf->stats;
+    counters = imcf->counters;
     sources = imcf->sources.elts;
 
     for (i = 0; i < imcf->sources.nelts; i++) {
         source = sources[i];
 
-        source->stats = ngx_http_ilert_stats_node(stats->sources,
+        source->counters = ngx_http_ilert_counters_node(counters->sources,
                                                   &source->name, imcf->cycle);
 
-        if (source->stats == NULL && make) {
-            source->stats = ngx_http_ilert_stats_make_node(imcf,
-                                       &stats->sources, &source->name,
-                                       sizeof(ngx_http_ilert_stats_source_t),
-                                       running);
-            if (source->stats == NULL) {
+        if (source->counters == NULL && make) {
+            source->counters = ngx_http_ilert_counters_make_node(imcf,
+                                    &counters->sources, &source->name,
+                                    sizeof(ngx_http_ilert_counters_source_t),
+                                    running);
+            if (source->counters == NULL) {
                 return NGX_ERROR;
             }
         }
@@ -303,16 +307,16 @@ ngx_http_ilert_stats_find_nodes(ngx_http_ilert_main_conf_t *imcf,
     for (i = 0; i < imcf->endpoints.nelts; i++) {
         endpoint = endpoints[i];
 
-        endpoint->stats = ngx_http_ilert_stats_node(stats->endpoints,
+        endpoint->counters = ngx_http_ilert_counters_node(counters->endpoints,
                                                     &endpoint->name,
                                                     imcf->cycle);
 
-        if (endpoint->stats == NULL && make) {
-            endpoint->stats = ngx_http_ilert_stats_make_node(imcf,
-                                     &stats->endpoints, &endpoint->name,
-                                     sizeof(ngx_http_ilert_stats_endpoint_t),
-                                     running);
-            if (endpoint->stats == NULL) {
+        if (endpoint->counters == NULL && make) {
+            endpoint->counters = ngx_http_ilert_counters_make_node(imcf,
+                                  &counters->endpoints, &endpoint->name,
+                                  sizeof(ngx_http_ilert_counters_endpoint_t),
+                                  running);
+            if (endpoint->counters == NULL) {
                 return NGX_ERROR;
             }
         }
@@ -329,10 +333,10 @@ ngx_http_ilert_stats_find_nodes(ngx_http_ilert_main_conf_t *imcf,
  */
 
 static void *
-ngx_http_ilert_stats_node(ngx_http_ilert_stats_node_t *list,
+ngx_http_ilert_counters_node(ngx_http_ilert_counters_node_t *list,
     ngx_str_t *name, ngx_uint_t cycle)
 {
-    ngx_http_ilert_stats_node_t  *node;
+    ngx_http_ilert_counters_node_t  *node;
 
     for (node = list; node; node = node->next) {
 
@@ -347,27 +351,27 @@ ngx_http_ilert_stats_node(ngx_http_ilert_stats_node_t *list,
 
 
 static void *
-ngx_http_ilert_stats_make_node(ngx_http_ilert_main_conf_t *imcf,
-    ngx_http_ilert_stats_node_t **list, ngx_str_t *name, size_t size,
+ngx_http_ilert_counters_make_node(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_counters_node_t **list, ngx_str_t *name, size_t size,
     ngx_uint_t running)
 {
-    ngx_http_ilert_stats_node_t  *node;
+    ngx_http_ilert_counters_node_t  *node;
 
     /* one piece, so that there is room for one when one has given way */
 
     for ( ;; ) {
-        node = ngx_slab_calloc(imcf->stats->shpool, size + name->len);
+        node = ngx_slab_calloc(imcf->counters->shpool, size + name->len);
 
         if (node) {
             break;
         }
 
-        if (ngx_http_ilert_stats_give_way(imcf, running) != NGX_OK) {
+        if (ngx_http_ilert_counters_give_way(imcf, running) != NGX_OK) {
             return NULL;
         }
     }
 
-    node->stats = imcf->stats;
+    node->counters = imcf->counters;
     node->first = imcf->cycle;
     node->last = imcf->cycle;
 
@@ -385,16 +389,17 @@ ngx_http_ilert_stats_make_node(ngx_http_ilert_main_conf_t *imcf,
 /* the one of those that nobody uses which has been so for the longest time */
 
 static ngx_int_t
-ngx_http_ilert_stats_give_way(ngx_http_ilert_main_conf_t *imcf,
+ngx_http_ilert_counters_give_way(ngx_http_ilert_main_conf_t *imcf,
     ngx_uint_t running)
 {
-    ngx_http_ilert_stats_t       *stats;
-    ngx_http_ilert_stats_node_t  *node, **source, **endpoint, **oldest;
+    ngx_http_ilert_counters_t       *counters;
+    ngx_http_ilert_counters_node_t  *node, **source, **endpoint, **oldest;
 
-    stats = imcf->stats;
+    counters = imcf->counters;
 
-    source = ngx_http_ilert_stats_oldest(imcf, &stats->sources, running);
-    endpoint = ngx_http_ilert_stats_oldest(imcf, &stats->endpoints, running);
+    source = ngx_http_ilert_counters_oldest(imcf, &counters->sources, running);
+    endpoint = ngx_http_ilert_counters_oldest(imcf, &counters->endpoints,
+                                              running);
 
     oldest = source;
 
@@ -409,7 +414,7 @@ ngx_http_ilert_stats_give_way(ngx_http_ilert_main_conf_t *imcf,
     node = *oldest;
     *oldest = node->next;
 
-    ngx_slab_free(stats->shpool, node);
+    ngx_slab_free(counters->shpool, node);
 
     return NGX_OK;
 }
@@ -417,18 +422,18 @@ ngx_http_ilert_stats_give_way(ngx_http_ilert_main_conf_t *imcf,
 
 /* where it is linked, or NULL */
 
-static ngx_http_ilert_stats_node_t **
-ngx_http_ilert_stats_oldest(ngx_http_ilert_main_conf_t *imcf,
-    ngx_http_ilert_stats_node_t **list, ngx_uint_t running)
+static ngx_http_ilert_counters_node_t **
+ngx_http_ilert_counters_oldest(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_counters_node_t **list, ngx_uint_t running)
 {
-    ngx_http_ilert_stats_node_t  *node, **oldest;
+    ngx_http_ilert_counters_node_t  *node, **oldest;
 
     oldest = NULL;
 
     for (node = *list; node; list = &node->next, node = *list) {
 
         if ((oldest == NULL || node->last < (*oldest)->last)
-            && !ngx_http_ilert_stats_is_used(node, imcf->cycle, running))
+            && !ngx_http_ilert_counters_is_used(node, imcf->cycle, running))
         {
             oldest = list;
         }
@@ -439,11 +444,11 @@ ngx_http_ilert_stats_oldest(ngx_http_ilert_main_conf_t *imcf,
 
 
 static ngx_uint_t
-ngx_http_ilert_stats_is_used(ngx_http_ilert_stats_node_t *node,
+ngx_http_ilert_counters_is_used(ngx_http_ilert_counters_node_t *node,
     ngx_uint_t cycle, ngx_uint_t running)
 {
-    ngx_int_t                        i;
-    ngx_http_ilert_stats_process_t  *sp;
+    ngx_int_t                           i;
+    ngx_http_ilert_counters_process_t  *sp;
 
     /* without a master old cycles live on in the process */
 
@@ -454,7 +459,7 @@ ngx_http_ilert_stats_is_used(ngx_http_ilert_stats_node_t *node,
     }
 
     for (i = 0; i < ngx_last_process; i++) {
-        sp = &ngx_http_ilert_stats_processes[i];
+        sp = &ngx_http_ilert_counters_processes[i];
 
         if (sp->pid != -1 && node->first <= sp->cycle
             && sp->cycle <= node->last)
@@ -468,125 +473,121 @@ ngx_http_ilert_stats_is_used(ngx_http_ilert_stats_node_t *node,
 
 
 void
-ngx_http_ilert_stats_outcome(ngx_http_ilert_request_t *ir, ngx_str_t *error,
-    ngx_msec_t pause)
+ngx_http_ilert_counters_outcome(ngx_http_ilert_source_t *source,
+    ngx_http_ilert_counters_outcome_t *outcome)
 {
-    int64_t                         now;
-    ngx_uint_t                      unparked;
-    ngx_http_ilert_source_t        *source;
-    ngx_http_ilert_main_conf_t     *imcf;
-    ngx_http_ilert_stats_last_t    *last;
-    ngx_http_ilert_stats_source_t  *ss;
+    int64_t                            now;
+    ngx_uint_t                         unparked;
+    ngx_http_ilert_main_conf_t        *imcf;
+    ngx_http_ilert_counters_last_t    *last;
+    ngx_http_ilert_counters_source_t  *ss;
 
-    source = ir->event->source;
-    ss = source->stats;
+    ss = source->counters;
     last = &ss->last;
-    now = ngx_http_ilert_queue_now();
+    now = ngx_http_ilert_clock_now();
 
     imcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                ngx_http_ilert_module);
 
-    ngx_http_ilert_stats_code(ss, ir->status ? ir->status
-                                  : ir->timed_out
-                                    ? NGX_HTTP_ILERT_STATS_TIMEOUT
-                                    : NGX_HTTP_ILERT_STATS_ERROR);
+    ngx_http_ilert_counters_code(ss, outcome->code);
 
     unparked = 0;
 
-    ngx_http_ilert_stats_lock(ss);
+    ngx_http_ilert_counters_lock(ss);
 
-    if (ir->verdict == NGX_HTTP_ILERT_PARK) {
-        ngx_http_ilert_stats_park(last, error, now + pause);
+    if (outcome->refused) {
+        ngx_http_ilert_counters_park(last, outcome->error,
+                                     now + outcome->pause);
 
-    } else if (last->parked && ir->verdict != NGX_HTTP_ILERT_AGAIN) {
-        ngx_http_ilert_stats_park(last, NULL, 0);
+    } else if (last->parked && outcome->valid) {
+        ngx_http_ilert_counters_park(last, NULL, 0);
         unparked = 1;
     }
 
-    last->limited = (ir->status == NGX_HTTP_TOO_MANY_REQUESTS);
-    last->failing = (ir->verdict == NGX_HTTP_ILERT_AGAIN && !last->limited);
+    last->limited = outcome->limited;
+    last->failing = outcome->failing;
 
     if (last->limited) {
-        last->until = now + pause;
+        last->until = now + outcome->pause;
     }
 
-    if (ir->verdict == NGX_HTTP_ILERT_DONE) {
+    if (outcome->error == NULL) {
         last->success = now;
 
     } else {
         last->error_time = now;
-        last->error_status = ir->status;
-        ngx_http_ilert_stats_set_text(&last->error, error);
+        last->error_status = outcome->status;
+        ngx_http_ilert_counters_set_text(&last->error, outcome->error);
     }
 
-    ngx_http_ilert_stats_unlock(ss);
+    ngx_http_ilert_counters_unlock(ss);
 
-    if (ir->verdict == NGX_HTTP_ILERT_PARK) {
-        ngx_http_ilert_stats_park_key(imcf, source, error, now + pause);
+    if (outcome->refused) {
+        ngx_http_ilert_counters_park_key(imcf, source, outcome->error,
+                                         now + outcome->pause);
 
     } else if (unparked) {
-        ngx_http_ilert_stats_park_key(imcf, source, NULL, 0);
+        ngx_http_ilert_counters_park_key(imcf, source, NULL, 0);
     }
 
-    if (ir->status && (ir->verdict != NGX_HTTP_ILERT_AGAIN
-                       || ir->status == NGX_HTTP_TOO_MANY_REQUESTS))
-    {
-        ngx_http_ilert_stats_set_down(source->endpoint, 0);
+    if (outcome->up) {
+        ngx_http_ilert_counters_set_down(source->endpoint, 0);
     }
 
-    if (ir->verdict == NGX_HTTP_ILERT_DONE) {
-        ngx_http_ilert_stats_add(ss->delivered, 1);
-        ngx_http_ilert_stats_observe(&imcf->stats->delivery,
-                                     ngx_http_ilert_stats_delivery_buckets,
-                                     (now - ir->event->received) * 1000);
+    if (outcome->error == NULL) {
+        ngx_http_ilert_counters_add(ss->delivered, 1);
+        ngx_http_ilert_counters_observe(&imcf->counters->delivery,
+                                    ngx_http_ilert_counters_delivery_buckets,
+                                    (now - outcome->received) * 1000);
     }
 }
 
 
 void
-ngx_http_ilert_stats_get_last(ngx_http_ilert_stats_source_t *ss,
-    ngx_http_ilert_stats_last_t *last)
+ngx_http_ilert_counters_get_last(ngx_http_ilert_counters_source_t *ss,
+    ngx_http_ilert_counters_last_t *last)
 {
-    ngx_http_ilert_stats_lock(ss);
+    ngx_http_ilert_counters_lock(ss);
     *last = ss->last;
-    ngx_http_ilert_stats_unlock(ss);
+    ngx_http_ilert_counters_unlock(ss);
 }
 
 
 static void
-ngx_http_ilert_stats_code(ngx_http_ilert_stats_source_t *ss, ngx_uint_t code)
+ngx_http_ilert_counters_code(ngx_http_ilert_counters_source_t *ss,
+    ngx_uint_t code)
 {
-    ngx_uint_t                    i;
-    ngx_http_ilert_stats_code_t  *sc;
+    ngx_uint_t                       i;
+    ngx_http_ilert_counters_code_t  *sc;
 
     /* if there are more codes than places the last one has the others */
 
-    for (i = 0; i < NGX_HTTP_ILERT_STATS_CODES - 1; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_CODES - 1; i++) {
         sc = &ss->codes[i];
 
         if (sc->code == code || ngx_atomic_cmp_set(&sc->code, 0, code)
             || sc->code == code)
         {
-            ngx_http_ilert_stats_add(sc->n, 1);
+            ngx_http_ilert_counters_add(sc->n, 1);
             return;
         }
     }
 
     sc = &ss->codes[i];
-    sc->code = NGX_HTTP_ILERT_STATS_ERROR;
-    ngx_http_ilert_stats_add(sc->n, 1);
+    sc->code = NGX_HTTP_ILERT_COUNTERS_ERROR;
+    ngx_http_ilert_counters_add(sc->n, 1);
 }
 
 
 /* all others that have the source's key are parked with it, or not any more */
 
 static void
-ngx_http_ilert_stats_park_key(ngx_http_ilert_main_conf_t *imcf,
+ngx_http_ilert_counters_park_key(ngx_http_ilert_main_conf_t *imcf,
     ngx_http_ilert_source_t *source, ngx_str_t *reason, int64_t until)
 {
-    ngx_uint_t                       i;
-    ngx_http_ilert_source_t        **sources;
-    ngx_http_ilert_stats_source_t   *ss;
+    ngx_uint_t                         i;
+    ngx_http_ilert_source_t          **sources;
+    ngx_http_ilert_counters_source_t  *ss;
 
     sources = imcf->sources.elts;
 
@@ -596,11 +597,11 @@ ngx_http_ilert_stats_park_key(ngx_http_ilert_main_conf_t *imcf,
             continue;
         }
 
-        ss = sources[i]->stats;
+        ss = sources[i]->counters;
 
-        ngx_http_ilert_stats_lock(ss);
-        ngx_http_ilert_stats_park(&ss->last, reason, until);
-        ngx_http_ilert_stats_unlock(ss);
+        ngx_http_ilert_counters_lock(ss);
+        ngx_http_ilert_counters_park(&ss->last, reason, until);
+        ngx_http_ilert_counters_unlock(ss);
     }
 }
 
@@ -608,11 +609,11 @@ ngx_http_ilert_stats_park_key(ngx_http_ilert_main_conf_t *imcf,
 /* under the mutex; without a reason it is not parked any more */
 
 static void
-ngx_http_ilert_stats_park(ngx_http_ilert_stats_last_t *last, ngx_str_t *reason,
-    int64_t until)
+ngx_http_ilert_counters_park(ngx_http_ilert_counters_last_t *last,
+    ngx_str_t *reason, int64_t until)
 {
     if (reason) {
-        ngx_http_ilert_stats_set_text(&last->park, reason);
+        ngx_http_ilert_counters_set_text(&last->park, reason);
     }
 
     last->until = until;
@@ -623,7 +624,7 @@ ngx_http_ilert_stats_park(ngx_http_ilert_stats_last_t *last, ngx_str_t *reason,
 /* under the mutex */
 
 static void
-ngx_http_ilert_stats_set_text(ngx_http_ilert_stats_text_t *text,
+ngx_http_ilert_counters_set_text(ngx_http_ilert_counters_text_t *text,
     ngx_str_t *value)
 {
     size_t  len;
@@ -637,29 +638,29 @@ ngx_http_ilert_stats_set_text(ngx_http_ilert_stats_text_t *text,
 
 
 ngx_uint_t
-ngx_http_ilert_stats_unpark(ngx_http_ilert_source_t *source)
+ngx_http_ilert_counters_unpark(ngx_http_ilert_source_t *source)
 {
-    ngx_uint_t                      parked;
-    ngx_http_ilert_main_conf_t     *imcf;
-    ngx_http_ilert_stats_source_t  *ss;
+    ngx_uint_t                         parked;
+    ngx_http_ilert_main_conf_t        *imcf;
+    ngx_http_ilert_counters_source_t  *ss;
 
-    ss = source->stats;
+    ss = source->counters;
 
-    ngx_http_ilert_stats_lock(ss);
+    ngx_http_ilert_counters_lock(ss);
 
     parked = ss->last.parked;
 
     if (parked) {
-        ngx_http_ilert_stats_park(&ss->last, NULL, 0);
+        ngx_http_ilert_counters_park(&ss->last, NULL, 0);
     }
 
-    ngx_http_ilert_stats_unlock(ss);
+    ngx_http_ilert_counters_unlock(ss);
 
     if (parked) {
         imcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                    ngx_http_ilert_module);
 
-        ngx_http_ilert_stats_park_key(imcf, source, NULL, 0);
+        ngx_http_ilert_counters_park_key(imcf, source, NULL, 0);
     }
 
     return parked;
@@ -667,9 +668,10 @@ ngx_http_ilert_stats_unpark(ngx_http_ilert_source_t *source)
 
 
 void
-ngx_http_ilert_stats_order(ngx_http_ilert_stats_source_t *ss, ngx_uint_t pause)
+ngx_http_ilert_counters_order(ngx_http_ilert_counters_source_t *ss,
+    ngx_uint_t pause)
 {
-    ngx_http_ilert_stats_lock(ss);
+    ngx_http_ilert_counters_lock(ss);
 
     ss->orders++;
     ss->paused = pause;
@@ -678,26 +680,26 @@ ngx_http_ilert_stats_order(ngx_http_ilert_stats_source_t *ss, ngx_uint_t pause)
         ss->resumed++;
     }
 
-    ngx_http_ilert_stats_unlock(ss);
+    ngx_http_ilert_counters_unlock(ss);
 }
 
 
 void
-ngx_http_ilert_stats_set_paused(ngx_http_ilert_stats_source_t *ss,
+ngx_http_ilert_counters_set_paused(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t orders, ngx_uint_t paused)
 {
-    ngx_http_ilert_stats_lock(ss);
+    ngx_http_ilert_counters_lock(ss);
 
     if (ss->orders == orders) {
         ss->paused = paused;
     }
 
-    ngx_http_ilert_stats_unlock(ss);
+    ngx_http_ilert_counters_unlock(ss);
 }
 
 
 ngx_uint_t
-ngx_http_ilert_stats_recent(time_t since, time_t period)
+ngx_http_ilert_counters_recent(time_t since, time_t period)
 {
     time_t  elapsed;
 
@@ -708,19 +710,19 @@ ngx_http_ilert_stats_recent(time_t since, time_t period)
 
 
 ngx_uint_t
-ngx_http_ilert_stats_fault(ngx_http_ilert_stats_source_t *ss,
+ngx_http_ilert_counters_fault(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t status, time_t period)
 {
-    ngx_uint_t                     log;
-    ngx_http_ilert_stats_fault_t  *sf;
+    ngx_uint_t                        log;
+    ngx_http_ilert_counters_fault_t  *sf;
 
     log = 0;
     sf = &ss->fault;
 
-    ngx_http_ilert_stats_lock(ss);
+    ngx_http_ilert_counters_lock(ss);
 
     if ((!sf->fault || sf->status != status)
-        && !ngx_http_ilert_stats_recent(sf->time, period))
+        && !ngx_http_ilert_counters_recent(sf->time, period))
     {
         log = 1;
         sf->fault = 1;
@@ -728,14 +730,14 @@ ngx_http_ilert_stats_fault(ngx_http_ilert_stats_source_t *ss,
         sf->status = status;
     }
 
-    ngx_http_ilert_stats_unlock(ss);
+    ngx_http_ilert_counters_unlock(ss);
 
     return log;
 }
 
 
 ngx_uint_t
-ngx_http_ilert_stats_no_fault(ngx_http_ilert_stats_source_t *ss)
+ngx_http_ilert_counters_no_fault(ngx_http_ilert_counters_source_t *ss)
 {
     ngx_uint_t  log;
 
@@ -745,184 +747,154 @@ ngx_http_ilert_stats_no_fault(ngx_http_ilert_stats_source_t *ss)
         return 0;
     }
 
-    ngx_http_ilert_stats_lock(ss);
+    ngx_http_ilert_counters_lock(ss);
 
     log = ss->fault.fault;
     ss->fault.fault = 0;
 
-    ngx_http_ilert_stats_unlock(ss);
+    ngx_http_ilert_counters_unlock(ss);
 
     return log;
 }
 
 
 void
-ngx_http_ilert_stats_set_down(ngx_http_ilert_endpoint_t *endpoint,
+ngx_http_ilert_counters_set_down(ngx_http_ilert_endpoint_t *endpoint,
     ngx_uint_t down)
 {
-    ngx_http_ilert_stats_endpoint_t  *se;
+    ngx_http_ilert_counters_endpoint_t  *se;
 
-    se = endpoint->stats;
+    se = endpoint->counters;
 
     if (se->down == down) {
         return;
     }
 
-    ngx_http_ilert_stats_lock(se);
+    ngx_http_ilert_counters_lock(se);
 
     if (se->down != down) {
         se->down = down;
-        se->since = ngx_http_ilert_queue_now();
+        se->since = ngx_http_ilert_clock_now();
     }
 
-    ngx_http_ilert_stats_unlock(se);
+    ngx_http_ilert_counters_unlock(se);
 }
 
 
 ngx_uint_t
-ngx_http_ilert_stats_get_down(ngx_http_ilert_endpoint_t *endpoint,
+ngx_http_ilert_counters_get_down(ngx_http_ilert_endpoint_t *endpoint,
     int64_t *since)
 {
-    ngx_uint_t                        down;
-    ngx_http_ilert_stats_endpoint_t  *se;
+    ngx_uint_t                           down;
+    ngx_http_ilert_counters_endpoint_t  *se;
 
-    se = endpoint->stats;
+    se = endpoint->counters;
 
-    ngx_http_ilert_stats_lock(se);
+    ngx_http_ilert_counters_lock(se);
 
     down = se->down;
     *since = se->since;
 
-    ngx_http_ilert_stats_unlock(se);
+    ngx_http_ilert_counters_unlock(se);
 
     return down;
 }
 
 
 void
-ngx_http_ilert_stats_set_trouble(ngx_http_ilert_stats_t *stats,
-    ngx_http_ilert_store_state_e state, ngx_str_t *error)
+ngx_http_ilert_counters_set_trouble(ngx_http_ilert_counters_t *counters,
+    ngx_uint_t trouble, ngx_str_t *error)
 {
     size_t  len;
 
-    len = error ? ngx_http_ilert_text_cut(error, sizeof(stats->error)) : 0;
+    len = error ? ngx_http_ilert_text_cut(error, sizeof(counters->error)) : 0;
 
-    ngx_shmtx_lock(&stats->shpool->mutex);
+    ngx_shmtx_lock(&counters->shpool->mutex);
 
-    stats->trouble = state;
-    stats->error_len = 0;
+    counters->trouble = trouble;
+    counters->error_len = 0;
 
     if (len) {
-        ngx_memcpy(stats->error, error->data, len);
-        stats->error_len = len;
+        ngx_memcpy(counters->error, error->data, len);
+        counters->error_len = len;
     }
 
-    ngx_shmtx_unlock(&stats->shpool->mutex);
+    ngx_shmtx_unlock(&counters->shpool->mutex);
 }
 
 
-ngx_http_ilert_store_state_e
-ngx_http_ilert_stats_get_trouble(ngx_http_ilert_stats_t *stats,
+ngx_uint_t
+ngx_http_ilert_counters_get_trouble(ngx_http_ilert_counters_t *counters,
     ngx_str_t *error, ngx_pool_t *pool)
 {
-    u_char                        buf[NGX_HTTP_ILERT_STATS_ERROR_SIZE];
-    ngx_str_t                     text;
-    ngx_http_ilert_store_state_e  state;
+    u_char      buf[NGX_HTTP_ILERT_COUNTERS_ERROR_SIZE];
+    ngx_str_t   text;
+    ngx_uint_t  trouble;
 
     text.data = buf;
 
-    ngx_shmtx_lock(&stats->shpool->mutex);
+    ngx_shmtx_lock(&counters->shpool->mutex);
 
-    state = stats->trouble;
-    text.len = stats->error_len;
-    ngx_memcpy(buf, stats->error, text.len);
+    trouble = counters->trouble;
+    text.len = counters->error_len;
+    ngx_memcpy(buf, counters->error, text.len);
 
-    ngx_shmtx_unlock(&stats->shpool->mutex);
+    ngx_shmtx_unlock(&counters->shpool->mutex);
 
     error->data = ngx_pstrdup(pool, &text);
     error->len = error->data ? text.len : 0;
 
-    return state;
+    return trouble;
 }
 
 
 void
-ngx_http_ilert_stats_publish(void *conf, ngx_http_ilert_store_query_t *query)
+ngx_http_ilert_counters_set_waiting(ngx_http_ilert_counters_source_t *ss,
+    ngx_http_ilert_counters_waiting_t *waiting)
 {
-    ngx_uint_t                       i;
-    ngx_http_ilert_source_t         *source;
-    ngx_http_ilert_main_conf_t      *imcf;
-    ngx_http_ilert_store_source_t   *read;
-    ngx_http_ilert_stats_waiting_t  *waiting;
-
-    if (!query->ok || query->probe) {
-        return;
-    }
-
-    imcf = conf;
-
-    ngx_http_ilert_stats_set(imcf->stats, &imcf->stats->bytes, query->bytes);
-
-    read = query->sources.elts;
-
-    for (i = 0; i < query->sources.nelts; i++) {
-
-        source = ngx_http_ilert_find_source(imcf, &read[i].name);
-        if (source == NULL) {
-            continue;
-        }
-
-        waiting = &source->stats->waiting;
-
-        ngx_http_ilert_stats_lock(source->stats);
-
-        ngx_memcpy(waiting->waiting, read[i].waiting,
-                   sizeof(waiting->waiting));
-        ngx_memcpy(waiting->oldest, read[i].oldest, sizeof(waiting->oldest));
-        waiting->dead = read[i].dead;
-        waiting->open = read[i].open;
-
-        ngx_http_ilert_stats_unlock(source->stats);
-    }
+    ngx_http_ilert_counters_lock(ss);
+    ss->waiting = *waiting;
+    ngx_http_ilert_counters_unlock(ss);
 }
 
 
 void
-ngx_http_ilert_stats_get_waiting(ngx_http_ilert_stats_source_t *ss,
-    ngx_http_ilert_stats_waiting_t *waiting)
+ngx_http_ilert_counters_get_waiting(ngx_http_ilert_counters_source_t *ss,
+    ngx_http_ilert_counters_waiting_t *waiting)
 {
-    ngx_http_ilert_stats_lock(ss);
+    ngx_http_ilert_counters_lock(ss);
     *waiting = ss->waiting;
-    ngx_http_ilert_stats_unlock(ss);
+    ngx_http_ilert_counters_unlock(ss);
 }
 
 
 void
-ngx_http_ilert_stats_set(ngx_http_ilert_stats_t *stats, int64_t *number,
-    int64_t value)
+ngx_http_ilert_counters_set(ngx_http_ilert_counters_t *counters,
+    int64_t *number, int64_t value)
 {
-    ngx_shmtx_lock(&stats->shpool->mutex);
+    ngx_shmtx_lock(&counters->shpool->mutex);
     *number = value;
-    ngx_shmtx_unlock(&stats->shpool->mutex);
+    ngx_shmtx_unlock(&counters->shpool->mutex);
 }
 
 
 int64_t
-ngx_http_ilert_stats_get(ngx_http_ilert_stats_t *stats, int64_t *number)
+ngx_http_ilert_counters_get(ngx_http_ilert_counters_t *counters,
+    int64_t *number)
 {
     int64_t  value;
 
-    ngx_shmtx_lock(&stats->shpool->mutex);
+    ngx_shmtx_lock(&counters->shpool->mutex);
     value = *number;
-    ngx_shmtx_unlock(&stats->shpool->mutex);
+    ngx_shmtx_unlock(&counters->shpool->mutex);
 
     return value;
 }
 
 
 void
-ngx_http_ilert_stats_observe(ngx_http_ilert_stats_histogram_t *histogram,
-    ngx_http_ilert_stats_bucket_t *buckets, int64_t usec)
+ngx_http_ilert_counters_observe(ngx_http_ilert_counters_histogram_t *histogram,
+    ngx_http_ilert_counters_bucket_t *buckets, int64_t usec)
 {
     ngx_uint_t  i;
 
@@ -930,6 +902,6 @@ ngx_http_ilert_stats_observe(ngx_http_ilert_stats_histogram_t *histogram,
 
     for (i = 0; (uint64_t) usec > buckets[i].bound; i++) { /* void */ }
 
-    ngx_http_ilert_stats_add(histogram->buckets[i], 1);
-    ngx_http_ilert_stats_add(histogram->sum, (ngx_atomic_int_t) usec);
+    ngx_http_ilert_counters_add(histogram->buckets[i], 1);
+    ngx_http_ilert_counters_add(histogram->sum, (ngx_atomic_int_t) usec);
 }

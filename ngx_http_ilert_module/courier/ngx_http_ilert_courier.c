@@ -10,12 +10,15 @@
 
 #include <sys/file.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_connections.h"
+#include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_heartbeat.h"
 #include "ngx_http_ilert_life.h"
-#include "ngx_http_ilert_relay.h"
+#include "ngx_http_ilert_outcome.h"
 #include "ngx_http_ilert_request.h"
-#include "ngx_http_ilert_room.h"
 
 
 #if (NGX_THREADS)
@@ -122,7 +125,9 @@ typedef struct {
     ngx_http_ilert_queue_conf_t     *conf;
     ngx_http_ilert_main_conf_t      *imcf;
     ngx_http_ilert_store_take_t     *takes;     /* one for each source */
+    ngx_http_ilert_source_t        **taking;    /* whose they are */
     ngx_str_t                       *release;
+    ngx_http_ilert_source_t        **releasing;
     ngx_http_ilert_store_home_t     *homes;     /* one for each source */
     ngx_http_ilert_store_budget_t   *budgets;   /* of keys, of endpoints */
     ngx_uint_t                       nbudgets;
@@ -174,6 +179,13 @@ typedef struct {
 } ngx_http_ilert_courier_t;
 
 
+static void ngx_http_ilert_courier_submitted(ngx_http_ilert_source_t *source);
+static void ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job);
+static void ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job);
+static void ngx_http_ilert_courier_wake(void);
+static void ngx_http_ilert_courier_obey(void);
+static ngx_int_t ngx_http_ilert_courier_create(ngx_http_ilert_courier_t *co,
+    ngx_pool_t *pool);
 static ngx_int_t ngx_http_ilert_courier_init_budgets(
     ngx_http_ilert_courier_t *co, ngx_pool_t *pool);
 static ngx_http_ilert_store_budget_t *ngx_http_ilert_courier_budget(
@@ -284,6 +296,15 @@ static void ngx_http_ilert_courier_at(ngx_http_ilert_request_t *ir,
     ngx_uint_t begins);
 
 
+ngx_http_ilert_queue_client_t  ngx_http_ilert_courier_client = {
+    ngx_http_ilert_courier_submitted,
+    ngx_http_ilert_courier_prepare,
+    ngx_http_ilert_courier_take,
+    ngx_http_ilert_courier_wake,
+    ngx_http_ilert_courier_obey
+};
+
+
 static ngx_http_ilert_request_owner_t  ngx_http_ilert_courier_owner = {
     ngx_http_ilert_courier_done,
     ngx_http_ilert_courier_may_send,
@@ -316,7 +337,9 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
 
     co->takes = ngx_palloc(cycle->pool,
                            n * sizeof(ngx_http_ilert_store_take_t));
+    co->taking = ngx_palloc(cycle->pool, n * sizeof(void *));
     co->release = ngx_palloc(cycle->pool, n * sizeof(ngx_str_t));
+    co->releasing = ngx_palloc(cycle->pool, n * sizeof(void *));
     co->homes = ngx_pcalloc(cycle->pool,
                             n * sizeof(ngx_http_ilert_store_home_t));
 
@@ -325,8 +348,10 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
     co->fifo_name = ngx_http_ilert_courier_name(cycle->pool, &conf->path,
                                                 NGX_HTTP_ILERT_COURIER_FIFO);
 
-    if (co->takes == NULL || co->release == NULL || co->homes == NULL
-        || co->lock_name == NULL || co->fifo_name == NULL
+    if (co->takes == NULL || co->taking == NULL || co->release == NULL
+        || co->releasing == NULL || co->homes == NULL || co->lock_name == NULL
+        || co->fifo_name == NULL
+        || ngx_http_ilert_courier_create(co, cycle->pool) != NGX_OK
         || ngx_http_ilert_courier_init_budgets(co, cycle->pool) != NGX_OK)
     {
         return NGX_ERROR;
@@ -337,9 +362,9 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
     co->longest = NGX_HTTP_ILERT_COURIER_PARK_MAX;
 
     for (i = 0; i < n; i++) {
-        ngx_queue_init(&sources[i]->courier.ready);
-        sources[i]->courier.resumed = sources[i]->stats->resumed;
-        sources[i]->courier.urgent = sources[i]->stats->urgent;
+        ngx_queue_init(&sources[i]->courier->ready);
+        sources[i]->courier->resumed = sources[i]->counters->resumed;
+        sources[i]->courier->urgent = sources[i]->counters->urgent;
 
         co->homes[i].source = sources[i]->name;
         co->homes[i].owner = sources[i]->shared->name;
@@ -352,23 +377,69 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
     }
 
     for (i = 0; i < NGX_HTTP_ILERT_COURIER_RESOLVES; i++) {
-        co->ids[i] = ngx_http_ilert_queue_number();
+        co->ids[i] = ngx_http_ilert_clock_number();
     }
 
-    ngx_http_ilert_queue_init_event(&co->tick,
+    ngx_http_ilert_clock_init_event(&co->tick,
                                     ngx_http_ilert_courier_tick_handler, 1);
-    ngx_http_ilert_queue_init_event(&co->wait,
+    ngx_http_ilert_clock_init_event(&co->wait,
                                     ngx_http_ilert_courier_wait_handler, 1);
-    ngx_http_ilert_queue_init_event(&co->clean,
+    ngx_http_ilert_clock_init_event(&co->clean,
                                     ngx_http_ilert_courier_clean_handler, 1);
-    ngx_http_ilert_queue_init_event(&co->flush,
+    ngx_http_ilert_clock_init_event(&co->flush,
                                     ngx_http_ilert_courier_flush_handler, 0);
-    ngx_http_ilert_queue_init_event(&co->grace,
+    ngx_http_ilert_clock_init_event(&co->grace,
                                     ngx_http_ilert_courier_grace_handler, 0);
 
     ngx_add_timer(&co->tick, 1);
 
     ngx_http_ilert_request_set_owner(&ngx_http_ilert_courier_owner);
+
+    return NGX_OK;
+}
+
+
+/* what is kept of each source, key, and endpoint */
+
+static ngx_int_t
+ngx_http_ilert_courier_create(ngx_http_ilert_courier_t *co, ngx_pool_t *pool)
+{
+    ngx_uint_t                          i;
+    ngx_http_ilert_key_t              **keys;
+    ngx_http_ilert_source_t           **sources;
+    ngx_http_ilert_endpoint_t         **endpoints;
+    ngx_http_ilert_courier_key_t       *ck;
+    ngx_http_ilert_courier_source_t    *cs;
+    ngx_http_ilert_courier_endpoint_t  *ce;
+
+    cs = ngx_pcalloc(pool, co->imcf->sources.nelts
+                           * sizeof(ngx_http_ilert_courier_source_t));
+    ck = ngx_pcalloc(pool, co->imcf->keys.nelts
+                           * sizeof(ngx_http_ilert_courier_key_t));
+    ce = ngx_pcalloc(pool, co->imcf->endpoints.nelts
+                           * sizeof(ngx_http_ilert_courier_endpoint_t));
+
+    if (cs == NULL || ck == NULL || ce == NULL) {
+        return NGX_ERROR;
+    }
+
+    sources = co->imcf->sources.elts;
+
+    for (i = 0; i < co->imcf->sources.nelts; i++) {
+        sources[i]->courier = &cs[i];
+    }
+
+    keys = co->imcf->keys.elts;
+
+    for (i = 0; i < co->imcf->keys.nelts; i++) {
+        keys[i]->courier = &ck[i];
+    }
+
+    endpoints = co->imcf->endpoints.elts;
+
+    for (i = 0; i < co->imcf->endpoints.nelts; i++) {
+        endpoints[i]->courier = &ce[i];
+    }
 
     return NGX_OK;
 }
@@ -393,7 +464,7 @@ ngx_http_ilert_courier_init_budgets(ngx_http_ilert_courier_t *co,
     keys = co->imcf->keys.elts;
 
     for (i = 0; i < co->imcf->keys.nelts; i++) {
-        keys[i]->courier.budget = ngx_http_ilert_courier_budget(co,
+        keys[i]->courier->budget = ngx_http_ilert_courier_budget(co,
                                                             &keys[i]->name,
                                                             &keys[i]->rate);
     }
@@ -402,7 +473,7 @@ ngx_http_ilert_courier_init_budgets(ngx_http_ilert_courier_t *co,
 
     for (i = 0; i < co->imcf->endpoints.nelts; i++) {
         if (endpoints[i]->rate.n) {
-            endpoints[i]->courier.budget =
+            endpoints[i]->courier->budget =
                 ngx_http_ilert_courier_budget(co, &endpoints[i]->name,
                                               &endpoints[i]->rate);
         }
@@ -438,10 +509,15 @@ ngx_http_ilert_courier_exit_process(void)
     ngx_http_ilert_courier_t  *co;
 
     co = &ngx_http_ilert_courier;
+
+    if (co->imcf == NULL) {
+        return;
+    }
+
     sources = co->imcf->sources.elts;
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
-        ngx_http_ilert_queue_free(&sources[i]->courier.ready, 0);
+        ngx_http_ilert_queue_free(&sources[i]->courier->ready, 0);
     }
 
     if (co->active) {
@@ -812,11 +888,11 @@ ngx_http_ilert_courier_begin(ngx_http_ilert_courier_t *co)
     sources = co->imcf->sources.elts;
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
-        sources[i]->stats->inflight = 0;
+        sources[i]->counters->inflight = 0;
         co->homes[i].after = 0;
     }
 
-    ngx_http_ilert_heartbeat_begin();
+    ngx_http_ilert_heartbeat_begin(co->seat);
 
     ngx_add_timer(&co->clean, NGX_HTTP_ILERT_COURIER_CLEAN);
 
@@ -845,11 +921,11 @@ ngx_http_ilert_courier_listen(ngx_http_ilert_courier_t *co)
         return NGX_ERROR;
     }
 
-    ngx_http_ilert_room_lend();
+    ngx_http_ilert_connections_lend();
 
     c = ngx_get_connection(fd, ngx_cycle->log);
 
-    ngx_http_ilert_room_keep();
+    ngx_http_ilert_connections_keep();
 
     if (c == NULL) {
         (void) ngx_close_file(fd);
@@ -904,7 +980,7 @@ ngx_http_ilert_courier_fifo_handler(ngx_event_t *rev)
 }
 
 
-void
+static void
 ngx_http_ilert_courier_wake(void)
 {
     ngx_http_ilert_courier_t  *co;
@@ -925,7 +1001,7 @@ ngx_http_ilert_courier_wake(void)
 }
 
 
-void
+static void
 ngx_http_ilert_courier_obey(void)
 {
     ngx_http_ilert_courier_t  *co;
@@ -979,18 +1055,6 @@ ngx_http_ilert_courier_silent(void)
 }
 
 
-ngx_uint_t
-ngx_http_ilert_courier_is_here(void)
-{
-    ngx_http_ilert_courier_t  *co;
-
-    co = &ngx_http_ilert_courier;
-
-    return ngx_http_ilert_courier_is_current(co) && !co->leaving
-           && !ngx_exiting;
-}
-
-
 /* no event has to wait for a time, of the endpoint or, without one, of any */
 
 static void
@@ -1004,8 +1068,8 @@ ngx_http_ilert_courier_release(ngx_http_ilert_courier_t *co,
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
         if (endpoint == NULL || sources[i]->endpoint == endpoint) {
-            sources[i]->courier.release = 1;
-            sources[i]->courier.more = 1;
+            sources[i]->courier->release = 1;
+            sources[i]->courier->more = 1;
         }
     }
 }
@@ -1024,10 +1088,10 @@ ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co, ngx_uint_t fresh)
     sources = co->imcf->sources.elts;
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
-        sources[i]->courier.more = 1;
-        sources[i]->courier.fresh |= fresh;
+        sources[i]->courier->more = 1;
+        sources[i]->courier->fresh |= fresh;
 
-        if (sources[i]->courier.resumed != sources[i]->stats->resumed) {
+        if (sources[i]->courier->resumed != sources[i]->counters->resumed) {
             ngx_http_ilert_courier_resume(sources[i]);
         }
     }
@@ -1043,10 +1107,10 @@ ngx_http_ilert_courier_resume(ngx_http_ilert_source_t *source)
 {
     ngx_http_ilert_courier_key_t  *ck;
 
-    source->courier.resumed = source->stats->resumed;
-    source->courier.release = 1;
+    source->courier->resumed = source->counters->resumed;
+    source->courier->release = 1;
 
-    ck = &source->shared->courier;
+    ck = source->shared->courier;
 
     if (!ck->tight) {
         ck->faults = 0;
@@ -1055,7 +1119,15 @@ ngx_http_ilert_courier_resume(ngx_http_ilert_source_t *source)
 }
 
 
-void
+static void
+ngx_http_ilert_courier_submitted(ngx_http_ilert_source_t *source)
+{
+    source->courier->more = 1;
+    source->courier->fresh = 1;
+}
+
+
+static void
 ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
 {
     ngx_uint_t                 i;
@@ -1124,8 +1196,9 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
 
-        if (sources[i]->courier.release) {
-            sources[i]->courier.release = 0;
+        if (sources[i]->courier->release) {
+            sources[i]->courier->release = 0;
+            co->releasing[job->nrelease] = sources[i];
             co->release[job->nrelease++] = sources[i]->name;
         }
 
@@ -1161,7 +1234,7 @@ ngx_http_ilert_courier_rests(ngx_http_ilert_courier_t *co,
     sources = co->imcf->sources.elts;
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
-        wanted |= sources[i]->courier.more || sources[i]->courier.release;
+        wanted |= sources[i]->courier->more || sources[i]->courier->release;
     }
 
     if (wanted) {
@@ -1213,7 +1286,7 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_take_t      *take;
     ngx_http_ilert_courier_source_t  *cs;
 
-    cs = &source->courier;
+    cs = source->courier;
 
     if (!cs->more || cs->nready >= NGX_HTTP_ILERT_COURIER_LOW
         || co->size >= NGX_HTTP_ILERT_COURIER_SIZE)
@@ -1238,6 +1311,7 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
         return;
     }
 
+    co->taking[job->ntakes] = source;
     take = &co->takes[job->ntakes++];
 
     take->source = source->name;
@@ -1247,14 +1321,14 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     take->policy.coalesce = source->coalesce;
     take->policy.repeat = source->repeat;
     take->policy.resolve_after = source->resolve_after;
-    take->budgets[0] = source->shared->courier.budget;
-    take->budgets[1] = source->endpoint->courier.budget;
+    take->budgets[0] = source->shared->courier->budget;
+    take->budgets[1] = source->endpoint->courier->budget;
 
     cs->more = 0;
     cs->fresh = 0;
-    cs->urgent = source->stats->urgent;
+    cs->urgent = source->counters->urgent;
     cs->pauses = ngx_http_ilert_courier_pauses(source);
-    cs->orders = source->stats->orders;
+    cs->orders = source->counters->orders;
 }
 
 
@@ -1271,7 +1345,7 @@ ngx_http_ilert_courier_may_take(ngx_http_ilert_source_t *source)
     ngx_uint_t                        n, has;
     ngx_http_ilert_courier_source_t  *cs;
 
-    cs = &source->courier;
+    cs = source->courier;
 
     has = cs->nready + cs->inflight;
 
@@ -1285,7 +1359,7 @@ ngx_http_ilert_courier_may_take(ngx_http_ilert_source_t *source)
     /* those that wait for a probe's outcome wait on disk */
 
     if (ngx_http_ilert_courier_is_tight(source->shared)
-        || ngx_http_ilert_courier_is_down(&source->endpoint->courier))
+        || ngx_http_ilert_courier_is_down(source->endpoint->courier))
     {
         n = 1;
     }
@@ -1301,9 +1375,9 @@ ngx_http_ilert_courier_is_spent(ngx_http_ilert_source_t *source)
 {
     ngx_http_ilert_store_budget_t  *budget;
 
-    budget = source->endpoint->courier.budget;
+    budget = source->endpoint->courier->budget;
 
-    return source->shared->courier.budget->next || (budget && budget->next);
+    return source->shared->courier->budget->next || (budget && budget->next);
 }
 
 
@@ -1315,10 +1389,10 @@ ngx_http_ilert_courier_budget_pause(ngx_http_ilert_source_t *source)
     int64_t                         pause, now;
     ngx_http_ilert_store_budget_t  *budget;
 
-    now = ngx_http_ilert_queue_now();
+    now = ngx_http_ilert_clock_now();
 
-    pause = source->shared->courier.budget->next - now;
-    budget = source->endpoint->courier.budget;
+    pause = source->shared->courier->budget->next - now;
+    budget = source->endpoint->courier->budget;
 
     if (budget) {
         pause = ngx_max(pause, budget->next - now);
@@ -1329,7 +1403,7 @@ ngx_http_ilert_courier_budget_pause(ngx_http_ilert_source_t *source)
 }
 
 
-void
+static void
 ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 {
     int64_t                           timer;
@@ -1362,8 +1436,8 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
     ngx_http_ilert_courier_begun(co, job);
 
     for (i = 0; i < job->ntakes; i++) {
-        source = ngx_http_ilert_find_source(co->imcf, &job->takes[i].source);
-        cs = &source->courier;
+        source = co->taking[i];
+        cs = source->courier;
 
         if (!job->decided || ngx_http_ilert_courier_is_spent(source)) {
             cs->more = 1;
@@ -1372,12 +1446,12 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
         /* what an order has said meanwhile the job does not know */
 
         if (job->decided) {
-            ngx_http_ilert_stats_set_paused(source->stats, cs->orders,
-                                            job->takes[i].paused);
-            ngx_http_ilert_stats_add(source->stats->coalesced,
-                                     job->takes[i].coalesced);
-            ngx_http_ilert_stats_add(source->stats->dead,
-                                     job->takes[i].expired);
+            ngx_http_ilert_counters_set_paused(source->counters, cs->orders,
+                                               job->takes[i].paused);
+            ngx_http_ilert_counters_add(source->counters->coalesced,
+                                        job->takes[i].coalesced);
+            ngx_http_ilert_counters_add(source->counters->dead,
+                                        job->takes[i].expired);
         }
 
         if (job->takes[i].more) {
@@ -1406,16 +1480,16 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
         }
 
         for (i = 0; i < job->resolved; i++) {
-            co->ids[i] = ngx_http_ilert_queue_number();
+            co->ids[i] = ngx_http_ilert_clock_number();
         }
     }
 
     for (i = 0; i < job->nrelease; i++) {
-        source = ngx_http_ilert_find_source(co->imcf, &job->release[i]);
-        source->courier.more = 1;
+        source = co->releasing[i];
+        source->courier->more = 1;
 
         if (!job->decided || job->held) {
-            source->courier.release = 1;
+            source->courier->release = 1;
         }
     }
 
@@ -1429,7 +1503,7 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
     ngx_http_ilert_courier_rest(co, job);
 
     if (job->due) {
-        timer = job->due - ngx_http_ilert_queue_now();
+        timer = job->due - ngx_http_ilert_clock_now();
 
         /* farther away than any: the clock was set back since the job began */
 
@@ -1482,7 +1556,7 @@ ngx_http_ilert_courier_buried(ngx_http_ilert_courier_t *co,
         source = ngx_http_ilert_find_source(co->imcf, &se->source);
 
         if (source) {
-            ngx_http_ilert_stats_add(source->stats->dead, 1);
+            ngx_http_ilert_counters_add(source->counters->dead, 1);
         }
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
@@ -1514,18 +1588,19 @@ ngx_http_ilert_courier_taken(ngx_http_ilert_courier_t *co,
         source = ngx_http_ilert_find_source(co->imcf, &se->source);
 
         if (co->leaving
-            || source->courier.pauses != ngx_http_ilert_courier_pauses(source))
+            || source->courier->pauses
+               != ngx_http_ilert_courier_pauses(source))
         {
-            source->courier.more = 1;
+            source->courier->more = 1;
             ngx_http_ilert_courier_give_back(se);
             continue;
         }
 
         se->next = job->now;
 
-        ngx_queue_insert_tail(&source->courier.ready, link);
-        source->courier.nready++;
-        source->courier.taken = ngx_current_msec;
+        ngx_queue_insert_tail(&source->courier->ready, link);
+        source->courier->nready++;
+        source->courier->taken = ngx_current_msec;
     }
 }
 
@@ -1548,9 +1623,9 @@ ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co)
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
         source = sources[i];
-        cs = &source->courier;
+        cs = source->courier;
 
-        if (cs->nready && source->stats->paused) {
+        if (cs->nready && source->counters->paused) {
             ngx_http_ilert_courier_return_source(source);
         }
 
@@ -1588,8 +1663,8 @@ ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source)
     ngx_http_ilert_courier_key_t       *ck;
     ngx_http_ilert_courier_endpoint_t  *ce;
 
-    ck = &source->shared->courier;
-    ce = &source->endpoint->courier;
+    ck = source->shared->courier;
+    ce = source->endpoint->courier;
 
     if (ngx_http_ilert_courier_is_probed(source)) {
         return -1;
@@ -1605,7 +1680,7 @@ ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source)
 
         probe = ce->until - ngx_current_msec;
 
-        if (source->courier.fresh) {
+        if (source->courier->fresh) {
             probe = ngx_min(probe, (ngx_msec_int_t)
                                    (ce->probed + 2 * source->retry_first
                                     - ngx_current_msec));
@@ -1624,11 +1699,11 @@ ngx_http_ilert_courier_key_pause(ngx_http_ilert_source_t *source)
     ngx_msec_int_t                 pause, probe;
     ngx_http_ilert_courier_key_t  *ck;
 
-    ck = &source->shared->courier;
+    ck = source->shared->courier;
 
     pause = ck->until - ngx_current_msec;
 
-    if (ck->parked && source->courier.urgent != source->stats->urgent) {
+    if (ck->parked && source->courier->urgent != source->counters->urgent) {
         probe = ck->probed + NGX_HTTP_ILERT_COURIER_URGENT - ngx_current_msec;
         pause = ngx_min(pause, probe);
     }
@@ -1660,8 +1735,8 @@ ngx_http_ilert_courier_is_probed(ngx_http_ilert_source_t *source)
     ngx_http_ilert_courier_key_t       *ck;
     ngx_http_ilert_courier_endpoint_t  *ce;
 
-    ck = &source->shared->courier;
-    ce = &source->endpoint->courier;
+    ck = source->shared->courier;
+    ce = source->endpoint->courier;
 
     return (ngx_http_ilert_courier_is_tight(source->shared) && ck->inflight)
            || (ngx_http_ilert_courier_is_down(ce) && ce->inflight);
@@ -1679,7 +1754,7 @@ ngx_http_ilert_courier_is_tight(ngx_http_ilert_key_t *key)
 {
     ngx_http_ilert_courier_key_t  *ck;
 
-    ck = &key->courier;
+    ck = key->courier;
 
     if (ck->tight && ngx_current_msec - ck->limited > key->rate.window) {
         ck->tight = 0;
@@ -1694,7 +1769,7 @@ ngx_http_ilert_courier_is_tight(ngx_http_ilert_key_t *key)
 static ngx_uint_t
 ngx_http_ilert_courier_pauses(ngx_http_ilert_source_t *source)
 {
-    return source->shared->courier.pauses + source->endpoint->courier.pauses
+    return source->shared->courier->pauses + source->endpoint->courier->pauses
            + ngx_http_ilert_courier.pauses;
 }
 
@@ -1727,7 +1802,7 @@ ngx_http_ilert_courier_deliver(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_event_t     *se;
     ngx_http_ilert_courier_source_t  *cs;
 
-    cs = &source->courier;
+    cs = source->courier;
 
     link = ngx_queue_head(&cs->ready);
     ngx_queue_remove(link);
@@ -1753,7 +1828,7 @@ ngx_http_ilert_courier_deliver(ngx_http_ilert_courier_t *co,
         }
 
         se->verdict = NGX_HTTP_ILERT_STORE_AGAIN;
-        se->next = ngx_http_ilert_queue_now()
+        se->next = ngx_http_ilert_clock_now()
                    + NGX_HTTP_ILERT_COURIER_PARK_MAX;
 
         ngx_http_ilert_courier_decide(se);
@@ -1787,7 +1862,7 @@ ngx_http_ilert_courier_has_aged(ngx_http_ilert_source_t *source,
 
     end = se->said.received + (int64_t) source->max_age;
 
-    return end > se->next && end <= ngx_http_ilert_queue_now();
+    return end > se->next && end <= ngx_http_ilert_clock_now();
 }
 
 
@@ -1849,12 +1924,12 @@ ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
     }
 
     co->inflight++;
-    source->courier.inflight++;
-    source->stats->inflight = source->courier.inflight;
-    source->shared->courier.inflight++;
-    source->shared->courier.probed = ngx_current_msec;
-    source->endpoint->courier.inflight++;
-    source->endpoint->courier.probed = ngx_current_msec;
+    source->courier->inflight++;
+    source->counters->inflight = source->courier->inflight;
+    source->shared->courier->inflight++;
+    source->shared->courier->probed = ngx_current_msec;
+    source->endpoint->courier->inflight++;
+    source->endpoint->courier->probed = ngx_current_msec;
 
     return NGX_OK;
 }
@@ -1872,9 +1947,9 @@ ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir)
     source = ir->event->source;
 
     co->inflight--;
-    source->courier.inflight--;
-    source->shared->courier.inflight--;
-    source->endpoint->courier.inflight--;
+    source->courier->inflight--;
+    source->shared->courier->inflight--;
+    source->endpoint->courier->inflight--;
 
     if (!ngx_http_ilert_courier_may_send(ir)) {
 
@@ -1884,7 +1959,7 @@ ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir)
         return;
     }
 
-    source->stats->inflight = source->courier.inflight;
+    source->counters->inflight = source->courier->inflight;
 
     ngx_http_ilert_courier_at(ir, 1);
 
@@ -1896,7 +1971,7 @@ ngx_http_ilert_courier_done(ngx_http_ilert_request_t *ir)
 
     /* the alert may have more events */
 
-    source->courier.more = 1;
+    source->courier->more = 1;
 
     if (!co->leaving) {
         ngx_http_ilert_courier_go(co);
@@ -1921,35 +1996,36 @@ ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
     error.data = cd->error;
     error.len = 0;
 
-    if (ir->verdict == NGX_HTTP_ILERT_DONE) {
+    if (ir->outcome.verdict == NGX_HTTP_ILERT_DONE) {
         se->verdict = NGX_HTTP_ILERT_STORE_DONE;
         ngx_http_ilert_courier_delivered(&ngx_http_ilert_courier, source);
-        ngx_http_ilert_relay_log(ir, &error);
-        ngx_http_ilert_stats_outcome(ir, &error, 0);
+        ngx_http_ilert_outcome_log(ir->event, &ir->outcome, &error);
+        ngx_http_ilert_outcome_count(ir->event, &ir->outcome, &error, 0);
         source->quiet = 0;
         return;
     }
 
-    error.len = ngx_http_ilert_relay_error(ir, cd->error,
-                                           cd->error + sizeof(cd->error))
+    error.len = ngx_http_ilert_outcome_error(ir->event, &ir->outcome,
+                                             cd->error,
+                                             cd->error + sizeof(cd->error))
                 - cd->error;
 
-    if (ir->unsent) {
+    if (ir->outcome.unsent) {
         se->verdict = NGX_HTTP_ILERT_STORE_UNSENT;
         ngx_http_ilert_courier_crowd(&ngx_http_ilert_courier);
-        ngx_http_ilert_relay_log(ir, &error);
-        source->quiet = (source->stats->fault.fault != 0);
+        ngx_http_ilert_outcome_log(ir->event, &ir->outcome, &error);
+        source->quiet = (source->counters->fault.fault != 0);
         return;
     }
 
-    if (ir->verdict == NGX_HTTP_ILERT_DEAD) {
+    if (ir->outcome.verdict == NGX_HTTP_ILERT_DEAD) {
         se->verdict = NGX_HTTP_ILERT_STORE_DEAD;
-        se->status = ir->status;
+        se->status = ir->outcome.status;
         se->error = error;
 
         ngx_http_ilert_courier_delivered(&ngx_http_ilert_courier, source);
-        ngx_http_ilert_stats_outcome(ir, &error, 0);
-        ngx_http_ilert_stats_add(source->stats->dead, 1);
+        ngx_http_ilert_outcome_count(ir->event, &ir->outcome, &error, 0);
+        ngx_http_ilert_counters_add(source->counters->dead, 1);
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "ilert source \"%V\": event %V is a dead letter: %V",
@@ -1957,25 +2033,25 @@ ngx_http_ilert_courier_verdict(ngx_http_ilert_request_t *ir,
         return;
     }
 
-    ngx_http_ilert_stats_add(source->stats->retried, 1);
+    ngx_http_ilert_counters_add(source->counters->retried, 1);
 
-    if (ir->given_up) {
+    if (ir->outcome.given_up) {
 
         /* ilert may have it, and will get it again */
 
         se->verdict = NGX_HTTP_ILERT_STORE_AGAIN;
-        se->maybe = ir->sent;
-        se->next = ngx_http_ilert_queue_now();
+        se->maybe = ir->outcome.sent;
+        se->next = ngx_http_ilert_clock_now();
         return;
     }
 
     ngx_http_ilert_courier_undelivered(ir, se);
-    ngx_http_ilert_relay_log(ir, &error);
-    source->quiet = (source->stats->fault.fault != 0);
+    ngx_http_ilert_outcome_log(ir->event, &ir->outcome, &error);
+    source->quiet = (source->counters->fault.fault != 0);
 
-    pause = source->shared->courier.until - ngx_current_msec;
+    pause = source->shared->courier->until - ngx_current_msec;
 
-    ngx_http_ilert_stats_outcome(ir, &error,
+    ngx_http_ilert_outcome_count(ir->event, &ir->outcome, &error,
                                  (se->refused && pause > 0) ? pause : 0);
 }
 
@@ -2007,13 +2083,13 @@ ngx_http_ilert_courier_delivered(ngx_http_ilert_courier_t *co,
 
     endpoint = source->endpoint;
 
-    source->shared->courier.faults = 0;
+    source->shared->courier->faults = 0;
 
-    down = ngx_http_ilert_courier_is_down(&endpoint->courier);
+    down = ngx_http_ilert_courier_is_down(endpoint->courier);
 
-    endpoint->courier.faults = 0;
-    endpoint->courier.several = 0;
-    endpoint->courier.probes = 0;
+    endpoint->courier->faults = 0;
+    endpoint->courier->several = 0;
+    endpoint->courier->probes = 0;
 
     if (down) {
 
@@ -2033,27 +2109,27 @@ ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
     ngx_http_ilert_courier_endpoint_t  *ce;
 
     source = ir->event->source;
-    ce = &source->endpoint->courier;
+    ce = source->endpoint->courier;
 
     se->verdict = NGX_HTTP_ILERT_STORE_AGAIN;
 
-    if (ir->verdict == NGX_HTTP_ILERT_PARK
-        || ir->status == NGX_HTTP_TOO_MANY_REQUESTS)
+    if (ir->outcome.verdict == NGX_HTTP_ILERT_PARK
+        || ir->outcome.status == NGX_HTTP_TOO_MANY_REQUESTS)
     {
         /* it is not the event's fault: the source waits, and the event not */
 
         pause = ngx_http_ilert_courier_refused(ir);
 
-        if (ir->verdict != NGX_HTTP_ILERT_PARK) {
+        if (ir->outcome.verdict != NGX_HTTP_ILERT_PARK) {
             se->pause = pause;
         }
 
         se->refused = 1;
-        se->next = ngx_http_ilert_queue_now();
+        se->next = ngx_http_ilert_clock_now();
         return;
     }
 
-    se->maybe = ir->sent;
+    se->maybe = ir->outcome.sent;
 
     if (ce->faults++ == 0) {
         ce->alert = se->alert;
@@ -2063,7 +2139,7 @@ ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
     }
 
     if (ngx_http_ilert_courier_is_down(ce)) {
-        ngx_http_ilert_stats_set_down(source->endpoint, 1);
+        ngx_http_ilert_counters_set_down(source->endpoint, 1);
         pause = ngx_http_ilert_courier_pause_endpoint(source);
 
     } else {
@@ -2073,7 +2149,7 @@ ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
         pause -= ngx_random() % (pause / 4 + 1);
     }
 
-    se->next = ngx_http_ilert_queue_now() + pause;
+    se->next = ngx_http_ilert_clock_now() + pause;
 }
 
 
@@ -2085,7 +2161,7 @@ ngx_http_ilert_courier_pause_endpoint(ngx_http_ilert_source_t *source)
     ngx_msec_int_t                      left;
     ngx_http_ilert_courier_endpoint_t  *ce;
 
-    ce = &source->endpoint->courier;
+    ce = source->endpoint->courier;
 
     left = ce->until - ngx_current_msec;
 
@@ -2116,9 +2192,9 @@ ngx_http_ilert_courier_refused(ngx_http_ilert_request_t *ir)
     ngx_http_ilert_courier_key_t  *ck;
 
     key = ir->event->source->shared;
-    ck = &key->courier;
+    ck = key->courier;
 
-    ck->parked = (ir->verdict == NGX_HTTP_ILERT_PARK);
+    ck->parked = (ir->outcome.verdict == NGX_HTTP_ILERT_PARK);
 
     if (ck->parked) {
         pause = ngx_http_ilert_courier_back_off(NGX_HTTP_ILERT_COURIER_PARK,
@@ -2126,8 +2202,8 @@ ngx_http_ilert_courier_refused(ngx_http_ilert_request_t *ir)
                                             ck->faults);
 
     } else {
-        pause = ir->retry_after
-                ? (ngx_msec_t) ir->retry_after * 1000
+        pause = ir->outcome.retry_after
+                ? (ngx_msec_t) ir->outcome.retry_after * 1000
                 : (ngx_msec_t) ngx_http_ilert_rules_limited(ck->faults,
                                                             key->rate.window);
         ck->limited = ngx_current_msec;
@@ -2196,7 +2272,7 @@ ngx_http_ilert_courier_return_source(ngx_http_ilert_source_t *source)
     ngx_queue_t                      *link;
     ngx_http_ilert_courier_source_t  *cs;
 
-    cs = &source->courier;
+    cs = source->courier;
 
     while (!ngx_queue_empty(&cs->ready)) {
         link = ngx_queue_head(&cs->ready);
@@ -2413,7 +2489,7 @@ ngx_http_ilert_courier_step_down(ngx_http_ilert_courier_t *co)
 
     for (i = 0; i < co->imcf->sources.nelts; i++) {
 
-        ready = &sources[i]->courier.ready;
+        ready = &sources[i]->courier->ready;
 
         while (!ngx_queue_empty(ready)) {
             se = ngx_queue_data(ngx_queue_head(ready),
@@ -2424,7 +2500,7 @@ ngx_http_ilert_courier_step_down(ngx_http_ilert_courier_t *co)
             ngx_free(se);
         }
 
-        sources[i]->courier.nready = 0;
+        sources[i]->courier->nready = 0;
     }
 }
 

@@ -11,6 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_store.h"
 
@@ -26,7 +27,7 @@
 
 /* of an integration key */
 
-typedef struct {
+struct ngx_http_ilert_courier_key_s {
     ngx_uint_t                   inflight;
     ngx_uint_t                   faults;    /* in a row: 429, or it is */
                                             /* refused */
@@ -37,12 +38,12 @@ typedef struct {
     ngx_http_ilert_store_budget_t  *budget;
     unsigned                     tight:1;   /* there was a 429 lately */
     unsigned                     parked:1;  /* it is refused */
-} ngx_http_ilert_courier_key_t;
+};
 
 
 /* of a source */
 
-typedef struct {
+struct ngx_http_ilert_courier_source_s {
     ngx_queue_t                  ready;     /* taken, not sent yet */
     ngx_uint_t                   nready;
     ngx_uint_t                   inflight;
@@ -59,12 +60,12 @@ typedef struct {
     unsigned                     fresh:1;   /* one has just come in */
     unsigned                     release:1; /* none need wait any longer */
     unsigned                     changed:1; /* its kind has, which is said */
-} ngx_http_ilert_courier_source_t;
+};
 
 
 /* of an endpoint */
 
-typedef struct {
+struct ngx_http_ilert_courier_endpoint_s {
     ngx_uint_t                   inflight;
     ngx_uint_t                   faults;    /* in a row, without an answer */
     int64_t                      alert;     /* whose event was the first */
@@ -74,10 +75,13 @@ typedef struct {
     ngx_uint_t                   pauses;    /* so far */
     ngx_uint_t                   probes;    /* of those, since it is down */
     ngx_http_ilert_store_budget_t  *budget; /* NULL: "rate=off" */
-} ngx_http_ilert_courier_endpoint_t;
+};
 
 
-/* of a worker; NGX_ERROR without memory */
+/*
+ * Of a worker, before its first job: makes what the courier keeps of each
+ * source, key, and endpoint.  NGX_ERROR if there is no memory.
+ */
 ngx_int_t ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
     ngx_http_ilert_queue_conf_t *conf);
 
@@ -85,17 +89,9 @@ ngx_int_t ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
 void ngx_http_ilert_courier_exit_process(void);
 
 
-/* puts what it wants into a job of the queue's, before it is run */
-void ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job);
+/* for the queue, whose client the courier is */
+extern ngx_http_ilert_queue_client_t  ngx_http_ilert_courier_client;
 
-/* the job has been run: takes what has been taken */
-void ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job);
-
-/* events have been committed: the courier, wherever it is, is told */
-void ngx_http_ilert_courier_wake(void);
-
-/* so are orders: what they are of may have to go, or not any more */
-void ngx_http_ilert_courier_obey(void);
 
 /* whether there is a courier, in this worker or in another one */
 ngx_uint_t ngx_http_ilert_courier_runs(void);
@@ -105,9 +101,6 @@ ngx_uint_t ngx_http_ilert_courier_runs(void);
  * sign of life for some seconds, or 0.
  */
 ngx_pid_t ngx_http_ilert_courier_silent(void);
-
-/* whether it is in this worker, and stays */
-ngx_uint_t ngx_http_ilert_courier_is_here(void);
 
 
 #endif /* _NGX_HTTP_ILERT_COURIER_H_INCLUDED_ */

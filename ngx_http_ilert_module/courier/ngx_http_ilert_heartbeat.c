@@ -8,11 +8,14 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
-#include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_heartbeat.h"
+#include "ngx_http_ilert_life.h"
+#include "ngx_http_ilert_outcome.h"
 #include "ngx_http_ilert_queue.h"
-#include "ngx_http_ilert_relay.h"
+#include "ngx_http_ilert_request.h"
 
 
 #if (NGX_THREADS)
@@ -23,11 +26,15 @@ typedef struct {
     ngx_http_ilert_main_conf_t  *imcf;
     ngx_http_ilert_event_t       event;     /* what request.c is given */
     ngx_event_t                  timer;
+    ngx_uint_t                   seat;      /* the courier's, if it is here */
+    unsigned                     here:1;    /* between begin() and end() */
     unsigned                     busy:1;    /* a ping, or what decides on it */
     unsigned                     fault:1;   /* it failed, which is logged */
 } ngx_http_ilert_heartbeat_t;
 
 
+static ngx_uint_t ngx_http_ilert_heartbeat_is_ours(
+    ngx_http_ilert_heartbeat_t *hb);
 static void ngx_http_ilert_heartbeat_handler(ngx_event_t *ev);
 static void ngx_http_ilert_heartbeat_set_timer(ngx_http_ilert_heartbeat_t *hb);
 static void ngx_http_ilert_heartbeat_committed(
@@ -39,11 +46,14 @@ static ngx_http_ilert_heartbeat_t  ngx_http_ilert_heartbeat;
 
 
 void
-ngx_http_ilert_heartbeat_begin(void)
+ngx_http_ilert_heartbeat_begin(ngx_uint_t seat)
 {
     ngx_http_ilert_heartbeat_t  *hb;
 
     hb = &ngx_http_ilert_heartbeat;
+
+    hb->here = 1;
+    hb->seat = seat;
 
     hb->imcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                    ngx_http_ilert_module);
@@ -55,7 +65,7 @@ ngx_http_ilert_heartbeat_begin(void)
     hb->event.source = hb->imcf->heartbeat.source;
     ngx_str_set(&hb->event.id, "-");
 
-    ngx_http_ilert_queue_init_event(&hb->timer,
+    ngx_http_ilert_clock_init_event(&hb->timer,
                                     ngx_http_ilert_heartbeat_handler, 1);
     ngx_http_ilert_heartbeat_set_timer(hb);
 }
@@ -64,11 +74,22 @@ ngx_http_ilert_heartbeat_begin(void)
 void
 ngx_http_ilert_heartbeat_end(void)
 {
+    ngx_http_ilert_heartbeat.here = 0;
+
     if (ngx_http_ilert_heartbeat.timer.timer_set) {
         ngx_del_timer(&ngx_http_ilert_heartbeat.timer);
     }
 
     ngx_http_ilert_request_give_up(ngx_http_ilert_heartbeat_done);
+}
+
+
+/* whether this worker is the courier, and stays */
+
+static ngx_uint_t
+ngx_http_ilert_heartbeat_is_ours(ngx_http_ilert_heartbeat_t *hb)
+{
+    return hb->here && ngx_http_ilert_life_sits(hb->seat) && !ngx_exiting;
 }
 
 
@@ -80,10 +101,10 @@ ngx_http_ilert_heartbeat_set_timer(ngx_http_ilert_heartbeat_t *hb)
     int64_t     left, interval, pinged;
 
     interval = hb->imcf->heartbeat.interval;
-    pinged = ngx_http_ilert_stats_get(hb->imcf->stats,
-                                      &hb->imcf->stats->pinged);
+    pinged = ngx_http_ilert_counters_get(hb->imcf->counters,
+                                         &hb->imcf->counters->pinged);
 
-    left = pinged + interval - ngx_http_ilert_queue_now();
+    left = pinged + interval - ngx_http_ilert_clock_now();
 
     if (pinged == 0) {
         left = 1;
@@ -107,7 +128,7 @@ ngx_http_ilert_heartbeat_handler(ngx_event_t *ev)
 
     hb = &ngx_http_ilert_heartbeat;
 
-    if (!ngx_http_ilert_courier_is_here()) {
+    if (!ngx_http_ilert_heartbeat_is_ours(hb)) {
         return;
     }
 
@@ -156,14 +177,15 @@ ngx_http_ilert_heartbeat_committed(ngx_http_ilert_store_query_t *query)
 
     hb->busy = 0;
 
-    if (!committed || hb->imcf->stats->trouble
-        || !ngx_http_ilert_courier_is_here())
+    if (!committed || hb->imcf->counters->trouble
+        || !ngx_http_ilert_heartbeat_is_ours(hb))
     {
         return;
     }
 
-    ngx_http_ilert_stats_set(hb->imcf->stats, &hb->imcf->stats->pinged,
-                             ngx_http_ilert_queue_now());
+    ngx_http_ilert_counters_set(hb->imcf->counters,
+                                &hb->imcf->counters->pinged,
+                             ngx_http_ilert_clock_now());
 
     /* the commit took its time: the next one is counted from here */
 
@@ -189,16 +211,17 @@ ngx_http_ilert_heartbeat_done(ngx_http_ilert_request_t *ir)
 
     hb->busy = 0;
 
-    if (ir->given_up) {
+    if (ir->outcome.given_up) {
         return;
     }
 
-    if (!ir->unsent) {
-        ngx_http_ilert_stats_set_down(hb->event.source->endpoint,
-                                      ir->verdict != NGX_HTTP_ILERT_DONE);
+    if (!ir->outcome.unsent) {
+        ngx_http_ilert_counters_set_down(hb->event.source->endpoint,
+                                         ir->outcome.verdict
+                                         != NGX_HTTP_ILERT_DONE);
     }
 
-    if (ir->verdict == NGX_HTTP_ILERT_DONE) {
+    if (ir->outcome.verdict == NGX_HTTP_ILERT_DONE) {
 
         if (hb->fault) {
             hb->fault = 0;
@@ -219,7 +242,9 @@ ngx_http_ilert_heartbeat_done(ngx_http_ilert_request_t *ir)
     hb->event.source->quiet = 1;
 
     error.data = buf;
-    error.len = ngx_http_ilert_relay_error(ir, buf, buf + sizeof(buf)) - buf;
+    error.len = ngx_http_ilert_outcome_error(ir->event, &ir->outcome, buf,
+                                             buf + sizeof(buf))
+                - buf;
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "ilert heartbeat: not delivered: %V", &error);

@@ -11,8 +11,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_ilert_event.h"
-
 
 /*
  * Who watches the watcher: as long as events can be committed and are
@@ -21,23 +19,16 @@
  */
 
 
-typedef struct {
-    ngx_http_ilert_source_t     *source;    /* its key, its endpoint, and a */
-                                            /* name for logs; NULL: off */
-    ngx_msec_t                   interval;
-
-    u_char                      *file_name;
-    ngx_uint_t                   line;
-} ngx_http_ilert_heartbeat_conf_t;
-
-
 /* ilert takes this many pings in a minute */
 
 #define NGX_HTTP_ILERT_HEARTBEAT_RATE  5
 
 
-/* this worker is the courier from now on, and pings as long as it is */
-void ngx_http_ilert_heartbeat_begin(void);
+/*
+ * This worker is the courier from now on, with that seat, and pings as long as
+ * nobody else has taken that.
+ */
+void ngx_http_ilert_heartbeat_begin(ngx_uint_t seat);
 
 /* and is not any longer: a ping under way is given up */
 void ngx_http_ilert_heartbeat_end(void);

@@ -8,22 +8,15 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_clock.h"
-#include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_life.h"
+#include "ngx_http_ilert_monotonic.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_relay.h"
+#include "ngx_http_ilert_store.h"
 
-
-/*
- * An event id is a time and a process: together 63 bits, for the database and
- * many a reader know no larger numbers.  The time begins anew after 69 years,
- * in 2039 for the first time; nothing depends on the order of ids.
- */
-
-#define NGX_HTTP_ILERT_TIME_BITS       41   /* of milliseconds */
-#define NGX_HTTP_ILERT_PID_BITS        22   /* what /proc/sys/kernel/pid_max */
-                                            /* may be at most */
 
 #if (NGX_THREADS)
 
@@ -97,7 +90,7 @@ typedef struct {
     ngx_queue_t                         queue;
     ngx_http_ilert_store_event_t       *stored;
     ngx_http_ilert_event_t             *event;
-    ngx_http_ilert_outcome_handler_pt   handler;
+    ngx_http_ilert_answer_handler_pt    handler;
     void                               *data;
     ngx_pool_t                         *pool;
     ngx_msec_t                          deadline;
@@ -120,6 +113,7 @@ typedef struct {
     ngx_http_ilert_queue_conf_t        *conf;
     ngx_http_ilert_main_conf_t         *imcf;
     ngx_http_ilert_queue_shctx_t       *sh;
+    ngx_http_ilert_queue_client_t      *client;
 
     ngx_http_ilert_store_t              store;
     ngx_http_ilert_store_job_t          job;
@@ -183,17 +177,20 @@ static void ngx_http_ilert_queue_obeyed(ngx_http_ilert_queue_t *q,
     ngx_queue_t *orders, ngx_uint_t decided);
 static void ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
     ngx_queue_t *queries);
+static void ngx_http_ilert_queue_publish(ngx_http_ilert_queue_t *q,
+    ngx_http_ilert_store_query_t *query);
 static void ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q,
     ngx_queue_t *verdicts);
-static void ngx_http_ilert_queue_count_urgent(ngx_http_ilert_queue_t *q,
-    ngx_queue_t *accepts);
+static ngx_http_ilert_source_t *ngx_http_ilert_queue_source(
+    ngx_http_ilert_store_event_t *se);
+static void ngx_http_ilert_queue_count_urgent(ngx_queue_t *accepts);
 static void ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q,
     ngx_queue_t *accepts, ngx_uint_t accepted);
 static void ngx_http_ilert_queue_accepted(ngx_http_ilert_queue_t *q,
     ngx_http_ilert_queue_waiter_t *w);
 static void ngx_http_ilert_queue_refuse(ngx_http_ilert_queue_t *q,
     ngx_http_ilert_queue_waiter_t *w, ngx_http_ilert_store_waits_e waits);
-static void ngx_http_ilert_queue_relayed(ngx_http_ilert_outcome_t *outcome,
+static void ngx_http_ilert_queue_relayed(ngx_http_ilert_answer_t *answer,
     void *data);
 static void ngx_http_ilert_queue_late(ngx_http_ilert_queue_waiter_t *w);
 static void ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
@@ -262,7 +259,7 @@ ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     shpool->data = sh;
 
-    sh->session = (int64_t) ngx_http_ilert_queue_number();
+    sh->session = (int64_t) ngx_http_ilert_clock_number();
 
     if (ngx_http_ilert_queue_init_mutex(&sh->mutex) != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
@@ -381,7 +378,7 @@ ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
 
 ngx_int_t
 ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
-    ngx_http_ilert_queue_conf_t *conf)
+    ngx_http_ilert_queue_conf_t *conf, ngx_http_ilert_queue_client_t *client)
 {
     ngx_slab_pool_t         *shpool;
     ngx_http_ilert_queue_t  *q;
@@ -394,6 +391,7 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     shpool = (ngx_slab_pool_t *) conf->shm_zone->shm.addr;
 
     q->conf = conf;
+    q->client = client;
     q->imcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                   ngx_http_ilert_module);
     q->sh = shpool->data;
@@ -428,14 +426,14 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     ngx_queue_init(&q->verdicts);
     ngx_queue_init(&q->waiters);
 
-    ngx_http_ilert_queue_init_event(&q->deadline,
+    ngx_http_ilert_clock_init_event(&q->deadline,
                                     ngx_http_ilert_queue_deadline_handler, 0);
-    ngx_http_ilert_queue_init_event(&q->hold,
+    ngx_http_ilert_clock_init_event(&q->hold,
                                     ngx_http_ilert_queue_hold_handler, 0);
 
     /* verdicts that are lost are only made again */
 
-    ngx_http_ilert_queue_init_event(&q->retry,
+    ngx_http_ilert_clock_init_event(&q->retry,
                                     ngx_http_ilert_queue_retry_handler, 1);
 
     /* whether the database can be opened is seen, and said, at once */
@@ -444,24 +442,7 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
 
     ngx_http_ilert_queue = q;
 
-    return ngx_http_ilert_courier_init_process(cycle, conf);
-}
-
-
-void
-ngx_http_ilert_queue_init_event(ngx_event_t *ev, ngx_event_handler_pt handler,
-    ngx_uint_t cancelable)
-{
-    static ngx_connection_t  dumb;
-
-    /* for ngx_event_ident() */
-
-    dumb.fd = (ngx_socket_t) -1;
-
-    ev->handler = handler;
-    ev->data = &dumb;
-    ev->log = ngx_cycle->log;
-    ev->cancelable = cancelable;
+    return NGX_OK;
 }
 
 
@@ -490,8 +471,6 @@ ngx_http_ilert_queue_exit_process(void)
     ngx_http_ilert_queue_free(&q->verdicts, 1);
     ngx_http_ilert_queue_free_queries(&q->queries);
 
-    ngx_http_ilert_courier_exit_process();
-
     ngx_http_ilert_queue_end_session(q);
 
     ngx_http_ilert_store_close(&q->store);
@@ -506,9 +485,9 @@ ngx_http_ilert_queue_exit_process(void)
 static void
 ngx_http_ilert_queue_end_session(ngx_http_ilert_queue_t *q)
 {
-    ngx_pid_t                     pid;
-    ngx_uint_t                    i;
-    ngx_http_ilert_store_job_t   *job;
+    ngx_pid_t                      pid;
+    ngx_uint_t                     i;
+    ngx_http_ilert_store_job_t    *job;
     ngx_http_ilert_queue_shctx_t  *sh;
 
     sh = q->sh;
@@ -538,7 +517,7 @@ ngx_http_ilert_queue_end_session(ngx_http_ilert_queue_t *q)
     ngx_queue_init(&job->queries);
     ngx_queue_init(&job->taken);
 
-    job->now = ngx_http_ilert_queue_now();
+    job->now = ngx_http_ilert_clock_now();
     job->session = sh->session;
     job->end = 1;
 
@@ -588,7 +567,7 @@ ngx_http_ilert_queue_free_queries(ngx_queue_t *queries)
 
 ngx_int_t
 ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
-    ngx_http_ilert_outcome_handler_pt handler, void *data, ngx_pool_t *pool)
+    ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool)
 {
     ngx_http_ilert_queue_t         *q;
     ngx_http_ilert_queue_waiter_t  *w;
@@ -604,7 +583,7 @@ ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
         return NGX_ERROR;
     }
 
-    ev->received = ngx_http_ilert_queue_now();
+    ev->received = ngx_http_ilert_clock_now();
 
     w->stored = ngx_http_ilert_queue_store_event(ev);
     if (w->stored == NULL) {
@@ -626,8 +605,7 @@ ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
 
     ngx_http_ilert_queue_set_deadline(q);
 
-    ev->source->courier.more = 1;
-    ev->source->courier.fresh = 1;
+    q->client->submitted(ev->source);
 
     ngx_http_ilert_queue_run();
 
@@ -821,7 +799,7 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
 
     ngx_memzero(job, sizeof(ngx_http_ilert_store_job_t));
 
-    job->now = ngx_http_ilert_queue_now();
+    job->now = ngx_http_ilert_clock_now();
 
     ngx_http_ilert_queue_move(&job->accepts, &q->accepts);
     ngx_http_ilert_queue_move(&job->verdicts, &q->verdicts);
@@ -857,7 +835,7 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     job->session = q->sh->session;
     job->registered = (q->sh->registered != 0);
 
-    ngx_http_ilert_courier_prepare(job);
+    q->client->prepare(job);
 
     return !ngx_queue_empty(&job->accepts) || !ngx_queue_empty(&job->verdicts)
            || !ngx_queue_empty(&job->orders)
@@ -959,7 +937,8 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
     if (q->store.state == NGX_HTTP_ILERT_STORE_OK && decided
         && (q->job.probe || !ngx_queue_empty(&accepts)))
     {
-        ngx_http_ilert_stats_set(q->imcf->stats, &q->imcf->stats->committed,
+        ngx_http_ilert_counters_set(q->imcf->counters,
+                                    &q->imcf->counters->committed,
                                  q->job.now);
     }
 
@@ -970,13 +949,13 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
     ngx_http_ilert_queue_decide(q, &verdicts);
 
     if (accepted) {
-        ngx_http_ilert_queue_count_urgent(q, &accepts);
+        ngx_http_ilert_queue_count_urgent(&accepts);
     }
 
-    ngx_http_ilert_courier_take(&q->job);
+    q->client->done(&q->job);
 
     if (accepted && !ngx_queue_empty(&accepts)) {
-        ngx_http_ilert_courier_wake();
+        q->client->committed();
     }
 
     /* the thread works while webhooks are answered */
@@ -1028,7 +1007,7 @@ ngx_http_ilert_queue_obeyed(ngx_http_ilert_queue_t *q, ngx_queue_t *orders,
         order->handler(order);
     }
 
-    ngx_http_ilert_courier_obey();
+    q->client->ordered();
     ngx_http_ilert_queue_run();
 }
 
@@ -1047,7 +1026,7 @@ ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
 
         query = ngx_queue_data(link, ngx_http_ilert_store_query_t, queue);
 
-        ngx_http_ilert_stats_publish(q->imcf, query);
+        ngx_http_ilert_queue_publish(q, query);
 
         if (query->handler) {
             query->handler(query);
@@ -1055,6 +1034,43 @@ ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
         } else {
             ngx_destroy_pool(query->pool);
         }
+    }
+}
+
+
+/* what was read is known from now on even if the store does not answer */
+
+static void
+ngx_http_ilert_queue_publish(ngx_http_ilert_queue_t *q,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_uint_t                          i;
+    ngx_http_ilert_source_t            *source;
+    ngx_http_ilert_store_source_t      *read;
+    ngx_http_ilert_counters_waiting_t   waiting;
+
+    if (!query->ok || query->probe) {
+        return;
+    }
+
+    ngx_http_ilert_counters_set(q->imcf->counters, &q->imcf->counters->bytes,
+                                query->bytes);
+
+    read = query->sources.elts;
+
+    for (i = 0; i < query->sources.nelts; i++) {
+
+        source = ngx_http_ilert_find_source(q->imcf, &read[i].name);
+        if (source == NULL) {
+            continue;
+        }
+
+        ngx_memcpy(waiting.waiting, read[i].waiting, sizeof(waiting.waiting));
+        ngx_memcpy(waiting.oldest, read[i].oldest, sizeof(waiting.oldest));
+        waiting.dead = read[i].dead;
+        waiting.open = read[i].open;
+
+        ngx_http_ilert_counters_set_waiting(source->counters, &waiting);
     }
 }
 
@@ -1082,11 +1098,27 @@ ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q, ngx_queue_t *verdicts)
 }
 
 
+/* of an event that was to be accepted; "data" is its waiter's or that */
+
+static ngx_http_ilert_source_t *
+ngx_http_ilert_queue_source(ngx_http_ilert_store_event_t *se)
+{
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    if (se->withdrawn) {
+        return se->data;
+    }
+
+    w = se->data;
+
+    return w->event->source;
+}
+
+
 /* the courier, wherever it is, sees by it that something urgent has come */
 
 static void
-ngx_http_ilert_queue_count_urgent(ngx_http_ilert_queue_t *q,
-    ngx_queue_t *accepts)
+ngx_http_ilert_queue_count_urgent(ngx_queue_t *accepts)
 {
     ngx_queue_t                   *link;
     ngx_http_ilert_source_t       *source;
@@ -1099,8 +1131,8 @@ ngx_http_ilert_queue_count_urgent(ngx_http_ilert_queue_t *q,
         se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
 
         if (se->urgency == NGX_HTTP_ILERT_CRITICAL_FIRST) {
-            source = ngx_http_ilert_find_source(q->imcf, &se->source);
-            ngx_http_ilert_stats_add(source->stats->urgent, 1);
+            source = ngx_http_ilert_queue_source(se);
+            ngx_http_ilert_counters_add(source->counters->urgent, 1);
         }
     }
 }
@@ -1110,7 +1142,7 @@ static void
 ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
     ngx_uint_t accepted)
 {
-    ngx_uint_t                      late;
+    ngx_uint_t                      late, withdrawn;
     ngx_queue_t                    *link;
     ngx_http_ilert_source_t        *source;
     ngx_http_ilert_store_event_t   *se;
@@ -1124,17 +1156,19 @@ ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
 
         se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
         w = se->data;
+        withdrawn = (se->withdrawn != 0);
         late = se->late;
         waits = se->waits;
 
         if (accepted && se->coalesced) {
-            source = ngx_http_ilert_find_source(q->imcf, &se->source);
-            ngx_http_ilert_stats_add(source->stats->coalesced, se->coalesced);
+            source = ngx_http_ilert_queue_source(se);
+            ngx_http_ilert_counters_add(source->counters->coalesced,
+                                        se->coalesced);
         }
 
         ngx_free(se);
 
-        if (w == NULL) {
+        if (withdrawn) {
 
             /* answered when its time was over */
 
@@ -1164,9 +1198,10 @@ static void
 ngx_http_ilert_queue_accepted(ngx_http_ilert_queue_t *q,
     ngx_http_ilert_queue_waiter_t *w)
 {
-    ngx_http_ilert_stats_observe(&q->imcf->stats->commit,
-                                 ngx_http_ilert_stats_commit_buckets,
-                                 ngx_http_ilert_clock_usec() - w->submitted);
+    ngx_http_ilert_counters_observe(&q->imcf->counters->commit,
+                                    ngx_http_ilert_counters_commit_buckets,
+                                    ngx_http_ilert_clock_usec()
+                                    - w->submitted);
 
     ngx_http_ilert_queue_finish(w, NGX_HTTP_ACCEPTED, "ACCEPTED", "");
 }
@@ -1222,7 +1257,7 @@ ngx_http_ilert_queue_refuse(ngx_http_ilert_queue_t *q,
 
 
 static void
-ngx_http_ilert_queue_relayed(ngx_http_ilert_outcome_t *outcome, void *data)
+ngx_http_ilert_queue_relayed(ngx_http_ilert_answer_t *answer, void *data)
 {
     ngx_http_ilert_queue_waiter_t *w = data;
 
@@ -1230,7 +1265,7 @@ ngx_http_ilert_queue_relayed(ngx_http_ilert_outcome_t *outcome, void *data)
 
     (void) ngx_atomic_fetch_add(&ngx_http_ilert_queue->sh->relayed, 1);
 
-    w->handler(outcome, w->data);
+    w->handler(answer, w->data);
 }
 
 
@@ -1247,17 +1282,17 @@ static void
 ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
     ngx_uint_t status, const char *result, const char *error)
 {
-    ngx_http_ilert_outcome_t  outcome;
+    ngx_http_ilert_answer_t  answer;
 
-    outcome.status = status;
+    answer.status = status;
 
-    outcome.result.data = (u_char *) result;
-    outcome.result.len = ngx_strlen(result);
+    answer.result.data = (u_char *) result;
+    answer.result.len = ngx_strlen(result);
 
-    outcome.error.data = (u_char *) error;
-    outcome.error.len = ngx_strlen(error);
+    answer.error.data = (u_char *) error;
+    answer.error.len = ngx_strlen(error);
 
-    w->handler(&outcome, w->data);
+    w->handler(&answer, w->data);
 }
 
 
@@ -1366,8 +1401,8 @@ ngx_http_ilert_queue_count(ngx_http_ilert_queue_count_t *count, ngx_uint_t n)
     count->n += n;
 
     if (count->n == 0
-        || ngx_http_ilert_stats_recent(count->logged,
-                                       NGX_HTTP_ILERT_QUEUE_LOG_PERIOD))
+        || ngx_http_ilert_counters_recent(count->logged,
+                                          NGX_HTTP_ILERT_QUEUE_LOG_PERIOD))
     {
         return 0;
     }
@@ -1397,8 +1432,8 @@ ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q)
         error.data = (u_char *) q->store.error;
         error.len = ngx_strlen(error.data);
 
-        ngx_http_ilert_stats_set_trouble(q->imcf->stats, q->store.state,
-                                         &error);
+        ngx_http_ilert_counters_set_trouble(q->imcf->counters, q->store.state,
+                                            &error);
 
         ngx_http_ilert_queue_log_refusal(q);
         return;
@@ -1406,17 +1441,17 @@ ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q)
 
     q->trouble = 0;
 
-    if (ngx_http_ilert_stats_recent((time_t) q->sh->failed,
-                                    NGX_HTTP_ILERT_QUEUE_CALM))
+    if (ngx_http_ilert_counters_recent((time_t) q->sh->failed,
+                                       NGX_HTTP_ILERT_QUEUE_CALM))
     {
         return;
     }
 
     q->troubled = 0;
 
-    if (q->imcf->stats->trouble) {
-        ngx_http_ilert_stats_set_trouble(q->imcf->stats,
-                                         NGX_HTTP_ILERT_STORE_OK, NULL);
+    if (q->imcf->counters->trouble) {
+        ngx_http_ilert_counters_set_trouble(q->imcf->counters,
+                                            NGX_HTTP_ILERT_STORE_OK, NULL);
     }
 
     trouble = q->sh->trouble;
@@ -1519,13 +1554,18 @@ static void
 ngx_http_ilert_queue_withdraw(ngx_http_ilert_store_event_t *se,
     ngx_uint_t given)
 {
+    ngx_http_ilert_queue_waiter_t  *w;
+
     if (!given) {
         ngx_queue_remove(&se->queue);
         ngx_free(se);
         return;
     }
 
-    se->data = NULL;
+    /* the waiter is gone with its webhook's request */
+
+    w = se->data;
+    se->data = w->event->source;
 
     (void) ngx_atomic_cmp_set(&se->withdrawn, 0, 1);
 }
@@ -1555,7 +1595,7 @@ ngx_http_ilert_queue_set_deadline(ngx_http_ilert_queue_t *q)
 
 ngx_int_t
 ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
-    ngx_http_ilert_outcome_handler_pt handler, void *data, ngx_pool_t *pool)
+    ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool)
 {
     return ngx_http_ilert_relay(ev, handler, data, pool);
 }
@@ -1575,48 +1615,3 @@ ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order)
 }
 
 #endif
-
-
-int64_t
-ngx_http_ilert_queue_now(void)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    return (int64_t) tp->sec * 1000 + tp->msec;
-}
-
-
-/*
- * A millisecond and a process: no process takes a millisecond twice, if it
- * has to run ahead of the clock for that.
- */
-
-uint64_t
-ngx_http_ilert_queue_number(void)
-{
-    static uint64_t  last;
-
-    last = ngx_max(last + 1, (uint64_t) ngx_http_ilert_queue_now());
-
-    return ((last & (((uint64_t) 1 << NGX_HTTP_ILERT_TIME_BITS) - 1))
-            << NGX_HTTP_ILERT_PID_BITS)
-           | ((uint64_t) ngx_pid & ((1 << NGX_HTTP_ILERT_PID_BITS) - 1));
-}
-
-
-ngx_int_t
-ngx_http_ilert_queue_id(ngx_http_ilert_event_t *ev, ngx_pool_t *pool)
-{
-    ev->id.data = ngx_pnalloc(pool, NGX_INT64_LEN);
-    if (ev->id.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ev->number = ngx_http_ilert_queue_number();
-
-    ev->id.len = ngx_sprintf(ev->id.data, "%uL", ev->number) - ev->id.data;
-
-    return NGX_OK;
-}

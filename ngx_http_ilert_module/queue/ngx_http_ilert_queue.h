@@ -11,7 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_store.h"
 
@@ -22,9 +22,9 @@
  *
  * With "ilert_queue" the event is safe when it is on disk.  A worker has one
  * thread for that, and at most one job on it: what is submitted meanwhile
- * goes into the next job, one transaction.  What the courier has to say, and
- * what it wants, goes the same way.  Without a queue, and while the disk
- * refuses, events are relayed.
+ * goes into the next job, one transaction.  What its client, the courier, has
+ * to say, and what it wants, goes the same way.  Without a queue, and while
+ * the disk refuses, events are relayed.
  */
 
 
@@ -46,11 +46,31 @@ struct ngx_http_ilert_queue_order_s {
 };
 
 
+/*
+ * Who has something to say of jobs, and wants something of them: the courier.
+ * All handlers are called on the event loop.
+ */
+
 typedef struct {
-    ngx_str_t                    path;      /* of the folder; NULL: off */
-    off_t                        max_size;
-    ngx_shm_zone_t              *shm_zone;
-} ngx_http_ilert_queue_conf_t;
+
+    /* an event of the source is to be committed by a job soon */
+    void                       (*submitted)(ngx_http_ilert_source_t *source);
+
+    /* a job is about to be run: puts what is wanted into it */
+    void                       (*prepare)(ngx_http_ilert_store_job_t *job);
+
+    /*
+     * The job has been run, whether it came to something or not: has "taken"
+     * and "buried" of it now.  Verdicts that are on disk have been freed.
+     */
+    void                       (*done)(ngx_http_ilert_store_job_t *job);
+
+    /* after that: events have been committed, they wait for a delivery */
+    void                       (*committed)(void);
+
+    /* orders have been carried out, or could not be */
+    void                       (*ordered)(void);
+} ngx_http_ilert_queue_client_t;
 
 
 /*
@@ -70,9 +90,12 @@ ngx_int_t ngx_http_ilert_queue_init(ngx_conf_t *cf,
 void ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
     ngx_http_ilert_queue_conf_t *conf);
 
-/* of a worker */
+/*
+ * Of a worker.  The client, which there is always, has to stay; it is not
+ * called before the first job.  NGX_ERROR if there is no memory.
+ */
 ngx_int_t ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
-    ngx_http_ilert_queue_conf_t *conf);
+    ngx_http_ilert_queue_conf_t *conf, ngx_http_ilert_queue_client_t *client);
 void ngx_http_ilert_queue_exit_process(void);
 
 
@@ -82,7 +105,7 @@ void ngx_http_ilert_queue_exit_process(void);
  * NGX_OK, or NGX_ERROR if there is no memory: the handler is not called.
  */
 ngx_int_t ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
-    ngx_http_ilert_outcome_handler_pt handler, void *data, ngx_pool_t *pool);
+    ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool);
 
 
 /*
@@ -94,7 +117,7 @@ ngx_int_t ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order);
 
 
 /*
- * For the courier: an event that had been taken has its verdict, and both it
+ * For the client: an event that had been taken has its verdict, and both it
  * and its "data" are freed when that is on disk.
  */
 void ngx_http_ilert_queue_verdict(ngx_http_ilert_store_event_t *se);
@@ -105,10 +128,6 @@ void ngx_http_ilert_queue_abandon(void);
 /* frees stored events; with "data", that of each of them, too */
 void ngx_http_ilert_queue_free(ngx_queue_t *events, ngx_uint_t data);
 
-/* a timer of ours; a cancelable one does not keep a worker from exiting */
-void ngx_http_ilert_queue_init_event(ngx_event_t *ev,
-    ngx_event_handler_pt handler, ngx_uint_t cancelable);
-
 /* starts a job, if there is something to do and none is under way */
 void ngx_http_ilert_queue_run(void);
 
@@ -117,20 +136,6 @@ ngx_uint_t ngx_http_ilert_queue_verdicts(void);
 
 /* true if there are none, or if they cannot get there */
 ngx_uint_t ngx_http_ilert_queue_settled(void);
-
-/* wall clock, ms */
-int64_t ngx_http_ilert_queue_now(void);
-
-
-/* a new event id; see there */
-uint64_t ngx_http_ilert_queue_number(void);
-
-/*
- * Sets a new event id, of no other event, in this worker or another, before
- * or after.  NGX_ERROR if there is no memory.
- */
-ngx_int_t ngx_http_ilert_queue_id(ngx_http_ilert_event_t *ev,
-    ngx_pool_t *pool);
 
 
 #endif /* _NGX_HTTP_ILERT_QUEUE_H_INCLUDED_ */

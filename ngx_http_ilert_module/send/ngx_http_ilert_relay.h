@@ -12,7 +12,6 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_event.h"
-#include "ngx_http_ilert_request.h"
 
 
 /*
@@ -31,10 +30,10 @@ typedef struct {
     ngx_uint_t                   status;
     ngx_str_t                    result;    /* of $ilert_result */
     ngx_str_t                    error;
-} ngx_http_ilert_outcome_t;
+} ngx_http_ilert_answer_t;
 
-typedef void (*ngx_http_ilert_outcome_handler_pt)(
-    ngx_http_ilert_outcome_t *outcome, void *data);
+typedef void (*ngx_http_ilert_answer_handler_pt)(
+    ngx_http_ilert_answer_t *answer, void *data);
 
 
 /*
@@ -43,20 +42,7 @@ typedef void (*ngx_http_ilert_outcome_handler_pt)(
  * NGX_OK, or NGX_ERROR if there is no memory: the handler is not called.
  */
 ngx_int_t ngx_http_ilert_relay(ngx_http_ilert_event_t *ev,
-    ngx_http_ilert_outcome_handler_pt handler, void *data, ngx_pool_t *pool);
-
-
-#define NGX_HTTP_ILERT_ERROR_SIZE    512
-
-/* what has gone wrong, in one line; returns its end */
-u_char *ngx_http_ilert_relay_error(ngx_http_ilert_request_t *ir, u_char *buf,
-    u_char *last);
-
-/*
- * One line when a source gets into trouble and one when it is out of it;
- * where that goes to and fro, a pair in ten seconds.
- */
-void ngx_http_ilert_relay_log(ngx_http_ilert_request_t *ir, ngx_str_t *error);
+    ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool);
 
 
 #endif /* _NGX_HTTP_ILERT_RELAY_H_INCLUDED_ */

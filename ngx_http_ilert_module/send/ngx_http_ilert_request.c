@@ -8,8 +8,12 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
-#include "ngx_http_ilert_room.h"
+#include "ngx_http_ilert_connections.h"
+#include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_outcome.h"
+#include "ngx_http_ilert_request.h"
 #include "ngx_http_ilert_text.h"
 
 
@@ -150,8 +154,6 @@ static ngx_uint_t ngx_http_ilert_request_is_unsent(ngx_http_request_t *sr,
 static ngx_uint_t ngx_http_ilert_request_sent(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_ilert_request_misrouted(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_ilert_request_has_answer(ngx_http_upstream_t *u);
-static ngx_http_ilert_verdict_e ngx_http_ilert_request_verdict(
-    ngx_uint_t status);
 static void ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d);
 static time_t ngx_http_ilert_request_retry_after(ngx_http_upstream_t *u);
 static void ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d);
@@ -696,11 +698,11 @@ ngx_http_ilert_request_content(ngx_http_request_t *r)
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
-    ngx_http_ilert_room_lend();
+    ngx_http_ilert_connections_lend();
 
     rc = d->content_handler(r);
 
-    ngx_http_ilert_room_keep();
+    ngx_http_ilert_connections_keep();
 
     u = r->upstream;
 
@@ -734,14 +736,14 @@ ngx_http_ilert_request_resolved(ngx_resolver_ctx_t *ctx)
         && ngx_cycle->free_connections == NULL
         && !ngx_http_ilert_request_is_asked(ctx->resolver))
     {
-        d->request.unsent = 1;
+        d->request.outcome.unsent = 1;
     }
 
-    ngx_http_ilert_room_lend();
+    ngx_http_ilert_connections_lend();
 
     d->resolve_handler(ctx);
 
-    ngx_http_ilert_room_keep();
+    ngx_http_ilert_connections_keep();
 }
 
 
@@ -850,7 +852,7 @@ ngx_http_ilert_request_may_send(ngx_http_ilert_delivery_t *d)
     }
 
     if (!d->ended) {
-        d->request.given_up = 1;
+        d->request.outcome.given_up = 1;
         ngx_http_ilert_request_end(d, NGX_ERROR);
     }
 
@@ -998,7 +1000,7 @@ ngx_http_ilert_request_header_filter(ngx_http_request_t *r)
     if (d && r == d->sr && !d->ended) {
         ngx_add_timer(&d->end, NGX_HTTP_ILERT_ANSWER_TIME);
 
-        if (r->upstream && ngx_http_ilert_room_is_short()) {
+        if (r->upstream && ngx_http_ilert_connections_is_short()) {
 
             /* not one that is kept open, or the next one might find none */
 
@@ -1100,7 +1102,7 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
     /* its connection may have been closed just now */
 
-    ngx_http_ilert_room_keep();
+    ngx_http_ilert_connections_keep();
 
     ngx_post_event(&d->end, &ngx_posted_events);
 }
@@ -1109,34 +1111,37 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 static void
 ngx_http_ilert_request_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 {
-    ngx_http_ilert_request_t  *ir;
+    ngx_http_request_t        *sr;
+    ngx_http_ilert_outcome_t  *outcome;
 
-    ir = &d->request;
-    ir->verdict = NGX_HTTP_ILERT_AGAIN;
-    ir->sent = ngx_http_ilert_request_sent(d->sr);
+    sr = d->sr;
+    outcome = &d->request.outcome;
 
-    if (ngx_http_ilert_request_misrouted(d->sr)) {
-        ir->misrouted = 1;
-        ir->local_status = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
-                           ? (ngx_uint_t) rc : d->sr->headers_out.status;
+    outcome->verdict = NGX_HTTP_ILERT_AGAIN;
+    outcome->sent = ngx_http_ilert_request_sent(sr);
 
-    } else if (ngx_http_ilert_request_has_answer(d->sr->upstream)) {
-        ir->status = d->sr->upstream->headers_in.status_n;
-        ir->verdict = ngx_http_ilert_request_verdict(ir->status);
+    if (ngx_http_ilert_request_misrouted(sr)) {
+        outcome->misrouted = 1;
+        outcome->local_status = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
+                                ? (ngx_uint_t) rc : sr->headers_out.status;
 
-        if (ir->verdict != NGX_HTTP_ILERT_DONE) {
+    } else if (ngx_http_ilert_request_has_answer(sr->upstream)) {
+        outcome->status = sr->upstream->headers_in.status_n;
+        outcome->verdict = ngx_http_ilert_outcome_verdict(outcome->status);
+
+        if (outcome->verdict != NGX_HTTP_ILERT_DONE) {
             ngx_http_ilert_request_reason(d);
-            ir->retry_after = ngx_http_ilert_request_retry_after(
-                                                            d->sr->upstream);
+            outcome->retry_after = ngx_http_ilert_request_retry_after(
+                                                               sr->upstream);
         }
 
         ngx_http_ilert_request_log_answer(d);
 
     } else if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
-        ir->timed_out = 1;
+        outcome->timed_out = 1;
 
-    } else if (ngx_http_ilert_request_is_unsent(d->sr, rc)) {
-        ir->unsent = 1;
+    } else if (ngx_http_ilert_request_is_unsent(sr, rc)) {
+        outcome->unsent = 1;
     }
 }
 
@@ -1200,39 +1205,6 @@ ngx_http_ilert_request_has_answer(ngx_http_upstream_t *u)
 }
 
 
-static ngx_http_ilert_verdict_e
-ngx_http_ilert_request_verdict(ngx_uint_t status)
-{
-    if (status >= 200 && status < 300) {
-        return NGX_HTTP_ILERT_DONE;
-    }
-
-    if (status >= 300 && status < 400) {
-        return NGX_HTTP_ILERT_PARK;
-    }
-
-    switch (status) {
-
-    case 401:
-    case 402:
-    case 403:
-    case 404:
-    case 407:
-        return NGX_HTTP_ILERT_PARK;
-
-    case 408:
-    case 429:
-        return NGX_HTTP_ILERT_AGAIN;
-    }
-
-    if (status >= 400 && status < 500) {
-        return NGX_HTTP_ILERT_DEAD;
-    }
-
-    return NGX_HTTP_ILERT_AGAIN;
-}
-
-
 /* by this line an alert is followed from Kapacitor to ilert */
 
 static void
@@ -1261,17 +1233,18 @@ ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d)
 
     ev = d->request.event;
 
-    if (d->request.verdict != NGX_HTTP_ILERT_DONE || ev->source->heartbeat) {
-
+    if (d->request.outcome.verdict != NGX_HTTP_ILERT_DONE
+        || ev->source->heartbeat)
+    {
         d->log.action = "reading ilert's answer";
 
         ngx_log_error(NGX_LOG_INFO, &d->log, 0,
                       "ilert answered %ui, correlation-id: \"%V\"",
-                      d->request.status, &id);
+                      d->request.outcome.status, &id);
         return;
     }
 
-    age = ngx_max(ngx_http_ilert_queue_now() - ev->received, 0);
+    age = ngx_max(ngx_http_ilert_clock_now() - ev->received, 0);
 
     key.data = buf;
     key.len = ngx_http_ilert_text_cut(&ev->alert_key, sizeof(buf));
@@ -1407,8 +1380,8 @@ ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d)
 
     ngx_memcpy(d->reason, text.data, text.len);
 
-    d->request.reason.data = d->reason;
-    d->request.reason.len = text.len;
+    d->request.outcome.reason.data = d->reason;
+    d->request.outcome.reason.len = text.len;
 }
 
 
@@ -1512,7 +1485,7 @@ ngx_http_ilert_request_close(ngx_http_ilert_delivery_t *d)
 
     c->destroyed = 1;
 
-    ngx_http_ilert_room_keep();
+    ngx_http_ilert_connections_keep();
 }
 
 
@@ -1536,18 +1509,12 @@ ngx_http_ilert_request_free(ngx_http_ilert_delivery_t *d)
 static void
 ngx_http_ilert_request_start_tick(void)
 {
-    static ngx_connection_t  dumb;
-
     if (ngx_http_ilert_request_tick.timer_set) {
         return;
     }
 
-    dumb.fd = (ngx_socket_t) -1;
-
-    ngx_http_ilert_request_tick.handler = ngx_http_ilert_request_tick_handler;
-    ngx_http_ilert_request_tick.data = &dumb;
-    ngx_http_ilert_request_tick.log = ngx_cycle->log;
-    ngx_http_ilert_request_tick.cancelable = 1;
+    ngx_http_ilert_clock_init_event(&ngx_http_ilert_request_tick,
+                                    ngx_http_ilert_request_tick_handler, 1);
 
     ngx_add_timer(&ngx_http_ilert_request_tick, NGX_HTTP_ILERT_TICK);
 }
@@ -1598,7 +1565,7 @@ ngx_http_ilert_request_tick_handler(ngx_event_t *ev)
 ngx_uint_t
 ngx_http_ilert_request_has_room(void)
 {
-    return ngx_http_ilert_room_is_left(ngx_http_ilert_request_nbusy);
+    return ngx_http_ilert_connections_is_left(ngx_http_ilert_request_nbusy);
 }
 
 
@@ -1619,7 +1586,7 @@ ngx_http_ilert_request_give_up(ngx_http_ilert_request_handler_pt handler)
         d = ngx_queue_data(q, ngx_http_ilert_delivery_t, queue);
 
         if (d->request.handler == handler && !d->ended) {
-            d->request.given_up = 1;
+            d->request.outcome.given_up = 1;
             ngx_http_ilert_request_end(d, NGX_ERROR);
         }
     }
@@ -1636,8 +1603,8 @@ ngx_http_ilert_request_log_writer(ngx_log_t *log, ngx_uint_t level,
     u_char *buf, size_t len)
 {
     ngx_str_t                   line;
-    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_ilert_source_t    *source;
+    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_ilert_delivery_t  *d;
 
     d = ngx_queue_data(log, ngx_http_ilert_delivery_t, log);

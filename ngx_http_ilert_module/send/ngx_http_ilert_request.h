@@ -12,7 +12,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_outcome.h"
 
 
 /*
@@ -25,18 +26,6 @@
  */
 
 
-/* design.md, "Verdicts": only of a status that the upstream itself sent */
-
-typedef enum {
-    NGX_HTTP_ILERT_DONE = 0,    /* 2xx */
-    NGX_HTTP_ILERT_AGAIN,       /* 408, 429, 5xx, or no answer */
-    NGX_HTTP_ILERT_PARK,        /* 401, 402, 403, 404, 407, 3xx: the source */
-    NGX_HTTP_ILERT_DEAD         /* other 4xx: this event will never do */
-} ngx_http_ilert_verdict_e;
-
-
-typedef struct ngx_http_ilert_request_s  ngx_http_ilert_request_t;
-
 typedef void (*ngx_http_ilert_request_handler_pt)(
     ngx_http_ilert_request_t *ir);
 
@@ -48,23 +37,7 @@ struct ngx_http_ilert_request_s {
     ngx_http_ilert_request_handler_pt   handler;
     void                               *data;
 
-    /* the outcome */
-
-    ngx_http_ilert_verdict_e            verdict;
-    ngx_uint_t                          status;     /* ilert's, or 0 */
-    time_t                              retry_after;    /* or 0 */
-    unsigned                            sent:1;     /* ilert may have it */
-
-    /* where status is 0, why there is no answer of ilert's */
-    unsigned                            given_up:1; /* by us */
-    unsigned                            timed_out:1;
-    unsigned                            unsent:1;   /* nginx had no */
-                                                    /* connection for it */
-    unsigned                            misrouted:1;    /* nginx answered */
-    ngx_uint_t                          local_status;   /* then, with that */
-
-    /* ilert's reason in one line, keys masked; of an answer but 2xx */
-    ngx_str_t                           reason;
+    ngx_http_ilert_outcome_t            outcome;
 };
 
 

@@ -10,8 +10,9 @@
 
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_control.h"
-#include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_request.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
 
@@ -116,8 +117,8 @@ ngx_http_ilert_control_init(ngx_conf_t *cf)
 ngx_int_t
 ngx_http_ilert_control_handler(ngx_http_request_t *r)
 {
+    const                          char                    *error;
     ngx_int_t                      rc;
-    const char                    *error;
     ngx_http_ilert_control_ctx_t  *ctx;
 
     if (r->method != NGX_HTTP_POST) {
@@ -240,9 +241,9 @@ ngx_http_ilert_control_foreign(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_ilert_control_same_host(ngx_http_request_t *r, ngx_str_t *origin)
 {
-    size_t       skip;
-    ngx_str_t    host, own;
-    const char  *port;
+    const      char  *port;
+    size_t     skip;
+    ngx_str_t  host, own;
 
     if (r->headers_in.host == NULL) {
         return 0;
@@ -688,15 +689,15 @@ ngx_http_ilert_control_apply(ngx_http_request_t *r,
     }
 
     if (order->order.action == NGX_HTTP_ILERT_STORE_PAUSE) {
-        ngx_http_ilert_stats_order(source->stats, 1);
+        ngx_http_ilert_counters_order(source->counters, 1);
         return;
     }
 
-    if (ngx_http_ilert_stats_unpark(source)) {
+    if (ngx_http_ilert_counters_unpark(source)) {
         order->count = 1;
     }
 
-    ngx_http_ilert_stats_order(source->stats, 0);
+    ngx_http_ilert_counters_order(source->counters, 0);
 }
 
 

@@ -8,10 +8,14 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_json.h"
 #include "ngx_http_ilert_page.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_request.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
 
@@ -137,10 +141,11 @@ ngx_http_ilert_status_has_committed(ngx_http_ilert_main_conf_t *imcf)
 {
     int64_t  age;
 
-    age = ngx_http_ilert_queue_now()
-          - ngx_http_ilert_stats_get(imcf->stats, &imcf->stats->committed);
+    age = ngx_http_ilert_clock_now()
+          - ngx_http_ilert_counters_get(imcf->counters,
+                                        &imcf->counters->committed);
 
-    return imcf->stats->trouble == NGX_HTTP_ILERT_STORE_OK
+    return imcf->counters->trouble == NGX_HTTP_ILERT_STORE_OK
            && age >= 0 && age < NGX_HTTP_ILERT_STATUS_COMMIT;
 }
 
@@ -336,7 +341,7 @@ ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
     ngx_memzero(&st, sizeof(ngx_http_ilert_status_t));
 
     st.pool = r->pool;
-    st.now = ngx_http_ilert_queue_now();
+    st.now = ngx_http_ilert_clock_now();
     st.source = ctx->source;
     st.query = (query && query->ok) ? query : NULL;
 
@@ -397,15 +402,15 @@ static ngx_int_t
 ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
     ngx_http_ilert_store_query_t *query)
 {
-    ngx_uint_t                       status;
-    ngx_http_request_t              *r;
-    ngx_http_ilert_stats_t          *stats;
-    ngx_http_ilert_main_conf_t      *imcf;
-    ngx_http_ilert_status_answer_t   answer;
+    ngx_uint_t                      status;
+    ngx_http_request_t             *r;
+    ngx_http_ilert_counters_t      *counters;
+    ngx_http_ilert_main_conf_t     *imcf;
+    ngx_http_ilert_status_answer_t  answer;
 
     r = ctx->request;
     imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
-    stats = imcf->stats;
+    counters = imcf->counters;
 
     status = NGX_HTTP_SERVICE_UNAVAILABLE;
 
@@ -422,7 +427,8 @@ ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
     } else if (query == NULL && !ctx->committed) {
         ngx_str_set(&answer.error, "the queue does not answer");
 
-    } else if (ngx_http_ilert_stats_get_trouble(stats, &answer.error, r->pool)
+    } else if (ngx_http_ilert_counters_get_trouble(counters, &answer.error,
+                                                   r->pool)
                != NGX_HTTP_ILERT_STORE_OK
                || (query && !query->committed))
     {

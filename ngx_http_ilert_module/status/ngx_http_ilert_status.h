@@ -12,8 +12,9 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_json.h"
 #include "ngx_http_ilert_store.h"
 
 
@@ -26,16 +27,6 @@
  * are wall clock in milliseconds; status_json.c and status_prometheus.c write
  * it, and status.c answers with that.
  */
-
-
-/* "ilert_status" */
-
-typedef enum {
-    NGX_HTTP_ILERT_STATUS_OFF = 0,
-    NGX_HTTP_ILERT_STATUS_JSON,
-    NGX_HTTP_ILERT_STATUS_PROMETHEUS,
-    NGX_HTTP_ILERT_STATUS_HTML
-} ngx_http_ilert_format_e;
 
 
 /* of a source; the first one that holds */
@@ -65,8 +56,9 @@ typedef struct {
     ngx_str_t                    name;
     ngx_http_ilert_state_e       state;
     ngx_str_t                    reason;    /* empty: none */
-    ngx_http_ilert_stats_source_t  *stats;  /* NULL: it is not configured */
-    ngx_http_ilert_stats_waiting_t  waiting;
+    ngx_http_ilert_counters_source_t  *counters;    /* NULL: it is not */
+                                            /* configured */
+    ngx_http_ilert_counters_waiting_t  waiting;
     int64_t                      pending;   /* events that wait */
     int64_t                      inflight;
     int64_t                      oldest;    /* since when one waits, or 0 */
@@ -91,7 +83,7 @@ typedef struct {
 typedef struct {
     ngx_pool_t                  *pool;
     int64_t                      now;
-    ngx_http_ilert_stats_t      *stats;
+    ngx_http_ilert_counters_t      *counters;
 
     ngx_str_t                    source;    /* of this one alone, or empty */
 
@@ -99,7 +91,7 @@ typedef struct {
     ngx_str_t                    state;     /* ok, full, error, off */
     ngx_str_t                    error;     /* or empty */
     int64_t                      bytes;     /* -1: unknown */
-    ngx_http_ilert_stats_waiting_t  waiting;    /* of all sources */
+    ngx_http_ilert_counters_waiting_t  waiting;    /* of all sources */
     int64_t                      pending;
     int64_t                      oldest;
 
@@ -120,7 +112,7 @@ ngx_int_t ngx_http_ilert_status_handler(ngx_http_request_t *r);
  * caller's.  NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
-    void *imcf);
+    ngx_http_ilert_main_conf_t *imcf);
 
 /* whether the courier gives no sign of life, which is said in "error" then */
 ngx_uint_t ngx_http_ilert_status_is_silent(ngx_str_t *error,

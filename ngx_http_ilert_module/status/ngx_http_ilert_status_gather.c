@@ -9,8 +9,10 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_status.h"
+#include "ngx_http_ilert_store.h"
 #include "ngx_http_ilert_text.h"
 
 
@@ -37,11 +39,12 @@ static ngx_int_t ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
 static ngx_int_t ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
 static void ngx_http_ilert_status_waiting(
-    ngx_http_ilert_stats_waiting_t *waiting, int64_t *pending,
+    ngx_http_ilert_counters_waiting_t *waiting, int64_t *pending,
     int64_t *oldest);
-static void ngx_http_ilert_status_sum(ngx_http_ilert_stats_waiting_t *sum,
-    ngx_http_ilert_stats_waiting_t *waiting);
-static void ngx_http_ilert_status_read(ngx_http_ilert_stats_waiting_t *waiting,
+static void ngx_http_ilert_status_sum(ngx_http_ilert_counters_waiting_t *sum,
+    ngx_http_ilert_counters_waiting_t *waiting);
+static void ngx_http_ilert_status_read(
+    ngx_http_ilert_counters_waiting_t *waiting,
     ngx_http_ilert_store_source_t *read);
 static ngx_http_ilert_store_source_t *ngx_http_ilert_status_stored(
     ngx_http_ilert_status_t *st, ngx_str_t *name);
@@ -52,7 +55,7 @@ static void ngx_http_ilert_status_set_budget(
     ngx_http_ilert_store_used_t *used);
 static void ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
     ngx_http_ilert_source_t *source, ngx_http_ilert_store_source_t *read,
-    ngx_http_ilert_stats_last_t *known, ngx_http_ilert_status_source_t *ss);
+    ngx_http_ilert_counters_last_t *known, ngx_http_ilert_status_source_t *ss);
 static ngx_uint_t ngx_http_ilert_status_is_limited(ngx_http_ilert_status_t *st,
     ngx_http_ilert_source_t *source, ngx_uint_t limited,
     ngx_http_ilert_status_source_t *ss, u_char *buf, size_t *len);
@@ -74,16 +77,15 @@ ngx_str_t  ngx_http_ilert_state_names[] = {
 
 
 ngx_int_t
-ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st, void *conf)
+ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf)
 {
     ngx_uint_t                          i;
     ngx_http_ilert_source_t           **sources;
     ngx_http_ilert_endpoint_t         **endpoints;
-    ngx_http_ilert_main_conf_t         *imcf;
     ngx_http_ilert_status_endpoint_t   *se;
 
-    imcf = conf;
-    st->stats = imcf->stats;
+    st->counters = imcf->counters;
 
     ngx_http_ilert_status_queue(st, imcf);
 
@@ -118,7 +120,7 @@ ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st, void *conf)
         se = ngx_array_push(&st->endpoints);
 
         se->name = ngx_http_ilert_status_name(st, &endpoints[i]->name);
-        se->down = ngx_http_ilert_stats_get_down(endpoints[i], &se->since);
+        se->down = ngx_http_ilert_counters_get_down(endpoints[i], &se->since);
 
         ngx_http_ilert_status_set_budget(&se->budget, &endpoints[i]->rate,
                         ngx_http_ilert_status_used(st, &endpoints[i]->name));
@@ -132,7 +134,7 @@ static void
 ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf)
 {
-    ngx_http_ilert_store_state_e  trouble;
+    ngx_uint_t  trouble;
 
     st->bytes = -1;
 
@@ -143,16 +145,16 @@ ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
 
     st->path = ngx_http_ilert_status_name(st, &imcf->queue.path);
     st->bytes = st->query ? st->query->bytes
-                          : ngx_http_ilert_stats_get(st->stats,
-                                                     &st->stats->bytes);
+                          : ngx_http_ilert_counters_get(st->counters,
+                                                        &st->counters->bytes);
 
     if (ngx_http_ilert_status_is_silent(&st->error, st->pool)) {
         ngx_str_set(&st->state, "error");
         return;
     }
 
-    trouble = ngx_http_ilert_stats_get_trouble(st->stats, &st->error,
-                                               st->pool);
+    trouble = ngx_http_ilert_counters_get_trouble(st->counters, &st->error,
+                                                  st->pool);
 
     if (trouble != NGX_HTTP_ILERT_STORE_OK) {
 
@@ -212,17 +214,17 @@ static ngx_int_t
 ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source)
 {
-    ngx_str_t                        error;
-    ngx_http_ilert_stats_last_t      known;
-    ngx_http_ilert_stats_source_t   *stats;
-    ngx_http_ilert_store_source_t   *read;
-    ngx_http_ilert_status_source_t   ss, *sp;
+    ngx_str_t                          error;
+    ngx_http_ilert_store_source_t     *read;
+    ngx_http_ilert_counters_last_t     known;
+    ngx_http_ilert_status_source_t     ss, *sp;
+    ngx_http_ilert_counters_source_t  *counters;
 
     ngx_memzero(&ss, sizeof(ngx_http_ilert_status_source_t));
 
-    stats = source->stats;
+    counters = source->counters;
 
-    ss.stats = stats;
+    ss.counters = counters;
     ss.open = -1;
 
     /* before the store knows of it, nothing waits */
@@ -231,7 +233,7 @@ ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
         ss.open = 0;
 
         if (st->query == NULL) {
-            ngx_http_ilert_stats_get_waiting(stats, &ss.waiting);
+            ngx_http_ilert_counters_get_waiting(counters, &ss.waiting);
             ss.open = ss.waiting.open;
         }
     }
@@ -261,9 +263,9 @@ ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
     *sp = ss;
 
     sp->name = ngx_http_ilert_status_name(st, &source->name);
-    sp->inflight = ngx_min((int64_t) stats->inflight, ss.pending);
+    sp->inflight = ngx_min((int64_t) counters->inflight, ss.pending);
 
-    ngx_http_ilert_stats_get_last(stats, &known);
+    ngx_http_ilert_counters_get_last(counters, &known);
 
     sp->until = known.until;
     sp->success = known.success;
@@ -346,7 +348,7 @@ ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
 /* repeats that are put off are not waited for by anybody */
 
 static void
-ngx_http_ilert_status_waiting(ngx_http_ilert_stats_waiting_t *waiting,
+ngx_http_ilert_status_waiting(ngx_http_ilert_counters_waiting_t *waiting,
     int64_t *pending, int64_t *oldest)
 {
     ngx_uint_t  i;
@@ -354,7 +356,7 @@ ngx_http_ilert_status_waiting(ngx_http_ilert_stats_waiting_t *waiting,
     *pending = 0;
     *oldest = 0;
 
-    for (i = 0; i < NGX_HTTP_ILERT_STATS_CLASSES; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_CLASSES; i++) {
 
         *pending += waiting->waiting[i];
 
@@ -368,12 +370,12 @@ ngx_http_ilert_status_waiting(ngx_http_ilert_stats_waiting_t *waiting,
 
 
 static void
-ngx_http_ilert_status_sum(ngx_http_ilert_stats_waiting_t *sum,
-    ngx_http_ilert_stats_waiting_t *waiting)
+ngx_http_ilert_status_sum(ngx_http_ilert_counters_waiting_t *sum,
+    ngx_http_ilert_counters_waiting_t *waiting)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_HTTP_ILERT_STATS_CLASSES; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_CLASSES; i++) {
 
         sum->waiting[i] += waiting->waiting[i];
 
@@ -387,7 +389,7 @@ ngx_http_ilert_status_sum(ngx_http_ilert_stats_waiting_t *sum,
 
 
 static void
-ngx_http_ilert_status_read(ngx_http_ilert_stats_waiting_t *waiting,
+ngx_http_ilert_status_read(ngx_http_ilert_counters_waiting_t *waiting,
     ngx_http_ilert_store_source_t *read)
 {
     ngx_memcpy(waiting->waiting, read->waiting, sizeof(waiting->waiting));
@@ -463,7 +465,7 @@ ngx_http_ilert_status_set_budget(ngx_http_ilert_status_budget_t *budget,
 static void
 ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
     ngx_http_ilert_source_t *source, ngx_http_ilert_store_source_t *read,
-    ngx_http_ilert_stats_last_t *known, ngx_http_ilert_status_source_t *ss)
+    ngx_http_ilert_counters_last_t *known, ngx_http_ilert_status_source_t *ss)
 {
     u_char      *buf, *p, *last;
     size_t       len;
@@ -491,7 +493,7 @@ ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
             p = ngx_http_ilert_status_when(p, last, known->until - st->now);
         }
 
-    } else if (read ? read->paused != 0 : source->stats->paused != 0) {
+    } else if (read ? read->paused != 0 : source->counters->paused != 0) {
         ss->state = NGX_HTTP_ILERT_STATE_PAUSED;
 
         p = ngx_slprintf(p, last, "paused by control");
@@ -504,13 +506,13 @@ ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
         p = buf + len;
 
     } else if (waits && (known->failing || (read && read->retries)
-                         || source->endpoint->stats->down))
+                         || source->endpoint->counters->down))
     {
         ss->state = NGX_HTTP_ILERT_STATE_RETRYING;
 
         p = ngx_slprintf(p, last, "%V", &ss->error);
 
-        if (source->endpoint->stats->down) {
+        if (source->endpoint->counters->down) {
             p = ngx_slprintf(p, last, "%sendpoint \"%V\" is down",
                              p == buf ? "" : "; ", &source->endpoint->name);
         }

@@ -119,7 +119,7 @@ ngx_http_ilert_status_json_queue(ngx_http_ilert_json_writer_t *w,
 
     ngx_http_ilert_status_json_next(w, "waiting");
 
-    for (i = 0; i < NGX_HTTP_ILERT_STATS_CLASSES; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_CLASSES; i++) {
 
         ngx_http_ilert_status_json_member(w, i == 0,
                              (char *) ngx_http_ilert_status_classes[i].data);
@@ -211,13 +211,13 @@ static void
 ngx_http_ilert_status_json_source(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st, ngx_http_ilert_status_source_t *ss)
 {
-    ngx_http_ilert_stats_source_t  *stats, none;
+    ngx_http_ilert_counters_source_t  *counters, none;
 
-    stats = ss->stats;
+    counters = ss->counters;
 
-    if (stats == NULL) {
-        ngx_memzero(&none, sizeof(ngx_http_ilert_stats_source_t));
-        stats = &none;
+    if (counters == NULL) {
+        ngx_memzero(&none, sizeof(ngx_http_ilert_counters_source_t));
+        counters = &none;
     }
 
     ngx_http_ilert_status_json_first(w, "state");
@@ -233,19 +233,19 @@ ngx_http_ilert_status_json_source(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_json_number(w, ss->inflight);
 
     ngx_http_ilert_status_json_next(w, "accepted");
-    ngx_http_ilert_status_json_number(w, stats->accepted);
+    ngx_http_ilert_status_json_number(w, counters->accepted);
 
     ngx_http_ilert_status_json_next(w, "ignored");
-    ngx_http_ilert_status_json_number(w, stats->ignored);
+    ngx_http_ilert_status_json_number(w, counters->ignored);
 
     ngx_http_ilert_status_json_next(w, "coalesced");
-    ngx_http_ilert_status_json_number(w, stats->coalesced);
+    ngx_http_ilert_status_json_number(w, counters->coalesced);
 
     ngx_http_ilert_status_json_next(w, "delivered");
-    ngx_http_ilert_status_json_number(w, stats->delivered);
+    ngx_http_ilert_status_json_number(w, counters->delivered);
 
     ngx_http_ilert_status_json_next(w, "retried");
-    ngx_http_ilert_status_json_number(w, stats->retried);
+    ngx_http_ilert_status_json_number(w, counters->retried);
 
     ngx_http_ilert_status_json_next(w, "dead");
     ngx_http_ilert_status_json_number(w, ss->waiting.dead);

@@ -48,8 +48,8 @@ static void ngx_http_ilert_metric_queue(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_histogram(ngx_http_ilert_json_writer_t *w,
     const char *name, const char *help,
-    ngx_http_ilert_stats_histogram_t *histogram,
-    ngx_http_ilert_stats_bucket_t *buckets);
+    ngx_http_ilert_counters_histogram_t *histogram,
+    ngx_http_ilert_counters_bucket_t *buckets);
 static void ngx_http_ilert_metric_head(ngx_http_ilert_json_writer_t *w,
     const char *name, const char *help, const char *type, const char *suffix);
 static void ngx_http_ilert_metric_label(ngx_http_ilert_json_writer_t *w,
@@ -59,7 +59,7 @@ static void ngx_http_ilert_metric_print(ngx_http_ilert_json_writer_t *w,
 
 #define ngx_http_ilert_metric_counter(name)                                   \
     NGX_HTTP_ILERT_METRIC_COUNTER,                                            \
-    offsetof(ngx_http_ilert_stats_source_t, name)
+    offsetof(ngx_http_ilert_counters_source_t, name)
 
 #define ngx_http_ilert_metric_gauge(name)                                     \
     NGX_HTTP_ILERT_METRIC_GAUGE,                                              \
@@ -129,12 +129,12 @@ ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w, void *data)
 
     ngx_http_ilert_metric_histogram(w, "commit_seconds",
                                     "From a webhook to its commit.",
-                                    &st->stats->commit,
-                                    ngx_http_ilert_stats_commit_buckets);
+                                    &st->counters->commit,
+                                    ngx_http_ilert_counters_commit_buckets);
     ngx_http_ilert_metric_histogram(w, "delivery_seconds",
                                     "From a webhook to ilert's 2xx.",
-                                    &st->stats->delivery,
-                                    ngx_http_ilert_stats_delivery_buckets);
+                                    &st->counters->delivery,
+                                    ngx_http_ilert_counters_delivery_buckets);
 
     if (st->openmetrics) {
         ngx_http_ilert_json_literal(w, "# EOF\n");
@@ -146,9 +146,9 @@ static void
 ngx_http_ilert_metric_sources(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st, ngx_http_ilert_metric_t *metric)
 {
+    const                            char                      *suffix;
     int64_t                          value;
     ngx_uint_t                       i;
-    const char                      *suffix;
     ngx_http_ilert_status_source_t  *ss;
 
     suffix = (metric->type == NGX_HTTP_ILERT_METRIC_COUNTER) ? "_total" : "";
@@ -180,11 +180,13 @@ ngx_http_ilert_metric_sources(ngx_http_ilert_json_writer_t *w,
     }
 
     if (metric->type == NGX_HTTP_ILERT_METRIC_COUNTER
-        && metric->offset == offsetof(ngx_http_ilert_stats_source_t, ignored)
+        && metric->offset == offsetof(ngx_http_ilert_counters_source_t,
+                                      ignored)
         && st->source.len == 0)
     {
         ngx_http_ilert_metric_print(w, "ilert_%s%s{source=\"\"} %uA\n",
-                                    metric->name, suffix, st->stats->ignored);
+                                    metric->name, suffix,
+                                    st->counters->ignored);
     }
 }
 
@@ -198,8 +200,8 @@ ngx_http_ilert_metric_value(ngx_http_ilert_status_t *st,
     int64_t  value;
 
     if (metric->type == NGX_HTTP_ILERT_METRIC_COUNTER) {
-        return ss->stats ? (int64_t) *(ngx_atomic_t *)
-                                     ((u_char *) ss->stats + metric->offset)
+        return ss->counters ? (int64_t) *(ngx_atomic_t *)
+                                     ((u_char *) ss->counters + metric->offset)
                          : -1;
     }
 
@@ -218,7 +220,7 @@ ngx_http_ilert_metric_requests(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st)
 {
     ngx_uint_t                       i, k;
-    ngx_http_ilert_stats_code_t     *code;
+    ngx_http_ilert_counters_code_t  *code;
     ngx_http_ilert_status_source_t  *ss;
 
     ngx_http_ilert_metric_head(w, "requests", "Requests made, by the answer.",
@@ -228,9 +230,9 @@ ngx_http_ilert_metric_requests(ngx_http_ilert_json_writer_t *w,
 
     for (i = 0; i < st->sources.nelts; i++) {
 
-        for (k = 0; ss[i].stats && k < NGX_HTTP_ILERT_STATS_CODES; k++) {
+        for (k = 0; ss[i].counters && k < NGX_HTTP_ILERT_COUNTERS_CODES; k++) {
 
-            code = &ss[i].stats->codes[k];
+            code = &ss[i].counters->codes[k];
 
             if (code->code == 0) {
                 continue;
@@ -239,10 +241,10 @@ ngx_http_ilert_metric_requests(ngx_http_ilert_json_writer_t *w,
             ngx_http_ilert_json_literal(w, "ilert_requests_total{");
             ngx_http_ilert_metric_label(w, "source", &ss[i].name);
 
-            if (code->code == NGX_HTTP_ILERT_STATS_ERROR) {
+            if (code->code == NGX_HTTP_ILERT_COUNTERS_ERROR) {
                 ngx_http_ilert_json_literal(w, ",code=\"error\"");
 
-            } else if (code->code == NGX_HTTP_ILERT_STATS_TIMEOUT) {
+            } else if (code->code == NGX_HTTP_ILERT_COUNTERS_TIMEOUT) {
                 ngx_http_ilert_json_literal(w, ",code=\"timeout\"");
 
             } else {
@@ -340,8 +342,8 @@ ngx_http_ilert_metric_queue(ngx_http_ilert_json_writer_t *w,
 static void
 ngx_http_ilert_metric_histogram(ngx_http_ilert_json_writer_t *w,
     const char *name, const char *help,
-    ngx_http_ilert_stats_histogram_t *histogram,
-    ngx_http_ilert_stats_bucket_t *buckets)
+    ngx_http_ilert_counters_histogram_t *histogram,
+    ngx_http_ilert_counters_bucket_t *buckets)
 {
     uint64_t    n, sum;
     ngx_uint_t  i;
@@ -350,7 +352,7 @@ ngx_http_ilert_metric_histogram(ngx_http_ilert_json_writer_t *w,
 
     n = 0;
 
-    for (i = 0; i < NGX_HTTP_ILERT_STATS_BUCKETS; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_BUCKETS; i++) {
         n += histogram->buckets[i];
         ngx_http_ilert_metric_print(w, "ilert_%s_bucket{le=\"%s\"} %uL\n",
                                     name, buckets[i].text, n);

@@ -9,6 +9,8 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_body.h"
+#include "ngx_http_ilert_clock.h"
+#include "ngx_http_ilert_kapacitor.h"
 #include "ngx_http_ilert_queue.h"
 
 
@@ -277,7 +279,7 @@ ngx_http_ilert_body_post(ngx_http_request_t *r,
     }
 
     if (ngx_http_ilert_body_njobs++ == 0) {
-        ngx_http_ilert_queue_init_event(&ngx_http_ilert_body_hold,
+        ngx_http_ilert_clock_init_event(&ngx_http_ilert_body_hold,
                                         ngx_http_ilert_body_hold_handler, 0);
         ngx_add_timer(&ngx_http_ilert_body_hold, NGX_HTTP_ILERT_BODY_HOLD);
     }

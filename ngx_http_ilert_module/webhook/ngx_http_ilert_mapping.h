@@ -12,25 +12,13 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_conf.h"
 
 
 /*
  * The directives that say what an event is like, "ilert_summary" and so on:
  * as they are configured, and what their values are for a request.
  */
-
-
-/*
- * By ngx_http_ilert_mapping_e: an ngx_http_complex_value_t, or, of a list,
- * an ngx_array_t of items, NGX_HTTP_ILERT_ITEM_VALUES complex values each;
- * NULL if there is none at this level and above.
- */
-
-typedef struct {
-    void                        *directives[NGX_HTTP_ILERT_MAPPING_N];
-    ngx_atomic_t                *warned;    /* shared: when, in seconds */
-} ngx_http_ilert_mapping_conf_t;
 
 
 /*

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_request.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_variables.h"
 

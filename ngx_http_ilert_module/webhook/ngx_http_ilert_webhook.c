@@ -8,11 +8,16 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_body.h"
-#include "ngx_http_ilert_webhook.h"
+#include "ngx_http_ilert_clock.h"
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_text.h"
+#include "ngx_http_ilert_webhook.h"
 
 
 /* the longest: {"status":"rejected","error":""} */
@@ -22,35 +27,39 @@
 #define NGX_HTTP_UNPROCESSABLE_ENTITY  422
 
 
-static void ngx_http_ilert_body_handler(ngx_http_request_t *r);
-static void ngx_http_ilert_parsed(ngx_http_request_t *r,
+static void ngx_http_ilert_webhook_has_body(ngx_http_request_t *r);
+static void ngx_http_ilert_webhook_parsed(ngx_http_request_t *r,
     ngx_http_ilert_body_t *body);
-static ngx_int_t ngx_http_ilert_process(ngx_http_request_t *r,
+static ngx_int_t ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_body_t *body);
-static ngx_int_t ngx_http_ilert_test(ngx_http_request_t *r,
+static ngx_int_t ngx_http_ilert_webhook_set_id(ngx_http_ilert_event_t *ev,
+    ngx_pool_t *pool);
+static ngx_int_t ngx_http_ilert_webhook_test(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
-static void ngx_http_ilert_count_ignored(ngx_http_request_t *r,
+static void ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
     ngx_http_ilert_source_t *source);
-static ngx_int_t ngx_http_ilert_submit(ngx_http_request_t *r,
+static ngx_int_t ngx_http_ilert_webhook_submit(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_str_t *body);
-static ngx_int_t ngx_http_ilert_native(ngx_http_request_t *r,
+static ngx_int_t ngx_http_ilert_webhook_native(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
-static ngx_int_t ngx_http_ilert_choose_type(ngx_http_request_t *r,
+static ngx_int_t ngx_http_ilert_webhook_choose_type(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_uint_t *off);
-static ngx_int_t ngx_http_ilert_choose_key(ngx_http_request_t *r,
+static ngx_int_t ngx_http_ilert_webhook_choose_key(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_str_t *error);
-static ngx_int_t ngx_http_ilert_choose_source(ngx_http_request_t *r,
+static ngx_int_t ngx_http_ilert_webhook_choose_source(ngx_http_request_t *r,
     ngx_http_ilert_source_t **source, ngx_str_t *name);
-static void ngx_http_ilert_done(ngx_http_ilert_outcome_t *outcome, void *data);
-static ngx_int_t ngx_http_ilert_reject(ngx_http_request_t *r,
+static void ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer,
+    void *data);
+static ngx_int_t ngx_http_ilert_webhook_reject(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *error);
-static ngx_int_t ngx_http_ilert_answer(ngx_http_request_t *r,
+static ngx_int_t ngx_http_ilert_webhook_answer(ngx_http_request_t *r,
     ngx_uint_t status, const char *word, const char *name, ngx_str_t *value);
-static ngx_int_t ngx_http_ilert_method_not_allowed(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_webhook_method_not_allowed(
+    ngx_http_request_t *r);
 
 
 ngx_int_t
-ngx_http_ilert_handler(ngx_http_request_t *r)
+ngx_http_ilert_webhook_handler(ngx_http_request_t *r)
 {
     ngx_int_t              rc;
     ngx_http_ilert_ctx_t  *ctx;
@@ -69,12 +78,13 @@ ngx_http_ilert_handler(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_ilert_module);
 
     if (r->method != NGX_HTTP_POST) {
-        return ngx_http_ilert_method_not_allowed(r);
+        return ngx_http_ilert_webhook_method_not_allowed(r);
     }
 
     r->request_body_in_single_buf = 1;
 
-    rc = ngx_http_read_client_request_body(r, ngx_http_ilert_body_handler);
+    rc = ngx_http_read_client_request_body(r,
+                                           ngx_http_ilert_webhook_has_body);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;
@@ -85,23 +95,24 @@ ngx_http_ilert_handler(ngx_http_request_t *r)
 
 
 static void
-ngx_http_ilert_body_handler(ngx_http_request_t *r)
+ngx_http_ilert_webhook_has_body(ngx_http_request_t *r)
 {
     r->connection->log->action = "processing kapacitor webhook";
 
-    ngx_http_ilert_body_parse(r, ngx_http_ilert_parsed);
+    ngx_http_ilert_body_parse(r, ngx_http_ilert_webhook_parsed);
 }
 
 
 static void
-ngx_http_ilert_parsed(ngx_http_request_t *r, ngx_http_ilert_body_t *body)
+ngx_http_ilert_webhook_parsed(ngx_http_request_t *r,
+    ngx_http_ilert_body_t *body)
 {
     ngx_int_t              rc;
     ngx_http_ilert_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
 
-    rc = ngx_http_ilert_process(r, ctx, body);
+    rc = ngx_http_ilert_webhook_process(r, ctx, body);
 
     if (rc == NGX_AGAIN) {
 
@@ -122,8 +133,8 @@ ngx_http_ilert_parsed(ngx_http_request_t *r, ngx_http_ilert_body_t *body)
 /* NGX_AGAIN: submitted, anything else finalizes the request */
 
 static ngx_int_t
-ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
-    ngx_http_ilert_body_t *body)
+ngx_http_ilert_webhook_process(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_body_t *body)
 {
     ngx_int_t                  rc;
     ngx_str_t                  error;
@@ -132,14 +143,15 @@ ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     ngx_http_ilert_webhook_t  *wh;
 
     if (body->rc == NGX_DECLINED) {
-        return ngx_http_ilert_reject(r, NGX_HTTP_BAD_REQUEST, &body->error);
+        return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_REQUEST,
+                                             &body->error);
     }
 
     wh = &body->webhook;
     ev = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_event_t));
 
     if (body->rc != NGX_OK || ev == NULL
-        || ngx_http_ilert_queue_id(ev, r->pool) != NGX_OK)
+        || ngx_http_ilert_webhook_set_id(ev, r->pool) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -148,87 +160,104 @@ ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     ctx->event = ev;
 
     if (wh->test) {
-        return ngx_http_ilert_test(r, ctx);
+        return ngx_http_ilert_webhook_test(r, ctx);
     }
 
-    if (ngx_http_ilert_choose_type(r, ctx, &off) != NGX_OK) {
+    if (ngx_http_ilert_webhook_choose_type(r, ctx, &off) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_ilert_choose_key(r, ctx, &error);
+    rc = ngx_http_ilert_webhook_choose_key(r, ctx, &error);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (rc == NGX_DECLINED && !off) {
-        return ngx_http_ilert_reject(r, NGX_HTTP_BAD_REQUEST, &error);
+        return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_REQUEST, &error);
     }
 
-    rc = ngx_http_ilert_choose_source(r, &ev->source, &error);
+    rc = ngx_http_ilert_webhook_choose_source(r, &ev->source, &error);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (rc == NGX_DECLINED && !off) {
-        return ngx_http_ilert_reject(r, NGX_HTTP_UNPROCESSABLE_ENTITY, &error);
+        return ngx_http_ilert_webhook_reject(r, NGX_HTTP_UNPROCESSABLE_ENTITY,
+                                             &error);
     }
 
     if (off || ev->source == NULL) {
         ngx_str_set(&ctx->result, "IGNORED");
-        ngx_http_ilert_count_ignored(r, ev->source);
-        return ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "ignored", "event",
-                                     &ev->id);
+        ngx_http_ilert_webhook_count_ignored(r, ev->source);
+        return ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "ignored",
+                                             "event", &ev->id);
     }
 
-    return ngx_http_ilert_submit(r, ctx, &body->text);
+    return ngx_http_ilert_webhook_submit(r, ctx, &body->text);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_webhook_set_id(ngx_http_ilert_event_t *ev, ngx_pool_t *pool)
+{
+    ev->id.data = ngx_pnalloc(pool, NGX_INT64_LEN);
+    if (ev->id.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ev->number = ngx_http_ilert_clock_number();
+
+    ev->id.len = ngx_sprintf(ev->id.data, "%uL", ev->number) - ev->id.data;
+
+    return NGX_OK;
 }
 
 
 /* Chronograf's: it is counted with the source that an event would go to */
 
 static ngx_int_t
-ngx_http_ilert_test(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
+ngx_http_ilert_webhook_test(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 {
     ngx_int_t                 rc;
     ngx_str_t                 error;
     ngx_http_ilert_source_t  *source;
 
-    rc = ngx_http_ilert_choose_source(r, &source, &error);
+    rc = ngx_http_ilert_webhook_choose_source(r, &source, &error);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_ilert_count_ignored(r, source);
+    ngx_http_ilert_webhook_count_ignored(r, source);
 
     ngx_str_set(&ctx->result, "TEST");
 
-    return ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "test", "event",
-                                 &ctx->event->id);
+    return ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "test", "event",
+                                         &ctx->event->id);
 }
 
 
 static void
-ngx_http_ilert_count_ignored(ngx_http_request_t *r,
+ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
     ngx_http_ilert_source_t *source)
 {
     ngx_http_ilert_main_conf_t  *imcf;
 
     if (source) {
-        ngx_http_ilert_stats_add(source->stats->ignored, 1);
+        ngx_http_ilert_counters_add(source->counters->ignored, 1);
         return;
     }
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
 
-    ngx_http_ilert_stats_add(imcf->stats->ignored, 1);
+    ngx_http_ilert_counters_add(imcf->counters->ignored, 1);
 }
 
 
 static ngx_int_t
-ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
+ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     ngx_str_t *body)
 {
     ngx_str_t                   error;
@@ -245,7 +274,7 @@ ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     if (ev->source->native) {
         ev->body = *body;
 
-        if (ngx_http_ilert_native(r, ctx) != NGX_OK) {
+        if (ngx_http_ilert_webhook_native(r, ctx) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -258,12 +287,13 @@ ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_ilert_queue_submit(ev, ngx_http_ilert_done, r, r->pool)
+    if (ngx_http_ilert_queue_submit(ev, ngx_http_ilert_webhook_done, r,
+                                    r->pool)
         != NGX_OK)
     {
         ngx_str_set(&error, "no memory");
         ngx_str_set(&ctx->result, "UNAVAILABLE");
-        return ngx_http_ilert_reject(r, NGX_HTTP_BAD_GATEWAY, &error);
+        return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_GATEWAY, &error);
     }
 
     return NGX_AGAIN;
@@ -273,7 +303,7 @@ ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
 /* what ilert will make of a webhook of Kapacitor's, whatever is mapped here */
 
 static ngx_int_t
-ngx_http_ilert_native(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
+ngx_http_ilert_webhook_native(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 {
     ngx_str_t                   none, error;
     ngx_http_ilert_event_t      ev;
@@ -306,8 +336,8 @@ ngx_http_ilert_native(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 /* "off" is set if the event is to be ignored; it then has no type */
 
 static ngx_int_t
-ngx_http_ilert_choose_type(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
-    ngx_uint_t *off)
+ngx_http_ilert_webhook_choose_type(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, ngx_uint_t *off)
 {
     ngx_str_t                   value;
     ngx_http_ilert_loc_conf_t  *ilcf;
@@ -334,8 +364,8 @@ ngx_http_ilert_choose_type(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
 /* NGX_DECLINED with "error" set if there is nothing to make one of */
 
 static ngx_int_t
-ngx_http_ilert_choose_key(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
-    ngx_str_t *error)
+ngx_http_ilert_webhook_choose_key(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, ngx_str_t *error)
 {
     ngx_str_t                   value;
     ngx_http_ilert_loc_conf_t  *ilcf;
@@ -360,7 +390,7 @@ ngx_http_ilert_choose_key(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
  */
 
 static ngx_int_t
-ngx_http_ilert_choose_source(ngx_http_request_t *r,
+ngx_http_ilert_webhook_choose_source(ngx_http_request_t *r,
     ngx_http_ilert_source_t **source, ngx_str_t *error)
 {
     u_char                      *p;
@@ -421,7 +451,7 @@ ngx_http_ilert_choose_source(ngx_http_request_t *r,
 /* the event has been done with: the request goes on */
 
 static void
-ngx_http_ilert_done(ngx_http_ilert_outcome_t *outcome, void *data)
+ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
 {
     ngx_http_request_t  *r = data;
 
@@ -436,17 +466,17 @@ ngx_http_ilert_done(ngx_http_ilert_outcome_t *outcome, void *data)
     r->main->blocked--;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
-    ctx->result = outcome->result;
+    ctx->result = answer->result;
 
-    if (outcome->status == NGX_HTTP_ACCEPTED) {
-        ngx_http_ilert_stats_add(ctx->event->source->stats->accepted, 1);
+    if (answer->status == NGX_HTTP_ACCEPTED) {
+        ngx_http_ilert_counters_add(ctx->event->source->counters->accepted, 1);
 
-        rc = ngx_http_ilert_answer(r, NGX_HTTP_ACCEPTED, "accepted", "event",
-                                   &ctx->event->id);
+        rc = ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "accepted",
+                                           "event", &ctx->event->id);
 
     } else {
-        rc = ngx_http_ilert_answer(r, outcome->status, "rejected", "error",
-                                   &outcome->error);
+        rc = ngx_http_ilert_webhook_answer(r, answer->status, "rejected",
+                                           "error", &answer->error);
     }
 
     ngx_http_finalize_request(r, rc);
@@ -456,7 +486,7 @@ ngx_http_ilert_done(ngx_http_ilert_outcome_t *outcome, void *data)
 
 
 static ngx_int_t
-ngx_http_ilert_reject(ngx_http_request_t *r, ngx_uint_t status,
+ngx_http_ilert_webhook_reject(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *error)
 {
     ngx_http_ilert_ctx_t  *ctx;
@@ -470,14 +500,15 @@ ngx_http_ilert_reject(ngx_http_request_t *r, ngx_uint_t status,
                       "kapacitor webhook rejected: %V", error);
     }
 
-    return ngx_http_ilert_answer(r, status, "rejected", "error", error);
+    return ngx_http_ilert_webhook_answer(r, status, "rejected", "error",
+                                         error);
 }
 
 
 /* {"status":"WORD","NAME":"VALUE"} */
 
 static ngx_int_t
-ngx_http_ilert_answer(ngx_http_request_t *r, ngx_uint_t status,
+ngx_http_ilert_webhook_answer(ngx_http_request_t *r, ngx_uint_t status,
     const char *word, const char *name, ngx_str_t *value)
 {
     u_char                        *p;
@@ -513,7 +544,7 @@ ngx_http_ilert_answer(ngx_http_request_t *r, ngx_uint_t status,
 
 
 static ngx_int_t
-ngx_http_ilert_method_not_allowed(ngx_http_request_t *r)
+ngx_http_ilert_webhook_method_not_allowed(ngx_http_request_t *r)
 {
     ngx_str_t         error;
     ngx_table_elt_t  *h;
@@ -531,5 +562,5 @@ ngx_http_ilert_method_not_allowed(ngx_http_request_t *r)
 
     ngx_str_set(&error, "method: expected POST");
 
-    return ngx_http_ilert_reject(r, NGX_HTTP_NOT_ALLOWED, &error);
+    return ngx_http_ilert_webhook_reject(r, NGX_HTTP_NOT_ALLOWED, &error);
 }

@@ -22,7 +22,7 @@
 
 
 /* the content handler of a location with "ilert_kapacitor" */
-ngx_int_t ngx_http_ilert_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_ilert_webhook_handler(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_ILERT_WEBHOOK_H_INCLUDED_ */

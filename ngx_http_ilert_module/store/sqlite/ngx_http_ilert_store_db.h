@@ -11,7 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_ilert_clock.h"
+#include "ngx_http_ilert_monotonic.h"
 #include "ngx_http_ilert_store.h"
 
 

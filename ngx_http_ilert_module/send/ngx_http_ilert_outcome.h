@@ -1,0 +1,84 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_OUTCOME_H_INCLUDED_
+#define _NGX_HTTP_ILERT_OUTCOME_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_conf.h"
+
+
+/*
+ * What a request to ilert has come to, and for all who send one: what it is
+ * called, how it is logged, and how it is counted.
+ */
+
+
+/* bytes of ngx_http_ilert_outcome_error(), at most */
+
+#define NGX_HTTP_ILERT_ERROR_SIZE    512
+
+
+/* design.md, "Verdicts": only of a status that the upstream itself sent */
+
+typedef enum {
+    NGX_HTTP_ILERT_DONE = 0,    /* 2xx */
+    NGX_HTTP_ILERT_AGAIN,       /* 408, 429, 5xx, or no answer */
+    NGX_HTTP_ILERT_PARK,        /* 401, 402, 403, 404, 407, 3xx: the source */
+    NGX_HTTP_ILERT_DEAD         /* other 4xx: this event will never do */
+} ngx_http_ilert_verdict_e;
+
+
+typedef struct {
+    ngx_http_ilert_verdict_e            verdict;
+    ngx_uint_t                          status;     /* ilert's, or 0 */
+    time_t                              retry_after;    /* seconds, or 0 */
+    unsigned                            sent:1;     /* ilert may have it */
+
+    /* where status is 0, why there is no answer of ilert's */
+    unsigned                            given_up:1; /* by us */
+    unsigned                            timed_out:1;
+    unsigned                            unsent:1;   /* nginx had no */
+                                                    /* connection for it */
+    unsigned                            misrouted:1;    /* nginx answered */
+    ngx_uint_t                          local_status;   /* then, with that */
+
+    /* ilert's reason in one line, keys masked; of an answer but 2xx */
+    ngx_str_t                           reason;
+} ngx_http_ilert_outcome_t;
+
+
+/* the verdict by the status of ilert's answer; a pure function */
+ngx_http_ilert_verdict_e ngx_http_ilert_outcome_verdict(ngx_uint_t status);
+
+/*
+ * Writes what has gone wrong with the event, in one line, from "buf" on and
+ * to "last" at most; returns the line's end.
+ */
+u_char *ngx_http_ilert_outcome_error(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_outcome_t *outcome, u_char *buf, u_char *last);
+
+/*
+ * Logs one line when the event's source gets into trouble and one when it is
+ * out of it; where that goes to and fro, a pair in ten seconds.  "error" is
+ * that of ngx_http_ilert_outcome_error(), if ilert has not taken the event.
+ */
+void ngx_http_ilert_outcome_log(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_outcome_t *outcome, ngx_str_t *error);
+
+/*
+ * Counts the outcome, which is known from now on as the state of the event's
+ * source.  "error" is as above; "pause": how many ms the source's key is not
+ * to be used, or 0.
+ */
+void ngx_http_ilert_outcome_count(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_outcome_t *outcome, ngx_str_t *error, ngx_msec_t pause);
+
+
+#endif /* _NGX_HTTP_ILERT_OUTCOME_H_INCLUDED_ */
