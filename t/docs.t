@@ -381,8 +381,7 @@ while ($module =~ /prev->(\w+),\s*([\d* ]+)\)/g) {
     is(size($size // '0'), $value, "ilert_$name: the value by default");
 }
 
-my %members = $module
-              =~ /^ +ngx_conf_init_\w+_value\(source->(\w+),\s+(.*)\);$/gm;
+my %members = $module =~ /^ +\.(\w+) = (.*),$/gm;
 
 for (['concurrency 8', concurrency => '8'],
      ['retry 1s 5m', retry_first => '1000', retry_longest => '5 * 60 * 1000'],

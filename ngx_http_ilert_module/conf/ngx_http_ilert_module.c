@@ -315,9 +315,9 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
 
 /*
  * Of ilert_source { }.  Of those with a key, "post" is how the name goes on
- * if the argument is a file's.  Those with an offset, of a value that is
- * NGX_CONF_UNSET_UINT at first, need a queue.  Of times, "post" is an example,
- * and "off" is allowed if "conf" is set.
+ * if the argument is a file's.  Those with an offset, that of the value, need
+ * a queue, and may be given once.  Of times, int64_t in milliseconds, "post"
+ * is an example, and "off", 0, is allowed if "conf" is set.
  */
 
 static ngx_command_t  ngx_http_ilert_source_commands[] = {
@@ -368,45 +368,58 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
       NGX_CONF_TAKE1,
       ngx_http_ilert_source_concurrency,
       0,
-      offsetof(ngx_http_ilert_source_t, concurrency),
+      offsetof(ngx_http_ilert_source_t, policy.concurrency),
       NULL },
 
     { ngx_string("retry"),
       NGX_CONF_TAKE2,
       ngx_http_ilert_source_retry,
       0,
-      offsetof(ngx_http_ilert_source_t, retry_first),
+      offsetof(ngx_http_ilert_source_t, policy.retry_first),
       NULL },
 
     { ngx_string("max_age"),
       NGX_CONF_TAKE1,
       ngx_http_ilert_source_time,
       1,
-      offsetof(ngx_http_ilert_source_t, max_age),
+      offsetof(ngx_http_ilert_source_t, policy.max_age),
       "12h" },
 
     { ngx_string("coalesce"),
       NGX_CONF_TAKE1,
       ngx_http_ilert_source_coalesce,
       0,
-      offsetof(ngx_http_ilert_source_t, coalesce),
+      offsetof(ngx_http_ilert_source_t, policy.coalesce),
       NULL },
 
     { ngx_string("repeat"),
       NGX_CONF_TAKE1,
       ngx_http_ilert_source_time,
       0,
-      offsetof(ngx_http_ilert_source_t, repeat),
+      offsetof(ngx_http_ilert_source_t, policy.repeat),
       "5m" },
 
     { ngx_string("resolve_after"),
       NGX_CONF_TAKE1,
       ngx_http_ilert_source_time,
       1,
-      offsetof(ngx_http_ilert_source_t, resolve_after),
+      offsetof(ngx_http_ilert_source_t, policy.resolve_after),
       "12h" },
 
       ngx_null_command
+};
+
+
+/* what is not given */
+
+static ngx_http_ilert_policy_t  ngx_http_ilert_source_policy = {
+    .coalesce = NGX_HTTP_ILERT_COALESCE_REPEATS,
+    .repeat = 5 * 60 * 1000,
+    .resolve_after = 0,
+    .max_age = 0,
+    .concurrency = 8,
+    .retry_first = 1000,
+    .retry_longest = 5 * 60 * 1000,
 };
 
 
@@ -686,13 +699,7 @@ ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     source->line = cf->conf_file->line;
 
     source->rate.n = NGX_CONF_UNSET_UINT;
-    source->concurrency = NGX_CONF_UNSET_UINT;
-    source->retry_first = NGX_CONF_UNSET_MSEC;
-    source->retry_longest = NGX_CONF_UNSET_MSEC;
-    source->max_age = NGX_CONF_UNSET_MSEC;
-    source->coalesce = NGX_CONF_UNSET_UINT;
-    source->repeat = NGX_CONF_UNSET_MSEC;
-    source->resolve_after = NGX_CONF_UNSET_MSEC;
+    source->policy = ngx_http_ilert_source_policy;
 
     save = *cf;
     cf->handler = ngx_http_ilert_source_member;
@@ -728,8 +735,9 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
     ngx_http_ilert_source_t *source = conf;
 
-    char           *rv, *p;
+    char           *rv;
     ngx_str_t      *value;
+    ngx_uint_t      bit;
     ngx_command_t  *cmd;
 
     value = cf->args->elts;
@@ -753,15 +761,15 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    p = conf;
+    bit = (ngx_uint_t) 1 << (cmd - ngx_http_ilert_source_commands);
 
-    if (cmd->offset
-        && *(ngx_uint_t *) (p + cmd->offset) != NGX_CONF_UNSET_UINT)
-    {
+    if (cmd->offset && (source->given & bit)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" directive is duplicate", &value[0]);
         return NGX_CONF_ERROR;
     }
+
+    source->given |= bit;
 
     rv = cmd->set(cf, cmd, conf);
 
@@ -1023,7 +1031,7 @@ ngx_http_ilert_source_concurrency(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    source->concurrency = n;
+    source->policy.concurrency = n;
 
     return NGX_CONF_OK;
 }
@@ -1038,13 +1046,13 @@ ngx_http_ilert_source_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    source->retry_first = ngx_parse_time(&value[1], 0);
-    source->retry_longest = ngx_parse_time(&value[2], 0);
+    source->policy.retry_first = ngx_parse_time(&value[1], 0);
+    source->policy.retry_longest = ngx_parse_time(&value[2], 0);
 
-    if (source->retry_first == (ngx_msec_t) NGX_ERROR
-        || source->retry_longest == (ngx_msec_t) NGX_ERROR
-        || source->retry_first == 0
-        || source->retry_longest < source->retry_first)
+    if (source->policy.retry_first == (ngx_msec_t) NGX_ERROR
+        || source->policy.retry_longest == (ngx_msec_t) NGX_ERROR
+        || source->policy.retry_first == 0
+        || source->policy.retry_longest < source->policy.retry_first)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid values \"%V\" and \"%V\" in \"retry\", "
@@ -1064,11 +1072,11 @@ ngx_http_ilert_source_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char  *p = conf;
 
-    ngx_str_t   *value;
-    ngx_msec_t  *msp;
+    int64_t    *msp;
+    ngx_str_t  *value;
 
     value = cf->args->elts;
-    msp = (ngx_msec_t *) (p + cmd->offset);
+    msp = (int64_t *) (p + cmd->offset);
 
     if (cmd->conf && value[1].len == 3
         && ngx_strncmp(value[1].data, "off", 3) == 0)
@@ -1079,7 +1087,7 @@ ngx_http_ilert_source_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *msp = ngx_parse_time(&value[1], 0);
 
-    if (*msp == (ngx_msec_t) NGX_ERROR || *msp == 0) {
+    if (*msp == NGX_ERROR || *msp == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\" in \"%V\", a time such as "
                            "\"%s\" %s allowed", &value[1], &cmd->name,
@@ -1163,7 +1171,7 @@ ngx_http_ilert_source_coalesce(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (e->name.len == value[1].len
             && ngx_strcmp(e->name.data, value[1].data) == 0)
         {
-            source->coalesce = e->value;
+            source->policy.coalesce = e->value;
             return NGX_CONF_OK;
         }
     }
@@ -1914,15 +1922,6 @@ ngx_http_ilert_resolve_source(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    ngx_conf_init_uint_value(source->concurrency, 8);
-    ngx_conf_init_msec_value(source->retry_first, 1000);
-    ngx_conf_init_msec_value(source->retry_longest, 5 * 60 * 1000);
-    ngx_conf_init_msec_value(source->max_age, 0);
-    ngx_conf_init_uint_value(source->coalesce,
-                             NGX_HTTP_ILERT_COALESCE_REPEATS);
-    ngx_conf_init_msec_value(source->repeat, 5 * 60 * 1000);
-    ngx_conf_init_msec_value(source->resolve_after, 0);
-
     if (ngx_http_ilert_share_key(cf, imcf, source) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -2106,7 +2105,7 @@ static void
 ngx_http_ilert_check_sources(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
 {
     u_char                    *p, *last, list[256];
-    ngx_uint_t                 i, n;
+    ngx_uint_t                 i, n, bit;
     ngx_command_t             *cmd;
     ngx_http_ilert_source_t  **sources;
 
@@ -2117,11 +2116,11 @@ ngx_http_ilert_check_sources(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
 
     for (cmd = ngx_http_ilert_source_commands; cmd->name.len; cmd++) {
 
+        bit = (ngx_uint_t) 1 << (cmd - ngx_http_ilert_source_commands);
+
         for (i = 0; cmd->offset && i < imcf->sources.nelts; i++) {
 
-            if (*(ngx_uint_t *) ((char *) sources[i] + cmd->offset)
-                != NGX_CONF_UNSET_UINT)
-            {
+            if (sources[i]->given & bit) {
                 p = ngx_slprintf(p, last, "%s\"%V\"", n++ ? ", " : "",
                                  &cmd->name);
                 break;

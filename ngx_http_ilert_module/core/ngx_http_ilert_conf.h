@@ -111,13 +111,9 @@ struct ngx_http_ilert_source_s {
 
     /* with a queue */
     ngx_http_ilert_rate_t        rate;      /* as given, see "shared" */
-    ngx_uint_t                   concurrency;
-    ngx_msec_t                   retry_first;
-    ngx_msec_t                   retry_longest;
-    ngx_msec_t                   max_age;   /* 0: off */
-    ngx_uint_t                   coalesce;  /* ngx_http_ilert_coalesce_e */
-    ngx_msec_t                   repeat;
-    ngx_msec_t                   resolve_after;     /* 0: off */
+    ngx_http_ilert_policy_t      policy;
+    ngx_uint_t                   given;     /* bits: which of the directives */
+                                            /* of "ilert_source", by conf/ */
 
     u_char                      *file_name;
     ngx_uint_t                   line;

@@ -320,6 +320,7 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
 {
     ngx_uint_t                  i, n;
     ngx_http_ilert_source_t   **sources;
+    ngx_http_ilert_policy_t    *policy;
     ngx_http_ilert_courier_t   *co;
 
     co = &ngx_http_ilert_courier;
@@ -369,11 +370,11 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
         co->homes[i].source = sources[i]->name;
         co->homes[i].owner = sources[i]->shared->name;
 
-        co->longest = ngx_max(co->longest,
-                              (int64_t) sources[i]->retry_longest);
-        co->longest = ngx_max(co->longest, (int64_t) sources[i]->repeat);
-        co->longest = ngx_max(co->longest,
-                              (int64_t) sources[i]->resolve_after);
+        policy = &sources[i]->policy;
+
+        co->longest = ngx_max(co->longest, (int64_t) policy->retry_longest);
+        co->longest = ngx_max(co->longest, policy->repeat);
+        co->longest = ngx_max(co->longest, policy->resolve_after);
     }
 
     for (i = 0; i < NGX_HTTP_ILERT_COURIER_RESOLVES; i++) {
@@ -1317,10 +1318,8 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     take->source = source->name;
     take->native = source->native;
     take->n = n;
-    take->max_age = source->max_age;
-    take->policy.coalesce = source->coalesce;
-    take->policy.repeat = source->repeat;
-    take->policy.resolve_after = source->resolve_after;
+    take->max_age = source->policy.max_age;
+    take->policy = source->policy;
     take->budgets[0] = source->shared->courier->budget;
     take->budgets[1] = source->endpoint->courier->budget;
 
@@ -1353,7 +1352,7 @@ ngx_http_ilert_courier_may_take(ngx_http_ilert_source_t *source)
         cs->most = 0;
     }
 
-    cs->most = ngx_max(cs->most, source->concurrency);
+    cs->most = ngx_max(cs->most, source->policy.concurrency);
     n = cs->most;
 
     /* those that wait for a probe's outcome wait on disk */
@@ -1629,7 +1628,7 @@ ngx_http_ilert_courier_go(ngx_http_ilert_courier_t *co)
             ngx_http_ilert_courier_return_source(source);
         }
 
-        while (cs->nready && cs->inflight < source->concurrency
+        while (cs->nready && cs->inflight < source->policy.concurrency
                && !ngx_http_ilert_courier_is_probed(source))
         {
             if (!ngx_http_ilert_request_has_room()) {
@@ -1682,7 +1681,7 @@ ngx_http_ilert_courier_pause(ngx_http_ilert_source_t *source)
 
         if (source->courier->fresh) {
             probe = ngx_min(probe, (ngx_msec_int_t)
-                                   (ce->probed + 2 * source->retry_first
+                                   (ce->probed + 2 * source->policy.retry_first
                                     - ngx_current_msec));
         }
 
@@ -1856,11 +1855,11 @@ ngx_http_ilert_courier_has_aged(ngx_http_ilert_source_t *source,
 {
     int64_t  end;
 
-    if (source->max_age == 0) {
+    if (source->policy.max_age == 0) {
         return 0;
     }
 
-    end = se->said.received + (int64_t) source->max_age;
+    end = se->said.received + source->policy.max_age;
 
     return end > se->next && end <= ngx_http_ilert_clock_now();
 }
@@ -1902,7 +1901,8 @@ ngx_http_ilert_courier_send(ngx_http_ilert_courier_t *co,
     if (ev->body.len == 0) {
         ev->body.data = (u_char *) cd
                         + sizeof(ngx_http_ilert_courier_delivery_t);
-        ngx_http_ilert_event_silent(ev, source->native, source->resolve_after,
+        ngx_http_ilert_event_silent(ev, source->native,
+                                    source->policy.resolve_after,
                                     ngx_time(), (u_char *) cd + size);
     }
 
@@ -2143,8 +2143,8 @@ ngx_http_ilert_courier_undelivered(ngx_http_ilert_request_t *ir,
         pause = ngx_http_ilert_courier_pause_endpoint(source);
 
     } else {
-        pause = ngx_http_ilert_courier_back_off(source->retry_first,
-                                                source->retry_longest,
+        pause = ngx_http_ilert_courier_back_off(source->policy.retry_first,
+                                                source->policy.retry_longest,
                                                 se->attempts);
         pause -= ngx_random() % (pause / 4 + 1);
     }
@@ -2166,8 +2166,8 @@ ngx_http_ilert_courier_pause_endpoint(ngx_http_ilert_source_t *source)
     left = ce->until - ngx_current_msec;
 
     if (ce->probes == 0 || left <= 0) {
-        left = ngx_http_ilert_courier_back_off(source->retry_first,
-                                    ngx_min(source->retry_longest,
+        left = ngx_http_ilert_courier_back_off(source->policy.retry_first,
+                                    ngx_min(source->policy.retry_longest,
                                             NGX_HTTP_ILERT_COURIER_PROBE_MAX),
                                     ce->probes++);
         ce->until = ngx_current_msec + left;

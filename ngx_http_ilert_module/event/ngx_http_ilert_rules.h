@@ -46,18 +46,25 @@ typedef struct {
 } ngx_http_ilert_said_t;
 
 
-/* "coalesce", "repeat" and "resolve_after" of a source */
-
 typedef enum {
     NGX_HTTP_ILERT_COALESCE_OFF = 0,
     NGX_HTTP_ILERT_COALESCE_REPEATS,
     NGX_HTTP_ILERT_COALESCE_LATEST
 } ngx_http_ilert_coalesce_e;
 
+/*
+ * What a source wants, by the directives of these names: set in place when the
+ * configuration is read, and handed on as a whole.  "retry" has two values.
+ */
+
 typedef struct {
-    ngx_uint_t                  coalesce;
+    ngx_uint_t                  coalesce;   /* ngx_http_ilert_coalesce_e */
     int64_t                     repeat;         /* ms */
     int64_t                     resolve_after;  /* ms; 0: off */
+    int64_t                     max_age;        /* ms; 0: any */
+    ngx_uint_t                  concurrency;    /* requests at a time */
+    ngx_msec_t                  retry_first;
+    ngx_msec_t                  retry_longest;
 } ngx_http_ilert_policy_t;
 
 

@@ -639,9 +639,7 @@ ngx_http_ilert_queue_store_event(ngx_http_ilert_event_t *ev)
     se->said.priority = ev->priority;
     se->said.received = ev->received;
 
-    se->policy.coalesce = ev->source->coalesce;
-    se->policy.repeat = ev->source->repeat;
-    se->policy.resolve_after = ev->source->resolve_after;
+    se->policy = ev->source->policy;
 
     return se;
 }
