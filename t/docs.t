@@ -338,7 +338,7 @@ sub contexts_of {
 }
 
 my (%directives, %documented);
-my $module = $text{"${CODE}_module.c"};
+my $module = join "", @{$code{conf}};
 
 for (['ngx_http_ilert_commands', ''],
      ['ngx_http_ilert_source_commands', 'ilert_source'])

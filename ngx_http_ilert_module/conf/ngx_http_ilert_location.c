@@ -1,0 +1,397 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_control.h"
+#include "ngx_http_ilert_location.h"
+#include "ngx_http_ilert_source.h"
+#include "ngx_http_ilert_status.h"
+#include "ngx_http_ilert_text.h"
+#include "ngx_http_ilert_webhook.h"
+
+
+/* requests in a minute that ilert takes from an address */
+
+#define NGX_HTTP_ILERT_ENDPOINT_RATE   700
+
+
+static ngx_int_t ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
+    ngx_http_ilert_endpoint_t *endpoint);
+static ngx_int_t ngx_http_ilert_location_check_prefix(ngx_conf_t *cf,
+    const char *name, const char *example);
+static char *ngx_http_ilert_location_set_handler(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_http_handler_pt handler);
+
+
+char *
+ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf) {
+    ngx_http_ilert_loc_conf_t *ilcf = conf;
+
+    ngx_str_t                         *value;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (ilcf->kapacitor) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    ilcf->kapacitor = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (ilcf->kapacitor == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = ilcf->kapacitor;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ilcf->file_name = cf->conf_file->file.name.data;
+    ilcf->line = cf->conf_file->line;
+
+    ilcf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (ngx_http_ilert_location_add(cf, ilcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_ilert_location_set_handler(cf, cmd,
+                                               ngx_http_ilert_webhook_handler);
+}
+
+
+/* the source is looked for when all of them are known */
+
+ngx_int_t
+ngx_http_ilert_location_add(ngx_conf_t *cf, ngx_http_ilert_loc_conf_t *ilcf)
+{
+    ngx_http_ilert_loc_conf_t   **lp;
+    ngx_http_ilert_main_conf_t   *imcf;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ilert_module);
+
+    lp = ngx_array_push(&imcf->locations);
+    if (lp == NULL) {
+        return NGX_ERROR;
+    }
+
+    *lp = ilcf;
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_ilert_location_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf) {
+    ngx_http_ilert_loc_conf_t *ilcf = conf;
+
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_ilert_endpoint_t    *endpoint, *other, **ep;
+    ngx_http_ilert_main_conf_t   *imcf;
+
+    if (ilcf->endpoint) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (ngx_http_ilert_location_check_prefix(cf, "ilert_endpoint", "/ilert/")
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ilert_module);
+
+    endpoint = ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_endpoint_t));
+    if (endpoint == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    endpoint->prefix = clcf->name;
+    endpoint->conf_ctx = cf->ctx;
+    endpoint->file_name = cf->conf_file->file.name.data;
+    endpoint->line = cf->conf_file->line;
+
+    if (ngx_http_ilert_location_endpoint_parameters(cf, endpoint) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    other = ngx_http_ilert_find_endpoint(imcf, &endpoint->name);
+
+    if (other) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"ilert_endpoint\" \"%V\" (first in "
+                           "%s:%ui)", &other->name, other->file_name,
+                           other->line);
+        return NGX_CONF_ERROR;
+    }
+
+    ep = ngx_array_push(&imcf->endpoints);
+    if (ep == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *ep = endpoint;
+
+    ilcf->endpoint = endpoint;
+
+    return NGX_CONF_OK;
+}
+
+
+/* "[name] [rate=...]" */
+
+static ngx_int_t
+ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
+    ngx_http_ilert_endpoint_t *endpoint)
+{
+    ngx_str_t   *value, rate;
+    ngx_uint_t   i;
+
+    endpoint->rate.n = NGX_CONF_UNSET_UINT;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "rate=", 5) == 0
+            && endpoint->rate.n == NGX_CONF_UNSET_UINT)
+        {
+            rate.data = value[i].data + 5;
+            rate.len = value[i].len - 5;
+
+            if (ngx_http_ilert_source_parse_rate(&endpoint->rate,
+                                                 &rate) == NGX_OK) {
+                continue;
+            }
+
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" of "
+                               "\"ilert_endpoint\", a number of requests such "
+                               "as \"rate=700r/m\" or \"rate=10r/s\" and "
+                               "\"rate=off\" are allowed", &value[i]);
+            return NGX_ERROR;
+        }
+
+        if (i > 1 || value[i].len == 0
+            || ngx_strlchr(value[i].data, value[i].data + value[i].len, '='))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in "
+                               "\"ilert_endpoint\", a name and then "
+                               "\"rate=\" are allowed", &value[i]);
+            return NGX_ERROR;
+        }
+
+        endpoint->name = value[i];
+    }
+
+    if (endpoint->name.len == 0) {
+        ngx_str_set(&endpoint->name, "default");
+    }
+
+    if (endpoint->rate.n == NGX_CONF_UNSET_UINT) {
+        endpoint->rate.n = NGX_HTTP_ILERT_ENDPOINT_RATE;
+        endpoint->rate.window = NGX_HTTP_ILERT_MINUTE;
+    }
+
+    return NGX_OK;
+}
+
+
+/* what follows the location's name is for us */
+
+static ngx_int_t
+ngx_http_ilert_location_check_prefix(ngx_conf_t *cf, const char *name,
+    const char *example)
+{
+    ngx_uint_t                 prefix;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    prefix = !clcf->exact_match && !clcf->named && clcf->name.len
+             && clcf->name.data[clcf->name.len - 1] == '/';
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        prefix = 0;
+    }
+#endif
+
+    if (prefix) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%s\" is in location \"%V\", only "
+                       "a prefix location that ends in \"/\" is allowed, "
+                       "such as \"location %s\"", name, &clcf->name, example);
+
+    return NGX_ERROR;
+}
+
+
+char *
+ngx_http_ilert_location_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_loc_conf_t *ilcf = conf;
+
+    ngx_str_t         *value;
+    ngx_uint_t         i;
+
+    static ngx_str_t   formats[] = {
+        ngx_null_string,
+        ngx_string("json"),
+        ngx_string("prometheus"),
+        ngx_string("html")
+    };
+
+    if (ilcf->status) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = NGX_HTTP_ILERT_STATUS_JSON;
+         cf->args->nelts == 2 && i <= NGX_HTTP_ILERT_STATUS_HTML;
+         i++)
+    {
+        if (value[1].len == formats[i].len
+            && ngx_strncmp(value[1].data, formats[i].data, value[1].len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i > NGX_HTTP_ILERT_STATUS_HTML) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"ilert_status\", "
+                           "\"json\", \"prometheus\" and \"html\" are "
+                           "allowed", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ilcf->status = i;
+
+    return ngx_http_ilert_location_set_handler(cf, cmd,
+                                               ngx_http_ilert_status_handler);
+}
+
+
+char *
+ngx_http_ilert_location_control(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_loc_conf_t *ilcf = conf;
+
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_ilert_srv_conf_t  *iscf;
+
+    if (ilcf->control.len) {
+        return "is duplicate";
+    }
+
+    if (ngx_http_ilert_location_check_prefix(cf, "ilert_control", "/control/")
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    ilcf->control = clcf->name;
+
+    /* of several the page uses the first one */
+
+    iscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_ilert_module);
+
+    if (iscf->control.len == 0) {
+        iscf->control = clcf->name;
+    }
+
+    return ngx_http_ilert_location_set_handler(cf, cmd,
+                                               ngx_http_ilert_control_handler);
+}
+
+
+/* the location's requests are for the directive, and for no other one */
+
+static char *
+ngx_http_ilert_location_set_handler(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_ilert_handler_t    *h;
+    ngx_http_ilert_main_conf_t  *imcf;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ilert_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "conflicts with another directive of its location, such as "
+               "\"proxy_pass\", that takes the requests";
+    }
+
+    h = ngx_array_push(&imcf->handlers);
+    if (h == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    h->name = cmd->name;
+    h->clcf = clcf;
+    h->handler = handler;
+    h->file_name = cf->conf_file->file.name.data;
+    h->line = cf->conf_file->line;
+
+    clcf->handler = handler;
+
+    return NGX_CONF_OK;
+}
+
+
+/* cmd->post is the least value, if there is one */
+
+char *
+ngx_http_ilert_location_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf) {
+    char  *p = conf;
+
+    off_t      *np, least;
+    ngx_str_t  *value;
+
+    np = (off_t *) (p + cmd->offset);
+    least = cmd->post ? *(off_t *) cmd->post : 0;
+
+    if (*np != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    *np = ngx_parse_offset(&value[1]);
+
+    if (*np == (off_t) NGX_ERROR || *np < least) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\", a size such as "
+                           "\"64k\" or \"16m\" is allowed, %O bytes or more",
+                           &value[1], &cmd->name, least);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,509 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <ngx_sha1.h>
+
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_mapping.h"
+#include "ngx_http_ilert_resolve.h"
+#include "ngx_http_ilert_source.h"
+#include "ngx_http_ilert_text.h"
+#include "ngx_http_ilert_webhook.h"
+
+
+/* requests in a minute that ilert takes for an integration key */
+
+#define NGX_HTTP_ILERT_KEY_RATE        50
+
+
+static ngx_int_t ngx_http_ilert_resolve_check_handlers(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf);
+static ngx_int_t ngx_http_ilert_resolve_check_endpoint(ngx_conf_t *cf,
+    ngx_http_ilert_endpoint_t *endpoint);
+static ngx_int_t ngx_http_ilert_resolve_source(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
+static ngx_int_t ngx_http_ilert_resolve_share_key(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
+static ngx_int_t ngx_http_ilert_resolve_add_key(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
+static ngx_uint_t ngx_http_ilert_resolve_rate_is_lower(
+    ngx_http_ilert_rate_t *rate, ngx_http_ilert_rate_t *other);
+static ngx_int_t ngx_http_ilert_resolve_source_uri(ngx_conf_t *cf,
+    ngx_http_ilert_source_t *source);
+static ngx_int_t ngx_http_ilert_resolve_location(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
+static ngx_int_t ngx_http_ilert_resolve_init_mapping(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf);
+static ngx_uint_t ngx_http_ilert_resolve_location_is_native(
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
+static void ngx_http_ilert_resolve_check_mapping(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
+static ngx_int_t ngx_http_ilert_resolve_heartbeat(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf);
+
+
+ngx_int_t
+ngx_http_ilert_resolve(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_uint_t                    i;
+    ngx_http_ilert_source_t     **sources;
+    ngx_http_ilert_loc_conf_t   **locations;
+    ngx_http_ilert_endpoint_t   **endpoints;
+
+    if (ngx_http_ilert_resolve_check_handlers(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    endpoints = imcf->endpoints.elts;
+
+    for (i = 0; i < imcf->endpoints.nelts; i++) {
+        if (ngx_http_ilert_resolve_check_endpoint(cf,
+                                                  endpoints[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (imcf->queue.path.len == 0) {
+        ngx_http_ilert_source_check_unused(cf, imcf);
+    }
+
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        if (ngx_http_ilert_resolve_source(cf, imcf, sources[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    locations = imcf->locations.elts;
+
+    for (i = 0; i < imcf->locations.nelts; i++) {
+        if (ngx_http_ilert_resolve_location(cf, imcf, locations[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_ilert_resolve_init_mapping(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_resolve_heartbeat(cf, imcf);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_check_handlers(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf) {
+    ngx_uint_t                 i;
+    ngx_http_ilert_handler_t  *h;
+
+    h = imcf->handlers.elts;
+
+    for (i = 0; i < imcf->handlers.nelts; i++) {
+
+        if (h[i].clcf->handler != h[i].handler) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"%V\" in %s:%ui has no effect, another "
+                          "directive of its location, such as \"proxy_pass\", "
+                          "takes the requests", &h[i].name, h[i].file_name,
+                          h[i].line);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_check_endpoint(ngx_conf_t *cf,
+    ngx_http_ilert_endpoint_t *endpoint)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = endpoint->conf_ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    if (clcf->handler == NULL
+        || clcf->handler == ngx_http_ilert_webhook_handler)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "nothing leaves through \"ilert_endpoint\" \"%V\", "
+                      "a \"proxy_pass\" is needed in its location in %s:%ui",
+                      &endpoint->name, endpoint->file_name, endpoint->line);
+        return NGX_ERROR;
+    }
+
+    if (!clcf->internal) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "the location of \"ilert_endpoint\" \"%V\" is open to "
+                      "clients, use \"internal\" in it in %s:%ui",
+                      &endpoint->name, endpoint->file_name, endpoint->line);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_source(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source)
+{
+    source->endpoint = ngx_http_ilert_find_endpoint(imcf,
+                                                    &source->endpoint_name);
+
+    if (source->endpoint == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "no \"ilert_endpoint\" \"%V\" for \"ilert_source\" "
+                      "\"%V\" in %s:%ui, a location with \"ilert_endpoint\" "
+                      "and \"proxy_pass\" is needed",
+                      &source->endpoint_name, &source->name,
+                      source->file_name, source->line);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_ilert_resolve_share_key(cf, imcf, source) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_resolve_source_uri(cf, source);
+}
+
+
+/* sources of one integration key have one budget: the lowest that is given */
+
+static ngx_int_t
+ngx_http_ilert_resolve_share_key(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source)
+{
+    ngx_uint_t             i;
+    ngx_http_ilert_key_t  *shared, **keys;
+
+    keys = imcf->keys.elts;
+
+    for (i = 0; i < imcf->keys.nelts; i++) {
+        if (ngx_http_ilert_text_same(&keys[i]->key, &source->key)) {
+            break;
+        }
+    }
+
+    if (i == imcf->keys.nelts
+        && ngx_http_ilert_resolve_add_key(cf, imcf, source) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    keys = imcf->keys.elts;
+    shared = keys[i];
+    source->shared = shared;
+
+    if (source->rate.n == NGX_CONF_UNSET_UINT) {
+        return NGX_OK;
+    }
+
+    if (shared->source == NULL) {
+        shared->source = source;
+        shared->rate = source->rate;
+        return NGX_OK;
+    }
+
+    if (shared->rate.n != source->rate.n
+        || shared->rate.window != source->rate.window)
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"ilert_source\" \"%V\" and \"%V\" share a key but "
+                      "not their \"rate\", the lower one is used",
+                      &shared->source->name, &source->name);
+    }
+
+    if (ngx_http_ilert_resolve_rate_is_lower(&source->rate, &shared->rate)) {
+        shared->source = source;
+        shared->rate = source->rate;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_add_key(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source)
+{
+    u_char                *p, digest[20];
+    ngx_sha1_t             sha1;
+    ngx_http_ilert_key_t  *shared, **kp;
+
+    shared = ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_key_t));
+    if (shared == NULL) {
+        return NGX_ERROR;
+    }
+
+    kp = ngx_array_push(&imcf->keys);
+    if (kp == NULL) {
+        return NGX_ERROR;
+    }
+
+    *kp = shared;
+
+    shared->key = source->key;
+    shared->rate.n = NGX_HTTP_ILERT_KEY_RATE;
+    shared->rate.window = NGX_HTTP_ILERT_MINUTE;
+
+    p = ngx_pnalloc(cf->pool, sizeof("key=") - 1 + 2 * sizeof(digest));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, shared->key.data, shared->key.len);
+    ngx_sha1_final(digest, &sha1);
+
+    shared->name.data = p;
+
+    p = ngx_cpymem(p, "key=", sizeof("key=") - 1);
+    p = ngx_hex_dump(p, digest, sizeof(digest));
+
+    shared->name.len = p - shared->name.data;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_resolve_rate_is_lower(ngx_http_ilert_rate_t *rate,
+    ngx_http_ilert_rate_t *other)
+{
+    if (rate->n == 0 || other->n == 0) {
+        return rate->n != 0;
+    }
+
+    return rate->n * other->window < other->n * rate->window;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_source_uri(ngx_conf_t *cf,
+    ngx_http_ilert_source_t *source) {
+    u_char  *p;
+
+    source->uri.len = source->endpoint->prefix.len + source->path.len;
+
+    source->uri.data = ngx_pnalloc(cf->pool, source->uri.len);
+    if (source->uri.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(source->uri.data, source->endpoint->prefix.data,
+                   source->endpoint->prefix.len);
+    ngx_memcpy(p, source->path.data, source->path.len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_location(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf)
+{
+    u_char                    *p, *last, list[256];
+    ngx_str_t                 *name;
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+
+    if (ilcf->kapacitor->lengths) {
+        return NGX_OK;
+    }
+
+    name = &ilcf->kapacitor->value;
+
+    if (name->len == 3 && ngx_strncmp(name->data, "off", 3) == 0) {
+        ilcf->off = 1;
+        return NGX_OK;
+    }
+
+    ilcf->source = ngx_http_ilert_find_source(imcf, name);
+
+    if (ilcf->source) {
+        return NGX_OK;
+    }
+
+    p = list;
+    last = list + sizeof(list);
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        p = ngx_slprintf(p, last, ", \"%V\"", &sources[i]->name);
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "unknown source \"%V\" in \"ilert_kapacitor\" in %s:%ui, "
+                  "allowed are variables, \"off\" and the names of "
+                  "\"ilert_source\" blocks%*s",
+                  name, ilcf->file_name, ilcf->line,
+                  (size_t) (p - list), list);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_init_mapping(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf) {
+    ngx_uint_t                       i, n;
+    ngx_http_ilert_loc_conf_t      **locations;
+    ngx_http_ilert_mapping_conf_t  **confs;
+
+    n = imcf->locations.nelts;
+    locations = imcf->locations.elts;
+
+    confs = ngx_palloc(cf->temp_pool,
+                       n * sizeof(ngx_http_ilert_mapping_conf_t *));
+    if (confs == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        confs[i] = &locations[i]->mapping;
+
+        /* "if" and "limit_except" have what their location has */
+
+        if (!locations[i]->clcf->noname
+            && ngx_http_ilert_resolve_location_is_native(imcf, locations[i]))
+        {
+            ngx_http_ilert_resolve_check_mapping(cf, imcf, locations[i]);
+        }
+    }
+
+    return ngx_http_ilert_mapping_init(cf, confs, n);
+}
+
+
+/* true if no webhook of the location can come to be an event of ours */
+
+static ngx_uint_t
+ngx_http_ilert_resolve_location_is_native(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_loc_conf_t *ilcf)
+{
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+
+    if (ilcf->source || ilcf->off) {
+        return ilcf->source && ilcf->source->native;
+    }
+
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        if (!sources[i]->native) {
+            return 0;
+        }
+    }
+
+    return imcf->sources.nelts != 0;
+}
+
+
+/* names what has no effect there, unless another location inherits it too */
+
+static void
+ngx_http_ilert_resolve_check_mapping(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf)
+{
+    u_char                      *p, *last, list[512];
+    ngx_str_t                   *name;
+    ngx_uint_t                   i, k, n;
+    ngx_http_ilert_loc_conf_t  **locations;
+
+    n = 0;
+    p = list;
+    last = list + sizeof(list);
+    locations = imcf->locations.elts;
+
+    for (i = 0; i < NGX_HTTP_ILERT_MAPPING_N; i++) {
+
+        name = ngx_http_ilert_mapping_unfit(&ilcf->mapping, i);
+        if (name == NULL) {
+            continue;
+        }
+
+        for (k = 0; k < imcf->locations.nelts; k++) {
+            if (locations[k]->mapping.directives[i]
+                == ilcf->mapping.directives[i]
+                && !ngx_http_ilert_resolve_location_is_native(imcf,
+                                                              locations[k]))
+            {
+                break;
+            }
+        }
+
+        if (k == imcf->locations.nelts) {
+            p = ngx_slprintf(p, last, "%s\"%V\"", n++ ? ", " : "", name);
+        }
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    p = ngx_slprintf(p, last, n == 1 ? " has" : " have");
+
+    if (ilcf->source == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "%*s no effect with \"ilert_kapacitor\" in %s:%ui: "
+                      "all sources have webhook URLs, their events are made "
+                      "by ilert", (size_t) (p - list), list,
+                      ilcf->file_name, ilcf->line);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "%*s no effect with \"ilert_kapacitor\" in %s:%ui: source "
+                  "\"%V\" has a webhook URL, its events are made by ilert",
+                  (size_t) (p - list), list,
+                  ilcf->file_name, ilcf->line, &ilcf->source->name);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_heartbeat(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_http_ilert_source_t          *source;
+    ngx_http_ilert_heartbeat_conf_t  *hcf;
+
+    hcf = &imcf->heartbeat;
+    source = hcf->source;
+
+    if (source == NULL) {
+        return NGX_OK;
+    }
+
+    if (imcf->queue.path.len == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"ilert_heartbeat\" has nothing to tell without "
+                      "\"ilert_queue\" in %s:%ui",
+                      hcf->file_name, hcf->line);
+        return NGX_ERROR;
+    }
+
+    source->endpoint = ngx_http_ilert_find_endpoint(imcf,
+                                                    &source->endpoint_name);
+
+    if (source->endpoint == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "no \"ilert_endpoint\" \"heartbeat\" for "
+                      "\"ilert_heartbeat\" in %s:%ui, a location with it and "
+                      "\"proxy_pass https://beat.ilert.com/api/pings/"
+                      "$ilert_path\" is needed", hcf->file_name, hcf->line);
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_resolve_source_uri(cf, source);
+}
