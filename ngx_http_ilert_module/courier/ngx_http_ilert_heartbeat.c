@@ -12,7 +12,7 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_heartbeat.h"
-#include "ngx_http_ilert_life.h"
+#include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_outcome.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_request.h"
@@ -26,7 +26,6 @@ typedef struct {
     ngx_http_ilert_main_conf_t  *imcf;
     ngx_http_ilert_event_t       event;     /* what request.c is given */
     ngx_event_t                  timer;
-    ngx_uint_t                   seat;      /* the courier's, if it is here */
     unsigned                     here:1;    /* between begin() and end() */
     unsigned                     busy:1;    /* a ping, or what decides on it */
     unsigned                     fault:1;   /* it failed, which is logged */
@@ -46,14 +45,13 @@ static ngx_http_ilert_heartbeat_t  ngx_http_ilert_heartbeat;
 
 
 void
-ngx_http_ilert_heartbeat_begin(ngx_uint_t seat)
+ngx_http_ilert_heartbeat_begin(void)
 {
     ngx_http_ilert_heartbeat_t  *hb;
 
     hb = &ngx_http_ilert_heartbeat;
 
     hb->here = 1;
-    hb->seat = seat;
 
     hb->imcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                    ngx_http_ilert_module);
@@ -89,7 +87,7 @@ ngx_http_ilert_heartbeat_end(void)
 static ngx_uint_t
 ngx_http_ilert_heartbeat_is_ours(ngx_http_ilert_heartbeat_t *hb)
 {
-    return hb->here && ngx_http_ilert_life_sits(hb->seat) && !ngx_exiting;
+    return hb->here && ngx_http_ilert_lock_is_current() && !ngx_exiting;
 }
 
 

@@ -24,11 +24,8 @@
 #define NGX_HTTP_ILERT_HEARTBEAT_RATE  5
 
 
-/*
- * This worker is the courier from now on, with that seat, and pings as long as
- * nobody else has taken that.
- */
-void ngx_http_ilert_heartbeat_begin(ngx_uint_t seat);
+/* this worker is the courier from now on, and pings as long as it is */
+void ngx_http_ilert_heartbeat_begin(void);
 
 /* and is not any longer: a ping under way is given up */
 void ngx_http_ilert_heartbeat_end(void);

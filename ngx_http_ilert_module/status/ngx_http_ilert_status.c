@@ -11,8 +11,8 @@
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
-#include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_page.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_request.h"
@@ -438,7 +438,7 @@ ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
 
 #if (NGX_THREADS)
 
-    } else if (!ngx_http_ilert_courier_runs()) {
+    } else if (!ngx_http_ilert_lock_runs()) {
         ngx_str_set(&answer.error, "no worker delivers what is in the queue");
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
-#include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_store.h"
 #include "ngx_http_ilert_text.h"
@@ -185,7 +185,7 @@ ngx_http_ilert_status_is_silent(ngx_str_t *error, ngx_pool_t *pool)
 
     ngx_pid_t  pid;
 
-    pid = ngx_http_ilert_courier_silent();
+    pid = ngx_http_ilert_lock_silent();
 
     if (pid == 0) {
         return 0;

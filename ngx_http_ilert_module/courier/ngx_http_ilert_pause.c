@@ -1,0 +1,362 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_pause.h"
+
+
+/*
+ * Events of a source that are taken ahead at most, and in how many ms they
+ * have to be delivered for twice as many to be taken
+ */
+
+#define NGX_HTTP_ILERT_PAUSE_READY     100
+#define NGX_HTTP_ILERT_PAUSE_SOON      20
+
+/*
+ * An endpoint is down after so many requests in a row that came to nothing:
+ * fewer are enough if they were of several alerts, for one event may be all
+ * that is wrong.  Then there is one request at a time, with pauses like those
+ * of "retry", but no longer than this, in ms: it costs little, and all wait
+ * for it.  An event that has just come in need not wait for a pause's end.
+ */
+
+#define NGX_HTTP_ILERT_PAUSE_FAULTS    8
+#define NGX_HTTP_ILERT_PAUSE_SEVERAL   4
+#define NGX_HTTP_ILERT_PAUSE_PROBE_MAX 10000
+
+/*
+ * Pauses of a key in ms: what does not mend itself.  Something urgent that has
+ * just come in need not wait for a pause's end, but so long after the last
+ * request.
+ */
+
+#define NGX_HTTP_ILERT_PAUSE_PARK      5000
+#define NGX_HTTP_ILERT_PAUSE_URGENT    10000
+
+
+static ngx_msec_int_t ngx_http_ilert_pause_key_left(
+    ngx_http_ilert_source_t *source, ngx_uint_t urgent, ngx_msec_t now);
+static ngx_msec_t ngx_http_ilert_pause_endpoint(
+    ngx_http_ilert_source_t *source, ngx_msec_t now);
+static ngx_msec_t ngx_http_ilert_pause_back_off(ngx_msec_t first,
+    ngx_msec_t longest, ngx_uint_t n);
+
+
+ngx_uint_t
+ngx_http_ilert_pause_is_down(ngx_http_ilert_courier_endpoint_t *ce)
+{
+    return ce->faults >= (ce->several ? NGX_HTTP_ILERT_PAUSE_SEVERAL
+                                      : NGX_HTTP_ILERT_PAUSE_FAULTS);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_pause_is_tight(ngx_http_ilert_key_t *key, ngx_msec_t now)
+{
+    ngx_http_ilert_courier_key_t  *ck;
+
+    ck = key->courier;
+
+    if (ck->tight && now - ck->limited > key->rate.window) {
+        ck->tight = 0;
+    }
+
+    return ck->faults || ck->tight;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_pause_is_probed(ngx_http_ilert_source_t *source,
+    ngx_msec_t now)
+{
+    ngx_http_ilert_courier_key_t       *ck;
+    ngx_http_ilert_courier_endpoint_t  *ce;
+
+    ck = source->shared->courier;
+    ce = source->endpoint->courier;
+
+    return (ngx_http_ilert_pause_is_tight(source->shared, now) && ck->inflight)
+           || (ngx_http_ilert_pause_is_down(ce) && ce->inflight);
+}
+
+
+ngx_msec_int_t
+ngx_http_ilert_pause_left(ngx_http_ilert_source_t *source, ngx_uint_t urgent,
+    ngx_msec_t now)
+{
+    ngx_msec_int_t                      pause, probe;
+    ngx_http_ilert_courier_endpoint_t  *ce;
+
+    ce = source->endpoint->courier;
+
+    if (ngx_http_ilert_pause_is_probed(source, now)) {
+        return -1;
+    }
+
+    pause = 0;
+
+    if (source->shared->courier->faults) {
+        pause = ngx_max(ngx_http_ilert_pause_key_left(source, urgent, now),
+                        pause);
+    }
+
+    if (ngx_http_ilert_pause_is_down(ce)) {
+
+        probe = ce->until - now;
+
+        if (source->courier->fresh) {
+            probe = ngx_min(probe, (ngx_msec_int_t)
+                                   (ce->probed
+                                    + 2 * source->policy.retry_first - now));
+        }
+
+        pause = ngx_max(pause, probe);
+    }
+
+    return pause;
+}
+
+
+static ngx_msec_int_t
+ngx_http_ilert_pause_key_left(ngx_http_ilert_source_t *source,
+    ngx_uint_t urgent, ngx_msec_t now)
+{
+    ngx_msec_int_t                 pause, probe;
+    ngx_http_ilert_courier_key_t  *ck;
+
+    ck = source->shared->courier;
+
+    pause = ck->until - now;
+
+    if (ck->parked && urgent) {
+        probe = ck->probed + NGX_HTTP_ILERT_PAUSE_URGENT - now;
+        pause = ngx_min(pause, probe);
+    }
+
+    return pause;
+}
+
+
+int64_t
+ngx_http_ilert_pause_budget(ngx_http_ilert_source_t *source, int64_t wall)
+{
+    int64_t                         pause;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    pause = source->shared->courier->budget->next - wall;
+    budget = source->endpoint->courier->budget;
+
+    if (budget) {
+        pause = ngx_max(pause, budget->next - wall);
+    }
+
+    return ngx_max(pause, 0);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_pause_is_spent(ngx_http_ilert_source_t *source)
+{
+    ngx_http_ilert_store_budget_t  *budget;
+
+    budget = source->endpoint->courier->budget;
+
+    return source->shared->courier->budget->next || (budget && budget->next);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_pause_may_take(ngx_http_ilert_source_t *source, ngx_msec_t now)
+{
+    ngx_uint_t                        n, has;
+    ngx_http_ilert_courier_source_t  *cs;
+
+    cs = source->courier;
+
+    has = cs->nready + cs->inflight;
+
+    if (now - cs->taken > NGX_HTTP_ILERT_PAUSE_SOON) {
+        cs->most = 0;
+    }
+
+    cs->most = ngx_max(cs->most, source->policy.concurrency);
+    n = cs->most;
+
+    /* those that wait for a probe's outcome wait on disk */
+
+    if (ngx_http_ilert_pause_is_tight(source->shared, now)
+        || ngx_http_ilert_pause_is_down(source->endpoint->courier))
+    {
+        n = 1;
+    }
+
+    return (has < n) ? n - has : 0;
+}
+
+
+void
+ngx_http_ilert_pause_take_more(ngx_http_ilert_source_t *source, ngx_msec_t now)
+{
+    ngx_http_ilert_courier_source_t  *cs;
+
+    cs = source->courier;
+
+    if (cs->nready == 0 && cs->inflight == 0
+        && now - cs->taken <= NGX_HTTP_ILERT_PAUSE_SOON)
+    {
+        cs->most = ngx_min(2 * cs->most, NGX_HTTP_ILERT_PAUSE_READY);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_ilert_pause_count(ngx_http_ilert_source_t *source)
+{
+    return source->shared->courier->pauses + source->endpoint->courier->pauses;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_pause_delivered(ngx_http_ilert_source_t *source)
+{
+    ngx_uint_t                          down;
+    ngx_http_ilert_courier_endpoint_t  *ce;
+
+    ce = source->endpoint->courier;
+
+    source->shared->courier->faults = 0;
+
+    down = ngx_http_ilert_pause_is_down(ce);
+
+    ce->faults = 0;
+    ce->several = 0;
+    ce->probes = 0;
+
+    return down;
+}
+
+
+ngx_msec_t
+ngx_http_ilert_pause_unanswered(ngx_http_ilert_source_t *source, int64_t alert,
+    ngx_uint_t attempts, ngx_uint_t *down, ngx_msec_t now)
+{
+    ngx_http_ilert_courier_endpoint_t  *ce;
+
+    ce = source->endpoint->courier;
+
+    if (ce->faults++ == 0) {
+        ce->alert = alert;
+
+    } else if (ce->alert != alert) {
+        ce->several = 1;
+    }
+
+    *down = ngx_http_ilert_pause_is_down(ce);
+
+    if (*down) {
+        return ngx_http_ilert_pause_endpoint(source, now);
+    }
+
+    return ngx_http_ilert_pause_back_off(source->policy.retry_first,
+                                         source->policy.retry_longest,
+                                         attempts);
+}
+
+
+/* what was under way when it went down does not make the pause longer */
+
+static ngx_msec_t
+ngx_http_ilert_pause_endpoint(ngx_http_ilert_source_t *source, ngx_msec_t now)
+{
+    ngx_msec_int_t                      left;
+    ngx_http_ilert_courier_endpoint_t  *ce;
+
+    ce = source->endpoint->courier;
+
+    left = ce->until - now;
+
+    if (ce->probes == 0 || left <= 0) {
+        left = ngx_http_ilert_pause_back_off(source->policy.retry_first,
+                                      ngx_min(source->policy.retry_longest,
+                                              NGX_HTTP_ILERT_PAUSE_PROBE_MAX),
+                                      ce->probes++);
+        ce->until = now + left;
+    }
+
+    ce->pauses++;
+
+    return left;
+}
+
+
+ngx_msec_t
+ngx_http_ilert_pause_refused(ngx_http_ilert_source_t *source,
+    ngx_uint_t parked, time_t retry_after, ngx_msec_t now)
+{
+    ngx_msec_t                     pause;
+    ngx_http_ilert_courier_key_t  *ck;
+
+    ck = source->shared->courier;
+
+    ck->parked = parked;
+
+    if (parked) {
+        pause = ngx_http_ilert_pause_back_off(NGX_HTTP_ILERT_PAUSE_PARK,
+                                              NGX_HTTP_ILERT_PAUSE_PARK_MAX,
+                                              ck->faults);
+
+    } else {
+        pause = retry_after
+                ? (ngx_msec_t) retry_after * 1000
+                : (ngx_msec_t) ngx_http_ilert_rules_limited(ck->faults,
+                                                source->shared->rate.window);
+        ck->limited = now;
+        ck->tight = 1;
+    }
+
+    /* requests that were under way when the pause began make it no longer */
+
+    if (ck->faults && (ngx_msec_int_t) (ck->until - now) > 0) {
+        return 0;
+    }
+
+    ck->until = now + pause;
+    ck->faults++;
+    ck->pauses++;
+
+    return pause;
+}
+
+
+/* first, twice that, four times, and so on, up to the longest */
+
+static ngx_msec_t
+ngx_http_ilert_pause_back_off(ngx_msec_t first, ngx_msec_t longest,
+    ngx_uint_t n)
+{
+    while (n-- && first < longest) {
+        first *= 2;
+    }
+
+    return ngx_min(first, longest);
+}
+
+
+void
+ngx_http_ilert_pause_resume(ngx_http_ilert_source_t *source)
+{
+    ngx_http_ilert_courier_key_t  *ck;
+
+    ck = source->shared->courier;
+
+    if (!ck->tight) {
+        ck->faults = 0;
+        ck->pauses++;
+    }
+}
