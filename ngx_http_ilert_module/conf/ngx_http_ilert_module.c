@@ -18,6 +18,7 @@
 #include "ngx_http_ilert_location.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_queue_zone.h"
 #include "ngx_http_ilert_request.h"
 #include "ngx_http_ilert_resolve.h"
 #include "ngx_http_ilert_source.h"

@@ -12,99 +12,23 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_life.h"
-#include "ngx_http_ilert_monotonic.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_queue_log.h"
+#include "ngx_http_ilert_queue_wait.h"
+#include "ngx_http_ilert_queue_zone.h"
 #include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_store.h"
 
 
 #if (NGX_THREADS)
 
-/* Kapacitor waits for 30 seconds: it hears from us before that */
-
-#define NGX_HTTP_ILERT_QUEUE_DEADLINE  20000
-
 /* how soon what could not be committed is tried again */
 
 #define NGX_HTTP_ILERT_QUEUE_RETRY     500
 
-/* seconds without a failure after which trouble is over */
-
-#define NGX_HTTP_ILERT_QUEUE_CALM      2
-
-/* seconds between two lines about what is counted */
-
-#define NGX_HTTP_ILERT_QUEUE_LOG_PERIOD  3600
-
 /* a worker stays while a job is under way */
 
 #define NGX_HTTP_ILERT_QUEUE_HOLD      60000
-
-#define NGX_HTTP_ILERT_QUEUE_NAMES     1024
-
-/*
- * Pages of shared memory; another number whenever what is in it changes, so
- * that nobody takes a zone of another release for one of this one
- */
-
-#define NGX_HTTP_ILERT_QUEUE_ZONE      16
-
-
-/* what is done with events that cannot be committed */
-
-#define NGX_HTTP_ILERT_QUEUE_RELAYS    1
-#define NGX_HTTP_ILERT_QUEUE_REFUSES   2
-
-
-/* in shared memory */
-
-typedef struct {
-    pthread_mutex_t                     mutex;      /* of writers */
-
-    /*
-     * What ilert shows of an alert is not known after a relay beside the
-     * queue: relays so far, and those that the store has heard of.
-     */
-    ngx_atomic_t                        relayed;
-    ngx_atomic_t                        settled;
-
-    /*
-     * Of this memory: the store has a row of it as long as there may be relays
-     * that the store has not heard of, see .._store_session().
-     */
-    int64_t                             session;
-    ngx_atomic_t                        registered;
-    ngx_atomic_t                        workers[NGX_MAX_PROCESSES];
-                                                    /* their pids, or 0 */
-
-    ngx_atomic_t                        trouble;    /* as it is logged */
-    ngx_atomic_t                        failed;     /* when last, in seconds */
-
-    ngx_http_ilert_life_t               life;
-} ngx_http_ilert_queue_shctx_t;
-
-
-/* a webhook that waits for its event to be committed */
-
-typedef struct {
-    ngx_queue_t                         queue;
-    ngx_http_ilert_store_event_t       *stored;
-    ngx_http_ilert_event_t             *event;
-    ngx_http_ilert_answer_handler_pt    handler;
-    void                               *data;
-    ngx_pool_t                         *pool;
-    ngx_msec_t                          deadline;
-    int64_t                             submitted;  /* usec */
-    unsigned                            given:1;    /* to a job */
-} ngx_http_ilert_queue_waiter_t;
-
-
-/* what is logged by its number now and then */
-
-typedef struct {
-    ngx_uint_t                          n;          /* not logged yet */
-    time_t                              logged;
-} ngx_http_ilert_queue_count_t;
 
 
 /* of a worker */
@@ -130,41 +54,20 @@ typedef struct {
     ngx_uint_t                          nverdicts;  /* the job's, too */
     ngx_uint_t                          njob;       /* those of the job */
 
-    ngx_queue_t                         waiters;    /* by deadline */
-
-    ngx_event_t                         deadline;
     ngx_event_t                         retry;
     ngx_event_t                         hold;
 
-    ngx_http_ilert_queue_count_t        expired;
-    ngx_http_ilert_queue_count_t        dropped;
-    ngx_http_ilert_queue_count_t        silent;
-    ngx_http_ilert_queue_count_t        forgotten;
-    ngx_http_ilert_queue_count_t        resolved;
-    ngx_http_ilert_queue_count_t        coalesced;
-    ngx_http_ilert_queue_count_t        damaged;
+    ngx_http_ilert_queue_log_t          log;
 
     unsigned                            busy:1;     /* the thread has a job */
     unsigned                            pending:1;  /* there was no thread */
     unsigned                            probe:1;    /* whether it works */
     unsigned                            undecided:1;    /* the last job */
     unsigned                            abandoned:1;    /* its verdicts are */
-    unsigned                            troubled:1; /* we look for its end */
-    ngx_atomic_uint_t                   trouble;    /* of this worker, or 0 */
-
-    /* set by the thread: of sources that are not configured, each with */
-    /* a zero at its end */
-    size_t                              nnames;
-    u_char                              names[NGX_HTTP_ILERT_QUEUE_NAMES];
 } ngx_http_ilert_queue_t;
 
 
-static ngx_int_t ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone,
-    void *data);
-static ngx_int_t ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex);
 static void ngx_http_ilert_queue_end_session(ngx_http_ilert_queue_t *q);
-static ngx_http_ilert_store_event_t *ngx_http_ilert_queue_store_event(
-    ngx_http_ilert_event_t *ev);
 static void ngx_http_ilert_queue_free_queries(ngx_queue_t *queries);
 static ngx_uint_t ngx_http_ilert_queue_is_configured(ngx_str_t *name,
     void *data);
@@ -181,199 +84,12 @@ static void ngx_http_ilert_queue_publish(ngx_http_ilert_queue_t *q,
     ngx_http_ilert_store_query_t *query);
 static void ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q,
     ngx_queue_t *verdicts);
-static ngx_http_ilert_source_t *ngx_http_ilert_queue_source(
-    ngx_http_ilert_store_event_t *se);
 static void ngx_http_ilert_queue_count_urgent(ngx_queue_t *accepts);
-static void ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q,
-    ngx_queue_t *accepts, ngx_uint_t accepted);
-static void ngx_http_ilert_queue_accepted(ngx_http_ilert_queue_t *q,
-    ngx_http_ilert_queue_waiter_t *w);
-static void ngx_http_ilert_queue_refuse(ngx_http_ilert_queue_t *q,
-    ngx_http_ilert_queue_waiter_t *w, ngx_http_ilert_store_waits_e waits);
-static void ngx_http_ilert_queue_relayed(ngx_http_ilert_answer_t *answer,
-    void *data);
-static void ngx_http_ilert_queue_late(ngx_http_ilert_queue_waiter_t *w);
-static void ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
-    ngx_uint_t status, const char *result, const char *error);
-static void ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q);
-static void ngx_http_ilert_queue_log_counts(ngx_http_ilert_queue_t *q);
-static ngx_uint_t ngx_http_ilert_queue_count(
-    ngx_http_ilert_queue_count_t *count, ngx_uint_t n);
-static void ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q);
-static void ngx_http_ilert_queue_log_refusal(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_retry_handler(ngx_event_t *ev);
 static void ngx_http_ilert_queue_hold_handler(ngx_event_t *ev);
-static void ngx_http_ilert_queue_deadline_handler(ngx_event_t *ev);
-static void ngx_http_ilert_queue_withdraw(ngx_http_ilert_store_event_t *se,
-    ngx_uint_t given);
-static void ngx_http_ilert_queue_set_deadline(ngx_http_ilert_queue_t *q);
 
-
-extern ngx_module_t  ngx_thread_pool_module;
-
-
-static ngx_str_t  ngx_http_ilert_queue_zone_name = ngx_string("ilert_queue");
-static ngx_str_t  ngx_http_ilert_queue_pool_name = ngx_string("ilert");
 
 static ngx_http_ilert_queue_t  *ngx_http_ilert_queue;
-
-
-ngx_int_t
-ngx_http_ilert_queue_init(ngx_conf_t *cf, ngx_http_ilert_queue_conf_t *conf)
-{
-    conf->shm_zone = ngx_shared_memory_add(cf,
-                                           &ngx_http_ilert_queue_zone_name,
-                                           NGX_HTTP_ILERT_QUEUE_ZONE
-                                           * ngx_pagesize,
-                                           &ngx_http_ilert_module);
-    if (conf->shm_zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    conf->shm_zone->init = ngx_http_ilert_queue_init_zone;
-    conf->shm_zone->data = conf;
-
-    /* in the default pool a commit would wait for others' files */
-
-    return ngx_http_ilert_queue_add_thread(cf,
-                                           &ngx_http_ilert_queue_pool_name);
-}
-
-
-static ngx_int_t
-ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone, void *data)
-{
-    ngx_slab_pool_t               *shpool;
-    ngx_http_ilert_queue_shctx_t  *sh;
-
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-
-    if (data || shm_zone->shm.exists) {
-        return NGX_OK;
-    }
-
-    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_ilert_queue_shctx_t));
-    if (sh == NULL) {
-        return NGX_ERROR;
-    }
-
-    shpool->data = sh;
-
-    sh->session = (int64_t) ngx_http_ilert_clock_number();
-
-    if (ngx_http_ilert_queue_init_mutex(&sh->mutex) != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "a mutex that is shared and robust is not to be had");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* robust: it must not stay locked when a worker that has it is killed */
-
-static ngx_int_t
-ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex)
-{
-    ngx_int_t            rc;
-    pthread_mutexattr_t  attr;
-
-    if (pthread_mutexattr_init(&attr) != 0) {
-        return NGX_ERROR;
-    }
-
-    rc = NGX_ERROR;
-
-    if (pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0
-        && pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) == 0
-        && pthread_mutex_init(mutex, &attr) == 0)
-    {
-        rc = NGX_OK;
-    }
-
-    (void) pthread_mutexattr_destroy(&attr);
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_http_ilert_queue_add_thread(ngx_conf_t *cf, ngx_str_t *name)
-{
-    ngx_str_t    *value;
-    ngx_conf_t    save;
-    ngx_array_t   args;
-
-    if (ngx_thread_pool_get(cf->cycle, name)) {
-        return NGX_OK;
-    }
-
-    if (ngx_array_init(&args, cf->pool, 3, sizeof(ngx_str_t)) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    value = ngx_array_push_n(&args, 3);
-
-    ngx_str_set(&value[0], "thread_pool");
-    value[1] = *name;
-    ngx_str_set(&value[2], "threads=1");
-
-    save = *cf;
-
-    cf->args = &args;
-
-    if (ngx_thread_pool_module.commands[0].set(cf,
-                                          &ngx_thread_pool_module.commands[0],
-                                          NULL)
-        != NGX_CONF_OK)
-    {
-        *cf = save;
-        return NGX_ERROR;
-    }
-
-    *cf = save;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
-    ngx_http_ilert_queue_conf_t *conf)
-{
-    ngx_file_info_t   fi;
-    ngx_core_conf_t  *ccf;
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
-
-    if (ngx_create_dir(conf->path.data, 0700) == NGX_FILE_ERROR
-        && ngx_errno != NGX_EEXIST)
-    {
-        ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
-                      ngx_create_dir_n " \"%V\" of \"ilert_queue\" failed",
-                      &conf->path);
-        return;
-    }
-
-    if (ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT || geteuid() != 0) {
-        return;
-    }
-
-    /* as ngx_create_paths() does, which would not go on after a failure */
-
-    if (ngx_file_info(conf->path.data, &fi) == NGX_FILE_ERROR
-        || (fi.st_uid != ccf->user
-            && chown((const char *) conf->path.data, ccf->user, -1) == -1)
-        || ((fi.st_mode & S_IRWXU) != S_IRWXU
-            && chmod((const char *) conf->path.data,
-                     (fi.st_mode | S_IRWXU) & 07777) == -1))
-    {
-        ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
-                      "\"%V\" of \"ilert_queue\" cannot be given to user %d",
-                      &conf->path, (int) ccf->user);
-    }
-}
 
 
 ngx_int_t
@@ -396,6 +112,12 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
                                                   ngx_http_ilert_module);
     q->sh = shpool->data;
     q->sh->workers[ngx_process_slot] = ngx_pid;
+
+    q->log.path = &conf->path;
+    q->log.counters = q->imcf->counters;
+    q->log.shared = &q->sh->trouble;
+
+    ngx_http_ilert_queue_wait_init(q->imcf->counters, q->sh);
 
     q->store.path = conf->path;
     q->store.max_size = conf->max_size;
@@ -424,10 +146,7 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     ngx_queue_init(&q->orders);
     ngx_queue_init(&q->queries);
     ngx_queue_init(&q->verdicts);
-    ngx_queue_init(&q->waiters);
 
-    ngx_http_ilert_clock_init_event(&q->deadline,
-                                    ngx_http_ilert_queue_deadline_handler, 0);
     ngx_http_ilert_clock_init_event(&q->hold,
                                     ngx_http_ilert_queue_hold_handler, 0);
 
@@ -569,8 +288,8 @@ ngx_int_t
 ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool)
 {
-    ngx_http_ilert_queue_t         *q;
-    ngx_http_ilert_queue_waiter_t  *w;
+    ngx_http_ilert_queue_t        *q;
+    ngx_http_ilert_store_event_t  *se;
 
     q = ngx_http_ilert_queue;
 
@@ -578,70 +297,18 @@ ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
         return ngx_http_ilert_relay(ev, handler, data, pool);
     }
 
-    w = ngx_pcalloc(pool, sizeof(ngx_http_ilert_queue_waiter_t));
-    if (w == NULL) {
+    se = ngx_http_ilert_queue_wait(ev, handler, data, pool);
+    if (se == NULL) {
         return NGX_ERROR;
     }
 
-    ev->received = ngx_http_ilert_clock_now();
-
-    w->stored = ngx_http_ilert_queue_store_event(ev);
-    if (w->stored == NULL) {
-        return NGX_ERROR;
-    }
-
-    w->event = ev;
-    w->handler = handler;
-    w->data = data;
-    w->pool = pool;
-    w->deadline = ngx_current_msec + NGX_HTTP_ILERT_QUEUE_DEADLINE;
-    w->submitted = ngx_http_ilert_clock_usec();
-
-    w->stored->data = w;
-    w->stored->deadline = w->submitted / 1000 + NGX_HTTP_ILERT_QUEUE_DEADLINE;
-
-    ngx_queue_insert_tail(&q->accepts, &w->stored->queue);
-    ngx_queue_insert_tail(&q->waiters, &w->queue);
-
-    ngx_http_ilert_queue_set_deadline(q);
+    ngx_queue_insert_tail(&q->accepts, &se->queue);
 
     q->client->submitted(ev->source);
 
     ngx_http_ilert_queue_run();
 
     return NGX_OK;
-}
-
-
-/* a copy: the thread may have it in its hands when the webhook is gone */
-
-static ngx_http_ilert_store_event_t *
-ngx_http_ilert_queue_store_event(ngx_http_ilert_event_t *ev)
-{
-    ngx_http_ilert_store_event_t  *se;
-
-    se = ngx_http_ilert_store_event(ev->source->name.len, ev->ilert_key.len,
-                                    ev->body.len);
-    if (se == NULL) {
-        return NULL;
-    }
-
-    ngx_memcpy(se->source.data, ev->source->name.data, ev->source->name.len);
-    ngx_memcpy(se->key.data, ev->ilert_key.data, ev->ilert_key.len);
-    ngx_memcpy(se->body.data, ev->body.data, ev->body.len);
-
-    se->owner = ev->source->shared->name;
-    se->id = ev->number;
-    se->native = ev->source->native;
-
-    se->said.type = ev->ilert_type;
-    se->said.level = ev->level;
-    se->said.priority = ev->priority;
-    se->said.received = ev->received;
-
-    se->policy = ev->source->policy;
-
-    return se;
 }
 
 
@@ -791,7 +458,6 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     ngx_http_ilert_store_job_t     *job;
     ngx_http_ilert_store_event_t   *se;
     ngx_http_ilert_store_query_t   *query;
-    ngx_http_ilert_queue_waiter_t  *w;
 
     job = &q->job;
 
@@ -811,8 +477,7 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
          link = ngx_queue_next(link))
     {
         se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
-        w = se->data;
-        w->given = 1;
+        ngx_http_ilert_queue_wait_given(se);
     }
 
     for (link = ngx_queue_head(&job->queries);
@@ -887,12 +552,9 @@ ngx_http_ilert_queue_find_strangers(ngx_http_ilert_queue_t *q)
             continue;
         }
 
-        if (q->nnames + name.len + 1 > NGX_HTTP_ILERT_QUEUE_NAMES) {
+        if (ngx_http_ilert_queue_log_stranger(&q->log, &name) != NGX_OK) {
             break;
         }
-
-        q->nnames = ngx_sprintf(q->names + q->nnames, "%V%Z", &name)
-                    - q->names;
     }
 }
 
@@ -920,7 +582,7 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 
     decided = q->job.decided;
 
-    ngx_http_ilert_queue_log(q);
+    ngx_http_ilert_queue_log(&q->log, &q->store, &q->job);
 
     q->undecided = !q->job.decided;
 
@@ -940,7 +602,7 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
                                  q->job.now);
     }
 
-    if ((q->undecided || q->troubled) && !q->retry.timer_set) {
+    if ((q->undecided || q->log.troubled) && !q->retry.timer_set) {
         ngx_add_timer(&q->retry, NGX_HTTP_ILERT_QUEUE_RETRY);
     }
 
@@ -960,7 +622,7 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 
     ngx_http_ilert_queue_run();
 
-    ngx_http_ilert_queue_answer(q, &accepts, accepted);
+    ngx_http_ilert_queue_wait_answer(&accepts, accepted);
     ngx_http_ilert_queue_obeyed(q, &orders, decided);
     ngx_http_ilert_queue_answer_queries(q, &queries);
 }
@@ -1096,23 +758,6 @@ ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q, ngx_queue_t *verdicts)
 }
 
 
-/* of an event that was to be accepted; "data" is its waiter's or that */
-
-static ngx_http_ilert_source_t *
-ngx_http_ilert_queue_source(ngx_http_ilert_store_event_t *se)
-{
-    ngx_http_ilert_queue_waiter_t  *w;
-
-    if (se->withdrawn) {
-        return se->data;
-    }
-
-    w = se->data;
-
-    return w->event->source;
-}
-
-
 /* the courier, wherever it is, sees by it that something urgent has come */
 
 static void
@@ -1129,369 +774,9 @@ ngx_http_ilert_queue_count_urgent(ngx_queue_t *accepts)
         se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
 
         if (se->urgency == NGX_HTTP_ILERT_CRITICAL_FIRST) {
-            source = ngx_http_ilert_queue_source(se);
+            source = ngx_http_ilert_queue_wait_source(se);
             ngx_http_ilert_counters_add(source->counters->urgent, 1);
         }
-    }
-}
-
-
-static void
-ngx_http_ilert_queue_answer(ngx_http_ilert_queue_t *q, ngx_queue_t *accepts,
-    ngx_uint_t accepted)
-{
-    ngx_uint_t                      late, withdrawn;
-    ngx_queue_t                    *link;
-    ngx_http_ilert_source_t        *source;
-    ngx_http_ilert_store_event_t   *se;
-    ngx_http_ilert_store_waits_e    waits;
-    ngx_http_ilert_queue_waiter_t  *w;
-
-    while (!ngx_queue_empty(accepts)) {
-
-        link = ngx_queue_head(accepts);
-        ngx_queue_remove(link);
-
-        se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
-        w = se->data;
-        withdrawn = (se->withdrawn != 0);
-        late = se->late;
-        waits = se->waits;
-
-        if (accepted && se->coalesced) {
-            source = ngx_http_ilert_queue_source(se);
-            ngx_http_ilert_counters_add(source->counters->coalesced,
-                                        se->coalesced);
-        }
-
-        ngx_free(se);
-
-        if (withdrawn) {
-
-            /* answered when its time was over */
-
-            continue;
-        }
-
-        ngx_queue_remove(&w->queue);
-
-        if (ngx_queue_empty(&q->waiters)) {
-            ngx_del_timer(&q->deadline);
-        }
-
-        if (late) {
-            ngx_http_ilert_queue_late(w);
-
-        } else if (accepted) {
-            ngx_http_ilert_queue_accepted(q, w);
-
-        } else {
-            ngx_http_ilert_queue_refuse(q, w, waits);
-        }
-    }
-}
-
-
-static void
-ngx_http_ilert_queue_accepted(ngx_http_ilert_queue_t *q,
-    ngx_http_ilert_queue_waiter_t *w)
-{
-    ngx_http_ilert_counters_observe(&q->imcf->counters->commit,
-                                    ngx_http_ilert_counters_commit_buckets,
-                                    ngx_http_ilert_clock_usec()
-                                    - w->submitted);
-
-    ngx_http_ilert_queue_finish(w, NGX_HTTP_ACCEPTED, "ACCEPTED", "");
-}
-
-
-/*
- * The event is not on disk: it may be sent if it overtakes no other, nor is
- * overtaken, as it may be when this process has stood still for so long that
- * Kapacitor waits no longer.
- */
-
-static void
-ngx_http_ilert_queue_refuse(ngx_http_ilert_queue_t *q,
-    ngx_http_ilert_queue_waiter_t *w, ngx_http_ilert_store_waits_e waits)
-{
-    if (ngx_http_ilert_clock_usec() - w->submitted
-        >= (int64_t) NGX_HTTP_ILERT_QUEUE_DEADLINE * 1000)
-    {
-        ngx_http_ilert_queue_late(w);
-        return;
-    }
-
-    switch (waits) {
-
-    case NGX_HTTP_ILERT_STORE_NONE_WAITS:
-        break;
-
-    case NGX_HTTP_ILERT_STORE_WAITS:
-        ngx_http_ilert_queue_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                    "UNAVAILABLE",
-                                    "the queue cannot be written to, and "
-                                    "earlier events of the alert wait in it");
-        return;
-
-    default:
-        ngx_http_ilert_queue_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                    "UNAVAILABLE",
-                                    "the queue can be neither written to nor "
-                                    "asked for earlier events of the alert");
-        return;
-    }
-
-    (void) ngx_atomic_fetch_add(&q->sh->relayed, 1);
-
-    if (ngx_http_ilert_relay(w->event, ngx_http_ilert_queue_relayed, w,
-                             w->pool)
-        != NGX_OK)
-    {
-        ngx_http_ilert_queue_finish(w, NGX_HTTP_BAD_GATEWAY, "UNAVAILABLE",
-                                    "no memory");
-    }
-}
-
-
-static void
-ngx_http_ilert_queue_relayed(ngx_http_ilert_answer_t *answer, void *data)
-{
-    ngx_http_ilert_queue_waiter_t *w = data;
-
-    /* a job that was begun meanwhile has not settled it */
-
-    (void) ngx_atomic_fetch_add(&ngx_http_ilert_queue->sh->relayed, 1);
-
-    w->handler(answer, w->data);
-}
-
-
-static void
-ngx_http_ilert_queue_late(ngx_http_ilert_queue_waiter_t *w)
-{
-    ngx_http_ilert_queue_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                "UNAVAILABLE",
-                                "the event could not be committed in time");
-}
-
-
-static void
-ngx_http_ilert_queue_finish(ngx_http_ilert_queue_waiter_t *w,
-    ngx_uint_t status, const char *result, const char *error)
-{
-    ngx_http_ilert_answer_t  answer;
-
-    answer.status = status;
-
-    answer.result.data = (u_char *) result;
-    answer.result.len = ngx_strlen(result);
-
-    answer.error.data = (u_char *) error;
-    answer.error.len = ngx_strlen(error);
-
-    w->handler(&answer, w->data);
-}
-
-
-/* one line when trouble begins and one when it ends, of all workers */
-
-static void
-ngx_http_ilert_queue_log(ngx_http_ilert_queue_t *q)
-{
-    u_char  *p;
-
-    if (q->store.notice[0]) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": %s", &q->conf->path,
-                      q->store.notice);
-        q->store.notice[0] = '\0';
-    }
-
-    for (p = q->names; p < q->names + q->nnames; p += ngx_strlen(p) + 1) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": events of source \"%s\" wait, but "
-                      "it is not configured", &q->conf->path, p);
-    }
-
-    q->nnames = 0;
-
-    ngx_http_ilert_queue_log_trouble(q);
-
-    ngx_http_ilert_queue_log_counts(q);
-}
-
-
-/* what is said by its number, at most once an hour */
-
-static void
-ngx_http_ilert_queue_log_counts(ngx_http_ilert_queue_t *q)
-{
-    ngx_uint_t  n;
-
-    n = ngx_http_ilert_queue_count(&q->expired, q->job.expired);
-
-    if (n) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": %ui events are older than "
-                      "\"max_age\" and became dead letters",
-                      &q->conf->path, n);
-    }
-
-    n = ngx_http_ilert_queue_count(&q->dropped, q->job.dropped);
-
-    if (n) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": %ui dead letters were removed, "
-                      "they are kept for 30 days and in a quarter of "
-                      "\"max_size\"", &q->conf->path, n);
-    }
-
-    n = ngx_http_ilert_queue_count(&q->damaged, q->job.damaged);
-
-    if (n) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": %ui rows of events were damaged "
-                      "and became dead letters", &q->conf->path, n);
-    }
-
-    n = ngx_http_ilert_queue_count(&q->silent, q->job.silent);
-
-    if (n) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": %ui alerts of which nothing was "
-                      "heard for 90 days were forgotten, ilert may show them",
-                      &q->conf->path, n);
-    }
-
-    n = ngx_http_ilert_queue_count(&q->forgotten, q->job.forgotten);
-
-    if (n) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": %ui alerts that wait for nothing "
-                      "were forgotten to make room within \"max_size\"",
-                      &q->conf->path, n);
-    }
-
-    n = ngx_http_ilert_queue_count(&q->resolved, q->job.resolved);
-
-    if (n) {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": %ui alerts are resolved by "
-                      "\"resolve_after\"", &q->conf->path, n);
-    }
-
-    n = ngx_http_ilert_queue_count(&q->coalesced, q->job.coalesced);
-
-    if (n) {
-        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": %ui events were coalesced, they "
-                      "needed no request", &q->conf->path, n);
-    }
-}
-
-
-/* how many are to be logged now */
-
-static ngx_uint_t
-ngx_http_ilert_queue_count(ngx_http_ilert_queue_count_t *count, ngx_uint_t n)
-{
-    count->n += n;
-
-    if (count->n == 0
-        || ngx_http_ilert_counters_recent(count->logged,
-                                          NGX_HTTP_ILERT_QUEUE_LOG_PERIOD))
-    {
-        return 0;
-    }
-
-    n = count->n;
-
-    count->n = 0;
-    count->logged = ngx_time();
-
-    return n;
-}
-
-
-/* where there is hardly any room one worker may fail, and another one not */
-
-static void
-ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_t *q)
-{
-    ngx_str_t          error;
-    ngx_atomic_uint_t  trouble;
-
-    if (q->store.state != NGX_HTTP_ILERT_STORE_OK) {
-
-        q->troubled = 1;
-        q->sh->failed = ngx_time();
-
-        error.data = (u_char *) q->store.error;
-        error.len = ngx_strlen(error.data);
-
-        ngx_http_ilert_counters_set_trouble(q->imcf->counters, q->store.state,
-                                            &error);
-
-        ngx_http_ilert_queue_log_refusal(q);
-        return;
-    }
-
-    q->trouble = 0;
-
-    if (ngx_http_ilert_counters_recent((time_t) q->sh->failed,
-                                       NGX_HTTP_ILERT_QUEUE_CALM))
-    {
-        return;
-    }
-
-    q->troubled = 0;
-
-    if (q->imcf->counters->trouble) {
-        ngx_http_ilert_counters_set_trouble(q->imcf->counters,
-                                            NGX_HTTP_ILERT_STORE_OK, NULL);
-    }
-
-    trouble = q->sh->trouble;
-
-    if (trouble && ngx_atomic_cmp_set(&q->sh->trouble, trouble, 0)) {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": committing again",
-                      &q->conf->path);
-    }
-}
-
-
-/* when trouble begins, and when it becomes another one in this worker */
-
-static void
-ngx_http_ilert_queue_log_refusal(ngx_http_ilert_queue_t *q)
-{
-    const char         *now, *how;
-    ngx_atomic_uint_t   was, trouble;
-
-    if (q->store.asked) {
-        trouble = NGX_HTTP_ILERT_QUEUE_RELAYS;
-        how = "relayed unless earlier ones of their alert wait";
-
-    } else {
-        trouble = NGX_HTTP_ILERT_QUEUE_REFUSES;
-        how = "refused";
-    }
-
-    was = q->sh->trouble;
-
-    if (was && q->trouble == trouble) {
-        return;
-    }
-
-    q->trouble = trouble;
-    now = was ? "now " : "";
-
-    if (was != trouble && ngx_atomic_cmp_set(&q->sh->trouble, was, trouble)) {
-        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
-                      "ilert queue \"%V\": %s; %sevents are %s",
-                      &q->conf->path, q->store.error, now, how);
     }
 }
 
@@ -1511,81 +796,6 @@ static void
 ngx_http_ilert_queue_hold_handler(ngx_event_t *ev)
 {
     ngx_add_timer(ev, NGX_HTTP_ILERT_QUEUE_HOLD);
-}
-
-
-static void
-ngx_http_ilert_queue_deadline_handler(ngx_event_t *ev)
-{
-    ngx_queue_t                    *link;
-    ngx_http_ilert_queue_t         *q;
-    ngx_http_ilert_queue_waiter_t  *w;
-
-    q = ngx_http_ilert_queue;
-
-    while (!ngx_queue_empty(&q->waiters)) {
-
-        link = ngx_queue_head(&q->waiters);
-        w = ngx_queue_data(link, ngx_http_ilert_queue_waiter_t, queue);
-
-        if ((ngx_msec_int_t) (w->deadline - ngx_current_msec) > 0) {
-            break;
-        }
-
-        ngx_queue_remove(link);
-
-        ngx_http_ilert_queue_withdraw(w->stored, w->given);
-
-        ngx_http_ilert_queue_late(w);
-    }
-
-    ngx_http_ilert_queue_set_deadline(q);
-}
-
-
-/*
- * The webhook is about to be answered: no commit of the event may begin any
- * more.  One that has begun may still end, and the event is delivered then.
- */
-
-static void
-ngx_http_ilert_queue_withdraw(ngx_http_ilert_store_event_t *se,
-    ngx_uint_t given)
-{
-    ngx_http_ilert_queue_waiter_t  *w;
-
-    if (!given) {
-        ngx_queue_remove(&se->queue);
-        ngx_free(se);
-        return;
-    }
-
-    /* the waiter is gone with its webhook's request */
-
-    w = se->data;
-    se->data = w->event->source;
-
-    (void) ngx_atomic_cmp_set(&se->withdrawn, 0, 1);
-}
-
-
-static void
-ngx_http_ilert_queue_set_deadline(ngx_http_ilert_queue_t *q)
-{
-    ngx_queue_t                    *link;
-    ngx_msec_int_t                  timer;
-    ngx_http_ilert_queue_waiter_t  *w;
-
-    if (q->deadline.timer_set || ngx_queue_empty(&q->waiters)) {
-        return;
-    }
-
-    link = ngx_queue_head(&q->waiters);
-    w = ngx_queue_data(link, ngx_http_ilert_queue_waiter_t, queue);
-
-    timer = w->deadline - ngx_current_msec;
-
-    ngx_add_timer(&q->deadline, timer > 0 ? timer : 1);
 }
 
 

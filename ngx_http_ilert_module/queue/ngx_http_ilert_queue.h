@@ -74,23 +74,6 @@ typedef struct {
 
 
 /*
- * Adds a thread for each worker, a pool of that name, unless the user has
- * configured "thread_pool" with it.
- */
-ngx_int_t ngx_http_ilert_queue_add_thread(ngx_conf_t *cf, ngx_str_t *name);
-
-/* "ilert_queue" has been read: the shared memory, and the thread */
-ngx_int_t ngx_http_ilert_queue_init(ngx_conf_t *cf,
-    ngx_http_ilert_queue_conf_t *conf);
-
-/*
- * Makes the folder, in the master; where that fails it is logged, and all
- * goes on without a queue.
- */
-void ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
-    ngx_http_ilert_queue_conf_t *conf);
-
-/*
  * Of a worker.  The client, which there is always, has to stay; it is not
  * called before the first job.  NGX_ERROR if there is no memory.
  */

@@ -11,7 +11,7 @@
 #include "ngx_http_ilert_body.h"
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_kapacitor.h"
-#include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_queue_zone.h"
 
 
 /* what is larger goes to the thread: so much takes 0.3 ms, 8 ms at worst */

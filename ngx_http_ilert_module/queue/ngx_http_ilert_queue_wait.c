@@ -1,0 +1,427 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_clock.h"
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_monotonic.h"
+#include "ngx_http_ilert_queue_wait.h"
+#include "ngx_http_ilert_relay.h"
+#include "ngx_http_ilert_store.h"
+
+
+#if (NGX_THREADS)
+
+/* Kapacitor waits for 30 seconds: it hears from us before that */
+
+#define NGX_HTTP_ILERT_QUEUE_DEADLINE  20000
+
+
+/* a webhook that waits for its event to be committed */
+
+typedef struct {
+    ngx_queue_t                         queue;
+    ngx_http_ilert_store_event_t       *stored;
+    ngx_http_ilert_event_t             *event;
+    ngx_http_ilert_answer_handler_pt    handler;
+    void                               *data;
+    ngx_pool_t                         *pool;
+    ngx_msec_t                          deadline;
+    int64_t                             submitted;  /* usec */
+    unsigned                            given:1;    /* to a job */
+} ngx_http_ilert_queue_waiter_t;
+
+
+static ngx_http_ilert_store_event_t *ngx_http_ilert_queue_wait_store_event(
+    ngx_http_ilert_event_t *ev);
+static void ngx_http_ilert_queue_wait_accepted(
+    ngx_http_ilert_queue_waiter_t *w);
+static void ngx_http_ilert_queue_wait_refuse(ngx_http_ilert_queue_waiter_t *w,
+    ngx_http_ilert_store_waits_e waits);
+static void ngx_http_ilert_queue_wait_relayed(ngx_http_ilert_answer_t *answer,
+    void *data);
+static void ngx_http_ilert_queue_wait_late(ngx_http_ilert_queue_waiter_t *w);
+static void ngx_http_ilert_queue_wait_finish(ngx_http_ilert_queue_waiter_t *w,
+    ngx_uint_t status, const char *result, const char *error);
+static void ngx_http_ilert_queue_wait_deadline_handler(ngx_event_t *ev);
+static void ngx_http_ilert_queue_wait_withdraw(
+    ngx_http_ilert_store_event_t *se, ngx_uint_t given);
+static void ngx_http_ilert_queue_wait_set_deadline(void);
+
+
+static ngx_http_ilert_queue_wait_t  ngx_http_ilert_queue_waiting;
+
+
+void
+ngx_http_ilert_queue_wait_init(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_queue_shctx_t *sh)
+{
+    ngx_http_ilert_queue_wait_t  *qw;
+
+    qw = &ngx_http_ilert_queue_waiting;
+
+    ngx_memzero(qw, sizeof(ngx_http_ilert_queue_wait_t));
+
+    qw->counters = counters;
+    qw->sh = sh;
+
+    ngx_queue_init(&qw->waiters);
+
+    ngx_http_ilert_clock_init_event(&qw->deadline,
+                                    ngx_http_ilert_queue_wait_deadline_handler,
+                                    0);
+}
+
+
+ngx_http_ilert_store_event_t *
+ngx_http_ilert_queue_wait(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool)
+{
+    ngx_http_ilert_queue_wait_t    *qw;
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    qw = &ngx_http_ilert_queue_waiting;
+
+    w = ngx_pcalloc(pool, sizeof(ngx_http_ilert_queue_waiter_t));
+    if (w == NULL) {
+        return NULL;
+    }
+
+    ev->received = ngx_http_ilert_clock_now();
+
+    w->stored = ngx_http_ilert_queue_wait_store_event(ev);
+    if (w->stored == NULL) {
+        return NULL;
+    }
+
+    w->event = ev;
+    w->handler = handler;
+    w->data = data;
+    w->pool = pool;
+    w->deadline = ngx_current_msec + NGX_HTTP_ILERT_QUEUE_DEADLINE;
+    w->submitted = ngx_http_ilert_clock_usec();
+
+    w->stored->data = w;
+    w->stored->deadline = w->submitted / 1000 + NGX_HTTP_ILERT_QUEUE_DEADLINE;
+
+    ngx_queue_insert_tail(&qw->waiters, &w->queue);
+
+    ngx_http_ilert_queue_wait_set_deadline();
+
+    return w->stored;
+}
+
+
+/* a copy: the thread may have it in its hands when the webhook is gone */
+
+static ngx_http_ilert_store_event_t *
+ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev)
+{
+    ngx_http_ilert_store_event_t  *se;
+
+    se = ngx_http_ilert_store_event(ev->source->name.len, ev->ilert_key.len,
+                                    ev->body.len);
+    if (se == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(se->source.data, ev->source->name.data, ev->source->name.len);
+    ngx_memcpy(se->key.data, ev->ilert_key.data, ev->ilert_key.len);
+    ngx_memcpy(se->body.data, ev->body.data, ev->body.len);
+
+    se->owner = ev->source->shared->name;
+    se->id = ev->number;
+    se->native = ev->source->native;
+
+    se->said.type = ev->ilert_type;
+    se->said.level = ev->level;
+    se->said.priority = ev->priority;
+    se->said.received = ev->received;
+
+    se->policy = ev->source->policy;
+
+    return se;
+}
+
+
+void
+ngx_http_ilert_queue_wait_given(ngx_http_ilert_store_event_t *se)
+{
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    w = se->data;
+    w->given = 1;
+}
+
+
+/* of an event that was to be accepted; "data" is its waiter's or that */
+
+ngx_http_ilert_source_t *
+ngx_http_ilert_queue_wait_source(ngx_http_ilert_store_event_t *se)
+{
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    if (se->withdrawn) {
+        return se->data;
+    }
+
+    w = se->data;
+
+    return w->event->source;
+}
+
+
+void
+ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts,
+    ngx_uint_t accepted)
+{
+    ngx_uint_t                      late, withdrawn;
+    ngx_queue_t                    *link;
+    ngx_http_ilert_source_t        *source;
+    ngx_http_ilert_queue_wait_t    *qw;
+    ngx_http_ilert_store_event_t   *se;
+    ngx_http_ilert_store_waits_e    waits;
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    qw = &ngx_http_ilert_queue_waiting;
+
+    while (!ngx_queue_empty(accepts)) {
+
+        link = ngx_queue_head(accepts);
+        ngx_queue_remove(link);
+
+        se = ngx_queue_data(link, ngx_http_ilert_store_event_t, queue);
+        w = se->data;
+        withdrawn = (se->withdrawn != 0);
+        late = se->late;
+        waits = se->waits;
+
+        if (accepted && se->coalesced) {
+            source = ngx_http_ilert_queue_wait_source(se);
+            ngx_http_ilert_counters_add(source->counters->coalesced,
+                                        se->coalesced);
+        }
+
+        ngx_free(se);
+
+        if (withdrawn) {
+
+            /* answered when its time was over */
+
+            continue;
+        }
+
+        ngx_queue_remove(&w->queue);
+
+        if (ngx_queue_empty(&qw->waiters)) {
+            ngx_del_timer(&qw->deadline);
+        }
+
+        if (late) {
+            ngx_http_ilert_queue_wait_late(w);
+
+        } else if (accepted) {
+            ngx_http_ilert_queue_wait_accepted(w);
+
+        } else {
+            ngx_http_ilert_queue_wait_refuse(w, waits);
+        }
+    }
+}
+
+
+static void
+ngx_http_ilert_queue_wait_accepted(ngx_http_ilert_queue_waiter_t *w)
+{
+    ngx_http_ilert_queue_wait_t  *qw;
+
+    qw = &ngx_http_ilert_queue_waiting;
+
+    ngx_http_ilert_counters_observe(&qw->counters->commit,
+                                    ngx_http_ilert_counters_commit_buckets,
+                                    ngx_http_ilert_clock_usec()
+                                    - w->submitted);
+
+    ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_ACCEPTED, "ACCEPTED", "");
+}
+
+
+/*
+ * The event is not on disk: it may be sent if it overtakes no other, nor is
+ * overtaken, as it may be when this process has stood still for so long that
+ * Kapacitor waits no longer.
+ */
+
+static void
+ngx_http_ilert_queue_wait_refuse(ngx_http_ilert_queue_waiter_t *w,
+    ngx_http_ilert_store_waits_e waits)
+{
+    ngx_http_ilert_queue_wait_t  *qw;
+
+    qw = &ngx_http_ilert_queue_waiting;
+
+    if (ngx_http_ilert_clock_usec() - w->submitted
+        >= (int64_t) NGX_HTTP_ILERT_QUEUE_DEADLINE * 1000)
+    {
+        ngx_http_ilert_queue_wait_late(w);
+        return;
+    }
+
+    switch (waits) {
+
+    case NGX_HTTP_ILERT_STORE_NONE_WAITS:
+        break;
+
+    case NGX_HTTP_ILERT_STORE_WAITS:
+        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                    "UNAVAILABLE",
+                                    "the queue cannot be written to, and "
+                                    "earlier events of the alert wait in it");
+        return;
+
+    default:
+        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                    "UNAVAILABLE",
+                                    "the queue can be neither written to nor "
+                                    "asked for earlier events of the alert");
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(&qw->sh->relayed, 1);
+
+    if (ngx_http_ilert_relay(w->event, ngx_http_ilert_queue_wait_relayed, w,
+                             w->pool)
+        != NGX_OK)
+    {
+        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_BAD_GATEWAY,
+                                         "UNAVAILABLE",
+                                    "no memory");
+    }
+}
+
+
+static void
+ngx_http_ilert_queue_wait_relayed(ngx_http_ilert_answer_t *answer, void *data)
+{
+    ngx_http_ilert_queue_waiter_t *w = data;
+
+    /* a job that was begun meanwhile has not settled it */
+
+    (void) ngx_atomic_fetch_add(&ngx_http_ilert_queue_waiting.sh->relayed, 1);
+
+    w->handler(answer, w->data);
+}
+
+
+static void
+ngx_http_ilert_queue_wait_late(ngx_http_ilert_queue_waiter_t *w)
+{
+    ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                "UNAVAILABLE",
+                                "the event could not be committed in time");
+}
+
+
+static void
+ngx_http_ilert_queue_wait_finish(ngx_http_ilert_queue_waiter_t *w,
+    ngx_uint_t status, const char *result, const char *error)
+{
+    ngx_http_ilert_answer_t  answer;
+
+    answer.status = status;
+
+    answer.result.data = (u_char *) result;
+    answer.result.len = ngx_strlen(result);
+
+    answer.error.data = (u_char *) error;
+    answer.error.len = ngx_strlen(error);
+
+    w->handler(&answer, w->data);
+}
+
+
+static void
+ngx_http_ilert_queue_wait_deadline_handler(ngx_event_t *ev)
+{
+    ngx_queue_t                    *link;
+    ngx_http_ilert_queue_wait_t    *qw;
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    qw = &ngx_http_ilert_queue_waiting;
+
+    while (!ngx_queue_empty(&qw->waiters)) {
+
+        link = ngx_queue_head(&qw->waiters);
+        w = ngx_queue_data(link, ngx_http_ilert_queue_waiter_t, queue);
+
+        if ((ngx_msec_int_t) (w->deadline - ngx_current_msec) > 0) {
+            break;
+        }
+
+        ngx_queue_remove(link);
+
+        ngx_http_ilert_queue_wait_withdraw(w->stored, w->given);
+
+        ngx_http_ilert_queue_wait_late(w);
+    }
+
+    ngx_http_ilert_queue_wait_set_deadline();
+}
+
+
+/*
+ * The webhook is about to be answered: no commit of the event may begin any
+ * more.  One that has begun may still end, and the event is delivered then.
+ */
+
+static void
+ngx_http_ilert_queue_wait_withdraw(ngx_http_ilert_store_event_t *se,
+    ngx_uint_t given)
+{
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    if (!given) {
+        ngx_queue_remove(&se->queue);
+        ngx_free(se);
+        return;
+    }
+
+    /* the waiter is gone with its webhook's request */
+
+    w = se->data;
+    se->data = w->event->source;
+
+    (void) ngx_atomic_cmp_set(&se->withdrawn, 0, 1);
+}
+
+
+static void
+ngx_http_ilert_queue_wait_set_deadline(void)
+{
+    ngx_queue_t                    *link;
+    ngx_msec_int_t                  timer;
+    ngx_http_ilert_queue_wait_t    *qw;
+    ngx_http_ilert_queue_waiter_t  *w;
+
+    qw = &ngx_http_ilert_queue_waiting;
+
+    if (qw->deadline.timer_set || ngx_queue_empty(&qw->waiters)) {
+        return;
+    }
+
+    link = ngx_queue_head(&qw->waiters);
+    w = ngx_queue_data(link, ngx_http_ilert_queue_waiter_t, queue);
+
+    timer = w->deadline - ngx_current_msec;
+
+    ngx_add_timer(&qw->deadline, timer > 0 ? timer : 1);
+}
+
+#endif

@@ -1,0 +1,196 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_clock.h"
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_queue_zone.h"
+
+
+#if (NGX_THREADS)
+
+/*
+ * Pages of shared memory; another number whenever what is in it changes, so
+ * that nobody takes a zone of another release for one of this one
+ */
+
+#define NGX_HTTP_ILERT_QUEUE_ZONE      16
+
+
+static ngx_int_t ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
+static ngx_int_t ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex);
+
+
+extern ngx_module_t  ngx_thread_pool_module;
+
+
+ngx_str_t  ngx_http_ilert_queue_pool_name = ngx_string("ilert");
+
+static ngx_str_t  ngx_http_ilert_queue_zone_name = ngx_string("ilert_queue");
+
+
+ngx_int_t
+ngx_http_ilert_queue_init(ngx_conf_t *cf, ngx_http_ilert_queue_conf_t *conf)
+{
+    conf->shm_zone = ngx_shared_memory_add(cf,
+                                           &ngx_http_ilert_queue_zone_name,
+                                           NGX_HTTP_ILERT_QUEUE_ZONE
+                                           * ngx_pagesize,
+                                           &ngx_http_ilert_module);
+    if (conf->shm_zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    conf->shm_zone->init = ngx_http_ilert_queue_init_zone;
+    conf->shm_zone->data = conf;
+
+    /* in the default pool a commit would wait for others' files */
+
+    return ngx_http_ilert_queue_add_thread(cf,
+                                           &ngx_http_ilert_queue_pool_name);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_slab_pool_t               *shpool;
+    ngx_http_ilert_queue_shctx_t  *sh;
+
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (data || shm_zone->shm.exists) {
+        return NGX_OK;
+    }
+
+    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_ilert_queue_shctx_t));
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    shpool->data = sh;
+
+    sh->session = (int64_t) ngx_http_ilert_clock_number();
+
+    if (ngx_http_ilert_queue_init_mutex(&sh->mutex) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "a mutex that is shared and robust is not to be had");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* robust: it must not stay locked when a worker that has it is killed */
+
+static ngx_int_t
+ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex)
+{
+    ngx_int_t            rc;
+    pthread_mutexattr_t  attr;
+
+    if (pthread_mutexattr_init(&attr) != 0) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+
+    if (pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0
+        && pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) == 0
+        && pthread_mutex_init(mutex, &attr) == 0)
+    {
+        rc = NGX_OK;
+    }
+
+    (void) pthread_mutexattr_destroy(&attr);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_ilert_queue_add_thread(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_str_t    *value;
+    ngx_conf_t    save;
+    ngx_array_t   args;
+
+    if (ngx_thread_pool_get(cf->cycle, name)) {
+        return NGX_OK;
+    }
+
+    if (ngx_array_init(&args, cf->pool, 3, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    value = ngx_array_push_n(&args, 3);
+
+    ngx_str_set(&value[0], "thread_pool");
+    value[1] = *name;
+    ngx_str_set(&value[2], "threads=1");
+
+    save = *cf;
+
+    cf->args = &args;
+
+    if (ngx_thread_pool_module.commands[0].set(cf,
+                                          &ngx_thread_pool_module.commands[0],
+                                          NULL)
+        != NGX_CONF_OK)
+    {
+        *cf = save;
+        return NGX_ERROR;
+    }
+
+    *cf = save;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf)
+{
+    ngx_file_info_t   fi;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (ngx_create_dir(conf->path.data, 0700) == NGX_FILE_ERROR
+        && ngx_errno != NGX_EEXIST)
+    {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                      ngx_create_dir_n " \"%V\" of \"ilert_queue\" failed",
+                      &conf->path);
+        return;
+    }
+
+    if (ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT || geteuid() != 0) {
+        return;
+    }
+
+    /* as ngx_create_paths() does, which would not go on after a failure */
+
+    if (ngx_file_info(conf->path.data, &fi) == NGX_FILE_ERROR
+        || (fi.st_uid != ccf->user
+            && chown((const char *) conf->path.data, ccf->user, -1) == -1)
+        || ((fi.st_mode & S_IRWXU) != S_IRWXU
+            && chmod((const char *) conf->path.data,
+                     (fi.st_mode | S_IRWXU) & 07777) == -1))
+    {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                      "\"%V\" of \"ilert_queue\" cannot be given to user %d",
+                      &conf->path, (int) ccf->user);
+    }
+}
+
+#endif
