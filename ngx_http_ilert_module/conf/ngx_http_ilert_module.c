@@ -15,11 +15,11 @@
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_courier.h"
 #include "ngx_http_ilert_heartbeat.h"
+#include "ngx_http_ilert_hooks.h"
 #include "ngx_http_ilert_location.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_queue_zone.h"
-#include "ngx_http_ilert_request.h"
 #include "ngx_http_ilert_resolve.h"
 #include "ngx_http_ilert_source.h"
 #include "ngx_http_ilert_status.h"
@@ -538,5 +538,5 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    return ngx_http_ilert_request_init(cf);
+    return ngx_http_ilert_hooks_init(cf);
 }

@@ -11,13 +11,33 @@
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_connections.h"
-#include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_delivery.h"
 #include "ngx_http_ilert_outcome.h"
+#include "ngx_http_ilert_reply.h"
 #include "ngx_http_ilert_request.h"
-#include "ngx_http_ilert_text.h"
 
 
 /*
+ * One event to ilert, one try:
+ *
+ *     send      A delivery is taken, which has a connection of its own; in it
+ *               a main request is made, and a subrequest to the location of
+ *               the source's endpoint, which begins at once.
+ *     hooks     nginx runs the subrequest as any other, and hooks.c is asked
+ *               on the way, last of all before a byte is written to ilert.
+ *     end       The answer has been read, or something came in between: the
+ *               outcome is set (reply.c), once, whichever comes first.
+ *     close     From an event posted then all of it is freed, the handler is
+ *               called, and another delivery may take the place.
+ *
+ * Invariants:
+ *
+ *     -  The handler is called once, and never from within send().
+ *     -  A delivery that is busy has a timer or a posted event: it ends.
+ *     -  Nothing is freed while something of the request is on the stack.
+ *     -  The key is in the request only, and no line of a log has it.
+ *     -  A delivery that its owner has given up writes nothing any more.
+ *
  * nginx's core has no requests without a client.  What it needs to believe
  * in one:
  *
@@ -43,70 +63,9 @@
 
 #define NGX_HTTP_ILERT_START_TIME    60000
 
-/* of an answer's body: what is kept, for its reason, and what is read */
-
-#define NGX_HTTP_ILERT_ANSWER_KEPT   1024
-#define NGX_HTTP_ILERT_ANSWER_MAX    65536
-#define NGX_HTTP_ILERT_ANSWER_TIME   5000
-
-#define NGX_HTTP_ILERT_REASON_SIZE   256
-
-/* of an alert key, in a log */
-
-#define NGX_HTTP_ILERT_LOGGED_KEY    256
-
-/* seconds, whatever Retry-After says */
-
-#define NGX_HTTP_ILERT_RETRY_AFTER_MAX  3600
-
-/* as much of a key gives it away */
-
-#define NGX_HTTP_ILERT_KEY_PART      4
-
-/* answers of 1xx before the answer */
-
-#define NGX_HTTP_ILERT_INTERIM_MAX   16
-
 /* how often a worker with deliveries looks whether it has to give up */
 
 #define NGX_HTTP_ILERT_TICK          500
-
-
-typedef struct {
-    ngx_http_ilert_request_t     request;
-    ngx_queue_t                  queue;     /* of busy, or of free ones */
-
-    ngx_connection_t             connection;
-    ngx_event_t                  read;
-    ngx_event_t                  write;
-    ngx_event_t                  end;
-    ngx_log_t                    log;
-    ngx_http_log_ctx_t           log_ctx;
-    ngx_http_connection_t        hc;
-    ngx_buf_t                    header_in;
-    struct sockaddr_in           sockaddr;
-
-    ngx_http_request_t          *main;
-    ngx_http_request_t          *sr;
-    ngx_http_post_subrequest_t   ps;
-
-    /* nginx's handlers, which are called by ours in their place */
-    ngx_http_handler_pt          content_handler;
-    ngx_int_t                  (*reinit_request)(ngx_http_request_t *r);
-    ngx_int_t                  (*process_header)(ngx_http_request_t *r);
-    ngx_resolver_handler_pt      resolve_handler;
-    ngx_output_chain_filter_pt   output;
-    void                        *output_ctx;
-
-    ngx_uint_t                   interim;       /* answers of 1xx so far */
-    size_t                       received;
-    size_t                       kept;
-    unsigned                     ended:1;       /* the outcome is set */
-    unsigned                     lost:1;        /* the core closed it */
-
-    u_char                       answer[NGX_HTTP_ILERT_ANSWER_KEPT];
-    u_char                       reason[NGX_HTTP_ILERT_REASON_SIZE];
-} ngx_http_ilert_delivery_t;
 
 
 static ngx_http_ilert_delivery_t *ngx_http_ilert_request_get_delivery(
@@ -122,43 +81,8 @@ static ngx_int_t ngx_http_ilert_request_create_subrequest(
     ngx_http_ilert_delivery_t *d);
 static void ngx_http_ilert_request_event_handler(ngx_event_t *ev);
 static void ngx_http_ilert_request_cleanup(void *data);
-static ngx_http_ilert_delivery_t *ngx_http_ilert_request_delivery(
-    ngx_http_request_t *r);
-static ngx_int_t ngx_http_ilert_request_redirected(ngx_http_request_t *r);
-static ngx_int_t ngx_http_ilert_request_precontent(ngx_http_request_t *r);
-static ngx_int_t ngx_http_ilert_request_content(ngx_http_request_t *r);
-static void ngx_http_ilert_request_resolved(ngx_resolver_ctx_t *ctx);
-static ngx_uint_t ngx_http_ilert_request_is_asked(ngx_resolver_t *resolver);
-static void ngx_http_ilert_request_set_deadline(ngx_http_ilert_delivery_t *d,
-    ngx_http_upstream_t *u);
-static void ngx_http_ilert_request_wrap(ngx_http_ilert_delivery_t *d,
-    ngx_http_upstream_t *u);
-static ngx_int_t ngx_http_ilert_request_output(void *data, ngx_chain_t *in);
-static ngx_uint_t ngx_http_ilert_request_may_send(
-    ngx_http_ilert_delivery_t *d);
-static ngx_int_t ngx_http_ilert_request_reinit(ngx_http_request_t *r);
-static ngx_int_t ngx_http_ilert_request_process_header(ngx_http_request_t *r);
-static ngx_int_t ngx_http_ilert_request_skip_interim(
-    ngx_http_ilert_delivery_t *d);
-static ngx_int_t ngx_http_ilert_request_header_filter(ngx_http_request_t *r);
-static ngx_int_t ngx_http_ilert_request_body_filter(ngx_http_request_t *r,
-    ngx_chain_t *in);
 static ngx_int_t ngx_http_ilert_request_answered(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
-static void ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d,
-    ngx_int_t rc);
-static void ngx_http_ilert_request_outcome(ngx_http_ilert_delivery_t *d,
-    ngx_int_t rc);
-static ngx_uint_t ngx_http_ilert_request_is_unsent(ngx_http_request_t *sr,
-    ngx_int_t rc);
-static ngx_uint_t ngx_http_ilert_request_sent(ngx_http_request_t *sr);
-static ngx_uint_t ngx_http_ilert_request_misrouted(ngx_http_request_t *sr);
-static ngx_uint_t ngx_http_ilert_request_has_answer(ngx_http_upstream_t *u);
-static void ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d);
-static time_t ngx_http_ilert_request_retry_after(ngx_http_upstream_t *u);
-static void ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d);
-static void ngx_http_ilert_request_line(ngx_str_t *text);
-static void ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key);
 static void ngx_http_ilert_request_end_handler(ngx_event_t *ev);
 static void ngx_http_ilert_request_close(ngx_http_ilert_delivery_t *d);
 static void ngx_http_ilert_request_free(ngx_http_ilert_delivery_t *d);
@@ -168,10 +92,6 @@ static void ngx_http_ilert_request_log_writer(ngx_log_t *log,
     ngx_uint_t level, u_char *buf, size_t len);
 static u_char *ngx_http_ilert_request_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
-
-
-static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
-static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
 static ngx_str_t  ngx_http_ilert_request_post = ngx_string("POST");
@@ -622,437 +542,6 @@ ngx_http_ilert_request_cleanup(void *data)
 }
 
 
-/* of any request, NULL if it is not ours */
-
-static ngx_http_ilert_delivery_t *
-ngx_http_ilert_request_delivery(ngx_http_request_t *r)
-{
-    ngx_http_ilert_ctx_t  *ctx;
-
-    if (r == r->main) {
-        return NULL;
-    }
-
-    ctx = ngx_http_get_module_ctx(r->main, ngx_http_ilert_module);
-
-    if (ctx == NULL || ctx->delivery == NULL) {
-        return NULL;
-    }
-
-    return (ngx_http_ilert_delivery_t *) ctx->delivery;
-}
-
-
-/*
- * The rewrite phases: an answer with X-Accel-Redirect sends the subrequest
- * to another location, as GET.  The answer is there, that was it.
- */
-
-static ngx_int_t
-ngx_http_ilert_request_redirected(ngx_http_request_t *r)
-{
-    ngx_http_ilert_delivery_t  *d;
-
-    d = ngx_http_ilert_request_delivery(r);
-
-    if (d && r == d->sr && r->upstream
-        && ngx_http_ilert_request_has_answer(r->upstream))
-    {
-        return NGX_OK;
-    }
-
-    return NGX_DECLINED;
-}
-
-
-/* what answers the delivery, wherever it has come to, is called by us */
-
-static ngx_int_t
-ngx_http_ilert_request_precontent(ngx_http_request_t *r)
-{
-    ngx_http_ilert_delivery_t  *d;
-
-    d = ngx_http_ilert_request_delivery(r);
-
-    if (d && r == d->sr && r->content_handler
-        && r->content_handler != ngx_http_ilert_request_content)
-    {
-        d->content_handler = r->content_handler;
-        r->content_handler = ngx_http_ilert_request_content;
-    }
-
-    return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_http_ilert_request_content(ngx_http_request_t *r)
-{
-    ngx_int_t                   rc;
-    ngx_http_upstream_t        *u;
-    ngx_http_ilert_delivery_t  *d;
-
-    d = ngx_http_ilert_request_delivery(r);
-
-    if (!ngx_http_ilert_request_may_send(d)) {
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
-    }
-
-    ngx_http_ilert_connections_lend();
-
-    rc = d->content_handler(r);
-
-    ngx_http_ilert_connections_keep();
-
-    u = r->upstream;
-
-    if (rc == NGX_DONE && u && !d->ended) {
-
-        if (u->resolved && u->resolved->ctx) {
-            d->resolve_handler = u->resolved->ctx->handler;
-            u->resolved->ctx->handler = ngx_http_ilert_request_resolved;
-        }
-
-        ngx_http_ilert_request_set_deadline(d, u);
-        ngx_http_ilert_request_wrap(d, u);
-    }
-
-    return rc;
-}
-
-
-/* the name's addresses are known: now it connects */
-
-static void
-ngx_http_ilert_request_resolved(ngx_resolver_ctx_t *ctx)
-{
-    ngx_http_request_t         *r;
-    ngx_http_ilert_delivery_t  *d;
-
-    r = ctx->data;
-    d = ngx_http_ilert_request_delivery(r);
-
-    if (ctx->state == NGX_RESOLVE_TIMEDOUT
-        && ngx_cycle->free_connections == NULL
-        && !ngx_http_ilert_request_is_asked(ctx->resolver))
-    {
-        d->request.outcome.unsent = 1;
-    }
-
-    ngx_http_ilert_connections_lend();
-
-    d->resolve_handler(ctx);
-
-    ngx_http_ilert_connections_keep();
-}
-
-
-/*
- * Whether there is a connection to a name server.  It is also closed when that
- * refuses; but if nginx has no other one left, it could not have been made.
- */
-
-static ngx_uint_t
-ngx_http_ilert_request_is_asked(ngx_resolver_t *resolver)
-{
-    ngx_uint_t                  i;
-    ngx_resolver_connection_t  *rec;
-
-    rec = resolver->connections.elts;
-
-    for (i = 0; i < resolver->connections.nelts; i++) {
-        if (rec[i].udp || rec[i].tcp) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/*
- * Each of nginx's timeouts is of one step, and steps may be repeated: for the
- * next server, or the next bytes that are sent.  Once each has to be enough.
- */
-
-static void
-ngx_http_ilert_request_set_deadline(ngx_http_ilert_delivery_t *d,
-    ngx_http_upstream_t *u)
-{
-    ngx_msec_t                 timer;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    timer = u->conf->connect_timeout + u->conf->send_timeout
-            + u->conf->read_timeout;
-
-    if (u->resolved && u->resolved->ctx) {
-        clcf = ngx_http_get_module_loc_conf(d->sr, ngx_http_core_module);
-        timer += clcf->resolver_timeout;
-    }
-
-    ngx_add_timer(&d->end, timer);
-}
-
-
-/* nothing can have been read yet: the request has just been sent, if at all */
-
-static void
-ngx_http_ilert_request_wrap(ngx_http_ilert_delivery_t *d,
-    ngx_http_upstream_t *u)
-{
-    /* what is not written by now waits for a name, or a connection */
-
-    if (u->output.output_filter
-        && u->output.output_filter != ngx_http_ilert_request_output)
-    {
-        d->output = u->output.output_filter;
-        d->output_ctx = u->output.filter_ctx;
-
-        u->output.output_filter = ngx_http_ilert_request_output;
-        u->output.filter_ctx = d;
-    }
-
-    if (u->schema.len < 4 || ngx_strncmp(u->schema.data, "http", 4) != 0
-        || u->process_header == ngx_http_ilert_request_process_header)
-    {
-        return;
-    }
-
-    d->reinit_request = u->reinit_request;
-    u->reinit_request = ngx_http_ilert_request_reinit;
-
-    d->process_header = u->process_header;
-    u->process_header = ngx_http_ilert_request_process_header;
-}
-
-
-/* nothing is written, and no error comes of it, until the request's end */
-
-static ngx_int_t
-ngx_http_ilert_request_output(void *data, ngx_chain_t *in)
-{
-    ngx_http_ilert_delivery_t  *d = data;
-
-    if (!ngx_http_ilert_request_may_send(d)) {
-        return NGX_AGAIN;
-    }
-
-    return d->output(d->output_ctx, in);
-}
-
-
-static ngx_uint_t
-ngx_http_ilert_request_may_send(ngx_http_ilert_delivery_t *d)
-{
-    if (ngx_http_ilert_request_owner == NULL
-        || ngx_http_ilert_request_owner->handler != d->request.handler
-        || ngx_http_ilert_request_owner->may_send(&d->request))
-    {
-        return 1;
-    }
-
-    if (!d->ended) {
-        d->request.outcome.given_up = 1;
-        ngx_http_ilert_request_end(d, NGX_ERROR);
-    }
-
-    return 0;
-}
-
-
-/* for the next server of the upstream, or after an interim answer */
-
-static ngx_int_t
-ngx_http_ilert_request_reinit(ngx_http_request_t *r)
-{
-    ngx_int_t                   rc;
-    ngx_http_upstream_t        *u;
-    ngx_http_ilert_delivery_t  *d;
-
-    d = ngx_http_ilert_request_delivery(r);
-    u = r->upstream;
-
-    rc = d->reinit_request(r);
-
-    d->process_header = u->process_header;
-    u->process_header = ngx_http_ilert_request_process_header;
-
-    return rc;
-}
-
-
-/*
- * nginx takes the first head for the answer; newer releases skip those of 103,
- * but not of 100.  The proxy module has another handler after the status line:
- * so that one is called which nginx would call, and we look at its result.
- */
-
-static ngx_int_t
-ngx_http_ilert_request_process_header(ngx_http_request_t *r)
-{
-    ngx_int_t                   rc;
-    ngx_uint_t                  status;
-    ngx_http_upstream_t        *u;
-    ngx_http_ilert_delivery_t  *d;
-
-    d = ngx_http_ilert_request_delivery(r);
-    u = r->upstream;
-
-    do {
-        u->process_header = d->process_header;
-
-        rc = u->process_header(r);
-
-        d->process_header = u->process_header;
-        u->process_header = ngx_http_ilert_request_process_header;
-
-        status = u->headers_in.status_n;
-
-        if (rc != NGX_OK || status < 100 || status >= 200
-            || status == NGX_HTTP_SWITCHING_PROTOCOLS)
-        {
-            return rc;
-        }
-
-        rc = ngx_http_ilert_request_skip_interim(d);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-    } while (u->buffer.pos != u->buffer.last);
-
-    return NGX_AGAIN;
-}
-
-
-/* what ngx_http_upstream_reinit() does, but for the request that was sent */
-
-static ngx_int_t
-ngx_http_ilert_request_skip_interim(ngx_http_ilert_delivery_t *d)
-{
-    size_t                len;
-    u_char               *p;
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
-
-    r = d->sr;
-    u = r->upstream;
-
-    if (d->interim++ == NGX_HTTP_ILERT_INTERIM_MAX) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "upstream sent too many interim answers");
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-    }
-
-    if (u->reinit_request(r) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    u->keepalive = 0;
-    u->upgrade = 0;
-    u->state->status = 0;
-
-    ngx_memzero(&u->headers_in, sizeof(ngx_http_upstream_headers_in_t));
-    u->headers_in.content_length_n = -1;
-    u->headers_in.last_modified_time = -1;
-
-    if (ngx_list_init(&u->headers_in.headers, r->pool, 8,
-                      sizeof(ngx_table_elt_t))
-        != NGX_OK
-        || ngx_list_init(&u->headers_in.trailers, r->pool, 2,
-                         sizeof(ngx_table_elt_t))
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    /* the room of the interim answer is for the answer */
-
-    p = u->buffer.pos;
-    len = u->buffer.last - p;
-
-    u->buffer.pos = u->buffer.start;
-
-#if (NGX_HTTP_CACHE)
-
-    if (r->cache) {
-        u->buffer.pos += r->cache->header_start;
-    }
-
-#endif
-
-    u->buffer.last = ngx_movemem(u->buffer.pos, p, len);
-
-    return NGX_OK;
-}
-
-
-/* the answer has come: what follows of it must not take for ever */
-
-static ngx_int_t
-ngx_http_ilert_request_header_filter(ngx_http_request_t *r)
-{
-    ngx_http_ilert_delivery_t  *d;
-
-    d = ngx_http_ilert_request_delivery(r);
-
-    if (d && r == d->sr && !d->ended) {
-        ngx_add_timer(&d->end, NGX_HTTP_ILERT_ANSWER_TIME);
-
-        if (r->upstream && ngx_http_ilert_connections_is_short()) {
-
-            /* not one that is kept open, or the next one might find none */
-
-            r->upstream->headers_in.connection_close = 1;
-            r->upstream->keepalive = 0;
-        }
-    }
-
-    return ngx_http_next_header_filter(r);
-}
-
-
-/* keeps the start of the answer's body, lets none of it pass */
-
-static ngx_int_t
-ngx_http_ilert_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
-{
-    size_t                      size;
-    ngx_buf_t                  *b;
-    ngx_http_ilert_delivery_t  *d;
-
-    d = ngx_http_ilert_request_delivery(r);
-
-    if (d == NULL) {
-        return ngx_http_next_body_filter(r, in);
-    }
-
-    for ( /* void */ ; in; in = in->next) {
-        b = in->buf;
-
-        if (r == d->sr && ngx_buf_in_memory(b)) {
-            size = ngx_min((size_t) (b->last - b->pos),
-                           NGX_HTTP_ILERT_ANSWER_KEPT - d->kept);
-
-            ngx_memcpy(d->answer + d->kept, b->pos, size);
-
-            d->kept += size;
-            d->received += b->last - b->pos;
-        }
-
-        b->pos = b->last;
-        b->file_pos = b->file_last;
-    }
-
-    if (d->received > NGX_HTTP_ILERT_ANSWER_MAX) {
-        ngx_http_ilert_request_end(d, NGX_OK);
-    }
-
-    return NGX_OK;
-}
-
-
 /* the subrequest's post_subrequest handler */
 
 static ngx_int_t
@@ -1076,9 +565,26 @@ ngx_http_ilert_request_answered(ngx_http_request_t *sr, void *data,
 }
 
 
-/* sets the outcome, while the subrequest still exists */
+ngx_uint_t
+ngx_http_ilert_request_may_send(ngx_http_ilert_delivery_t *d)
+{
+    if (ngx_http_ilert_request_owner == NULL
+        || ngx_http_ilert_request_owner->handler != d->request.handler
+        || ngx_http_ilert_request_owner->may_send(&d->request))
+    {
+        return 1;
+    }
 
-static void
+    if (!d->ended) {
+        d->request.outcome.given_up = 1;
+        ngx_http_ilert_request_end(d, NGX_ERROR);
+    }
+
+    return 0;
+}
+
+
+void
 ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 {
     ngx_http_ilert_request_owner_t  *owner;
@@ -1093,11 +599,11 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
     if (owner && owner->handler == d->request.handler) {
         owner->at(&d->request, 1);
-        ngx_http_ilert_request_outcome(d, rc);
+        ngx_http_ilert_reply_outcome(d, rc);
         owner->at(&d->request, 0);
 
     } else {
-        ngx_http_ilert_request_outcome(d, rc);
+        ngx_http_ilert_reply_outcome(d, rc);
     }
 
     /* its connection may have been closed just now */
@@ -1105,324 +611,6 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
     ngx_http_ilert_connections_keep();
 
     ngx_post_event(&d->end, &ngx_posted_events);
-}
-
-
-static void
-ngx_http_ilert_request_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
-{
-    ngx_http_request_t        *sr;
-    ngx_http_ilert_outcome_t  *outcome;
-
-    sr = d->sr;
-    outcome = &d->request.outcome;
-
-    outcome->verdict = NGX_HTTP_ILERT_AGAIN;
-    outcome->sent = ngx_http_ilert_request_sent(sr);
-
-    if (ngx_http_ilert_request_misrouted(sr)) {
-        outcome->misrouted = 1;
-        outcome->local_status = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
-                                ? (ngx_uint_t) rc : sr->headers_out.status;
-
-    } else if (ngx_http_ilert_request_has_answer(sr->upstream)) {
-        outcome->status = sr->upstream->headers_in.status_n;
-        outcome->verdict = ngx_http_ilert_outcome_verdict(outcome->status);
-
-        if (outcome->verdict != NGX_HTTP_ILERT_DONE) {
-            ngx_http_ilert_request_reason(d);
-            outcome->retry_after = ngx_http_ilert_request_retry_after(
-                                                               sr->upstream);
-        }
-
-        ngx_http_ilert_request_log_answer(d);
-
-    } else if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
-        outcome->timed_out = 1;
-
-    } else if (ngx_http_ilert_request_is_unsent(sr, rc)) {
-        outcome->unsent = 1;
-    }
-}
-
-
-/*
- * Whether nginx had no connection, or no memory to make one: then there is
- * a state of the upstream without a peer, which is set once it connects.
- */
-
-static ngx_uint_t
-ngx_http_ilert_request_is_unsent(ngx_http_request_t *sr, ngx_int_t rc)
-{
-    ngx_http_upstream_t  *u;
-
-    u = sr->upstream;
-
-    return rc == NGX_HTTP_INTERNAL_SERVER_ERROR
-           && sr->upstream_states && sr->upstream_states->nelts == 1
-           && u->state && u->state->peer == NULL && !u->request_sent;
-}
-
-
-/* of one that was tried again elsewhere each try may have been sent */
-
-static ngx_uint_t
-ngx_http_ilert_request_sent(ngx_http_request_t *sr)
-{
-    if (sr->upstream == NULL) {
-        return 0;
-    }
-
-    return sr->upstream->request_sent
-           || (sr->upstream_states && sr->upstream_states->nelts > 1);
-}
-
-
-/* nginx itself has answered, with what it found in a file or in its cache */
-
-static ngx_uint_t
-ngx_http_ilert_request_misrouted(ngx_http_request_t *sr)
-{
-#if (NGX_HTTP_CACHE)
-
-    if (sr->cached) {
-        return 1;
-    }
-
-#endif
-
-    return sr->upstream == NULL;
-}
-
-
-/* a status line alone is no answer: the whole head must have come */
-
-static ngx_uint_t
-ngx_http_ilert_request_has_answer(ngx_http_upstream_t *u)
-{
-    return u->headers_in.status_n && u->state
-           && u->state->header_time != (ngx_msec_t) -1;
-}
-
-
-/* by this line an alert is followed from Kapacitor to ilert */
-
-static void
-ngx_http_ilert_request_log_answer(ngx_http_ilert_delivery_t *d)
-{
-    u_char                    buf[NGX_HTTP_ILERT_LOGGED_KEY];
-    int64_t                   age;
-    ngx_str_t                *value, id, key;
-    ngx_log_handler_pt        handler;
-    ngx_http_ilert_event_t   *ev;
-
-    if (d->log.log_level < NGX_LOG_INFO) {
-        return;
-    }
-
-    ngx_str_set(&id, "-");
-
-    value = ngx_http_ilert_request_header(
-                                   &d->sr->upstream->headers_in.headers,
-                                   "correlation-id", 0);
-
-    if (value) {
-        id = *value;
-        ngx_http_ilert_request_line(&id);
-    }
-
-    ev = d->request.event;
-
-    if (d->request.outcome.verdict != NGX_HTTP_ILERT_DONE
-        || ev->source->heartbeat)
-    {
-        d->log.action = "reading ilert's answer";
-
-        ngx_log_error(NGX_LOG_INFO, &d->log, 0,
-                      "ilert answered %ui, correlation-id: \"%V\"",
-                      d->request.outcome.status, &id);
-        return;
-    }
-
-    age = ngx_max(ngx_http_ilert_clock_now() - ev->received, 0);
-
-    key.data = buf;
-    key.len = ngx_http_ilert_text_cut(&ev->alert_key, sizeof(buf));
-
-    ngx_memcpy(buf, ev->alert_key.data, key.len);
-    ngx_http_ilert_text_line(&key);
-
-    /* all is said in the line itself */
-
-    handler = d->log.handler;
-    d->log.handler = NULL;
-
-    ngx_log_error(NGX_LOG_INFO, &d->log, 0,
-                  "ilert event %V delivered: source \"%V\", alert key "
-                  "\"%V\", %V, attempt %ui, age %L.%03Ls, correlation-id "
-                  "\"%V\"", &ev->id, &ev->source->name, &key,
-                  &ngx_http_ilert_types[ev->type], d->request.attempt,
-                  age / 1000, age % 1000, &id);
-
-    d->log.handler = handler;
-}
-
-
-/* how long ilert wants us to wait */
-
-static time_t
-ngx_http_ilert_request_retry_after(ngx_http_upstream_t *u)
-{
-    time_t      t;
-    ngx_str_t  *value;
-
-    value = ngx_http_ilert_request_header(&u->headers_in.headers,
-                                          "retry-after", 0);
-
-    if (value == NULL) {
-        return 0;
-    }
-
-    t = ngx_atotm(value->data, value->len);
-
-    if (t == NGX_ERROR) {
-        t = ngx_parse_http_time(value->data, value->len);
-
-        if (t == NGX_ERROR || t <= ngx_time()) {
-            return 0;
-        }
-
-        t -= ngx_time();
-    }
-
-    return ngx_min(t, NGX_HTTP_ILERT_RETRY_AFTER_MAX);
-}
-
-
-ngx_str_t *
-ngx_http_ilert_request_header(ngx_list_t *headers, const char *name,
-    ngx_uint_t n)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-    part = &headers->part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0
-            && n-- == 0)
-        {
-            return &h[i].value;
-        }
-    }
-}
-
-
-/* of {"status":400,"message":"…"}, or the first line of a text */
-
-static void
-ngx_http_ilert_request_reason(ngx_http_ilert_delivery_t *d)
-{
-    ngx_str_t                      text;
-    ngx_http_ilert_json_reader_t   reader;
-
-    ngx_http_ilert_json_member_t   message = {
-        ngx_string("message"), ngx_null_string
-    };
-
-    text.data = d->answer;
-    text.len = d->kept;
-
-    ngx_http_ilert_text_trim(&text);
-
-    if (text.len == 0 || text.data[0] == '<') {
-        return;
-    }
-
-    if (text.data[0] == '{') {
-
-        ngx_http_ilert_json_init(&reader, &text,
-                                 NGX_HTTP_ILERT_JSON_ANY_NUMBER);
-
-        if (ngx_http_ilert_json_skip(&reader) != NGX_OK
-            || ngx_http_ilert_json_end(&reader) != NGX_OK
-            || ngx_http_ilert_json_pick(&text, &message, 1) != NGX_OK
-            || message.value.len == 0 || message.value.data[0] != '"'
-            || ngx_http_ilert_json_decode(&message.value, &text, d->main->pool)
-               != NGX_OK)
-        {
-            return;
-        }
-
-        ngx_http_ilert_text_trim(&text);
-    }
-
-    ngx_http_ilert_request_line(&text);
-    ngx_http_ilert_request_mask(&text, &d->request.event->source->key);
-
-    text.len = ngx_min(text.len, NGX_HTTP_ILERT_REASON_SIZE);
-
-    ngx_memcpy(d->reason, text.data, text.len);
-
-    d->request.outcome.reason.data = d->reason;
-    d->request.outcome.reason.len = text.len;
-}
-
-
-/* printable ASCII, up to the first line break: fit for a line of a log */
-
-static void
-ngx_http_ilert_request_line(ngx_str_t *text)
-{
-    size_t  i;
-
-    for (i = 0; i < text->len; i++) {
-
-        if (text->data[i] == CR || text->data[i] == LF) {
-            text->len = i;
-            break;
-        }
-
-        if (text->data[i] < ' ' || text->data[i] > '~') {
-            text->data[i] = '?';
-        }
-    }
-}
-
-
-/* the key, and what may be its beginning at the end of a text that was cut */
-
-static void
-ngx_http_ilert_request_mask(ngx_str_t *text, ngx_str_t *key)
-{
-    size_t  i, len;
-
-    for (i = 0; i < text->len; i++) {
-
-        len = ngx_min(key->len, text->len - i);
-
-        if ((len == key->len || len >= NGX_HTTP_ILERT_KEY_PART)
-            && ngx_strncasecmp(text->data + i, key->data, len) == 0)
-        {
-            ngx_memset(text->data + i, '*', len);
-        }
-    }
 }
 
 
@@ -1620,7 +808,7 @@ ngx_http_ilert_request_log_writer(ngx_log_t *log, ngx_uint_t level,
     line.data = buf;
     line.len = len;
 
-    ngx_http_ilert_request_mask(&line, &source->key);
+    ngx_http_ilert_reply_mask(&line, &source->key);
 
     clcf = source->endpoint->conf_ctx->loc_conf[
                                              ngx_http_core_module.ctx_index];
@@ -1679,43 +867,4 @@ ngx_http_ilert_request_log_error(ngx_log_t *log, u_char *buf, size_t len)
     }
 
     return p;
-}
-
-
-ngx_int_t
-ngx_http_ilert_request_init(ngx_conf_t *cf)
-{
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = ngx_http_ilert_request_redirected;
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = ngx_http_ilert_request_redirected;
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = ngx_http_ilert_request_precontent;
-
-    ngx_http_next_header_filter = ngx_http_top_header_filter;
-    ngx_http_top_header_filter = ngx_http_ilert_request_header_filter;
-
-    ngx_http_next_body_filter = ngx_http_top_body_filter;
-    ngx_http_top_body_filter = ngx_http_ilert_request_body_filter;
-
-    return NGX_OK;
 }

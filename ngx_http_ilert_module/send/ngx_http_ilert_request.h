@@ -80,13 +80,4 @@ ngx_uint_t ngx_http_ilert_request_has_room(void);
 void ngx_http_ilert_request_give_up(ngx_http_ilert_request_handler_pt handler);
 
 
-/* of headers of a request or an answer, the n-th of the name, or NULL */
-ngx_str_t *ngx_http_ilert_request_header(ngx_list_t *headers,
-    const char *name, ngx_uint_t n);
-
-
-/* takes our places in nginx's phases and filters, at postconfiguration */
-ngx_int_t ngx_http_ilert_request_init(ngx_conf_t *cf);
-
-
 #endif /* _NGX_HTTP_ILERT_REQUEST_H_INCLUDED_ */

@@ -12,7 +12,7 @@
 #include "ngx_http_ilert_control.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_queue.h"
-#include "ngx_http_ilert_request.h"
+#include "ngx_http_ilert_reply.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
 
@@ -192,7 +192,7 @@ ngx_http_ilert_control_foreign(ngx_http_request_t *r)
 
     for (i = 0; /* void */ ; i++) {
 
-        value = ngx_http_ilert_request_header(&r->headers_in.headers, "Origin",
+        value = ngx_http_ilert_reply_header(&r->headers_in.headers, "Origin",
                                               i);
 
         if (value == NULL) {
@@ -208,7 +208,7 @@ ngx_http_ilert_control_foreign(ngx_http_request_t *r)
 
     for (i = 0; /* void */ ; i++) {
 
-        value = ngx_http_ilert_request_header(&r->headers_in.headers,
+        value = ngx_http_ilert_reply_header(&r->headers_in.headers,
                                               "Sec-Fetch-Site", i);
 
         if (value == NULL) {

@@ -15,7 +15,7 @@
 #include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_page.h"
 #include "ngx_http_ilert_queue.h"
-#include "ngx_http_ilert_request.h"
+#include "ngx_http_ilert_reply.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
 
@@ -469,7 +469,7 @@ ngx_http_ilert_status_openmetrics(ngx_http_request_t *r)
 
     for (i = 0; /* void */ ; i++) {
 
-        accept = ngx_http_ilert_request_header(&r->headers_in.headers,
+        accept = ngx_http_ilert_reply_header(&r->headers_in.headers,
                                                "Accept", i);
 
         if (accept == NULL) {

@@ -1,0 +1,501 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_connections.h"
+#include "ngx_http_ilert_delivery.h"
+#include "ngx_http_ilert_hooks.h"
+#include "ngx_http_ilert_reply.h"
+
+
+/* bytes of an answer's body that are read, and ms that it may take */
+
+#define NGX_HTTP_ILERT_ANSWER_MAX    65536
+#define NGX_HTTP_ILERT_ANSWER_TIME   5000
+
+/* answers of 1xx before the answer */
+
+#define NGX_HTTP_ILERT_INTERIM_MAX   16
+
+
+static ngx_http_ilert_delivery_t *ngx_http_ilert_hooks_delivery(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_hooks_redirected(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_hooks_precontent(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_hooks_content(ngx_http_request_t *r);
+static void ngx_http_ilert_hooks_resolved(ngx_resolver_ctx_t *ctx);
+static ngx_uint_t ngx_http_ilert_hooks_is_asked(ngx_resolver_t *resolver);
+static void ngx_http_ilert_hooks_set_deadline(ngx_http_ilert_delivery_t *d,
+    ngx_http_upstream_t *u);
+static void ngx_http_ilert_hooks_wrap(ngx_http_ilert_delivery_t *d,
+    ngx_http_upstream_t *u);
+static ngx_int_t ngx_http_ilert_hooks_output(void *data, ngx_chain_t *in);
+static ngx_int_t ngx_http_ilert_hooks_reinit(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_hooks_process_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_hooks_skip_interim(
+    ngx_http_ilert_delivery_t *d);
+static ngx_int_t ngx_http_ilert_hooks_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_hooks_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+/* of any request, NULL if it is not ours */
+
+static ngx_http_ilert_delivery_t *
+ngx_http_ilert_hooks_delivery(ngx_http_request_t *r)
+{
+    ngx_http_ilert_ctx_t  *ctx;
+
+    if (r == r->main) {
+        return NULL;
+    }
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_ilert_module);
+
+    if (ctx == NULL || ctx->delivery == NULL) {
+        return NULL;
+    }
+
+    return (ngx_http_ilert_delivery_t *) ctx->delivery;
+}
+
+
+/*
+ * The rewrite phases: an answer with X-Accel-Redirect sends the subrequest
+ * to another location, as GET.  The answer is there, that was it.
+ */
+
+static ngx_int_t
+ngx_http_ilert_hooks_redirected(ngx_http_request_t *r)
+{
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_hooks_delivery(r);
+
+    if (d && r == d->sr && r->upstream
+        && ngx_http_ilert_reply_has_answer(r->upstream))
+    {
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* what answers the delivery, wherever it has come to, is called by us */
+
+static ngx_int_t
+ngx_http_ilert_hooks_precontent(ngx_http_request_t *r)
+{
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_hooks_delivery(r);
+
+    if (d && r == d->sr && r->content_handler
+        && r->content_handler != ngx_http_ilert_hooks_content)
+    {
+        d->content_handler = r->content_handler;
+        r->content_handler = ngx_http_ilert_hooks_content;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_hooks_content(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_upstream_t        *u;
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_hooks_delivery(r);
+
+    if (!ngx_http_ilert_request_may_send(d)) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    ngx_http_ilert_connections_lend();
+
+    rc = d->content_handler(r);
+
+    ngx_http_ilert_connections_keep();
+
+    u = r->upstream;
+
+    if (rc == NGX_DONE && u && !d->ended) {
+
+        if (u->resolved && u->resolved->ctx) {
+            d->resolve_handler = u->resolved->ctx->handler;
+            u->resolved->ctx->handler = ngx_http_ilert_hooks_resolved;
+        }
+
+        ngx_http_ilert_hooks_set_deadline(d, u);
+        ngx_http_ilert_hooks_wrap(d, u);
+    }
+
+    return rc;
+}
+
+
+/* the name's addresses are known: now it connects */
+
+static void
+ngx_http_ilert_hooks_resolved(ngx_resolver_ctx_t *ctx)
+{
+    ngx_http_request_t         *r;
+    ngx_http_ilert_delivery_t  *d;
+
+    r = ctx->data;
+    d = ngx_http_ilert_hooks_delivery(r);
+
+    if (ctx->state == NGX_RESOLVE_TIMEDOUT
+        && ngx_cycle->free_connections == NULL
+        && !ngx_http_ilert_hooks_is_asked(ctx->resolver))
+    {
+        d->request.outcome.unsent = 1;
+    }
+
+    ngx_http_ilert_connections_lend();
+
+    d->resolve_handler(ctx);
+
+    ngx_http_ilert_connections_keep();
+}
+
+
+/*
+ * Whether there is a connection to a name server.  It is also closed when that
+ * refuses; but if nginx has no other one left, it could not have been made.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_hooks_is_asked(ngx_resolver_t *resolver)
+{
+    ngx_uint_t                  i;
+    ngx_resolver_connection_t  *rec;
+
+    rec = resolver->connections.elts;
+
+    for (i = 0; i < resolver->connections.nelts; i++) {
+        if (rec[i].udp || rec[i].tcp) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Each of nginx's timeouts is of one step, and steps may be repeated: for the
+ * next server, or the next bytes that are sent.  Once each has to be enough.
+ */
+
+static void
+ngx_http_ilert_hooks_set_deadline(ngx_http_ilert_delivery_t *d,
+    ngx_http_upstream_t *u)
+{
+    ngx_msec_t                 timer;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    timer = u->conf->connect_timeout + u->conf->send_timeout
+            + u->conf->read_timeout;
+
+    if (u->resolved && u->resolved->ctx) {
+        clcf = ngx_http_get_module_loc_conf(d->sr, ngx_http_core_module);
+        timer += clcf->resolver_timeout;
+    }
+
+    ngx_add_timer(&d->end, timer);
+}
+
+
+/* nothing can have been read yet: the request has just been sent, if at all */
+
+static void
+ngx_http_ilert_hooks_wrap(ngx_http_ilert_delivery_t *d,
+    ngx_http_upstream_t *u)
+{
+    /* what is not written by now waits for a name, or a connection */
+
+    if (u->output.output_filter
+        && u->output.output_filter != ngx_http_ilert_hooks_output)
+    {
+        d->output = u->output.output_filter;
+        d->output_ctx = u->output.filter_ctx;
+
+        u->output.output_filter = ngx_http_ilert_hooks_output;
+        u->output.filter_ctx = d;
+    }
+
+    if (u->schema.len < 4 || ngx_strncmp(u->schema.data, "http", 4) != 0
+        || u->process_header == ngx_http_ilert_hooks_process_header)
+    {
+        return;
+    }
+
+    d->reinit_request = u->reinit_request;
+    u->reinit_request = ngx_http_ilert_hooks_reinit;
+
+    d->process_header = u->process_header;
+    u->process_header = ngx_http_ilert_hooks_process_header;
+}
+
+
+/* nothing is written, and no error comes of it, until the request's end */
+
+static ngx_int_t
+ngx_http_ilert_hooks_output(void *data, ngx_chain_t *in)
+{
+    ngx_http_ilert_delivery_t  *d = data;
+
+    if (!ngx_http_ilert_request_may_send(d)) {
+        return NGX_AGAIN;
+    }
+
+    return d->output(d->output_ctx, in);
+}
+
+
+/* for the next server of the upstream, or after an interim answer */
+
+static ngx_int_t
+ngx_http_ilert_hooks_reinit(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_upstream_t        *u;
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_hooks_delivery(r);
+    u = r->upstream;
+
+    rc = d->reinit_request(r);
+
+    d->process_header = u->process_header;
+    u->process_header = ngx_http_ilert_hooks_process_header;
+
+    return rc;
+}
+
+
+/*
+ * nginx takes the first head for the answer; newer releases skip those of 103,
+ * but not of 100.  The proxy module has another handler after the status line:
+ * so that one is called which nginx would call, and we look at its result.
+ */
+
+static ngx_int_t
+ngx_http_ilert_hooks_process_header(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  status;
+    ngx_http_upstream_t        *u;
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_hooks_delivery(r);
+    u = r->upstream;
+
+    do {
+        u->process_header = d->process_header;
+
+        rc = u->process_header(r);
+
+        d->process_header = u->process_header;
+        u->process_header = ngx_http_ilert_hooks_process_header;
+
+        status = u->headers_in.status_n;
+
+        if (rc != NGX_OK || status < 100 || status >= 200
+            || status == NGX_HTTP_SWITCHING_PROTOCOLS)
+        {
+            return rc;
+        }
+
+        rc = ngx_http_ilert_hooks_skip_interim(d);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+    } while (u->buffer.pos != u->buffer.last);
+
+    return NGX_AGAIN;
+}
+
+
+/* what ngx_http_upstream_reinit() does, but for the request that was sent */
+
+static ngx_int_t
+ngx_http_ilert_hooks_skip_interim(ngx_http_ilert_delivery_t *d)
+{
+    size_t                len;
+    u_char               *p;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = d->sr;
+    u = r->upstream;
+
+    if (d->interim++ == NGX_HTTP_ILERT_INTERIM_MAX) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "upstream sent too many interim answers");
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (u->reinit_request(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    u->keepalive = 0;
+    u->upgrade = 0;
+    u->state->status = 0;
+
+    ngx_memzero(&u->headers_in, sizeof(ngx_http_upstream_headers_in_t));
+    u->headers_in.content_length_n = -1;
+    u->headers_in.last_modified_time = -1;
+
+    if (ngx_list_init(&u->headers_in.headers, r->pool, 8,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK
+        || ngx_list_init(&u->headers_in.trailers, r->pool, 2,
+                         sizeof(ngx_table_elt_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* the room of the interim answer is for the answer */
+
+    p = u->buffer.pos;
+    len = u->buffer.last - p;
+
+    u->buffer.pos = u->buffer.start;
+
+#if (NGX_HTTP_CACHE)
+
+    if (r->cache) {
+        u->buffer.pos += r->cache->header_start;
+    }
+
+#endif
+
+    u->buffer.last = ngx_movemem(u->buffer.pos, p, len);
+
+    return NGX_OK;
+}
+
+
+/* the answer has come: what follows of it must not take for ever */
+
+static ngx_int_t
+ngx_http_ilert_hooks_header_filter(ngx_http_request_t *r)
+{
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_hooks_delivery(r);
+
+    if (d && r == d->sr && !d->ended) {
+        ngx_add_timer(&d->end, NGX_HTTP_ILERT_ANSWER_TIME);
+
+        if (r->upstream && ngx_http_ilert_connections_is_short()) {
+
+            /* not one that is kept open, or the next one might find none */
+
+            r->upstream->headers_in.connection_close = 1;
+            r->upstream->keepalive = 0;
+        }
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+/* keeps the start of the answer's body, lets none of it pass */
+
+static ngx_int_t
+ngx_http_ilert_hooks_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    size_t                      size;
+    ngx_buf_t                  *b;
+    ngx_http_ilert_delivery_t  *d;
+
+    d = ngx_http_ilert_hooks_delivery(r);
+
+    if (d == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    for ( /* void */ ; in; in = in->next) {
+        b = in->buf;
+
+        if (r == d->sr && ngx_buf_in_memory(b)) {
+            size = ngx_min((size_t) (b->last - b->pos),
+                           NGX_HTTP_ILERT_ANSWER_KEPT - d->kept);
+
+            ngx_memcpy(d->answer + d->kept, b->pos, size);
+
+            d->kept += size;
+            d->received += b->last - b->pos;
+        }
+
+        b->pos = b->last;
+        b->file_pos = b->file_last;
+    }
+
+    if (d->received > NGX_HTTP_ILERT_ANSWER_MAX) {
+        ngx_http_ilert_request_end(d, NGX_OK);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_hooks_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_ilert_hooks_redirected;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_ilert_hooks_redirected;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_ilert_hooks_precontent;
+
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_ilert_hooks_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_ilert_hooks_body_filter;
+
+    return NGX_OK;
+}

@@ -1,0 +1,355 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_clock.h"
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_delivery.h"
+#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_outcome.h"
+#include "ngx_http_ilert_reply.h"
+#include "ngx_http_ilert_text.h"
+
+
+/* of an alert key, in a log */
+
+#define NGX_HTTP_ILERT_LOGGED_KEY    256
+
+/* seconds, whatever Retry-After says */
+
+#define NGX_HTTP_ILERT_RETRY_AFTER_MAX  3600
+
+/* as much of a key gives it away */
+
+#define NGX_HTTP_ILERT_KEY_PART      4
+
+
+static ngx_uint_t ngx_http_ilert_reply_is_unsent(ngx_http_request_t *sr,
+    ngx_int_t rc);
+static ngx_uint_t ngx_http_ilert_reply_sent(ngx_http_request_t *sr);
+static ngx_uint_t ngx_http_ilert_reply_misrouted(ngx_http_request_t *sr);
+static void ngx_http_ilert_reply_log_answer(ngx_http_ilert_delivery_t *d);
+static time_t ngx_http_ilert_reply_retry_after(ngx_http_upstream_t *u);
+static void ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d);
+static void ngx_http_ilert_reply_line(ngx_str_t *text);
+
+
+void
+ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
+{
+    ngx_http_request_t        *sr;
+    ngx_http_ilert_outcome_t  *outcome;
+
+    sr = d->sr;
+    outcome = &d->request.outcome;
+
+    outcome->verdict = NGX_HTTP_ILERT_AGAIN;
+    outcome->sent = ngx_http_ilert_reply_sent(sr);
+
+    if (ngx_http_ilert_reply_misrouted(sr)) {
+        outcome->misrouted = 1;
+        outcome->local_status = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
+                                ? (ngx_uint_t) rc : sr->headers_out.status;
+
+    } else if (ngx_http_ilert_reply_has_answer(sr->upstream)) {
+        outcome->status = sr->upstream->headers_in.status_n;
+        outcome->verdict = ngx_http_ilert_outcome_verdict(outcome->status);
+
+        if (outcome->verdict != NGX_HTTP_ILERT_DONE) {
+            ngx_http_ilert_reply_reason(d);
+            outcome->retry_after = ngx_http_ilert_reply_retry_after(
+                                                               sr->upstream);
+        }
+
+        ngx_http_ilert_reply_log_answer(d);
+
+    } else if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+        outcome->timed_out = 1;
+
+    } else if (ngx_http_ilert_reply_is_unsent(sr, rc)) {
+        outcome->unsent = 1;
+    }
+}
+
+
+/*
+ * Whether nginx had no connection, or no memory to make one: then there is
+ * a state of the upstream without a peer, which is set once it connects.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_reply_is_unsent(ngx_http_request_t *sr, ngx_int_t rc)
+{
+    ngx_http_upstream_t  *u;
+
+    u = sr->upstream;
+
+    return rc == NGX_HTTP_INTERNAL_SERVER_ERROR
+           && sr->upstream_states && sr->upstream_states->nelts == 1
+           && u->state && u->state->peer == NULL && !u->request_sent;
+}
+
+
+/* of one that was tried again elsewhere each try may have been sent */
+
+static ngx_uint_t
+ngx_http_ilert_reply_sent(ngx_http_request_t *sr)
+{
+    if (sr->upstream == NULL) {
+        return 0;
+    }
+
+    return sr->upstream->request_sent
+           || (sr->upstream_states && sr->upstream_states->nelts > 1);
+}
+
+
+/* nginx itself has answered, with what it found in a file or in its cache */
+
+static ngx_uint_t
+ngx_http_ilert_reply_misrouted(ngx_http_request_t *sr)
+{
+#if (NGX_HTTP_CACHE)
+
+    if (sr->cached) {
+        return 1;
+    }
+
+#endif
+
+    return sr->upstream == NULL;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_reply_has_answer(ngx_http_upstream_t *u)
+{
+    return u->headers_in.status_n && u->state
+           && u->state->header_time != (ngx_msec_t) -1;
+}
+
+
+/* by this line an alert is followed from Kapacitor to ilert */
+
+static void
+ngx_http_ilert_reply_log_answer(ngx_http_ilert_delivery_t *d)
+{
+    u_char                    buf[NGX_HTTP_ILERT_LOGGED_KEY];
+    int64_t                   age;
+    ngx_str_t                *value, id, key;
+    ngx_log_handler_pt        handler;
+    ngx_http_ilert_event_t   *ev;
+
+    if (d->log.log_level < NGX_LOG_INFO) {
+        return;
+    }
+
+    ngx_str_set(&id, "-");
+
+    value = ngx_http_ilert_reply_header(
+                                   &d->sr->upstream->headers_in.headers,
+                                   "correlation-id", 0);
+
+    if (value) {
+        id = *value;
+        ngx_http_ilert_reply_line(&id);
+    }
+
+    ev = d->request.event;
+
+    if (d->request.outcome.verdict != NGX_HTTP_ILERT_DONE
+        || ev->source->heartbeat)
+    {
+        d->log.action = "reading ilert's answer";
+
+        ngx_log_error(NGX_LOG_INFO, &d->log, 0,
+                      "ilert answered %ui, correlation-id: \"%V\"",
+                      d->request.outcome.status, &id);
+        return;
+    }
+
+    age = ngx_max(ngx_http_ilert_clock_now() - ev->received, 0);
+
+    key.data = buf;
+    key.len = ngx_http_ilert_text_cut(&ev->alert_key, sizeof(buf));
+
+    ngx_memcpy(buf, ev->alert_key.data, key.len);
+    ngx_http_ilert_text_line(&key);
+
+    /* all is said in the line itself */
+
+    handler = d->log.handler;
+    d->log.handler = NULL;
+
+    ngx_log_error(NGX_LOG_INFO, &d->log, 0,
+                  "ilert event %V delivered: source \"%V\", alert key "
+                  "\"%V\", %V, attempt %ui, age %L.%03Ls, correlation-id "
+                  "\"%V\"", &ev->id, &ev->source->name, &key,
+                  &ngx_http_ilert_types[ev->type], d->request.attempt,
+                  age / 1000, age % 1000, &id);
+
+    d->log.handler = handler;
+}
+
+
+/* how long ilert wants us to wait */
+
+static time_t
+ngx_http_ilert_reply_retry_after(ngx_http_upstream_t *u)
+{
+    time_t      t;
+    ngx_str_t  *value;
+
+    value = ngx_http_ilert_reply_header(&u->headers_in.headers,
+                                          "retry-after", 0);
+
+    if (value == NULL) {
+        return 0;
+    }
+
+    t = ngx_atotm(value->data, value->len);
+
+    if (t == NGX_ERROR) {
+        t = ngx_parse_http_time(value->data, value->len);
+
+        if (t == NGX_ERROR || t <= ngx_time()) {
+            return 0;
+        }
+
+        t -= ngx_time();
+    }
+
+    return ngx_min(t, NGX_HTTP_ILERT_RETRY_AFTER_MAX);
+}
+
+
+ngx_str_t *
+ngx_http_ilert_reply_header(ngx_list_t *headers, const char *name,
+    ngx_uint_t n)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+    part = &headers->part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0
+            && n-- == 0)
+        {
+            return &h[i].value;
+        }
+    }
+}
+
+
+/* of {"status":400,"message":"…"}, or the first line of a text */
+
+static void
+ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d)
+{
+    ngx_str_t                      text;
+    ngx_http_ilert_json_reader_t   reader;
+
+    ngx_http_ilert_json_member_t   message = {
+        ngx_string("message"), ngx_null_string
+    };
+
+    text.data = d->answer;
+    text.len = d->kept;
+
+    ngx_http_ilert_text_trim(&text);
+
+    if (text.len == 0 || text.data[0] == '<') {
+        return;
+    }
+
+    if (text.data[0] == '{') {
+
+        ngx_http_ilert_json_init(&reader, &text,
+                                 NGX_HTTP_ILERT_JSON_ANY_NUMBER);
+
+        if (ngx_http_ilert_json_skip(&reader) != NGX_OK
+            || ngx_http_ilert_json_end(&reader) != NGX_OK
+            || ngx_http_ilert_json_pick(&text, &message, 1) != NGX_OK
+            || message.value.len == 0 || message.value.data[0] != '"'
+            || ngx_http_ilert_json_decode(&message.value, &text, d->main->pool)
+               != NGX_OK)
+        {
+            return;
+        }
+
+        ngx_http_ilert_text_trim(&text);
+    }
+
+    ngx_http_ilert_reply_line(&text);
+    ngx_http_ilert_reply_mask(&text, &d->request.event->source->key);
+
+    text.len = ngx_min(text.len, NGX_HTTP_ILERT_REASON_SIZE);
+
+    ngx_memcpy(d->reason, text.data, text.len);
+
+    d->request.outcome.reason.data = d->reason;
+    d->request.outcome.reason.len = text.len;
+}
+
+
+/* printable ASCII, up to the first line break: fit for a line of a log */
+
+static void
+ngx_http_ilert_reply_line(ngx_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+
+        if (text->data[i] == CR || text->data[i] == LF) {
+            text->len = i;
+            break;
+        }
+
+        if (text->data[i] < ' ' || text->data[i] > '~') {
+            text->data[i] = '?';
+        }
+    }
+}
+
+
+void
+ngx_http_ilert_reply_mask(ngx_str_t *text, ngx_str_t *key)
+{
+    size_t  i, len;
+
+    for (i = 0; i < text->len; i++) {
+
+        len = ngx_min(key->len, text->len - i);
+
+        if ((len == key->len || len >= NGX_HTTP_ILERT_KEY_PART)
+            && ngx_strncasecmp(text->data + i, key->data, len) == 0)
+        {
+            ngx_memset(text->data + i, '*', len);
+        }
+    }
+}
