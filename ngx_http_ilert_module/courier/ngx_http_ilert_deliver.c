@@ -10,7 +10,6 @@
 
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
-#include "ngx_http_ilert_connections.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_deliver.h"
 #include "ngx_http_ilert_event.h"

@@ -12,13 +12,30 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_request.h"
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_outcome.h"
 
 
 /*
- * A request to ilert as the files of send/ know it: request.c makes it and
- * ends it, hooks.c goes with it through nginx, reply.c finds out its outcome.
+ * A request to ilert: what its owner has of it, and, in a delivery, what the
+ * files of send/ have.  request.c makes it and ends it, hooks.c goes with it
+ * through nginx, reply.c finds out its outcome.
  */
+
+
+typedef void (*ngx_http_ilert_request_handler_pt)(
+    ngx_http_ilert_request_t *ir);
+
+
+struct ngx_http_ilert_request_s {
+    ngx_http_ilert_event_t             *event;
+    ngx_uint_t                          attempt;    /* from 1 */
+
+    ngx_http_ilert_request_handler_pt   handler;
+    void                               *data;
+
+    ngx_http_ilert_outcome_t            outcome;
+};
 
 
 /* of an answer's body: what is kept, for its reason */
@@ -63,16 +80,6 @@ typedef struct {
     u_char                       answer[NGX_HTTP_ILERT_ANSWER_KEPT];
     u_char                       reason[NGX_HTTP_ILERT_REASON_SIZE];
 } ngx_http_ilert_delivery_t;
-
-
-/*
- * Sets the outcome, once, while the subrequest still exists; the handler is
- * called soon.  "rc" is as of a post_subrequest handler.
- */
-void ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc);
-
-/* whether it may still be sent, by its owner; if not, it is given up */
-ngx_uint_t ngx_http_ilert_request_may_send(ngx_http_ilert_delivery_t *d);
 
 
 #endif /* _NGX_HTTP_ILERT_DELIVERY_H_INCLUDED_ */

@@ -13,6 +13,7 @@
 #include "ngx_http_ilert_delivery.h"
 #include "ngx_http_ilert_hooks.h"
 #include "ngx_http_ilert_reply.h"
+#include "ngx_http_ilert_request.h"
 
 
 /* bytes of an answer's body that are read, and ms that it may take */

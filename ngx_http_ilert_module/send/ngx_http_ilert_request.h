@@ -12,8 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_conf.h"
-#include "ngx_http_ilert_outcome.h"
+#include "ngx_http_ilert_delivery.h"
 
 
 /*
@@ -24,21 +23,6 @@
  *
  * Requests are in their worker's memory, as many as go on at a time.
  */
-
-
-typedef void (*ngx_http_ilert_request_handler_pt)(
-    ngx_http_ilert_request_t *ir);
-
-
-struct ngx_http_ilert_request_s {
-    ngx_http_ilert_event_t             *event;
-    ngx_uint_t                          attempt;    /* from 1 */
-
-    ngx_http_ilert_request_handler_pt   handler;
-    void                               *data;
-
-    ngx_http_ilert_outcome_t            outcome;
-};
 
 
 /*
@@ -78,6 +62,18 @@ ngx_uint_t ngx_http_ilert_request_has_room(void);
 
 /* gives up what has that handler, which is called soon */
 void ngx_http_ilert_request_give_up(ngx_http_ilert_request_handler_pt handler);
+
+
+/* for hooks.c */
+
+/*
+ * Sets the outcome, once, while the subrequest still exists; the handler is
+ * called soon.  "rc" is as of a post_subrequest handler.
+ */
+void ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc);
+
+/* whether it may still be sent, by its owner; if not, it is given up */
+ngx_uint_t ngx_http_ilert_request_may_send(ngx_http_ilert_delivery_t *d);
 
 
 #endif /* _NGX_HTTP_ILERT_REQUEST_H_INCLUDED_ */

@@ -8,12 +8,12 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_answer.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_control.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_reply.h"
-#include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
 
 
@@ -122,7 +122,7 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
     ngx_http_ilert_control_ctx_t  *ctx;
 
     if (r->method != NGX_HTTP_POST) {
-        return ngx_http_ilert_status_not_allowed(r, "POST");
+        return ngx_http_ilert_answer_not_allowed(r, "POST");
     }
 
     rc = ngx_http_discard_request_body(r);
@@ -133,7 +133,7 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
     error = ngx_http_ilert_control_foreign(r);
 
     if (error) {
-        return ngx_http_ilert_status_reject(r, NGX_HTTP_FORBIDDEN, error);
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_FORBIDDEN, error);
     }
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_control_ctx_t));
@@ -148,7 +148,7 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
     rc = ngx_http_ilert_control_parse(r, ctx);
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_FOUND,
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_NOT_FOUND,
                              "path: expected dead/ID/replay, dead/ID/discard, "
                              "dead/replay?source=NAME, "
                              "dead/discard?source=NAME, sources/NAME/pause, "
@@ -160,7 +160,7 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
     }
 
     if (ngx_http_ilert_queue_order(&ctx->order) != NGX_OK) {
-        return ngx_http_ilert_status_reject(r, NGX_HTTP_CONFLICT,
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_CONFLICT,
                                             "there is no queue");
     }
 
@@ -521,7 +521,7 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
 
     } else if (dead) {
 
-        if (ngx_http_ilert_status_arg(r, "source", &order->source) != NGX_OK
+        if (ngx_http_ilert_answer_arg(r, "source", &order->source) != NGX_OK
             || order->source.len == 0)
         {
             return NGX_DECLINED;
@@ -639,16 +639,16 @@ ngx_http_ilert_control_answer(ngx_http_ilert_control_ctx_t *ctx)
     so = &order->order;
 
     if (order->failed) {
-        return ngx_http_ilert_status_reject(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                             "the queue cannot be written to");
     }
 
     if (so->missing) {
-        return ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_FOUND, so->why);
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_NOT_FOUND, so->why);
     }
 
     if (order->count == 0 && order->refused) {
-        return ngx_http_ilert_status_reject(r, NGX_HTTP_CONFLICT,
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_CONFLICT,
                                             so->why ? so->why
                                             : "their alerts have seen later "
                                               "events");
@@ -660,7 +660,7 @@ ngx_http_ilert_control_answer(ngx_http_ilert_control_ctx_t *ctx)
                   "ilert control: %V by %V, count: %ui", &ctx->path,
                   &r->connection->addr_text, order->count);
 
-    return ngx_http_ilert_status_send(r, NGX_HTTP_OK, "application/json",
+    return ngx_http_ilert_answer_send(r, NGX_HTTP_OK, "application/json",
                                       ngx_http_ilert_control_write,
                                       &order->count);
 }

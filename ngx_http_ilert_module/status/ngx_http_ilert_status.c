@@ -8,16 +8,19 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_answer.h"
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
-#include "ngx_http_ilert_json.h"
 #include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_page.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_reply.h"
 #include "ngx_http_ilert_status.h"
-#include "ngx_http_ilert_text.h"
+#include "ngx_http_ilert_status_gather.h"
+#include "ngx_http_ilert_status_json.h"
+#include "ngx_http_ilert_status_prometheus.h"
+#include "ngx_http_ilert_store.h"
 
 
 /* ms that an answer of the store is waited for */
@@ -27,10 +30,6 @@
 /* ms after a commit in which readiness needs no other one */
 
 #define NGX_HTTP_ILERT_STATUS_COMMIT 1000
-
-/* how large an answer is at first thought to be */
-
-#define NGX_HTTP_ILERT_STATUS_SIZE   16384
 
 
 /* of a request that waits for the store */
@@ -65,8 +64,6 @@ static ngx_int_t ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
 static ngx_int_t ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
     ngx_http_ilert_store_query_t *query);
 static ngx_uint_t ngx_http_ilert_status_openmetrics(ngx_http_request_t *r);
-static ngx_int_t ngx_http_ilert_status_header(ngx_http_request_t *r,
-    const char *name, const char *value);
 
 
 ngx_int_t
@@ -79,7 +76,7 @@ ngx_http_ilert_status_handler(ngx_http_request_t *r)
     ngx_http_ilert_status_ctx_t  *ctx;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return ngx_http_ilert_status_not_allowed(r, "GET, HEAD");
+        return ngx_http_ilert_answer_not_allowed(r, "GET, HEAD");
     }
 
     rc = ngx_http_discard_request_body(r);
@@ -96,11 +93,11 @@ ngx_http_ilert_status_handler(ngx_http_request_t *r)
 
     ctx->request = r;
     ctx->format = ilcf->status;
-    ctx->ready = (ngx_http_ilert_status_arg(r, "ready", &value) == NGX_OK);
+    ctx->ready = (ngx_http_ilert_answer_arg(r, "ready", &value) == NGX_OK);
 
     if (ctx->format == NGX_HTTP_ILERT_STATUS_HTML) {
 
-        if (ngx_http_ilert_status_arg(r, "json", &value) == NGX_DECLINED
+        if (ngx_http_ilert_answer_arg(r, "json", &value) == NGX_DECLINED
             && !ctx->ready)
         {
             return ngx_http_ilert_status_page(r);
@@ -109,15 +106,15 @@ ngx_http_ilert_status_handler(ngx_http_request_t *r)
         ctx->format = NGX_HTTP_ILERT_STATUS_JSON;
     }
 
-    (void) ngx_http_ilert_status_arg(r, "source", &ctx->source);
+    (void) ngx_http_ilert_answer_arg(r, "source", &ctx->source);
 
     if (ctx->format == NGX_HTTP_ILERT_STATUS_JSON
-        && ngx_http_ilert_status_arg(r, "alert_key", &ctx->key) == NGX_OK)
+        && ngx_http_ilert_answer_arg(r, "alert_key", &ctx->key) == NGX_OK)
     {
         ctx->alert = 1;
 
         if (ctx->source.len == 0) {
-            return ngx_http_ilert_status_reject(r, NGX_HTTP_BAD_REQUEST,
+            return ngx_http_ilert_answer_reject(r, NGX_HTTP_BAD_REQUEST,
                                        "alert_key: \"source\" is needed, too");
         }
     }
@@ -175,14 +172,14 @@ ngx_http_ilert_status_page(ngx_http_request_t *r)
     cv.value.data = ngx_pnalloc(r->pool, size);
 
     if (cv.value.data == NULL
-        || ngx_http_ilert_status_header(r, "Cache-Control", "no-store")
+        || ngx_http_ilert_answer_header(r, "Cache-Control", "no-store")
            != NGX_OK
-        || ngx_http_ilert_status_header(r, "Content-Security-Policy",
+        || ngx_http_ilert_answer_header(r, "Content-Security-Policy",
                                         NGX_HTTP_ILERT_PAGE_CSP)
            != NGX_OK
-        || ngx_http_ilert_status_header(r, "X-Content-Type-Options", "nosniff")
+        || ngx_http_ilert_answer_header(r, "X-Content-Type-Options", "nosniff")
            != NGX_OK
-        || ngx_http_ilert_status_header(r, "Referrer-Policy", "no-referrer")
+        || ngx_http_ilert_answer_header(r, "Referrer-Policy", "no-referrer")
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -350,7 +347,7 @@ ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
     }
 
     if (st.source.len && st.sources.nelts == 0) {
-        return ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_FOUND,
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_NOT_FOUND,
                                             "there is no such source");
     }
 
@@ -358,35 +355,35 @@ ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
 
         if (st.query == NULL) {
             return st.path.len
-                   ? ngx_http_ilert_status_reject(r,
+                   ? ngx_http_ilert_answer_reject(r,
                                                NGX_HTTP_SERVICE_UNAVAILABLE,
                                                "the queue does not answer")
-                   : ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_FOUND,
+                   : ngx_http_ilert_answer_reject(r, NGX_HTTP_NOT_FOUND,
                                         "alert_key: there is no queue, "
                                         "nothing is known of alerts");
         }
 
         if (!query->found && query->dead.nelts == 0) {
-            return ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_FOUND,
+            return ngx_http_ilert_answer_reject(r, NGX_HTTP_NOT_FOUND,
                                  "alert_key: nothing is known of the alert, "
                                  "no event was accepted, or it was resolved "
                                  "more than 7 days ago");
         }
 
-        return ngx_http_ilert_status_send(r, NGX_HTTP_OK, "application/json",
+        return ngx_http_ilert_answer_send(r, NGX_HTTP_OK, "application/json",
                                           ngx_http_ilert_status_json_alert,
                                           &st);
     }
 
     if (ctx->format == NGX_HTTP_ILERT_STATUS_JSON) {
-        return ngx_http_ilert_status_send(r, NGX_HTTP_OK, "application/json",
+        return ngx_http_ilert_answer_send(r, NGX_HTTP_OK, "application/json",
                                           ngx_http_ilert_status_json,
                                           &st);
     }
 
     st.openmetrics = ngx_http_ilert_status_openmetrics(r);
 
-    return ngx_http_ilert_status_send(r, NGX_HTTP_OK,
+    return ngx_http_ilert_answer_send(r, NGX_HTTP_OK,
                                       st.openmetrics
                                       ? "application/openmetrics-text; "
                                         "version=1.0.0; charset=utf-8"
@@ -406,7 +403,7 @@ ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
     ngx_http_request_t             *r;
     ngx_http_ilert_counters_t      *counters;
     ngx_http_ilert_main_conf_t     *imcf;
-    ngx_http_ilert_status_answer_t  answer;
+    ngx_http_ilert_answer_body_t  answer;
 
     r = ctx->request;
     imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
@@ -451,8 +448,8 @@ ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
         answer.status = "ready";
     }
 
-    return ngx_http_ilert_status_send(r, status, "application/json",
-                                      ngx_http_ilert_status_json_answer,
+    return ngx_http_ilert_answer_send(r, status, "application/json",
+                                      ngx_http_ilert_answer_write,
                                       &answer);
 }
 
@@ -482,161 +479,4 @@ ngx_http_ilert_status_openmetrics(ngx_http_request_t *r)
             return 1;
         }
     }
-}
-
-
-ngx_int_t
-ngx_http_ilert_status_send(ngx_http_request_t *r, ngx_uint_t status,
-    const char *type, ngx_http_ilert_status_write_pt write, void *data)
-{
-    u_char                        *buf;
-    size_t                         size;
-    ngx_str_t                      content_type;
-    ngx_http_complex_value_t       cv;
-    ngx_http_ilert_json_writer_t   w;
-
-    for (size = NGX_HTTP_ILERT_STATUS_SIZE; /* void */ ; size *= 2) {
-
-        buf = ngx_palloc(r->pool, size);
-        if (buf == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        w.pos = buf;
-        w.last = buf + size;
-        w.full = 0;
-
-        write(&w, data);
-
-        if (!w.full) {
-            break;
-        }
-
-        (void) ngx_pfree(r->pool, buf);
-    }
-
-    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
-
-    cv.value.data = buf;
-    cv.value.len = w.pos - buf;
-
-    content_type.data = (u_char *) type;
-    content_type.len = ngx_strlen(type);
-
-    if (ngx_http_ilert_status_header(r, "Cache-Control", "no-store")
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_send_response(r, status, &content_type, &cv);
-}
-
-
-ngx_int_t
-ngx_http_ilert_status_reject(ngx_http_request_t *r, ngx_uint_t status,
-    const char *error)
-{
-    ngx_http_ilert_status_answer_t  answer;
-
-    answer.status = "rejected";
-    answer.error.data = (u_char *) error;
-    answer.error.len = ngx_strlen(error);
-
-    return ngx_http_ilert_status_send(r, status, "application/json",
-                                      ngx_http_ilert_status_json_answer,
-                                      &answer);
-}
-
-
-ngx_int_t
-ngx_http_ilert_status_not_allowed(ngx_http_request_t *r, const char *allow)
-{
-    u_char  *p;
-
-    p = ngx_pnalloc(r->pool, sizeof("method: expected ") + ngx_strlen(allow));
-
-    if (p == NULL || ngx_http_discard_request_body(r) != NGX_OK
-        || ngx_http_ilert_status_header(r, "Allow", allow) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_sprintf(p, "method: expected %s%Z", allow);
-
-    return ngx_http_ilert_status_reject(r, NGX_HTTP_NOT_ALLOWED, (char *) p);
-}
-
-
-static ngx_int_t
-ngx_http_ilert_status_header(ngx_http_request_t *r, const char *name,
-    const char *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value.data = (u_char *) value;
-    h->value.len = ngx_strlen(value);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_ilert_status_arg(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
-{
-    u_char  *p, *last, *end, *src, *dst;
-    size_t   len;
-
-    ngx_str_null(value);
-
-    p = r->args.data;
-    last = p + r->args.len;
-    len = ngx_strlen(name);
-
-    for ( /* void */ ; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, '&');
-        if (end == NULL) {
-            end = last;
-        }
-
-        if ((size_t) (end - p) < len || ngx_strncmp(p, name, len) != 0
-            || (p + len < end && p[len] != '='))
-        {
-            continue;
-        }
-
-        if (p + len == end) {
-            return NGX_OK;
-        }
-
-        src = p + len + 1;
-
-        dst = ngx_pnalloc(r->pool, end - src + 1);
-        if (dst == NULL) {
-            return NGX_ERROR;
-        }
-
-        value->data = dst;
-
-        ngx_unescape_uri(&dst, &src, end - src, 0);
-
-        value->len = dst - value->data;
-
-        return (ngx_http_ilert_text_valid(value, r->pool) == NGX_OK)
-               ? NGX_OK : NGX_ERROR;
-    }
-
-    return NGX_DECLINED;
 }

@@ -11,7 +11,7 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_lock.h"
-#include "ngx_http_ilert_status.h"
+#include "ngx_http_ilert_status_gather.h"
 #include "ngx_http_ilert_store.h"
 #include "ngx_http_ilert_text.h"
 

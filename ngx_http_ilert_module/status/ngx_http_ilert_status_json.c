@@ -8,8 +8,12 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_conf.h"
-#include "ngx_http_ilert_status.h"
+#include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_status_gather.h"
+#include "ngx_http_ilert_status_json.h"
+#include "ngx_http_ilert_store.h"
 
 
 /* design.md, "Status": the names are what people's tools go by */
@@ -567,28 +571,6 @@ ngx_http_ilert_status_json_events(ngx_http_ilert_json_writer_t *w,
     }
 
     ngx_http_ilert_json_literal(w, "]");
-}
-
-
-void
-ngx_http_ilert_status_json_answer(ngx_http_ilert_json_writer_t *w, void *data)
-{
-    ngx_http_ilert_status_answer_t *answer = data;
-
-    ngx_str_t  text;
-
-    text.data = (u_char *) answer->status;
-    text.len = ngx_strlen(answer->status);
-
-    ngx_http_ilert_status_json_first(w, "status");
-    ngx_http_ilert_json_string(w, &text);
-
-    if (answer->error.len) {
-        ngx_http_ilert_status_json_next(w, "error");
-        ngx_http_ilert_json_string(w, &answer->error);
-    }
-
-    ngx_http_ilert_json_literal(w, "}\n");
 }
 
 

@@ -8,8 +8,10 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_ilert_conf.h"
-#include "ngx_http_ilert_status.h"
+#include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_status_gather.h"
+#include "ngx_http_ilert_status_prometheus.h"
 
 
 /*

@@ -1,0 +1,26 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_STATUS_PROMETHEUS_H_INCLUDED_
+#define _NGX_HTTP_ILERT_STATUS_PROMETHEUS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_status_gather.h"
+
+
+/*
+ * Writes metrics; what does not fit is left out, and w->full is set.  "data"
+ * is an ngx_http_ilert_status_t.
+ */
+void ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w,
+    void *data);
+
+
+#endif /* _NGX_HTTP_ILERT_STATUS_PROMETHEUS_H_INCLUDED_ */
