@@ -161,7 +161,7 @@ ngx_http_ilert_queue_wait_given(ngx_http_ilert_store_event_t *se)
 }
 
 
-/* of an event that was to be accepted; "data" is its waiter's or that */
+/* "data" is the waiter, or, when that is gone, the source itself */
 
 ngx_http_ilert_source_t *
 ngx_http_ilert_queue_wait_source(ngx_http_ilert_store_event_t *se)
@@ -179,8 +179,7 @@ ngx_http_ilert_queue_wait_source(ngx_http_ilert_store_event_t *se)
 
 
 void
-ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts,
-    ngx_uint_t accepted)
+ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts, ngx_uint_t accepted)
 {
     ngx_uint_t                      late, withdrawn;
     ngx_queue_t                    *link;
@@ -301,8 +300,7 @@ ngx_http_ilert_queue_wait_refuse(ngx_http_ilert_queue_waiter_t *w,
         != NGX_OK)
     {
         ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_BAD_GATEWAY,
-                                         "UNAVAILABLE",
-                                    "no memory");
+                                         "UNAVAILABLE", "no memory");
     }
 }
 

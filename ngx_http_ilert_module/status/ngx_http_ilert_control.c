@@ -50,6 +50,8 @@ static ngx_uint_t ngx_http_ilert_control_ends(ngx_str_t *host,
     ngx_str_t *end);
 static ngx_int_t ngx_http_ilert_control_parse(ngx_http_request_t *r,
     ngx_http_ilert_control_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_control_target(ngx_http_request_t *r,
+    ngx_http_ilert_store_order_t *order, ngx_str_t *name, ngx_uint_t dead);
 static ngx_int_t ngx_http_ilert_control_action(
     ngx_http_ilert_store_order_t *order, ngx_str_t *name, ngx_uint_t dead);
 static ngx_int_t ngx_http_ilert_control_path(
@@ -442,8 +444,8 @@ static ngx_int_t
 ngx_http_ilert_control_parse(ngx_http_request_t *r,
     ngx_http_ilert_control_ctx_t *ctx)
 {
-    u_char                        *p, *last, *slash, *dst;
-    ngx_int_t                      id;
+    u_char                        *p, *last, *slash;
+    ngx_int_t                      rc;
     ngx_str_t                      path, name, action;
     ngx_uint_t                     dead;
     ngx_http_ilert_loc_conf_t     *ilcf;
@@ -509,9 +511,28 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (dead && name.len) {
+    rc = ngx_http_ilert_control_target(r, order, &name, dead);
 
-        id = ngx_atoi(name.data, name.len);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_ilert_control_path(ctx, &path);
+}
+
+
+/* a dead letter, those of a source, or a source; NGX_DECLINED: none is named */
+
+static ngx_int_t
+ngx_http_ilert_control_target(ngx_http_request_t *r,
+    ngx_http_ilert_store_order_t *order, ngx_str_t *name, ngx_uint_t dead)
+{
+    u_char     *src, *dst;
+    ngx_int_t   id;
+
+    if (dead && name->len) {
+
+        id = ngx_atoi(name->data, name->len);
 
         if (id <= 0) {
             return NGX_DECLINED;
@@ -528,19 +549,20 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
         }
 
     } else {
-        order->source.data = ngx_pnalloc(r->pool, name.len);
+        order->source.data = ngx_pnalloc(r->pool, name->len);
         if (order->source.data == NULL) {
             return NGX_ERROR;
         }
 
+        src = name->data;
         dst = order->source.data;
 
-        ngx_unescape_uri(&dst, &name.data, name.len, 0);
+        ngx_unescape_uri(&dst, &src, name->len, 0);
 
         order->source.len = dst - order->source.data;
     }
 
-    return ngx_http_ilert_control_path(ctx, &path);
+    return NGX_OK;
 }
 
 
