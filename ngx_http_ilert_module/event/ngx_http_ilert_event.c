@@ -12,14 +12,25 @@
 
 
 /*
- * An event is written in one go, to a buffer that is large enough for most.
- * If that turns out to be too small, it is written again to one of max_size
- * bytes, with as many rows and fields as fit.  If texts alone do not fit it
- * is written without either, and with texts cut to as much as fits.
+ * An event is written to a buffer, and almost always this is done once.  An
+ * event that does not fit is written again, each time with more left out:
+ *
+ *     1.  to a buffer whose size is a guess,
+ *     2.  to one of max_size bytes,
+ *     3.  without the rows and fields at the end that do not fit,
+ *     4.  without all rows and fields, and with each text cut to a length that
+ *         is searched for by halves,
+ *     5.  with the shortest texts, and without the tags and the items of the
+ *         mapping that do not fit.
  */
+
+/* bytes that are kept for the end of the event */
 
 #define NGX_HTTP_ILERT_EVENT_END       (sizeof("}}") - 1)
 #define NGX_HTTP_ILERT_EVENT_TAIL      (sizeof(",\"truncated\":true}}") - 1)
+
+/* the shortest length to which texts are cut, in bytes */
+
 #define NGX_HTTP_ILERT_EVENT_MIN_TEXT  16
 
 
@@ -96,9 +107,9 @@ ngx_http_ilert_event_key(ngx_http_ilert_event_t *ev,
 
 
 /*
- * A key that would take more than half of the event is cut, but must stay
- * the same for all events of the alert, and another alert's must not become
- * the same: its end is replaced by a digest of the whole.
+ * Cuts a key that would take more than half of the event.  The key must stay
+ * the same for all events of the alert, and must not become that of another
+ * alert, so its end is replaced by a digest of the whole key.
  */
 
 static ngx_int_t
@@ -118,7 +129,7 @@ ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev,
         return NGX_OK;
     }
 
-    /* at most six bytes for one, if all were control characters */
+    /* One byte takes at most six bytes of JSON, as \u00XX. */
 
     len = ngx_http_ilert_text_cut(key, max_size / 16);
 
@@ -196,7 +207,10 @@ ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
 }
 
 
-/* a size that does for an alert on a single point */
+/*
+ * Returns a size that should be enough.  The size of a batch is not easy to
+ * guess, so for more than one row this is max_size.
+ */
 
 static size_t
 ngx_http_ilert_event_guess(ngx_http_ilert_event_ctx_t *ctx, size_t max_size)
@@ -276,7 +290,10 @@ ngx_http_ilert_event_summary(ngx_http_ilert_event_ctx_t *ctx)
 }
 
 
-/* NGX_DECLINED: does not fit */
+/*
+ * Writes the event to a buffer of "size" bytes.  Returns NGX_OK, NGX_ERROR if
+ * there is no memory, or NGX_DECLINED if the event does not fit.
+ */
 
 static ngx_int_t
 ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
@@ -317,7 +334,10 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
         return NGX_ERROR;
     }
 
-    /* room for the mark is only kept where it may be needed */
+    /*
+     * The first two times no room is kept for the member "truncated", so an
+     * event that needs it has to be written again.
+     */
 
     if (w->full || (ctx->truncated && !ctx->drop && !key_cut)) {
         return NGX_DECLINED;
@@ -325,7 +345,7 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
 
     w->last = ctx->buf + size;
 
-    /* one that has been left out does not hide that */
+    /* A member of the mapping that was left out does not hide ours. */
 
     ctx->custom.nitems = ctx->ncustom;
 
@@ -346,8 +366,8 @@ ngx_http_ilert_event_write(ngx_http_ilert_event_ctx_t *ctx, size_t size)
 
 
 /*
- * The longest texts that fit; if the shortest do not, as many tags and items
- * of the mapping as fit.
+ * Finds the greatest length of texts with which the event fits, and writes the
+ * event with it.
  */
 
 static ngx_int_t

@@ -12,32 +12,34 @@
 
 
 /*
- * What customDetails take at most beside tags if texts have the smallest
- * length, in bytes.
+ * Members of customDetails without tags take at most this many bytes if all
+ * texts have been cut to the shortest length.
  */
 
 #define NGX_HTTP_ILERT_EVENT_RESERVE   1152
 
 
-/* how a list of the mapping is written */
+/* This is how a list of the mapping is written. */
 
 typedef struct {
     ngx_str_t                       open;
     ngx_str_t                       close;
 
-    /* what stands before a value; the first one's is always there */
+    /* The text before each value.  An item always has a first value. */
     ngx_str_t                       before[NGX_HTTP_ILERT_ITEM_VALUES];
     ngx_str_t                       after;
-    ngx_uint_t                      whole;  /* so many values are not cut */
+
+    /* The first "whole" values of an item must not be cut. */
+    ngx_uint_t                      whole;
 } ngx_http_ilert_event_list_t;
 
 
-/* a member of customDetails: of the webhook */
+/* A member of customDetails whose value is a string of the webhook. */
 
 typedef struct {
-    ngx_str_t                       name;   /* as ,"name": */
-    size_t                          offset;
-    ngx_uint_t                      raw;    /* a number */
+    ngx_str_t                       name;   /* with its marks: ,"name": */
+    size_t                          offset; /* in ngx_http_ilert_webhook_t */
+    ngx_uint_t                      raw;    /* it is a number: no quotes */
 } ngx_http_ilert_event_member_t;
 
 
@@ -47,7 +49,10 @@ static void ngx_http_ilert_event_item(ngx_http_ilert_event_ctx_t *ctx,
     ngx_http_ilert_event_list_t *form, ngx_http_ilert_item_t *item);
 
 
-/* by ngx_http_ilert_mapping_e, from NGX_HTTP_ILERT_LABELS on */
+/*
+ * The index is a ngx_http_ilert_mapping_e less NGX_HTTP_ILERT_LABELS, the
+ * first of the lists.
+ */
 
 static ngx_http_ilert_event_list_t  ngx_http_ilert_event_list_forms[] = {
 
@@ -74,7 +79,7 @@ static ngx_http_ilert_event_list_t  ngx_http_ilert_event_list_forms[] = {
         ngx_string(""), ngx_string("") },
       ngx_string("}"), 0 },
 
-    /* among the members of customDetails */
+    /* These are written among the members of customDetails. */
 
     { ngx_string(""), ngx_string(""),
       { ngx_string(""), ngx_string(":"), ngx_string("") },
@@ -82,7 +87,7 @@ static ngx_http_ilert_event_list_t  ngx_http_ilert_event_list_forms[] = {
 };
 
 
-/* those that are always there, if they are known */
+/* These are written in all events in which they are known. */
 
 static ngx_http_ilert_event_member_t  ngx_http_ilert_event_members[] = {
 
@@ -160,7 +165,7 @@ ngx_http_ilert_event_head(ngx_http_ilert_event_ctx_t *ctx)
         return;
     }
 
-    /* a part of it would be another one */
+    /* A part of a routing key would be the key of somebody else. */
 
     if (values[NGX_HTTP_ILERT_ROUTING_KEY].len > ctx->max_text) {
         ctx->truncated = 1;
@@ -171,8 +176,6 @@ ngx_http_ilert_event_head(ngx_http_ilert_event_ctx_t *ctx)
     ngx_http_ilert_json_string(w, &values[NGX_HTTP_ILERT_ROUTING_KEY]);
 }
 
-
-/* those of the mapping, and then customDetails are begun */
 
 void
 ngx_http_ilert_event_lists(ngx_http_ilert_event_ctx_t *ctx)
@@ -198,7 +201,10 @@ ngx_http_ilert_event_lists(ngx_http_ilert_event_ctx_t *ctx)
 }
 
 
-/* returns how many items it has come to */
+/*
+ * Writes a list of the mapping, with its brackets, and returns the number of
+ * items that it has come to.  A list without items is not written.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_event_list(ngx_http_ilert_event_ctx_t *ctx, ngx_uint_t n)
@@ -228,7 +234,7 @@ ngx_http_ilert_event_list(ngx_http_ilert_event_ctx_t *ctx, ngx_uint_t n)
         item = &list->items[i];
         mark = w->pos;
 
-        /* a part of a URL or an alias would be another one */
+        /* A part of a URL or an alias would be another URL or alias. */
 
         if ((form->whole > 0 && item->values[0].len > ctx->max_text)
             || (form->whole > 1 && item->values[1].len > ctx->max_text))
@@ -280,7 +286,7 @@ ngx_http_ilert_event_item(ngx_http_ilert_event_ctx_t *ctx,
 
         if (i == 0 && form->before[0].len == 0) {
 
-            /* a name, which must not become another's */
+            /* This is a name, and a part of it could be another one. */
 
             ngx_http_ilert_json_string(w, &item->values[0]);
             continue;
@@ -292,8 +298,6 @@ ngx_http_ilert_event_item(ngx_http_ilert_event_ctx_t *ctx,
     ngx_http_ilert_json_raw(w, form->after.data, form->after.len);
 }
 
-
-/* members of customDetails that are strings, and tags */
 
 void
 ngx_http_ilert_event_texts(ngx_http_ilert_event_ctx_t *ctx)
@@ -348,8 +352,8 @@ ngx_http_ilert_event_texts(ngx_http_ilert_event_ctx_t *ctx)
 
 
 /*
- * Begins a member of customDetails, unless the mapping has one of the name;
- * nothing but a bracket ends in "{".
+ * The first member of an object has no comma before it.  It is told by the
+ * "{" that has been written last; no value ends in that.
  */
 
 ngx_uint_t
@@ -437,8 +441,6 @@ ngx_http_ilert_event_tags(ngx_http_ilert_event_ctx_t *ctx,
 }
 
 
-/* takes back what has been written since the mark, if it does not fit */
-
 ngx_uint_t
 ngx_http_ilert_event_left_out(ngx_http_ilert_event_ctx_t *ctx, u_char *mark)
 {
@@ -446,7 +448,7 @@ ngx_http_ilert_event_left_out(ngx_http_ilert_event_ctx_t *ctx, u_char *mark)
 
     w = &ctx->writer;
 
-    /* one byte is for the bracket that follows */
+    /* One byte must be left for the bracket that follows. */
 
     if (!w->full && w->pos < w->last) {
         return 0;

@@ -36,8 +36,6 @@ static ngx_str_t  ngx_http_ilert_event_fields_name =
 static ngx_str_t  ngx_http_ilert_event_rows_name = ngx_string(",\"rows\":");
 
 
-/* fields and rows */
-
 ngx_int_t
 ngx_http_ilert_event_data(ngx_http_ilert_event_ctx_t *ctx)
 {
@@ -53,7 +51,7 @@ ngx_http_ilert_event_data(ngx_http_ilert_event_ctx_t *ctx)
     cut = ctx->truncated;
     ctx->truncated |= truncated;
 
-    /* no row stays where a field has been left out */
+    /* Rows are the first to go: where a field did not fit, none stays. */
 
     if (ctx->writer.full || cut) {
         return NGX_OK;
@@ -147,7 +145,7 @@ ngx_http_ilert_event_rows(ngx_http_ilert_event_ctx_t *ctx)
 }
 
 
-/* for the names and the values of any series */
+/* Allocates names and values, once, for the series with most columns. */
 
 static ngx_int_t
 ngx_http_ilert_event_room(ngx_http_ilert_event_ctx_t *ctx)
@@ -178,8 +176,10 @@ ngx_http_ilert_event_room(ngx_http_ilert_event_ctx_t *ctx)
 
 
 /*
- * "start" is that of the first row of all, NULL if there was none.
- * NGX_DECLINED: no more fits.
+ * Writes the rows of a series but the triggering row, which is in "fields".
+ * "start" is the place of the first row that was written, of any series; it is
+ * NULL, and set, as long as there is none.  Returns NGX_OK, or NGX_DECLINED if
+ * no more rows can be written.
  */
 
 static ngx_int_t
@@ -236,6 +236,11 @@ ngx_http_ilert_event_series(ngx_http_ilert_event_ctx_t *ctx,
 }
 
 
+/*
+ * Writes a row.  "head" is all that is the same in each row of the series,
+ * from the time to the fields; the first row sets it, later rows copy it.
+ */
+
 static void
 ngx_http_ilert_event_row(ngx_http_ilert_event_ctx_t *ctx,
     ngx_http_ilert_series_t *series, ngx_http_ilert_rows_t *rows,
@@ -260,7 +265,10 @@ ngx_http_ilert_event_row(ngx_http_ilert_event_ctx_t *ctx,
 }
 
 
-/* the fields of the first row that is written, whose names others take */
+/*
+ * Writes the fields of the first row of a series, and sets "name" to each name
+ * as it has been written, for the rows that follow.
+ */
 
 static void
 ngx_http_ilert_event_row_first(ngx_http_ilert_json_writer_t *w,
@@ -295,7 +303,10 @@ ngx_http_ilert_event_row_first(ngx_http_ilert_json_writer_t *w,
 }
 
 
-/* most of the time that a large batch takes is spent here */
+/*
+ * Writes the fields of any later row.  Most of the time for a large batch is
+ * spent here.
+ */
 
 static void
 ngx_http_ilert_event_row_next(ngx_http_ilert_json_writer_t *w,
@@ -306,7 +317,7 @@ ngx_http_ilert_event_row_next(ngx_http_ilert_json_writer_t *w,
     ngx_uint_t                     i, n, slack;
     ngx_http_ilert_json_writer_t   writer;
 
-    /* of its own, so that it is in registers */
+    /* The compiler keeps a writer in registers if it is local. */
 
     writer = *w;
 
@@ -336,7 +347,7 @@ ngx_http_ilert_event_row_next(ngx_http_ilert_json_writer_t *w,
 }
 
 
-/* the row's first member, unless it has no time */
+/* Begins a row, with its time if it has one. */
 
 static void
 ngx_http_ilert_event_row_time(ngx_http_ilert_json_writer_t *w,

@@ -12,12 +12,12 @@
 #include "ngx_http_ilert_text.h"
 
 
-/*
- * The summary of a RESOLVE that has no webhook, in bytes, of which half is for
- * the key, and the rest of that event but the two keys.
- */
+/* bytes of the text that says why; the alert's key takes at most half of it */
 
 #define NGX_HTTP_ILERT_EVENT_SILENT_TEXT  512
+
+/* bytes of the whole event that do not depend on the key */
+
 #define NGX_HTTP_ILERT_EVENT_SILENT_SIZE  (NGX_HTTP_ILERT_EVENT_SILENT_TEXT   \
                                            + 256)
 
@@ -30,14 +30,14 @@ static u_char *ngx_http_ilert_event_time(u_char *p, time_t now);
 size_t
 ngx_http_ilert_event_silent_size(ngx_str_t *key)
 {
-    /* as it is and in the text, each byte as \u00XX */
+    /* The key is written twice, and each byte may take six, as \u00XX. */
 
     return 2 * 6 * key->len + NGX_HTTP_ILERT_EVENT_SILENT_SIZE;
 }
 
 
 void
-ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev, ngx_uint_t native,
+ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev, ngx_uint_t passthrough,
     ngx_msec_t silence, time_t now, u_char *last)
 {
     u_char                         buf[NGX_HTTP_ILERT_EVENT_SILENT_TEXT];
@@ -55,7 +55,7 @@ ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev, ngx_uint_t native,
     w.last = last;
     w.full = 0;
 
-    if (native) {
+    if (passthrough) {
         ngx_http_ilert_json_literal(&w, "{\"id\":");
         ngx_http_ilert_json_string(&w, &ev->alert_key);
         ngx_http_ilert_json_literal(&w, ",\"message\":");
@@ -81,7 +81,10 @@ ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev, ngx_uint_t native,
 }
 
 
-/* the time in the units of nginx's own, as it may have been configured */
+/*
+ * Writes the text that says why the alert is resolved, at p, and returns the
+ * place behind it.  The time is written as in nginx's configuration: 1h30m.
+ */
 
 static u_char *
 ngx_http_ilert_event_silent_text(u_char *p, ngx_str_t *key, ngx_msec_t silence)
@@ -113,6 +116,8 @@ ngx_http_ilert_event_silent_text(u_char *p, ngx_str_t *key, ngx_msec_t silence)
                       sizeof(", resolved by nginx") - 1);
 }
 
+
+/* Writes a time of RFC 3339, in UTC. */
 
 static u_char *
 ngx_http_ilert_event_time(u_char *p, time_t now)

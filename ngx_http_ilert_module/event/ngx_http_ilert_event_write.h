@@ -70,15 +70,18 @@ typedef struct {
  * have left something out.
  */
 
-/* the members of the event from "eventType" to "routingKey" */
+/* Begins the event: writes its members from "eventType" to "routingKey". */
 void ngx_http_ilert_event_head(ngx_http_ilert_event_ctx_t *ctx);
 
-/* "labels", "links", and so on, and the beginning of "customDetails" */
+/*
+ * Writes "labels", "links", and the other lists of the mapping, and begins
+ * "customDetails".
+ */
 void ngx_http_ilert_event_lists(ngx_http_ilert_event_ctx_t *ctx);
 
 /*
- * The members of customDetails that are short texts, those that the mapping
- * adds, and the tags of the triggering row.
+ * Writes the members of customDetails that are texts, then those that the
+ * mapping adds, then the tags of the triggering series.
  */
 void ngx_http_ilert_event_texts(ngx_http_ilert_event_ctx_t *ctx);
 
@@ -90,11 +93,11 @@ void ngx_http_ilert_event_texts(ngx_http_ilert_event_ctx_t *ctx);
 ngx_uint_t ngx_http_ilert_event_begin(ngx_http_ilert_event_ctx_t *ctx,
     ngx_str_t *name);
 
-/* a string of JSON, cut to ctx->max_text bytes */
+/* Writes a string of JSON, cut to ctx->max_text bytes before it is escaped. */
 void ngx_http_ilert_event_string(ngx_http_ilert_event_ctx_t *ctx,
     ngx_str_t *value);
 
-/* the tags of a series as an object */
+/* Writes the tags of a series as an object. */
 void ngx_http_ilert_event_tags(ngx_http_ilert_event_ctx_t *ctx,
     ngx_http_ilert_series_t *series);
 

@@ -58,7 +58,10 @@ ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
 
         if (*p == '\\') {
 
-            /* Go's "&", of which a dump of an alert is full */
+            /*
+             * Go writes "&" like this, and a dump of an alert, which is HTML,
+             * is full of it.
+             */
 
             if (last - p >= 6 && ngx_memcmp(p, "\\u0026", 6) == 0) {
                 *out++ = '&';
@@ -81,9 +84,9 @@ ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
 
 
 /*
- * Returns true if the text of a string is what it stands for, and sets the
- * size that is enough for that: no escape is shorter, but an invalid byte
- * becomes three.  The text may also be that of a value with strings in it.
+ * Returns true if a string without its quotes is its own value.  Sets "size"
+ * to the bytes that are enough for the value: an escape never grows, and an
+ * invalid byte becomes three.  The text may also be a row or a table.
  */
 
 static ngx_uint_t
@@ -113,7 +116,7 @@ ngx_http_ilert_json_is_plain(ngx_str_t *text, size_t *size)
 
         if (*p < 0x80) {
 
-            /* a quote or white space, which are around strings only */
+            /* Quotes and white space are only found between strings. */
 
             p++;
             continue;
@@ -133,8 +136,8 @@ ngx_http_ilert_json_is_plain(ngx_str_t *text, size_t *size)
 
 
 /*
- * An escape is replaced by one of the same length, so only invalid bytes
- * grow.
+ * An escape is replaced by one that is not longer, so the size that
+ * ngx_http_ilert_json_is_plain() finds is enough here too.
  */
 
 ngx_int_t

@@ -82,7 +82,10 @@ ngx_http_ilert_json_pick(ngx_str_t *text,
 }
 
 
-/* returns what follows the value at p, or NULL */
+/*
+ * Returns the place behind the value at p, or NULL if its end is not found.
+ * Brackets are counted, but need not match.
+ */
 
 static u_char *
 ngx_http_ilert_json_skip_value(u_char *p, u_char *last)
@@ -128,7 +131,7 @@ ngx_http_ilert_json_skip_value(u_char *p, u_char *last)
 
         default:
 
-            /* a number or a word */
+            /* This is a number or a word. */
 
             start = p;
 

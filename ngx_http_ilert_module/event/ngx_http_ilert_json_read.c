@@ -11,7 +11,7 @@
 #include "ngx_http_ilert_json_token.h"
 
 
-/* what may come next in a value that is skipped */
+/* The states say what may come next in a value that is skipped. */
 
 typedef enum {
     ngx_http_ilert_json_value = 0,
@@ -298,7 +298,10 @@ ngx_http_ilert_json_row_again(ngx_http_ilert_json_reader_t *r,
 }
 
 
-/* number or word: it ends before a comma, a bracket or white space */
+/*
+ * Returns the end of the number or word at p: the place of the next comma,
+ * bracket or white space.
+ */
 
 static ngx_inline u_char *
 ngx_http_ilert_json_scalar_again(u_char *p, u_char *last)
@@ -307,7 +310,7 @@ ngx_http_ilert_json_scalar_again(u_char *p, u_char *last)
 
     uint64_t  eight, special;
 
-    /* as in ngx_http_ilert_json_plain() */
+    /* This works as in ngx_http_ilert_json_plain(). */
 
     while (last - p >= 8) {
         ngx_memcpy(&eight, p, 8);
@@ -334,6 +337,8 @@ ngx_http_ilert_json_scalar_again(u_char *p, u_char *last)
 }
 
 
+/* Returns the place behind the string at p. */
+
 static ngx_inline u_char *
 ngx_http_ilert_json_string_again(u_char *p, u_char *last)
 {
@@ -353,7 +358,7 @@ ngx_http_ilert_json_skip(ngx_http_ilert_json_reader_t *r)
     ngx_int_t                   rc;
     ngx_http_ilert_json_skip_t  s;
 
-    /* all but the stack of brackets */
+    /* The stack of brackets need not be set. */
 
     s.reader = r;
     s.state = ngx_http_ilert_json_value;
@@ -451,7 +456,7 @@ ngx_http_ilert_json_skip_mark(ngx_http_ilert_json_skip_t *s)
 }
 
 
-/* a scalar, a name, or what is neither */
+/* Skips a scalar or a name, or finds that there is neither. */
 
 static ngx_int_t
 ngx_http_ilert_json_skip_scalar(ngx_http_ilert_json_skip_t *s)
@@ -532,7 +537,7 @@ ngx_http_ilert_json_skip_ended(ngx_http_ilert_json_skip_t *s)
 }
 
 
-/* the string at pos is not valid: finds out why, and where */
+/* Finds out why the string at pos is not valid, and where. */
 
 static ngx_int_t
 ngx_http_ilert_json_string_error(ngx_http_ilert_json_reader_t *r)

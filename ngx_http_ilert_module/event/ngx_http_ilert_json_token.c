@@ -64,7 +64,7 @@ ngx_http_ilert_json_scan_string(u_char *p, u_char *last, ngx_uint_t *unclean)
                 return NULL;
             }
 
-            /* or U+FFFD itself, which does no harm */
+            /* U+FFFD itself is taken for unclean too, which does no harm. */
 
             if (code == NGX_HTTP_ILERT_TEXT_REPLACEMENT) {
                 *unclean = 1;
@@ -83,12 +83,6 @@ ngx_http_ilert_json_scan_string(u_char *p, u_char *last, ngx_uint_t *unclean)
     }
 }
 
-
-/*
- * Returns what follows the escape at p, both halves of a surrogate pair
- * taken together, or NULL if it is none.  "code" is the character it stands
- * for, U+FFFD for NUL and for half a pair.
- */
 
 u_char *
 ngx_http_ilert_json_escape(u_char *p, u_char *last, uint32_t *code)
@@ -143,7 +137,10 @@ ngx_http_ilert_json_escape(u_char *p, u_char *last, uint32_t *code)
 }
 
 
-/* four digits; ngx_hextoi() is for any number of them */
+/*
+ * Returns the number of the four hexadecimal digits at p, or NGX_ERROR if they
+ * are none.  Unlike ngx_hextoi() it need not look for an overflow.
+ */
 
 static ngx_int_t
 ngx_http_ilert_json_hex(u_char *p)

@@ -42,7 +42,7 @@ u_char *ngx_http_ilert_json_escape(u_char *p, u_char *last, uint32_t *code);
 extern u_char  ngx_http_ilert_json_special[256];
 
 
-/* returns the first byte of a string that needs a look, or last */
+/* Returns the place of the first special byte from p on, or "last". */
 
 static ngx_inline u_char *
 ngx_http_ilert_json_plain(u_char *p, u_char *last)
@@ -52,9 +52,9 @@ ngx_http_ilert_json_plain(u_char *p, u_char *last)
     uint64_t  eight, special;
 
     /*
-     * Eight bytes at a time: the high bit remains in those that are beyond
-     * ASCII, less than " ", or 0 after the xor.  A borrow may leave it in
-     * others too, but only after the first.
+     * This looks at eight bytes at a time.  The high bit remains set in those
+     * that are beyond ASCII, less than " ", or 0 after the xor.  A borrow may
+     * set it in other bytes too, but only behind the first of these.
      */
 
     while (last - p >= 8) {

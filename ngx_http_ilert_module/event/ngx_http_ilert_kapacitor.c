@@ -142,8 +142,9 @@ ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh, ngx_str_t *body,
 
 
 /*
- * NGX_DECLINED: the body is not JSON, or the first thing in it that is not as
- * it should be is told by the error.
+ * Reads the whole body.  Returns NGX_OK, NGX_ERROR if there is no memory, or
+ * NGX_DECLINED at the first thing that is not as it should be; ctx->error then
+ * tells what it is, unless the body is not JSON.
  */
 
 static ngx_int_t
@@ -172,7 +173,11 @@ ngx_http_ilert_kapacitor_read(ngx_http_ilert_kapacitor_ctx_t *ctx,
 }
 
 
-/* who does not speak JSON is told that, whatever else may be wrong before */
+/*
+ * Finds the error for a body that has been declined.  A body that is not JSON
+ * gets that error, even if something else is wrong before, so the whole text
+ * is checked.
+ */
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_reject(ngx_http_ilert_kapacitor_ctx_t *ctx,
@@ -253,7 +258,10 @@ ngx_http_ilert_kapacitor_boolean(ngx_http_ilert_kapacitor_ctx_t *ctx,
 }
 
 
-/* at the top they are in the body of |httpPost */
+/*
+ * A member "series" at the top is not in the body of .post(), but in that of
+ * a |httpPost node, which is a common mistake: the error can say so.
+ */
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_http_post(ngx_http_ilert_kapacitor_ctx_t *ctx,
@@ -264,6 +272,8 @@ ngx_http_ilert_kapacitor_http_post(ngx_http_ilert_kapacitor_ctx_t *ctx,
     return ngx_http_ilert_json_skip(&ctx->reader);
 }
 
+
+/* Sets webhook->level, the only member that must be there, by its name. */
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_level(ngx_http_ilert_kapacitor_ctx_t *ctx)

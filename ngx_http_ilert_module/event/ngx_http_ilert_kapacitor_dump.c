@@ -12,13 +12,14 @@
 
 
 /*
- * The default of .details() is {{ json . }}, made HTML: the only place where
- * the names of the task, of the group and of Kapacitor's host occur.
+ * The default of .details() is {{ json . }}, rendered as HTML.  This dump of
+ * the alert is the only place where a webhook has the names of the task, of
+ * the group, and of Kapacitor's host.  A user's details may begin with a brace
+ * too, so the other members of the dump must be there as well.
  */
 
 ngx_int_t
-ngx_http_ilert_kapacitor_dump(ngx_http_ilert_webhook_t *wh,
-    ngx_pool_t *pool)
+ngx_http_ilert_kapacitor_dump(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool)
 {
     ngx_str_t   text;
     ngx_uint_t  i;
@@ -28,7 +29,7 @@ ngx_http_ilert_kapacitor_dump(ngx_http_ilert_webhook_t *wh,
         { ngx_string("Group"), ngx_null_string },
         { ngx_string("ID"), ngx_null_string },
         { ngx_string("Level"), ngx_null_string },
-        { ngx_string("Name"), ngx_string("\"\"") },
+        { ngx_string("Name"), ngx_string("\"\"") },    /* may be missing */
         { ngx_string("ServerInfo"), ngx_null_string }
     };
 
@@ -44,9 +45,7 @@ ngx_http_ilert_kapacitor_dump(ngx_http_ilert_webhook_t *wh,
         return NGX_OK;
     }
 
-    if (ngx_http_ilert_text_unescape(&wh->details, &text, pool)
-        != NGX_OK)
-    {
+    if (ngx_http_ilert_text_unescape(&wh->details, &text, pool) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -12,7 +12,10 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* a key that is longer, in bytes, has its digest made when it is parsed */
+/*
+ * Of a key that is longer than this many bytes the digest is made when the
+ * webhook is parsed.
+ */
 
 #define NGX_HTTP_ILERT_KAPACITOR_LONG_KEY    65536
 
@@ -46,7 +49,7 @@ ngx_http_ilert_kapacitor_key(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool)
 }
 
 
-/* name{tag=value,tag=value} */
+/* Makes the key name{tag=value,tag=value} of the first series. */
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_series_key(ngx_http_ilert_webhook_t *wh,

@@ -11,7 +11,7 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* of members with the same name the last one holds, as it does in Go */
+/* Of members with the same name the last one counts, as it does in Go. */
 
 ngx_int_t
 ngx_http_ilert_kapacitor_members(ngx_http_ilert_kapacitor_ctx_t *ctx,
@@ -60,11 +60,6 @@ ngx_http_ilert_kapacitor_members(ngx_http_ilert_kapacitor_ctx_t *ctx,
 }
 
 
-/*
- * Reads a value that begins with one of these characters, or null, of which
- * data is NULL.  NGX_DECLINED: it is another one, or none.
- */
-
 ngx_int_t
 ngx_http_ilert_kapacitor_scalar(ngx_http_ilert_kapacitor_ctx_t *ctx,
     const char *first, ngx_str_t *value)
@@ -87,8 +82,6 @@ ngx_http_ilert_kapacitor_scalar(ngx_http_ilert_kapacitor_ctx_t *ctx,
     return ngx_http_ilert_json_decode(&token, value, ctx->pool);
 }
 
-
-/* the value that comes next, of which "n" has been seen */
 
 ngx_int_t
 ngx_http_ilert_kapacitor_null(ngx_http_ilert_kapacitor_ctx_t *ctx)

@@ -102,7 +102,7 @@ struct ngx_http_ilert_kapacitor_member_s {
  * kapacitor_member.c
  */
 
-/* an error shows at most this many bytes of a name from the body */
+/* An error shows at most this many bytes of a name from the body. */
 
 #define NGX_HTTP_ILERT_KAPACITOR_ERROR_NAME  64
 
@@ -140,11 +140,11 @@ ngx_int_t ngx_cdecl ngx_http_ilert_kapacitor_error(
  * kapacitor_series.c
  */
 
-/* the handler of the member "data" at the top of a body */
+/* Is the handler of the member "data" at the top of a body. */
 ngx_int_t ngx_http_ilert_kapacitor_data(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data);
 
-/* frees what was only needed as long as series were read */
+/* Frees what is not needed any longer when all has been read. */
 void ngx_http_ilert_kapacitor_end_series(ngx_http_ilert_kapacitor_ctx_t *ctx);
 
 
@@ -153,18 +153,18 @@ void ngx_http_ilert_kapacitor_end_series(ngx_http_ilert_kapacitor_ctx_t *ctx);
  * is no memory.
  */
 
-/* kapacitor_row.c: sets trigger, row and values of the webhook */
+/* kapacitor_row.c: this sets trigger, row and values of the webhook. */
 ngx_int_t ngx_http_ilert_kapacitor_trigger(
     ngx_http_ilert_kapacitor_ctx_t *ctx);
 
 /*
- * kapacitor_dump.c: sets dump, task, group and server of the webhook if the
- * details are Kapacitor's own dump of the alert.
+ * kapacitor_dump.c: this sets dump, task, group and server of the webhook if
+ * the details are Kapacitor's own dump of the alert.
  */
 ngx_int_t ngx_http_ilert_kapacitor_dump(ngx_http_ilert_webhook_t *wh,
     ngx_pool_t *pool);
 
-/* kapacitor_key.c: sets key and key_md5 of the webhook */
+/* kapacitor_key.c: this sets key and key_md5 of the webhook. */
 ngx_int_t ngx_http_ilert_kapacitor_key(ngx_http_ilert_webhook_t *wh,
     ngx_pool_t *pool);
 

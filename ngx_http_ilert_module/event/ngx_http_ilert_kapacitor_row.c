@@ -67,7 +67,11 @@ ngx_http_ilert_kapacitor_trigger(ngx_http_ilert_kapacitor_ctx_t *ctx)
 }
 
 
-/* the first row of that time; NGX_DECLINED: there is none */
+/*
+ * Looks for the first row of that time in a series, and makes it the
+ * triggering row.  Returns NGX_OK, NGX_ERROR if there is no memory, or
+ * NGX_DECLINED if there is no such row.
+ */
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_find_row(ngx_http_ilert_kapacitor_ctx_t *ctx,
@@ -81,7 +85,10 @@ ngx_http_ilert_kapacitor_find_row(ngx_http_ilert_kapacitor_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    /* all that had to be read has its copy of them: there is room enough */
+    /*
+     * The columns that were collected here have been copied to their series,
+     * so the memory is free, and it has room for those of any series.
+     */
 
     values = ctx->columns.elts;
 
@@ -236,7 +243,7 @@ ngx_http_ilert_kapacitor_same_name(ngx_str_t *name, ngx_str_t *pattern)
     for (i = 0; i < name->len; i++) {
         ch = ngx_tolower(name->data[i]);
 
-        /* a character beyond ASCII is one "_" */
+        /* One "_" stands for a character beyond ASCII, whatever its bytes. */
 
         if ((ch & 0xc0) == 0x80) {
             continue;

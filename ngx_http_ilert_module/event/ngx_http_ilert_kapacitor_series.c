@@ -132,6 +132,11 @@ ngx_http_ilert_kapacitor_series(ngx_http_ilert_kapacitor_ctx_t *ctx,
 }
 
 
+/*
+ * Reads a series, and keeps it if it has rows or is the first one; others are
+ * only checked.
+ */
+
 static ngx_int_t
 ngx_http_ilert_kapacitor_series_item(ngx_http_ilert_kapacitor_ctx_t *ctx)
 {
@@ -156,7 +161,10 @@ ngx_http_ilert_kapacitor_series_item(ngx_http_ilert_kapacitor_ctx_t *ctx)
         return rc;
     }
 
-    /* the values may have come before the columns */
+    /*
+     * The values may have come before the columns, so the number of values is
+     * compared here.
+     */
 
     width = ctx->columns.nelts;
 
@@ -177,7 +185,10 @@ ngx_http_ilert_kapacitor_series_item(ngx_http_ilert_kapacitor_ctx_t *ctx)
 }
 
 
-/* of members with the same name the last one holds */
+/*
+ * Forgets all series: of members "data" or "series" with the same name the
+ * last one counts.
+ */
 
 static void
 ngx_http_ilert_kapacitor_forget_series(ngx_http_ilert_kapacitor_ctx_t *ctx)
@@ -302,7 +313,7 @@ ngx_http_ilert_kapacitor_tags(ngx_http_ilert_kapacitor_ctx_t *ctx,
         return rc;
     }
 
-    /* a tag begins with its key */
+    /* A tag begins with its key, so an array of tags is one of names. */
 
     return ngx_http_ilert_kapacitor_repeated(ctx, ctx->tags.elts,
                                              sizeof(ngx_keyval_t),
@@ -382,9 +393,10 @@ ngx_http_ilert_kapacitor_columns(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
 
 /*
- * Takes the name from all but the last of those with the same one.  It does
- * happen: the columns of a batch are the fields and the tags of its points,
- * and InfluxDB lets a field and a tag have one name.
+ * Sets all names but the last one of those that are equal to null strings.
+ * Equal names do occur: the columns of a batch are the fields and the tags of
+ * its points, and InfluxDB lets a field and a tag have the same name.  The n
+ * names are "step" bytes apart.
  */
 
 static ngx_int_t
@@ -426,6 +438,8 @@ ngx_http_ilert_kapacitor_repeated(ngx_http_ilert_kapacitor_ctx_t *ctx,
     return NGX_OK;
 }
 
+
+/* Equal names are sorted by their places, so that the last one is known. */
 
 static int ngx_libc_cdecl
 ngx_http_ilert_kapacitor_compare(const void *one, const void *two)
@@ -503,7 +517,10 @@ ngx_http_ilert_kapacitor_values(ngx_http_ilert_kapacitor_ctx_t *ctx,
 }
 
 
-/* reads all rows once; they are looked at later, if at all */
+/*
+ * Reads and checks all rows of a series.  Their values are not kept: they are
+ * read again if they are needed.
+ */
 
 static ngx_int_t
 ngx_http_ilert_kapacitor_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
@@ -567,8 +584,10 @@ ngx_http_ilert_kapacitor_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
 
 /*
- * True if the triggering row can be told as rows are read: the event's time
- * and the columns have come before, as they do, and time is the first column.
+ * Returns true if rows can be compared with the event's time as they are read.
+ * For this the event's time and the columns must have come before the rows, as
+ * they do in all that Kapacitor sends, and "time" must be the first column.
+ * Otherwise the rows are searched when all has been read.
  */
 
 static ngx_uint_t
@@ -577,7 +596,7 @@ ngx_http_ilert_kapacitor_can_match(ngx_http_ilert_kapacitor_ctx_t *ctx,
 {
     ngx_str_t  *time;
 
-    /* values that came before with the same name do not hold */
+    /* A row was found in an earlier member "values", which does not count. */
 
     if (ctx->trigger == ctx->webhook->series.nelts) {
         ctx->row = NULL;
@@ -600,7 +619,10 @@ ngx_http_ilert_kapacitor_can_match(ngx_http_ilert_kapacitor_ctx_t *ctx,
 }
 
 
-/* memory is not left behind as the array grows, from "first" elements on */
+/*
+ * Works as ngx_array_push(), but frees the old memory, if it is large, when
+ * the array grows.  The array begins with room for "first" elements.
+ */
 
 static void *
 ngx_http_ilert_kapacitor_push(ngx_http_ilert_kapacitor_ctx_t *ctx,
@@ -664,7 +686,7 @@ static void
 ngx_http_ilert_kapacitor_free(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_array_t *a)
 {
-    /* a small one stays in the pool */
+    /* A small allocation cannot be freed: it is a part of the pool. */
 
     if (a->nalloc * a->size > ctx->pool->max) {
         (void) ngx_pfree(ctx->pool, a->elts);
