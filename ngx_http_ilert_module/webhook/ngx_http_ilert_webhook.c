@@ -33,7 +33,7 @@ static void ngx_http_ilert_count_ignored(ngx_http_request_t *r,
     ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_submit(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_str_t *body);
-static ngx_int_t ngx_http_ilert_native(ngx_http_request_t *r,
+static ngx_int_t ngx_http_ilert_passthrough(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_choose_type(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_uint_t *off);
@@ -245,7 +245,7 @@ ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     if (ev->source->native) {
         ev->body = *body;
 
-        if (ngx_http_ilert_native(r, ctx) != NGX_OK) {
+        if (ngx_http_ilert_passthrough(r, ctx) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -270,10 +270,13 @@ ngx_http_ilert_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
 }
 
 
-/* what ilert will make of a webhook of Kapacitor's, whatever is mapped here */
+/*
+ * Sets the type and the key that ilert itself will find in Kapacitor's body,
+ * which goes on unchanged: the mapping does not count.
+ */
 
 static ngx_int_t
-ngx_http_ilert_native(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
+ngx_http_ilert_passthrough(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 {
     ngx_str_t                   none, error;
     ngx_http_ilert_event_t      ev;
@@ -287,7 +290,10 @@ ngx_http_ilert_native(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
 
-    /* without an id and without series there is only the mapped key */
+    /*
+     * A webhook with neither an id nor series has no key of its own, and the
+     * mapped one stays.
+     */
 
     if (ngx_http_ilert_event_key(&ev, ctx->webhook, &none,
                                  ilcf->event_max_size, &error, r->pool)
