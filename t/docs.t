@@ -76,9 +76,11 @@ sub adapted {
 
     $conf =~ s/^(\s*listen )(\S+:)?\d+/$1 . ($2 \/\/ '')
                . '%%PORT_' . $port++ . '%%'/gme;
-    $conf =~ s/(integration_key_file|ilert_heartbeat) [^\s;]+/$1 %%DIR%%\/key/g;
+    $conf =~ s{(integration_key_file|ilert_heartbeat) [^\s;]+}
+              {$1 %%DIR%%/key}g;
     $conf =~ s/(webhook_url_file) \S+;/$1 %%DIR%%\/url;/g;
-    $conf =~ s/((?:access|error)_log) \/\S+?([^\/\s;]+)(?=[ ;])/$1 %%DIR%%\/$2/g;
+    $conf =~ s{((?:access|error)_log) /\S+?([^/\s;]+)(?=[ ;])}
+              {$1 %%DIR%%/$2}g;
     $conf =~ s/(ilert_queue) \/[^\s;]+/$1 %%DIR%%\/queue/g;
     $conf =~ s/(server) api\.ilert\.com:443;/$1 127.0.0.1:9;/;
     $conf =~ s/(ssl_trusted_certificate) \S+;/$1 $certificates->{ca_file};/g;
@@ -420,7 +422,8 @@ sub joined {
 
 sub pattern {
     my ($format) = @_;
-    return join '.+', map { quotemeta } split /%\d*\*?\.?\*?[a-z]+/i, $format, -1;
+    return join '.+', map { quotemeta }
+                      split /%\d*\*?\.?\*?[a-z]+/i, $format, -1;
 }
 
 my %levels = (INFO => 'info', NOTICE => 'notice', WARN => 'warn',

@@ -7,10 +7,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_ilert_store_db.h"
-
 #include <pwd.h>
 #include <sys/statvfs.h>
+
+#include "ngx_http_ilert_store_db.h"
 
 
 /*
@@ -524,8 +524,8 @@ static const char  *ngx_http_ilert_store_sql[] = {
     NGX_HTTP_ILERT_STORE_EVENT_COLUMNS " FROM event INDEXED BY event_alert"
     " WHERE alert = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT 1",
 
-    "SELECT min(urgency) FROM (SELECT urgency FROM event INDEXED BY event_alert"
-                              " WHERE alert = ?1 ORDER BY seq LIMIT ?2)",
+    "SELECT min(urgency) FROM (SELECT urgency FROM event"
+    " INDEXED BY event_alert WHERE alert = ?1 ORDER BY seq LIMIT ?2)",
 
     "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event'",
 
