@@ -7,9 +7,10 @@
 # make fuzz             FUZZ_TIME seconds of the parser and the mapper
 # make powerloss        t/powerloss/run
 # make chaos            CHAOS_SEEDS runs of t/chaos.t, CHAOS_TIME seconds each,
-#                       from CHAOS_SEED on; CHAOS_FAULTS="kill,reload" has these
-#                       kinds of faults only, CHAOS_WITHOUT="stop" all others
-#                       (t/lib/IlertChaosPlan.pm lists them)
+#                       from CHAOS_SEED on; CHAOS_FAULTS="kill,reload" has
+#                       these kinds of faults only, CHAOS_WITHOUT="stop" all
+#                       others (t/lib/IlertChaosPlan.pm lists them)
+# make lint             style that a machine can see (tools/lint)
 # make bench            t/bench/run
 # make install          into DESTDIR and MODULESDIR
 # make clean
@@ -57,7 +58,7 @@ endif
 export ILERT_MODULE = $(CURDIR)/$(MODULE)
 
 
-.PHONY: module run test asan fuzz powerloss chaos bench install clean
+.PHONY: module run test asan fuzz powerloss chaos lint bench install clean
 
 module:
 	@tools/build module
@@ -94,6 +95,9 @@ chaos:
 	@CHAOS_SEED="$(CHAOS_SEED)" CHAOS_SEEDS="$(CHAOS_SEEDS)" \
 		CHAOS_TIME="$(CHAOS_TIME)" CHAOS_FAULTS="$(CHAOS_FAULTS)" \
 		CHAOS_WITHOUT="$(CHAOS_WITHOUT)" t/chaos/run
+
+lint:
+	@tools/lint
 
 bench:
 	@tools/setup $(BUILD) run bench
