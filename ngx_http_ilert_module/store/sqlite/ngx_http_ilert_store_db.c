@@ -1363,7 +1363,7 @@ ngx_http_ilert_store_aside(ngx_http_ilert_store_t *store, int64_t now)
 
     sec = now / 1000;
     gmtime_r(&sec, &tm);
-    strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm);
+    (void) strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm);
 
     len = ngx_strlen(db->name) + sizeof(".damaged-") + sizeof(date) + 32;
 
