@@ -11,6 +11,7 @@
 #                       these kinds of faults only, CHAOS_WITHOUT="stop" all
 #                       others (t/lib/IlertChaosPlan.pm lists them)
 # make lint             style that a machine can see (tools/lint)
+# make analyze          gcc, clang, clang-tidy, and cppcheck (tools/analyze)
 # make bench            t/bench/run
 # make install          into DESTDIR and MODULESDIR
 # make clean
@@ -58,7 +59,8 @@ endif
 export ILERT_MODULE = $(CURDIR)/$(MODULE)
 
 
-.PHONY: module run test asan fuzz powerloss chaos lint bench install clean
+.PHONY: module run test asan fuzz powerloss chaos bench install clean
+.PHONY: lint analyze
 
 module:
 	@tools/build module
@@ -98,6 +100,11 @@ chaos:
 
 lint:
 	@tools/lint
+
+analyze:
+	@tools/setup $(BUILD) analyze
+	@tools/build module
+	@tools/analyze
 
 bench:
 	@tools/setup $(BUILD) run bench
