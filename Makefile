@@ -12,6 +12,9 @@
 #                       others (t/lib/IlertChaosPlan.pm lists them)
 # make lint             style that a machine can see (tools/lint)
 # make analyze          gcc, clang, clang-tidy, and cppcheck (tools/analyze)
+# make cov              t/*.t, and the lines and branches that they reach
+#                       (tools/cov); TESTS=t/store.t is enough for the store
+#                       and the rules, and takes two minutes
 # make bench            t/bench/run
 # make install          into DESTDIR and MODULESDIR
 # make clean
@@ -60,7 +63,7 @@ export ILERT_MODULE = $(CURDIR)/$(MODULE)
 
 
 .PHONY: module run test asan fuzz powerloss chaos bench install clean
-.PHONY: lint analyze
+.PHONY: lint analyze cov
 
 module:
 	@tools/build module
@@ -105,6 +108,19 @@ analyze:
 	@tools/setup $(BUILD) analyze
 	@tools/build module
 	@tools/analyze
+
+# the test program of the store needs the headers of an nginx alone
+
+cov:
+ifeq ($(TESTS), t/store.t)
+	@tools/setup $(BUILD) test cov
+	@tools/build module
+else
+	@tools/setup $(ASAN) test cov
+	@tools/build cov
+endif
+	TEST_NGINX_BINARY=$(CURDIR)/build/cov/objs/nginx ILERT_MODULE= \
+		tools/cov $(PROVE) $(TESTS)
 
 bench:
 	@tools/setup $(BUILD) run bench
