@@ -28,8 +28,8 @@ my $API = 'il1api5ec4e7d001';
 my $KAP = 'il1kap5ec4e7d002';
 my $URL = "https://api.ilert.com/api/v1/events/kapacitor/$KAP";
 
-my @pages = ('README.md', map { "docs/" . basename($_) }
-                          sort glob "$TOP/docs/*.md");
+my @pages = (qw(README.md CONTRIBUTING.md SECURITY.md),
+             map { "docs/" . basename($_) } sort glob "$TOP/docs/*.md");
 my @examples = map { basename($_, '.conf') }
                sort glob "$TOP/docs/examples/*.conf";
 
@@ -635,8 +635,8 @@ like($reference, qr/^The `ngx_http_ilert_module` module \(\Q$version\E\)/m,
      'the version in the reference');
 is($agent, "ngx_http_ilert_module/$version", 'and in the user agent');
 
-my ($targets) = $text{Makefile} =~ /^\.PHONY: (.*)/m;
-my %target = map { $_ => 1 } split ' ', $targets;
+my %target = map { $_ => 1 } map { split ' ' }
+             $text{Makefile} =~ /^\.PHONY: (.*)/mg;
 
 is_deeply([ grep { !$target{$_} }
             $text{'README.md'} =~ /(?:`|^)make (?:[A-Z_]+=\S+ )?([a-z]+)/gm ],
