@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include <ngx_sha1.h>
 
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_body.h"
@@ -16,8 +17,6 @@
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_variables.h"
-
-#include <ngx_sha1.h>
 
 
 /* no key is longer, nor a file of one */

@@ -199,7 +199,7 @@ ngx_http_ilert_text_tag(u_char *p, u_char *last, u_char **limit,
         *text = *found;
 
     } else {
-        ngx_str_null(text);
+        ngx_str_set(text, "");
     }
 
     return end + 1;

@@ -17,9 +17,9 @@
 
 /* the longest: {"status":"rejected","error":""} */
 
-#define NGX_HTTP_ILERT_ANSWER_SIZE     64
+#define NGX_HTTP_ILERT_ANSWER_SIZE    64
 
-#define NGX_HTTP_UNPROCESSABLE_ENTITY  422
+#define NGX_HTTP_ILERT_UNPROCESSABLE  422
 
 
 static void ngx_http_ilert_body_handler(ngx_http_request_t *r);
@@ -172,7 +172,7 @@ ngx_http_ilert_process(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     }
 
     if (rc == NGX_DECLINED && !off) {
-        return ngx_http_ilert_reject(r, NGX_HTTP_UNPROCESSABLE_ENTITY, &error);
+        return ngx_http_ilert_reject(r, NGX_HTTP_ILERT_UNPROCESSABLE, &error);
     }
 
     if (off || ev->source == NULL) {

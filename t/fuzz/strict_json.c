@@ -1,4 +1,7 @@
 
+/* a strict reader of JSON: strict_json.h says what it is for */
+
+
 #include <string.h>
 
 #include "strict_json.h"
