@@ -7,9 +7,14 @@
 # make fuzz             FUZZ_TIME seconds of the parser and the mapper
 # make powerloss        t/powerloss/run
 # make chaos            CHAOS_SEEDS runs of t/chaos.t, CHAOS_TIME seconds each,
-#                       from CHAOS_SEED on; CHAOS_FAULTS="kill,reload" has these
-#                       kinds of faults only, CHAOS_WITHOUT="stop" all others
-#                       (t/lib/IlertChaosPlan.pm lists them)
+#                       from CHAOS_SEED on; CHAOS_FAULTS="kill,reload" has
+#                       these kinds of faults only, CHAOS_WITHOUT="stop" all
+#                       others (t/lib/IlertChaosPlan.pm lists them)
+# make lint             style that a machine can see (tools/lint)
+# make analyze          gcc, clang, clang-tidy, and cppcheck (tools/analyze)
+# make cov              t/*.t, and the lines and branches that they reach
+#                       (tools/cov); TESTS=t/store.t is enough for the store
+#                       and the rules, and takes two minutes
 # make bench            t/bench/run
 # make install          into DESTDIR and MODULESDIR
 # make clean
@@ -58,6 +63,7 @@ export ILERT_MODULE = $(CURDIR)/$(MODULE)
 
 
 .PHONY: module run test asan fuzz powerloss chaos bench install clean
+.PHONY: lint analyze cov
 
 module:
 	@tools/build module
@@ -94,6 +100,27 @@ chaos:
 	@CHAOS_SEED="$(CHAOS_SEED)" CHAOS_SEEDS="$(CHAOS_SEEDS)" \
 		CHAOS_TIME="$(CHAOS_TIME)" CHAOS_FAULTS="$(CHAOS_FAULTS)" \
 		CHAOS_WITHOUT="$(CHAOS_WITHOUT)" t/chaos/run
+
+lint:
+	@tools/lint
+
+analyze:
+	@tools/setup $(BUILD) analyze
+	@tools/build module
+	@tools/analyze
+
+# the test program of the store needs the headers of an nginx alone
+
+cov:
+ifeq ($(TESTS), t/store.t)
+	@tools/setup $(BUILD) test cov
+	@tools/build module
+else
+	@tools/setup $(ASAN) test cov
+	@tools/build cov
+endif
+	TEST_NGINX_BINARY=$(CURDIR)/build/cov/objs/nginx ILERT_MODULE= \
+		tools/cov $(PROVE) $(TESTS)
 
 bench:
 	@tools/setup $(BUILD) run bench

@@ -56,7 +56,8 @@ my $q = IlertStatus->new(
         . join("\n", map { "ilert_source $_ { integration_key $KEY; "
                              . "rate off; coalesce off; $RETRY }" }
                        $ODD_CONF, $SLASHES),
-    server => "server_name nginx.example.com; location = /odd { ilert_kapacitor $ODD_CONF; } "
+    server => "server_name nginx.example.com; "
+              . "location = /odd { ilert_kapacitor $ODD_CONF; } "
               . "location = /slashes { ilert_kapacitor $SLASHES; }");
 my ($t, $fake) = ($q->test, $q->fake);
 $q->start;

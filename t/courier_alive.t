@@ -153,8 +153,8 @@ subtest 'for a short while' => sub {
     is(ready()->{status}, 503, 'it is not ready');
     go_on();
     ok(wait_until(sub { ready()->{status} == 200 }, 10), 'it is again');
-    ok($t->wait_log(qr/\[notice\] $old#.*: this worker stood still, and delivers/,
-                    5, $mark), 'a line');
+    ok($t->wait_log(qr/\[notice\][ ]$old\#.*:[ ]this[ ]worker[ ]stood[ ]still,
+                       [ ]and[ ]delivers/x, 5, $mark), 'a line');
     is($q->courier, $old, 'the courier is the same');
     ok($q->drained, 'it delivers');
     is($q->lines('crit', 'gives no sign of life', $mark), 1, 'a line');
@@ -243,9 +243,9 @@ sub unread {
                          && $f[4] !~ /:0+$/ } <$sockets>;
 }
 
-# It waits in a system call, as for a disk.  When it goes on, nginx handles what
-# has come over sockets before its timers: the ends of TLS handshakes, after
-# which the requests would be written.  With TLS 1.3 that is one answer.
+# It waits in a system call, as for a disk.  When it goes on, nginx handles
+# what has come over sockets before its timers: the ends of TLS handshakes,
+# after which the requests would be written.  With TLS 1.3 that is one answer.
 
 subtest 'while it connects' => sub {
     plan(skip_all => 'no IO::Socket::SSL') unless IlertFake::have_tls();

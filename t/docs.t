@@ -28,8 +28,8 @@ my $API = 'il1api5ec4e7d001';
 my $KAP = 'il1kap5ec4e7d002';
 my $URL = "https://api.ilert.com/api/v1/events/kapacitor/$KAP";
 
-my @pages = ('README.md', map { "docs/" . basename($_) }
-                          sort glob "$TOP/docs/*.md");
+my @pages = (qw(README.md CONTRIBUTING.md SECURITY.md),
+             map { "docs/" . basename($_) } sort glob "$TOP/docs/*.md");
 my @examples = map { basename($_, '.conf') }
                sort glob "$TOP/docs/examples/*.conf";
 
@@ -76,9 +76,11 @@ sub adapted {
 
     $conf =~ s/^(\s*listen )(\S+:)?\d+/$1 . ($2 \/\/ '')
                . '%%PORT_' . $port++ . '%%'/gme;
-    $conf =~ s/(integration_key_file|ilert_heartbeat) [^\s;]+/$1 %%DIR%%\/key/g;
+    $conf =~ s{(integration_key_file|ilert_heartbeat) [^\s;]+}
+              {$1 %%DIR%%/key}g;
     $conf =~ s/(webhook_url_file) \S+;/$1 %%DIR%%\/url;/g;
-    $conf =~ s/((?:access|error)_log) \/\S+?([^\/\s;]+)(?=[ ;])/$1 %%DIR%%\/$2/g;
+    $conf =~ s{((?:access|error)_log) /\S+?([^/\s;]+)(?=[ ;])}
+              {$1 %%DIR%%/$2}g;
     $conf =~ s/(ilert_queue) \/[^\s;]+/$1 %%DIR%%\/queue/g;
     $conf =~ s/(server) api\.ilert\.com:443;/$1 127.0.0.1:9;/;
     $conf =~ s/(ssl_trusted_certificate) \S+;/$1 $certificates->{ca_file};/g;
@@ -419,7 +421,8 @@ sub joined {
 
 sub pattern {
     my ($format) = @_;
-    return join '.+', map { quotemeta } split /%\d*\*?\.?\*?[a-z]+/i, $format, -1;
+    return join '.+', map { quotemeta }
+                      split /%\d*\*?\.?\*?[a-z]+/i, $format, -1;
 }
 
 my %levels = (INFO => 'info', NOTICE => 'notice', WARN => 'warn',
@@ -631,8 +634,8 @@ like($reference, qr/^The `ngx_http_ilert_module` module \(\Q$version\E\)/m,
      'the version in the reference');
 is($agent, "ngx_http_ilert_module/$version", 'and in the user agent');
 
-my ($targets) = $text{Makefile} =~ /^\.PHONY: (.*)/m;
-my %target = map { $_ => 1 } split ' ', $targets;
+my %target = map { $_ => 1 } map { split ' ' }
+             $text{Makefile} =~ /^\.PHONY: (.*)/mg;
 
 is_deeply([ grep { !$target{$_} }
             $text{'README.md'} =~ /(?:`|^)make (?:[A-Z_]+=\S+ )?([a-z]+)/gm ],

@@ -41,7 +41,8 @@ my %ENDPOINTS = (
 my @NAMES = sort keys %ENDPOINTS;
 
 my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
-    @{[map { "ilert_source $_ { integration_key $KEY; endpoint $_; }" } @NAMES]}
+    @{[map { "ilert_source $_ { integration_key $KEY; endpoint $_; }" }
+       @NAMES]}
 
     upstream kept { server %%FAKE%%; keepalive 4; }
     upstream two { server %%FAKE%% max_fails=0; server %%FAKE%% max_fails=0;

@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 
 # A disk that fails, is slow, or is stuck, made by a library that stands before
-# libc (tools/shim.c): events are relayed or refused, none is lost, webhooks that
-# wait for the disk are answered, whatever becomes of the workers meanwhile.
+# libc (tools/shim.c): events are relayed or refused, none is lost, webhooks
+# that wait for the disk are answered, whatever becomes of the workers
+# meanwhile.
 
 use warnings;
 use strict;

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 
 # Verdicts: what is delivered, dead, tried again and when, and what holds back
-# a whole source or endpoint; max_age; what the log says.  On a slow machine all
-# is later: so nothing here says how soon something comes.  But a request that
-# follows an answer is never sooner than a pause after the one that was
+# a whole source or endpoint; max_age; what the log says.  On a slow machine
+# all is later: so nothing here says how soon something comes.  But a request
+# that follows an answer is never sooner than a pause after the one that was
 # answered, and how long a pause will be is in the database.
 
 use warnings;
@@ -299,7 +299,8 @@ subtest 'max_age' => sub {
 
     my $mark = $e->test->mark;
     my @rules = map { $e->fake->rule(match => qr/$key{$_}/, status => 429,
-                      headers => [ 'Retry-After' => 100 ]) } qw(age known gone);
+                                     headers => [ 'Retry-After' => 100 ]) }
+                qw(age known gone);
 
     $e->post('age1', 'CRITICAL', source => 'age');
     $e->post('age2', $_, source => 'age') for qw(CRITICAL OK);

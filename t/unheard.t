@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # A courier that is not told of something that may go finds it by itself, with
-# the housekeeping of each minute: whoever has committed it may have been killed
-# before it could tell.
+# the housekeeping of each minute: whoever has committed it may have been
+# killed before it could tell.
 
 use warnings;
 use strict;

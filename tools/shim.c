@@ -27,15 +27,15 @@
 typedef struct {
     volatile int64_t  clock;        /* what is added to the time, in seconds */
     volatile int64_t  passed;       /* and what to that of timers as well */
-    volatile int32_t  stuck;        /* syncs do not return while it is set: 1,
-                                       or the number of the only process */
+    volatile int32_t  stuck;        /* syncs do not return while it is set: */
+                                    /* 1, or the number of the only process */
     volatile int32_t  write_error;  /* errno of each write */
     volatile int32_t  sync_error;   /* errno of each sync */
-    volatile int32_t  open_error;   /* errno of each open, or, if it is EROFS,
-                                       of what would change the folder */
+    volatile int32_t  open_error;   /* errno of each open, or, if it is */
+                                    /* EROFS, of what changes the folder */
     char              folder[232];  /* of the files that are meant */
     char              deadly[64];   /* who writes this dies */
-    char              still[64];    /* who writes this waits, while it is set */
+    char              still[64];    /* who writes this waits while it is set */
 } control_t;
 
 

@@ -149,15 +149,19 @@ typedef struct {
 
 
 /*
- * "ilert_summary" and the like, by ngx_http_ilert_mapping_e: an
- * ngx_http_complex_value_t, or, of a list, an ngx_array_t of items,
- * NGX_HTTP_ILERT_ITEM_VALUES complex values each; NULL if there is none at
- * this level and above.
+ * "ilert_summary" and the like.  The index of "directives" is
+ * a ngx_http_ilert_mapping_e.  A directive with one value is an
+ * ngx_http_complex_value_t.  A directive that may be given many times is an
+ * ngx_array_t; each of its elements is an array of NGX_HTTP_ILERT_ITEM_VALUES
+ * complex values.  A directive is NULL if it is not given at this level or
+ * above.
  */
 
 typedef struct {
     void                        *directives[NGX_HTTP_ILERT_MAPPING_N];
-    ngx_atomic_t                *warned;    /* shared: when, in seconds */
+
+    /* when the last warning was logged, in seconds; shared by the workers */
+    ngx_atomic_t                *warned;
 } ngx_http_ilert_mapping_conf_t;
 
 

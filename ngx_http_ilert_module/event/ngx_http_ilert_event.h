@@ -15,12 +15,17 @@
 
 
 /*
- * What a webhook is to ilert: the event of "POST /api/events", valid by
- * ilert's schema whatever the webhook holds.  Pure: no request, no I/O.
+ * ilert's event, which is made of a webhook: the body of "POST /api/events".
+ * It is valid by ilert's schema, whatever the webhook has in it.
+ *
+ * The functions are pure: no request, no I/O, nothing that threads share.
  */
 
 
-/* an event of 4k has room for its members at their shortest */
+/*
+ * The least that the limit on an event's size may be, in bytes.  Any event
+ * fits that with its texts cut to the shortest length.
+ */
 
 #define NGX_HTTP_ILERT_EVENT_MIN_SIZE  4096
 
@@ -41,12 +46,15 @@ typedef enum {
 } ngx_http_ilert_priority_e;
 
 
-/* names of the types, by ngx_http_ilert_type_e; that of no type is null */
+/* The index is a ngx_http_ilert_type_e; the name of NO_TYPE is null. */
 
 extern ngx_str_t  ngx_http_ilert_types[];
 
 
-/* what directives say of an event: first single values, then lists */
+/*
+ * The directives of the mapping, which say what is in an event.  First come
+ * those with one value, then those that may be given many times.
+ */
 
 typedef enum {
     NGX_HTTP_ILERT_EVENT_TYPE = 0,
@@ -72,7 +80,10 @@ typedef enum {
     (NGX_HTTP_ILERT_MAPPING_N - NGX_HTTP_ILERT_MAPPING_VALUES)
 
 
-/* a directive's arguments: those of an item that are not given are empty */
+/*
+ * An item has the arguments of one directive of a list.  An argument that was
+ * not given is empty.
+ */
 
 #define NGX_HTTP_ILERT_ITEM_VALUES     3
 
@@ -86,7 +97,11 @@ typedef struct {
 } ngx_http_ilert_list_t;
 
 
-/* valid UTF-8, and values that ilert takes; an empty one is the default */
+/*
+ * The mapping for one event.  All strings are valid UTF-8, and are values that
+ * ilert takes.  For a value that is empty, the event has the default.  The
+ * index of "lists" is a ngx_http_ilert_mapping_e less NGX_HTTP_ILERT_LABELS.
+ */
 
 typedef struct {
     ngx_str_t                   values[NGX_HTTP_ILERT_MAPPING_VALUES];
@@ -106,33 +121,40 @@ struct ngx_http_ilert_event_s {
     ngx_http_ilert_level_e      level;
     ngx_http_ilert_priority_e   priority;
     uint64_t                    number;     /* event id; set by queue.c */
-    ngx_str_t                   id;         /* the same, decimal */
-    unsigned                    key_cut:1;  /* it was longer */
+    ngx_str_t                   id;         /* the same in decimal digits */
+    unsigned                    key_cut:1;  /* alert_key is not the whole */
     int64_t                     received;   /* wall clock, ms; by queue.c */
 
-    /* as ilert finds them in the body, which for a native source is its own */
-    /* affair: what the queue goes by; set by handler.c */
+    /*
+     * The type and the key that ilert finds in the body.  The queue goes by
+     * these.  They differ from those above only if Kapacitor's body goes on
+     * unchanged, since then the mapping does not count.  Set by webhook.c.
+     */
     ngx_http_ilert_type_e       ilert_type;
     ngx_str_t                   ilert_key;
 
     /*
-     * a JSON object without the integration key, which is added when the
-     * event leaves; or, for a native source, Kapacitor's body as it came
+     * A JSON object without the integration key, which is added when the
+     * event is sent; or, for a source with a "webhook_url", Kapacitor's body,
+     * which goes on unchanged ("passthrough").
      */
     ngx_str_t                   body;
 };
 
 
-/* sets the level and the type: the one of that name, if it is not empty */
+/*
+ * Sets the level and the type of the event.  "name" is that of the type; if it
+ * is empty, the type follows from the level.
+ */
 void ngx_http_ilert_event_type(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_webhook_t *wh, ngx_str_t *name);
 
 
 /*
- * Sets the alert key: "key", unless that is blank.  It is cut if it takes
- * more than half of max_size in the body.  Returns NGX_OK, NGX_ERROR if
- * there is no memory, or NGX_DECLINED with "error" set if there is nothing
- * to make an alert key of.
+ * Sets the alert key to "key", or, if that is blank, to the webhook's.  A key
+ * that would take more than half of max_size bytes in the body is cut.
+ * Returns NGX_OK, NGX_ERROR if there is no memory, or NGX_DECLINED with
+ * "error" set if there is nothing to make an alert key of.
  */
 ngx_int_t ngx_http_ilert_event_key(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_webhook_t *wh, ngx_str_t *key, size_t max_size,
@@ -140,11 +162,12 @@ ngx_int_t ngx_http_ilert_event_key(ngx_http_ilert_event_t *ev,
 
 
 /*
- * Sets the priority, and the body, of at most max_size bytes, which are
- * NGX_HTTP_ILERT_EVENT_MIN_SIZE or more: what does not fit is left out, first
- * rows, then fields, then ends of texts, and customDetails.truncated says so.
- * Strings are copied: neither the webhook nor the mapping is needed any
- * longer.  Returns NGX_OK or NGX_ERROR.
+ * Sets the priority and the body.  The type and the key must have been set
+ * before.  The body has at most max_size bytes, which must be no less than
+ * NGX_HTTP_ILERT_EVENT_MIN_SIZE.  What does not fit is left out, first rows,
+ * then fields, then the ends of texts, and customDetails.truncated says so.
+ * The body is allocated from the pool and refers to nothing outside of it.
+ * Returns NGX_OK, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_webhook_t *wh, ngx_http_ilert_mapping_t *mapping,
@@ -152,14 +175,20 @@ ngx_int_t ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
 
 
 /*
- * Writes the body of a RESOLVE of which there is no webhook, for nothing was
- * heard of the alert for "silence" ms: an event, or, for a native source, what
- * Kapacitor would send.  It is written from body.data on, to "last" at most,
- * for which the size is enough.
+ * Returns the number of bytes that are enough for the body that
+ * ngx_http_ilert_event_silent() writes.
  */
 size_t ngx_http_ilert_event_silent_size(ngx_str_t *key);
+
+/*
+ * Writes the body of a RESOLVE that has no webhook: nothing was heard of the
+ * alert for "silence" ms.  With "passthrough" the body is one that Kapacitor
+ * could have sent, else an event.  ev->alert_key must have been set, and
+ * ev->body.data must point to memory that ends at "last" and is large enough;
+ * sets ev->body.len.  "now" is the wall clock.
+ */
 void ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev,
-    ngx_uint_t native, ngx_msec_t silence, time_t now, u_char *last);
+    ngx_uint_t passthrough, ngx_msec_t silence, time_t now, u_char *last);
 
 
 #endif /* _NGX_HTTP_ILERT_EVENT_H_INCLUDED_ */

@@ -13,18 +13,22 @@
 
 
 /*
- * JSON in without loss, JSON out within bounds.  Pure: no request, no I/O,
- * nothing that two threads share.
+ * JSON: reading it without loss (json_read.c), decoding strings
+ * (json_decode.c), picking single members (json_pick.c), and writing it within
+ * bounds (json_write.c).
  *
- * A text is read where it stands, in one pass, and no tree is made of it:
- * the smallest values have two bytes of text, and a node for each would take
- * fifty times the memory of the text.  Who reads asks for one value after the
+ * The functions are pure: no request, no I/O, nothing that threads share.
+ *
+ * A text is read where it stands, in one pass, and no tree is made of it: the
+ * smallest values have two bytes of text, and a node for each would take fifty
+ * times the memory of the text.  The caller asks for one value after the
  * other, knows what may come, and skips what it does not want.  All that has
- * been read is valid (RFC 8259): tokens, their order, and the depth.
+ * been read is valid by RFC 8259: the tokens, their order, and the depth.
  *
- * A token is a scalar as it stands in the text, a string with its quotes.
- * Numbers keep their digits that way.  A string that is wanted is decoded;
- * \u0000, lone surrogates and invalid UTF-8 become U+FFFD.
+ * A token is a string, number, boolean or null as it stands in the text; a
+ * string has its quotes.  A number keeps its digits that way.  A string must
+ * be decoded before it is used; \u0000, half a surrogate pair, and bytes that
+ * are no UTF-8 become U+FFFD.
  */
 
 
@@ -33,46 +37,64 @@
 #define NGX_HTTP_ILERT_JSON_ANY_NUMBER  NGX_MAX_SIZE_T_VALUE
 
 
-/* of what is copied by ngx_http_ilert_json_short(), in bytes */
+/*
+ * ngx_http_ilert_json_short() always copies this many bytes, if it has fewer
+ * to write.
+ */
 
 #define NGX_HTTP_ILERT_JSON_SHORT       16
 
 
 typedef struct {
     u_char                     *pos;        /* what comes next */
-    u_char                     *last;
-    ngx_uint_t                  depth;      /* of what has been entered */
+    u_char                     *last;       /* the end of the text */
+    ngx_uint_t                  depth;      /* entered, and not left yet */
 
-    /* reading ends when there are more values than that: each scalar, */
-    /* object and array is one, but those in a row are not counted */
+    /*
+     * Reading is declined when there are more values than max_values.  Each
+     * scalar, object and array counts as one, but scalars in a row do not.
+     */
     ngx_uint_t                  nvalues;
     ngx_uint_t                  max_values;
 
-    const char                 *error;      /* what is wrong at pos */
-    unsigned                    unclean:1;  /* a string that has been read */
-                                            /* has to be mended */
+    const char                 *error;      /* says what is wrong at pos */
+
+    /* a row that has been read has a string that must be mended */
+    unsigned                    unclean:1;
 } ngx_http_ilert_json_reader_t;
 
 
+/*
+ * Begins to read a text, which must stay as it is as long as the reader or a
+ * token is used.
+ */
 void ngx_http_ilert_json_init(ngx_http_ilert_json_reader_t *r,
     ngx_str_t *text, ngx_uint_t max_values);
 
 
 /*
- * The first byte of the value that comes next, which tells what it is, if it
- * is valid; a null at the end of the text.
+ * Skips white space, and returns the first byte of the value that comes next,
+ * which tells its type if it is valid, or '\0' at the end of the text.
  */
 u_char ngx_http_ilert_json_peek(ngx_http_ilert_json_reader_t *r);
 
 
 /*
- * Each of these reads what its name says.  NGX_DECLINED: something else has
- * come, or nothing, or too many values.
+ * The functions below read what their names say.  They return NGX_OK, or
+ * NGX_DECLINED if something else comes next, or the end of the text, or if
+ * there are too many values.
  *
- * An object or array is entered by its opening bracket, and after each member
- * or value there is a next one.  NGX_DONE: there is none, and the closing
- * bracket has been read.  A member is a name, which takes the colon with it,
- * and a value.
+ * An object or an array is read like this:
+ *
+ *     rc = ngx_http_ilert_json_enter(r, '{');
+ *
+ *     while (rc == NGX_OK) {
+ *         read a name and a value, or only a value if it is an array
+ *         rc = ngx_http_ilert_json_next(r, '}');
+ *     }
+ *
+ * Both functions return NGX_DONE when they have read the closing bracket.
+ * Reading a name includes the colon behind it.
  */
 ngx_int_t ngx_http_ilert_json_enter(ngx_http_ilert_json_reader_t *r,
     u_char open);
@@ -83,31 +105,38 @@ ngx_int_t ngx_http_ilert_json_name(ngx_http_ilert_json_reader_t *r,
 ngx_int_t ngx_http_ilert_json_scalar(ngx_http_ilert_json_reader_t *r,
     ngx_str_t *token);
 
-/* any value; "error" is set if there is none */
+/*
+ * Reads any value, and checks it.  If it is not valid, returns NGX_DECLINED,
+ * with "error" set but for too many values, and "pos" where the error is.
+ */
 ngx_int_t ngx_http_ilert_json_skip(ngx_http_ilert_json_reader_t *r);
 
-/* the end of the text; "error" is set if it is not there */
+/* Reads the end of the text; "error" is set if something else comes next. */
 ngx_int_t ngx_http_ilert_json_end(ngx_http_ilert_json_reader_t *r);
 
 
 /*
- * A row, an array of scalars: sets "n" to their number, and the first
- * "size" of them in "values".  If it is declined, n is the number of those
- * before what was not expected.
+ * Reads a row, which is an array of scalars.  Sets "n" to their number, and
+ * the first "size" elements of "values" to tokens.  If the row is declined, n
+ * is the number of values before the one that was not expected.
  */
 ngx_int_t ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r,
     ngx_str_t *values, ngx_uint_t size, ngx_uint_t *n);
 
-/* the same for a row that has been read before, and so is known to be one */
+/*
+ * Reads a row that has been read before.  Nothing is checked, so the row must
+ * not have changed.
+ */
 void ngx_http_ilert_json_row_again(ngx_http_ilert_json_reader_t *r,
     ngx_str_t *values, ngx_uint_t size);
 
 
 /*
- * Sets the values of those members of an object that are named, as tokens:
- * for a text of which little is wanted.  A value stays as it is if there is no
- * such member.  NGX_DECLINED if the text is no object; all else in it is only
- * checked as far as needed to find its end.
+ * Looks for n members of an object by their names, and sets their values: a
+ * token, or an object or array as it stands in the text.  The value of a
+ * member that is not found stays as it is.  This is for a text of which little
+ * is wanted: other values are only checked as far as it takes to find their
+ * ends.  Returns NGX_OK, or NGX_DECLINED if the text is no object.
  */
 
 typedef struct {
@@ -120,24 +149,30 @@ ngx_int_t ngx_http_ilert_json_pick(ngx_str_t *text,
 
 
 /*
- * Decodes a token: a string without quotes and escapes, in valid UTF-8,
- * anything else as it stands.  The value points into the token unless it has
- * escapes or has to be mended; NGX_ERROR if there is no memory for that.
+ * Decodes a token that has been read.  The value of a string has no quotes and
+ * no escapes, and is valid UTF-8; any other token is its own value.  The value
+ * points into the token, unless it had escapes or had to be mended, and so is
+ * allocated from the pool.  "token" and "value" may be the same.  Returns
+ * NGX_OK, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
     ngx_pool_t *pool);
 
 /*
- * Replaces in all strings of a valid text what has no place in a valid text
- * of UTF-8.  NGX_HTTP_ILERT_JSON_SHORT bytes can be read behind it.
+ * Copies a text that has been read, with U+FFFD in the place of all that is no
+ * character: \u0000, half a surrogate pair, and bytes that are no UTF-8.
+ * "mended" is allocated from the pool; NGX_HTTP_ILERT_JSON_SHORT more bytes
+ * can be read behind its end.  Returns NGX_OK, or NGX_ERROR if there is no
+ * memory.
  */
 ngx_int_t ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended,
     ngx_pool_t *pool);
 
 
 /*
- * Writing: what does not fit between pos and last is left out altogether,
- * and "full" is set; there is no error to check after each call.
+ * Writing.  A piece that does not fit between "pos" and "last" is left out as
+ * a whole, and "full" is set; later pieces that fit are still written.  So
+ * "full" need not be checked after each call.
  */
 
 typedef struct {
@@ -150,7 +185,7 @@ typedef struct {
 #define ngx_http_ilert_json_literal(w, text)                                  \
     ngx_http_ilert_json_raw(w, (u_char *) text, sizeof(text) - 1)
 
-/* bytes as they are */
+/* Writes bytes as they are. */
 
 static ngx_inline void
 ngx_http_ilert_json_raw(ngx_http_ilert_json_writer_t *w, u_char *data,
@@ -166,9 +201,9 @@ ngx_http_ilert_json_raw(ngx_http_ilert_json_writer_t *w, u_char *data,
 
 
 /*
- * The same for the many short pieces of a batch, where a call of memcpy()
- * takes longer than the copy: from data NGX_HTTP_ILERT_JSON_SHORT bytes can
- * be read, whatever the length.
+ * Does the same, faster, for the many short pieces of a batch, where a call of
+ * memcpy() takes longer than the copy.  Whatever the length is, it must be
+ * allowed to read NGX_HTTP_ILERT_JSON_SHORT bytes from "data" on.
  */
 
 static ngx_inline void
@@ -187,7 +222,7 @@ ngx_http_ilert_json_short(ngx_http_ilert_json_writer_t *w, u_char *data,
 }
 
 
-/* valid UTF-8, in quotes and escaped */
+/* Writes a string, which must be valid UTF-8, in quotes and escaped. */
 void ngx_http_ilert_json_string(ngx_http_ilert_json_writer_t *w,
     ngx_str_t *value);
 

@@ -15,8 +15,8 @@
 
 
 /*
- * The body that Kapacitor's .post() sends, from 1.0 to today: bytes in,
- * a webhook out.  Pure: no request, no I/O; fuzzed.
+ * The body that Kapacitor's .post() sends, from version 1.0 to today, is
+ * parsed to a webhook:
  *
  *     {"id":"cpu:host=a","message":"…","details":"…","time":"RFC 3339",
  *      "duration":NANOSECONDS,"level":"CRITICAL","data":{"series":[{
@@ -24,12 +24,15 @@
  *      "values":[["RFC 3339",95]]}]},"previousLevel":"OK",
  *      "recoverable":true}
  *
- * Members may come in any order, may be null and, but for the level, absent;
- * others are ignored.  Memory is less than twenty times the body, whatever it
- * is: texts and rows stay where they are in it, unless they had to be decoded
- * or mended (see json.h), and a body with more values than the limit is
- * refused.  The many values in the rows of a batch take no memory and do not
- * count.
+ * Members may come in any order.  Each may be null or missing but the level.
+ * Other members are ignored.
+ *
+ * A webhook takes less than twenty times the memory of its body, whatever is
+ * in that.  Texts and rows stay where they are in the body, unless they had to
+ * be decoded or mended (see json.h).  A body with too many values is refused,
+ * but values in rows do not count, since they take no memory.
+ *
+ * The functions are pure: no request, no I/O, nothing that threads share.
  */
 
 
@@ -43,113 +46,137 @@ typedef enum {
     NGX_HTTP_ILERT_CRITICAL
 } ngx_http_ilert_level_e;
 
-/* by that */
+/* The index is a ngx_http_ilert_level_e. */
 
 extern ngx_str_t  ngx_http_ilert_level_names[];
 
 
 /*
- * A tag or a column whose name came again has lost it: data is NULL, the
- * last one of a name holds.
+ * A series is a table: the rows of one group of points.
+ *
+ * If several tags, or several columns, have the same name, the last one
+ * counts.  The name of each other one is set to a null string.
  */
 
 typedef struct {
     ngx_str_t                       name;
     ngx_array_t                     tags;       /* ngx_keyval_t */
     ngx_array_t                     columns;    /* ngx_str_t */
-    ngx_uint_t                      time;       /* column, or columns.nelts */
 
-    /* rows as they are in the text, which ends at "last"; NULL without any */
+    /* the index of the column "time", or columns.nelts if there is none */
+    ngx_uint_t                      time;
+
+    /*
+     * The first and the last row, as they stand in a text that ends at "last";
+     * first_row is NULL if there are no rows.
+     */
     u_char                         *first_row;
     u_char                         *last_row;
     u_char                         *last;
 } ngx_http_ilert_series_t;
 
 
-/* reads rows of a series one after the other */
+/* Rows of a series, read one after the other. */
 
 typedef struct {
     ngx_http_ilert_json_reader_t    reader;
     u_char                         *row;        /* the one at hand */
-    ngx_str_t                      *values;     /* its values, as tokens, */
-    ngx_uint_t                      size;       /* so many of them */
+    ngx_str_t                      *values;     /* its values, as tokens */
+    ngx_uint_t                      size;       /* how many are wanted */
 
-    /* NGX_HTTP_ILERT_JSON_SHORT bytes can be read from each value on */
+    /*
+     * Of the row at hand, NGX_HTTP_ILERT_JSON_SHORT bytes can be read from the
+     * beginning of each value on.
+     */
     unsigned                        slack:1;
 } ngx_http_ilert_rows_t;
 
 
-/* of a string that did not come, or came as null, data is NULL */
+/* A string that was missing or null is a null string. */
 
 typedef struct {
     ngx_str_t                       id;
     ngx_str_t                       message;
     ngx_str_t                       details;
     ngx_str_t                       time;
-    ngx_str_t                       duration;   /* ns, digits */
+    ngx_str_t                       duration;   /* decimal digits, ns */
     ngx_str_t                       previous_level;
     ngx_str_t                       recoverable;    /* true or false */
     ngx_str_t                       level_name;
     ngx_http_ilert_level_e          level;
 
-    /* ngx_http_ilert_series_t: the first one, and all that have rows */
+    /* ngx_http_ilert_series_t: the first series, and all that have rows */
     ngx_array_t                     series;
-    ngx_str_t                       name;       /* the trigger's measurement */
+    ngx_str_t                       name;       /* that of the trigger */
 
     /*
-     * what set the alert off: the first row whose time is the event's
-     * instant, else the last one of the first series; NULL without any
+     * The row that set the alert off, and its series: the first row whose time
+     * is the same instant as the event's.  If there is none, it is the last
+     * row of the first series.  Without rows "row" is NULL, and without series
+     * "trigger" is NULL, too.
      */
     ngx_http_ilert_series_t        *trigger;
     u_char                         *row;
     ngx_str_t                      *values;     /* of the row, as tokens */
 
     /*
-     * what tells the alert from others: the id, or, if that is blank, the
-     * first series' name{tag=value,tag=value}; empty if there is neither
+     * The key tells the alert from others.  It is the id, or, if that is
+     * blank, name{tag=value,tag=value} of the first series.  It is empty if
+     * there is neither.
      */
     ngx_str_t                       key;
-    u_char                          key_md5[16];    /* of a long one */
+    u_char                          key_md5[16];    /* see kapacitor_md5() */
 
-    /* details without their HTML, unless they are the dump */
+    /* the details as plain text; empty if they are a dump */
     ngx_str_t                       details_text;
 
-    /* known only from the dump that details are unless the user sets them */
+    /*
+     * These are only known if the details are Kapacitor's own dump of the
+     * alert, as they are unless the user sets them.
+     */
     ngx_str_t                       task;
     ngx_str_t                       group;
     ngx_str_t                       server;
-    unsigned                        dump:1;     /* details are that dump */
+    unsigned                        dump:1;
 
-    /* Chronograf's "Send Test Alert" */
+    /* it is Chronograf's "Send Test Alert" */
     unsigned                        test:1;
 } ngx_http_ilert_webhook_t;
 
 
 /*
- * Parses the body, which must stay as it is as long as the webhook is used;
- * all else is allocated from the pool.  Returns NGX_OK, NGX_ERROR if there
- * is no memory, or NGX_DECLINED if the body is none of Kapacitor's: "error"
- * then says what is wrong and where, in one line of valid UTF-8.
+ * Parses a body.  The webhook points into the body, which must stay as it is
+ * as long as the webhook is used; all else is allocated from the pool.
+ * Returns NGX_OK, NGX_ERROR if there is no memory, or NGX_DECLINED if this is
+ * no body of Kapacitor's.  In that case "error" says what is wrong and where,
+ * in one line of valid UTF-8, allocated from the pool.
  */
 ngx_int_t ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh,
     ngx_str_t *body, ngx_str_t *error, ngx_pool_t *pool);
 
 
 /*
- * Begins with the first row of a series, or another that is known; "values"
- * has room for as many as there are columns.  The next one, which is there
- * at first, is read to "row" and "values": false if there is none.
+ * Begins to read rows of a series that has some, from "row" on, which is
+ * series->first_row or any later row.  "values" has room for one token for
+ * each column.
  */
 void ngx_http_ilert_kapacitor_rows(ngx_http_ilert_rows_t *rows,
     ngx_http_ilert_series_t *series, u_char *row, ngx_str_t *values);
+
+/*
+ * Reads the next row, at first the one that was given, and sets rows->row and
+ * rows->values.  Returns 0 if there is none, else 1.
+ */
 ngx_uint_t ngx_http_ilert_kapacitor_next_row(ngx_http_ilert_rows_t *rows);
 
 
 /*
- * The field of the triggering row, or the tag of its series, of that name:
- * compared without case, any character but a letter or a digit reads as
- * "_"; of several the first.  "value" is decoded.  Returns NGX_OK,
- * NGX_DECLINED if there is none or it is null, NGX_ERROR without memory.
+ * These find a field of the triggering row, or a tag of its series, by the end
+ * of a variable's name: case does not count, and a "_" stands for any
+ * character but a letter or a digit.  The first one that fits is taken.
+ * "value" is decoded, to memory from the pool if need be.  They return NGX_OK,
+ * or NGX_DECLINED if there is none or if it is null; for a field NGX_ERROR if
+ * there is no memory.
  */
 ngx_int_t ngx_http_ilert_kapacitor_field(ngx_http_ilert_webhook_t *wh,
     ngx_str_t *name, ngx_str_t *value, ngx_pool_t *pool);
@@ -158,8 +185,9 @@ ngx_int_t ngx_http_ilert_kapacitor_tag(ngx_http_ilert_webhook_t *wh,
 
 
 /*
- * The MD5 of a text, in 16 bytes; that of the webhook's key, if it is long, is
- * known since the webhook was parsed, which may have been on a thread.
+ * Sets the 16 bytes of "md5" to the MD5 of a text.  If the text is the
+ * webhook's key and is long, the digest is not computed, but that which was
+ * made by ngx_http_ilert_kapacitor_parse(), maybe on a thread, is used.
  */
 void ngx_http_ilert_kapacitor_md5(ngx_http_ilert_webhook_t *wh,
     ngx_str_t *text, u_char *md5);

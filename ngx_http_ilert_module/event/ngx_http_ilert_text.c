@@ -10,6 +10,8 @@
 #include "ngx_http_ilert_text.h"
 
 
+/* A tag or an entity, and the text that takes its place. */
+
 typedef struct {
     ngx_str_t                   name;
     ngx_str_t                   text;
@@ -107,7 +109,7 @@ ngx_http_ilert_text_convert(ngx_str_t *html, ngx_str_t *text, ngx_uint_t tags,
     u_char     *p, *last, *next, *limit, *out;
     ngx_str_t   s;
 
-    /* nothing is longer decoded than it was */
+    /* A tag or an entity is never shorter than the text in its place. */
 
     out = ngx_pnalloc(pool, html->len);
     if (out == NULL) {
@@ -152,9 +154,10 @@ ngx_http_ilert_text_convert(ngx_str_t *html, ngx_str_t *text, ngx_uint_t tags,
 
 
 /*
- * Returns what follows the tag, and sets the text that stands for it; NULL
- * if it is no tag.  From "limit" on there is no ">", so that many "<" are
- * not each searched to the end.
+ * Returns the place behind the tag at p, and sets "text" to what takes its
+ * place; returns NULL if there is no tag.  "limit" is a place from which on
+ * there is no ">": a search that finds none moves it, so that a text full of
+ * "<" is not searched to its end for each of them.
  */
 
 static u_char *
@@ -196,14 +199,17 @@ ngx_http_ilert_text_tag(u_char *p, u_char *last, u_char **limit,
         *text = *found;
 
     } else {
-        ngx_str_null(text);
+        ngx_str_set(text, "");
     }
 
     return end + 1;
 }
 
 
-/* NULL: no entity, or one that is not known */
+/*
+ * Decodes the entity at p to *out, and moves *out.  Returns the place behind
+ * the entity, or NULL if there is none or if its name is not known.
+ */
 
 static u_char *
 ngx_http_ilert_text_entity(u_char *p, u_char *last, u_char **out)
@@ -211,7 +217,7 @@ ngx_http_ilert_text_entity(u_char *p, u_char *last, u_char **out)
     u_char     *end;
     ngx_str_t  *text;
 
-    /* what nearly all of a dump's are */
+    /* Nearly all entities in Kapacitor's dump of an alert are quotes. */
 
     if (last - p >= 5 && ngx_memcmp(p, "&#34;", 5) == 0) {
         *(*out)++ = '"';
@@ -244,6 +250,8 @@ ngx_http_ilert_text_entity(u_char *p, u_char *last, u_char **out)
 }
 
 
+/* Does the same for an entity with a number, of which p is behind the "#". */
+
 static u_char *
 ngx_http_ilert_text_number(u_char *p, u_char *last, u_char **out)
 {
@@ -271,7 +279,7 @@ ngx_http_ilert_text_number(u_char *p, u_char *last, u_char **out)
             break;
         }
 
-        /* any number of digits, but no overflow */
+        /* There may be any number of digits; code must not overflow. */
 
         if (code <= 0x10ffff) {
             code = code * base + digit;
@@ -291,6 +299,8 @@ ngx_http_ilert_text_number(u_char *p, u_char *last, u_char **out)
     return p + 1;
 }
 
+
+/* Names are compared without case.  Returns NULL if there is no such name. */
 
 static ngx_str_t *
 ngx_http_ilert_text_find(ngx_http_ilert_text_map_t *map, u_char *name,

@@ -13,63 +13,79 @@
 
 
 /*
- * Kapacitor renders an alert's details with Go's html/template; ilert shows
- * text.  Pure; valid UTF-8 in, valid UTF-8 out.
+ * Texts: UTF-8, white space, and HTML.  Kapacitor renders the details of an
+ * alert with Go's html/template, and ilert shows them as plain text.
+ *
+ * The functions are pure: no request, no I/O, nothing that threads share.
+ * Unless a function says otherwise, it takes valid UTF-8 and leaves valid
+ * UTF-8.
  */
 
 
+/* U+FFFD, the replacement character, stands for what is no character. */
+
+#define NGX_HTTP_ILERT_TEXT_REPLACEMENT  0xfffd
+
+
 /*
- * Decodes entities: numeric ones and amp, lt, gt, quot, apos, nbsp; others
- * stay as they are.  Allocates from the pool, NGX_ERROR if it can't.
+ * Decodes the entities of HTML: those with a number, and amp, lt, gt, quot,
+ * apos and nbsp; all others stay as they are.  "text" is allocated from the
+ * pool.  Returns NGX_OK, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_text_unescape(ngx_str_t *html, ngx_str_t *text,
     ngx_pool_t *pool);
 
 
 /*
- * The same, and removes tags: the end of a block becomes a line break, the
- * end of a table's cell a space; white space at both ends is trimmed.
+ * Does the same, and removes tags: the end of a block becomes a line break,
+ * the end of a table's cell becomes a space.  White space at both ends of the
+ * text is trimmed.
  */
 ngx_int_t ngx_http_ilert_text_from_html(ngx_str_t *html, ngx_str_t *text,
     ngx_pool_t *pool);
 
 
-/* writes the character, up to 4 bytes; returns what follows it */
+/*
+ * Writes a character as UTF-8, in at most 4 bytes.  Returns the place behind
+ * it.  "code" must be a character; surrogates are not checked for.
+ */
 u_char *ngx_http_ilert_text_put(u_char *out, uint32_t code);
 
 
 /*
- * Returns what follows the character at p, or NULL if it is not UTF-8:
- * ngx_utf8_decode() takes surrogates, and any byte for a continuation.
+ * Returns the place behind the character at p, which is before "last", or
+ * NULL if there is no valid character of UTF-8.  nginx's ngx_utf8_decode()
+ * does not do, since it accepts surrogates, and any byte as a continuation.
  */
 u_char *ngx_http_ilert_text_next(u_char *p, u_char *last);
 
 
-/* what stands for a character that is none */
-
-#define NGX_HTTP_ILERT_TEXT_REPLACEMENT  0xfffd
-
-
 /*
- * Writes the character at *pos, or a replacement, of three bytes, if it is
- * U+0000 or the byte there is of no character.  Sets *pos to what follows in
- * the text, and returns what follows in "out".
+ * Copies the character at *pos, or writes a replacement, of three bytes, if it
+ * is U+0000 or if the byte at *pos begins no valid character.  Sets *pos to
+ * the place behind what has been read, and returns the place behind what has
+ * been written.
  */
 u_char *ngx_http_ilert_text_copy(u_char *out, u_char **pos, u_char *last);
 
 
 /*
- * Makes it valid UTF-8 without U+0000: any byte that is of no character
- * becomes a replacement.  Allocates only for that; NGX_ERROR if it can't.
+ * Makes any bytes valid UTF-8 without U+0000: each byte that belongs to no
+ * character becomes a replacement.  The text is only copied, to memory from
+ * the pool, if there is such a byte.  Returns NGX_OK, or NGX_ERROR if there is
+ * no memory.
  */
 ngx_int_t ngx_http_ilert_text_valid(ngx_str_t *text, ngx_pool_t *pool);
 
 
-/* the length of the whole characters in the first "max" bytes */
+/*
+ * Returns the length, in bytes, of those characters that are whole within the
+ * first "max" bytes.
+ */
 size_t ngx_http_ilert_text_cut(ngx_str_t *text, size_t max);
 
 
-/* byte by byte */
+/* Returns true if both texts have the same bytes; case counts. */
 
 static ngx_inline ngx_uint_t
 ngx_http_ilert_text_same(ngx_str_t *one, ngx_str_t *two)
@@ -79,14 +95,20 @@ ngx_http_ilert_text_same(ngx_str_t *one, ngx_str_t *two)
 }
 
 
-/* without the white space that ilert trims from alert keys */
+/*
+ * Makes the text begin and end where it has no more of the white space that
+ * ilert trims from alert keys: space, tab, CR and LF.  No byte is changed.
+ */
 void ngx_http_ilert_text_trim(ngx_str_t *text);
 
-/* true if nothing else is in it */
+/* Returns true if the text is empty or has nothing but such white space. */
 ngx_uint_t ngx_http_ilert_text_blank(ngx_str_t *text);
 
 
-/* makes an error that quotes a name from outside one line */
+/*
+ * Makes the text one line, in place, so that it can go to a log: all control
+ * characters become spaces.
+ */
 void ngx_http_ilert_text_line(ngx_str_t *text);
 
 

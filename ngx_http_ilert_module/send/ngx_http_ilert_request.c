@@ -857,7 +857,6 @@ ngx_http_ilert_request_log_error(ngx_log_t *log, u_char *buf, size_t len)
                      "endpoint: \"%V\"", &source->name,
                      &d->request.event->id, &source->endpoint->name);
     len -= p - buf;
-    buf = p;
 
     u = (d->main && d->sr) ? d->sr->upstream : NULL;
 

@@ -19,13 +19,15 @@ fail() {
     exit 1
 }
 
-# A tag has a line of its own, the marker is within one.
+# Each tag must be there once, on a line of its own; the marker must be there
+# once, within a line.
 
 once() {
     [ "$1" = 1 ] || fail "$page: $2 is there $1 times, not once"
 }
 
-# The line break after the first tag belongs to the text.
+# Prints the text between the tags.  The line break after the first tag belongs
+# to it, also for the browser, which hashes the same text.
 
 between() {
     awk -v tag="$1" '
@@ -35,7 +37,8 @@ between() {
     ' "$page"
 }
 
-# Three hexadecimal digits are two of base64; the 64th is one, and 2 zero bits.
+# Three hexadecimal digits become two of base64.  The last of the 64 becomes
+# one, with two zero bits behind it.
 
 base64_of_hex() {
     awk '
@@ -107,7 +110,7 @@ strings() {
             print "    ;\n"
         }
 
-        # two question marks could begin a trigraph
+        # "?" is escaped, since two of them could begin a trigraph.
 
         function literal(text, eol) {
             text = escape(escape(escape(text, "\\"), "\""), "?")

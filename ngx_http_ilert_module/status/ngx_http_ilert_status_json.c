@@ -16,7 +16,10 @@
 #include "ngx_http_ilert_store.h"
 
 
-/* design.md, "Status": the names are what people's tools go by */
+/*
+ * The status as JSON.  Other people's tools depend on the names of members, so
+ * these must not change: see docs/ngx_http_ilert_module.md.
+ */
 
 
 static void ngx_http_ilert_status_json_queue(ngx_http_ilert_json_writer_t *w,
@@ -54,7 +57,7 @@ static void ngx_http_ilert_status_json_time(ngx_http_ilert_json_writer_t *w,
     int64_t time);
 
 
-/* by urgency; the last one is not in the design */
+/* The index is the urgency of an event, from NGX_HTTP_ILERT_CRITICAL_FIRST. */
 
 static ngx_str_t  ngx_http_ilert_status_classes[] = {
     ngx_string("critical"),
@@ -405,7 +408,10 @@ ngx_http_ilert_status_json_alert(ngx_http_ilert_json_writer_t *w, void *data)
 
     ngx_http_ilert_status_json_next(w, "shows");
 
-    /* what we have never told it of, others may have */
+    /*
+     * An alert of which we have told ilert nothing may have been opened by
+     * somebody else.
+     */
 
     if (query->shown.shows == NGX_HTTP_ILERT_SHOWS_OPEN) {
         ngx_http_ilert_json_literal(w, "\"open\"");
@@ -455,7 +461,11 @@ ngx_http_ilert_status_json_alert(ngx_http_ilert_json_writer_t *w, void *data)
 }
 
 
-/* what waits may wait for its own time, and for that of its key */
+/*
+ * Returns when the next event of the alert may be sent, in ms since 1970.  An
+ * event waits for its own time and for that of its source's key, whichever is
+ * later.
+ */
 
 static int64_t
 ngx_http_ilert_status_next_try(ngx_http_ilert_status_t *st)
@@ -477,7 +487,9 @@ ngx_http_ilert_status_next_try(ngx_http_ilert_status_t *st)
 }
 
 
-/* why what waits has not been sent, as far as one can tell */
+/*
+ * Says why the events that wait have not been sent, as far as that is known.
+ */
 
 static void
 ngx_http_ilert_status_json_why(ngx_http_ilert_json_writer_t *w,
@@ -590,7 +602,7 @@ ngx_http_ilert_status_json_budget(ngx_http_ilert_json_writer_t *w,
 }
 
 
-/* {"NAME": or ,"NAME": */
+/* Writes {"NAME": for the first member of an object, ,"NAME": for others. */
 
 static void
 ngx_http_ilert_status_json_member(ngx_http_ilert_json_writer_t *w,
@@ -602,7 +614,7 @@ ngx_http_ilert_status_json_member(ngx_http_ilert_json_writer_t *w,
 }
 
 
-/* null, if it is empty */
+/* Writes a string, or null if it is empty. */
 
 static void
 ngx_http_ilert_status_json_text(ngx_http_ilert_json_writer_t *w,
@@ -617,7 +629,7 @@ ngx_http_ilert_status_json_text(ngx_http_ilert_json_writer_t *w,
 }
 
 
-/* null, if it is negative */
+/* Writes a number, or null if it is negative, which means not known. */
 
 static void
 ngx_http_ilert_status_json_number(ngx_http_ilert_json_writer_t *w, int64_t n)
@@ -642,7 +654,10 @@ ngx_http_ilert_status_json_id(ngx_http_ilert_json_writer_t *w, uint64_t id)
 }
 
 
-/* seconds from then on, or 0 */
+/*
+ * Writes the seconds from "since" to "now", which are in ms, or 0 if "since"
+ * is 0 or has not come yet.
+ */
 
 static void
 ngx_http_ilert_status_json_since(ngx_http_ilert_json_writer_t *w,
@@ -662,7 +677,7 @@ ngx_http_ilert_status_json_since(ngx_http_ilert_json_writer_t *w,
 }
 
 
-/* RFC 3339, UTC; null: never */
+/* Writes a time in ms as RFC 3339 in UTC, or null for 0, which is never. */
 
 static void
 ngx_http_ilert_status_json_time(ngx_http_ilert_json_writer_t *w, int64_t time)

@@ -15,21 +15,26 @@
 
 
 /*
- * The text format of Prometheus, version 0.0.4, and what differs from it in
- * OpenMetrics 1.0: names of counters in "# TYPE", and the end.
+ * Metrics, in the text format of Prometheus, version 0.0.4, or in that of
+ * OpenMetrics 1.0.  Only two things differ in the latter: how "# TYPE" names a
+ * counter, and the line at the end.
  */
 
 
-/* a metric of each source; a negative value is not known, and left out */
+/*
+ * A metric that each source has.  A negative value means that it is not known;
+ * the metric is left out then.
+ */
 
 typedef enum {
     NGX_HTTP_ILERT_METRIC_COUNTER = 0,  /* in stats_source_t */
     NGX_HTTP_ILERT_METRIC_GAUGE,        /* in status_source_t */
-    NGX_HTTP_ILERT_METRIC_AGE           /* the same, a time, or 0 */
+    NGX_HTTP_ILERT_METRIC_AGE           /* a time in status_source_t, or 0; */
+                                        /* its age is shown */
 } ngx_http_ilert_metric_e;
 
 typedef struct {
-    const char               *name;     /* after "ilert_" */
+    const char               *name;     /* without "ilert_" */
     const char               *help;
     ngx_http_ilert_metric_e   type;
     size_t                    offset;
@@ -193,7 +198,7 @@ ngx_http_ilert_metric_sources(ngx_http_ilert_json_writer_t *w,
 }
 
 
-/* age in milliseconds */
+/* Returns the value of a metric; that of an age is in milliseconds. */
 
 static int64_t
 ngx_http_ilert_metric_value(ngx_http_ilert_status_t *st,
@@ -378,7 +383,7 @@ ngx_http_ilert_metric_head(ngx_http_ilert_json_writer_t *w, const char *name,
 }
 
 
-/* NAME="VALUE" */
+/* Writes NAME="VALUE", with the value escaped. */
 
 static void
 ngx_http_ilert_metric_label(ngx_http_ilert_json_writer_t *w, const char *name,
@@ -414,7 +419,10 @@ ngx_http_ilert_metric_label(ngx_http_ilert_json_writer_t *w, const char *name,
 }
 
 
-/* what fits into a line: no names from outside */
+/*
+ * Writes a text of at most 512 bytes.  Names of sources and the like must not
+ * be in it, since they may be of any length.
+ */
 
 static void
 ngx_http_ilert_metric_print(ngx_http_ilert_json_writer_t *w, const char *fmt,

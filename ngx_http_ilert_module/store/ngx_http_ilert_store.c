@@ -357,6 +357,7 @@ ngx_http_ilert_store_try(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_db_t  *db;
 
     db = store->private;
+    rc = SQLITE_OK;
 
     for (n = 0; n < 2; n++) {
 

@@ -136,6 +136,8 @@ ngx_http_ilert_store_has_left(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
     int      rc;
     int64_t  n;
 
+    n = 0;
+
     rc = ngx_http_ilert_store_write_counts(db);
 
     if (rc == SQLITE_OK) {
@@ -278,6 +280,8 @@ ngx_http_ilert_store_replay(ngx_http_ilert_store_db_t *db,
         ngx_http_ilert_store_end(stmt);
         return SQLITE_OK;
     }
+
+    found = NULL;
 
     rc = ngx_http_ilert_store_get_source(db, &ev.source, &source);
 

@@ -103,6 +103,8 @@ ngx_http_ilert_store_home(ngx_http_ilert_store_db_t *db,
     int64_t                        owner;
     ngx_http_ilert_store_ident_t   source;
 
+    owner = 0;
+
     rc = ngx_http_ilert_store_source(db, &home->source, &home->owner, &source);
 
     if (rc == SQLITE_OK) {
@@ -278,9 +280,11 @@ ngx_http_ilert_store_move_alert(ngx_http_ilert_store_db_t *db, int64_t id,
         return rc;
     }
 
+    mine = 0;
+    others = 0;
+
     if (alert.head == 0) {
         mine = (alert.source == source->id);
-        others = 0;
 
     } else {
 

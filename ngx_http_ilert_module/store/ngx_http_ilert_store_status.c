@@ -148,6 +148,8 @@ ngx_http_ilert_store_query_size(ngx_http_ilert_store_db_t *db,
     int      rc;
     int64_t  pages, unused;
 
+    unused = 0;
+
     rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_PAGES, &pages, "");
 
     if (rc == SQLITE_OK) {

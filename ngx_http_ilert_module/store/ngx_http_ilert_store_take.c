@@ -240,6 +240,8 @@ ngx_http_ilert_store_slots(ngx_http_ilert_store_db_t *db,
     int      rc;
     int64_t  used;
 
+    used = 0;
+
     rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_LATE_SLOTS, "ii",
                                    budget->id, now);
 
@@ -1014,6 +1016,8 @@ ngx_http_ilert_store_resolve(ngx_http_ilert_store_db_t *db,
     int            rc;
     int64_t        id, end, resumed;
     sqlite3_stmt  *stmt;
+
+    resumed = 0;
 
     rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_LATE_ALERTS,
                                    "iii", take->id, job->now,

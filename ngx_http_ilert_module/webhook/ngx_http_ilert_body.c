@@ -14,11 +14,14 @@
 #include "ngx_http_ilert_queue_zone.h"
 
 
-/* what is larger goes to the thread: so much takes 0.3 ms, 8 ms at worst */
+/*
+ * A body of more bytes is parsed on the thread.  To parse this many takes 0.3
+ * ms, and 8 ms at worst.
+ */
 
 #define NGX_HTTP_ILERT_BODY_LARGE  (256 * 1024)
 
-/* a worker stays while a body is parsed */
+/* the period of the timer that keeps the worker, in ms */
 
 #define NGX_HTTP_ILERT_BODY_HOLD   60000
 
@@ -51,7 +54,7 @@ static void ngx_http_ilert_body_hold_handler(ngx_event_t *ev);
 
 static ngx_str_t    ngx_http_ilert_body_pool_name = ngx_string("ilert_body");
 
-/* of a worker */
+/* There is one of these in each worker. */
 
 static ngx_event_t  ngx_http_ilert_body_hold;
 static ngx_uint_t   ngx_http_ilert_body_njobs;
@@ -140,7 +143,10 @@ ngx_http_ilert_body_run(ngx_http_ilert_body_job_t *job, ngx_log_t *log)
 }
 
 
-/* the whole body in one piece; copied only if it is in several, or a file */
+/*
+ * Sets "text" to the whole body in one piece.  It is only copied if it is in
+ * several buffers or in a file.
+ */
 
 static ngx_int_t
 ngx_http_ilert_body_fetch(ngx_http_request_t *r, ngx_str_t *text,
@@ -187,7 +193,10 @@ ngx_http_ilert_body_fetch(ngx_http_request_t *r, ngx_str_t *text,
 }
 
 
-/* a file has just been written by nginx itself: it is read from memory */
+/*
+ * Copies one buffer.  nginx has just written the file that a buffer is in, so
+ * the system has it in memory, and to read it takes no time.
+ */
 
 static ngx_int_t
 ngx_http_ilert_body_fetch_buf(ngx_buf_t *b, u_char *p, ngx_log_t *log)
@@ -207,7 +216,7 @@ ngx_http_ilert_body_fetch_buf(ngx_buf_t *b, u_char *p, ngx_log_t *log)
         return NGX_OK;
     }
 
-    /* the request's log is not for a thread */
+    /* The request's log must not be used on a thread. */
 
     file = *b->file;
     file.log = log;
@@ -295,14 +304,20 @@ ngx_http_ilert_body_free(void *data)
 }
 
 
-/* on the thread: it has the job, and the body, which nobody changes */
+/*
+ * Runs on the thread.  It alone uses the job meanwhile, and nobody changes the
+ * body.
+ */
 
 static void
 ngx_http_ilert_body_thread(void *data, ngx_log_t *log)
 {
     ngx_http_ilert_body_job_t *job = data;
 
-    /* after TERM nobody hears of it, but the worker waits for the thread */
+    /*
+     * After TERM nobody waits for the webhook any more, but the worker waits
+     * for the thread, so a body is not begun.
+     */
 
     if (!ngx_terminate) {
         ngx_http_ilert_body_run(job, log);
@@ -310,7 +325,7 @@ ngx_http_ilert_body_thread(void *data, ngx_log_t *log)
 }
 
 
-/* on the event loop again */
+/* Runs on the event loop when the thread is done. */
 
 static void
 ngx_http_ilert_body_done(ngx_event_t *ev)
@@ -338,8 +353,8 @@ ngx_http_ilert_body_done(ngx_event_t *ev)
 
 
 /*
- * A request that is blocked has no timer: without this one a worker that has
- * been told to quit would not wait for it.
+ * A worker that has been told to quit waits for timers.  A request that is
+ * blocked has none, so this one keeps the worker.
  */
 
 static void

@@ -16,40 +16,48 @@
 
 
 /*
- * The body of a webhook's request: it is fetched from where nginx has put it,
- * in memory or in a file, and parsed.
+ * The body of a webhook's request is fetched from where nginx has put it, in
+ * memory or in a file, and parsed.
  *
- * A large one would keep the event loop busy for too long, so it goes to
- * a thread.  A worker has one for that, which is not the queue's: no commit
- * waits for it, and bodies that wait for it are still in their files.  What
- * it makes of a body is in a pool of the body's own, since the request's is
- * the event loop's.  The request stays until the thread is done with it, even
- * if the client goes, and so does the worker.  Without threads, and if there
- * is none to be had, a large body is parsed as any other.
+ * A large body would keep the event loop busy for too long, so it is parsed on
+ * a thread.  Each worker has one thread for that beside the one of the queue,
+ * so that no commit waits for a body.  Bodies that wait for the thread are
+ * still in their files.
+ *
+ * The thread allocates from a pool that belongs to the body, since the
+ * request's pool belongs to the event loop.  The request is kept until the
+ * thread is done, even if the client goes away, and so is the worker.  If
+ * nginx has no threads, or the body cannot be given to the thread, it is
+ * parsed as a small one.
  */
 
 
 typedef struct {
-    ngx_int_t                    rc;        /* as of kapacitor_parse() */
-    ngx_str_t                    text;
-    ngx_str_t                    error;
-    ngx_http_ilert_webhook_t     webhook;
+    /* NGX_ERROR: also if the body could not be read from its file */
+    ngx_int_t                    rc;        /* see kapacitor_parse() */
+    ngx_str_t                    text;      /* the whole body */
+    ngx_str_t                    error;     /* if rc is NGX_DECLINED */
+    ngx_http_ilert_webhook_t     webhook;   /* if rc is NGX_OK */
 } ngx_http_ilert_body_t;
 
 
-/* the body stays as it is as long as the request is there */
+/* The body, with all it points to, lives as long as the request. */
 
 typedef void (*ngx_http_ilert_body_handler_pt)(ngx_http_request_t *r,
     ngx_http_ilert_body_t *body);
 
 
-/* webhooks are configured: adds the thread */
+/*
+ * Adds the thread; called when webhooks are configured.  Returns NGX_OK, or
+ * NGX_ERROR after the error has been logged.
+ */
 ngx_int_t ngx_http_ilert_body_init(ngx_conf_t *cf);
 
 
 /*
- * Parses the body that nginx has read.  The handler is called once, from
- * within this call or later, and finalizes the request.
+ * Parses the body that nginx has read.  The handler is called once, within
+ * this call or later, and must finalize the request.  Without memory the
+ * request is finalized here with 500, and the handler is not called.
  */
 void ngx_http_ilert_body_parse(ngx_http_request_t *r,
     ngx_http_ilert_body_handler_pt handler);

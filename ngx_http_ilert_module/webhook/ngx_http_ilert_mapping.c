@@ -12,24 +12,33 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* seconds between two warnings of one location */
+/* the least time between two warnings of one location, in seconds */
 
 #define NGX_HTTP_ILERT_MAPPING_PERIOD  60
 
-/* bytes of a value that are shown in one */
+/* A warning shows at most this many bytes of a value. */
 
 #define NGX_HTTP_ILERT_MAPPING_SHOWN   64
 
 
 typedef struct {
     ngx_str_t                    name;
-    const char                  *allowed;   /* NULL if any value is */
-    ngx_str_t                   *words;     /* those, up to an empty one */
-    ngx_uint_t                   last;      /* argument that decides whether */
-                                            /* an item is, from 0 */
+
+    /* the values that ilert allows, for messages; NULL if any is allowed */
+    const char                  *allowed;
+
+    /* the same values, and an empty one at the end; or NULL */
+    ngx_str_t                   *words;
+
+    /* an item is left out if one of the arguments 0 to "last" is empty */
+    ngx_uint_t                   last;
+
     unsigned                     named:1;   /* the first argument is a name */
-    unsigned                     link:1;    /* the second one defaults to it */
-    unsigned                     fit:1;     /* whoever makes the event */
+    unsigned                     link:1;    /* the second one defaults to */
+                                            /* the first */
+
+    /* it counts also for a body that goes on unchanged */
+    unsigned                     fit:1;
 } ngx_http_ilert_mapping_directive_t;
 
 
@@ -82,7 +91,7 @@ static ngx_str_t  ngx_http_ilert_mapping_severities[] = {
 };
 
 
-/* by ngx_http_ilert_mapping_e */
+/* The index is a ngx_http_ilert_mapping_e. */
 
 static ngx_http_ilert_mapping_directive_t
     ngx_http_ilert_mapping_directives[] =
@@ -236,6 +245,8 @@ ngx_http_ilert_mapping_compile(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
+/* There always is a directive of that name: it is that of a command. */
+
 static ngx_http_ilert_mapping_directive_t *
 ngx_http_ilert_mapping_find(ngx_str_t *name)
 {
@@ -311,7 +322,7 @@ ngx_http_ilert_mapping_unmap(void *data)
 {
     ngx_shm_t  *shm = data;
 
-    /* that of the configuration may be gone */
+    /* The log that was set at the start may be gone by now. */
 
     shm->log = ngx_cycle->log;
 
@@ -420,7 +431,10 @@ ngx_http_ilert_mapping_allows(ngx_http_ilert_mapping_directive_t *directive,
 }
 
 
-/* a template is as bad for one event as for the next one */
+/*
+ * Logs that a value is left out.  A template that is wrong is so for each
+ * event, so one warning in a while is enough.
+ */
 
 static void
 ngx_http_ilert_mapping_warn(ngx_http_request_t *r,
@@ -443,7 +457,7 @@ ngx_http_ilert_mapping_warn(ngx_http_request_t *r,
         return;
     }
 
-    /* the value may come from the webhook */
+    /* The value may come from the webhook, so it must not break the line. */
 
     shown.data = buf;
     shown.len = ngx_http_ilert_text_cut(value, sizeof(buf));
@@ -506,7 +520,10 @@ ngx_http_ilert_mapping_list(ngx_http_request_t *r,
 }
 
 
-/* NGX_DECLINED: it is left out */
+/*
+ * Evaluates an item.  Returns NGX_OK, NGX_ERROR if there is no memory or if a
+ * variable cannot be evaluated, or NGX_DECLINED if the item is left out.
+ */
 
 static ngx_int_t
 ngx_http_ilert_mapping_item(ngx_http_request_t *r,
@@ -536,7 +553,7 @@ ngx_http_ilert_mapping_item(ngx_http_request_t *r,
 }
 
 
-/* of a name the last one holds */
+/* Adds an item.  Of items with the same name the last one counts. */
 
 static void
 ngx_http_ilert_mapping_add(ngx_http_ilert_list_t *list,

@@ -16,50 +16,60 @@
 
 
 /*
- * The directives that say what an event is like, "ilert_summary" and so on:
- * as they are configured, and what their values are for a request.
+ * The directives that say what is in an event, "ilert_summary" and so on: how
+ * they are configured, and what their values are for a request.
  */
 
 
 /*
- * Handlers of the directives.  cmd->offset is that of the member of
- * "directives" in the location's configuration, cmd->post is not used.
+ * These are the handlers of the directives, for one value and for an item of a
+ * list.  cmd->offset is that of the member of "directives" in the location's
+ * configuration; cmd->post is not used.  They return as handlers of nginx do:
+ * NGX_CONF_OK, NGX_CONF_ERROR after they have logged the error, or a text.
  */
 char *ngx_http_ilert_mapping_set_value(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_ilert_mapping_set_item(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* Takes the directives that "conf" has not from the level above, "prev". */
 void ngx_http_ilert_mapping_merge(ngx_http_ilert_mapping_conf_t *conf,
     ngx_http_ilert_mapping_conf_t *prev);
 
 
 /*
- * Gives each of the n configurations, which are those of locations, its
- * part of a memory that is shared by the workers: NGX_OK or NGX_ERROR.
+ * Sets "warned" of n configurations, which are those of all locations, to
+ * memory that the workers share and that lives as long as cf->pool.  Returns
+ * NGX_OK, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_mapping_init(ngx_conf_t *cf,
     ngx_http_ilert_mapping_conf_t **confs, ngx_uint_t n);
 
 
 /*
- * The directive's name, if "conf" has one that does not apply to events
- * that ilert itself makes; else NULL.
+ * Returns the name of directive i if "conf" has it and it has no effect on a
+ * body that goes on unchanged, of which ilert itself makes the event; else
+ * NULL.
  */
 ngx_str_t *ngx_http_ilert_mapping_unfit(ngx_http_ilert_mapping_conf_t *conf,
     ngx_uint_t i);
 
 
 /*
- * The value of one directive that is no list, valid UTF-8; empty if there
- * is none, or if ilert does not allow it: the latter is logged, once a
- * minute.  NGX_ERROR without memory or if a variable cannot be evaluated.
+ * Evaluates one directive that is no list.  "value" is valid UTF-8, and may be
+ * in the request's pool.  It is empty if there is no such directive, or if
+ * ilert does not allow the value, of which a warning is logged, at most once a
+ * minute for a location.  Returns NGX_OK, or NGX_ERROR if there is no memory
+ * or if a variable cannot be evaluated.
  */
 ngx_int_t ngx_http_ilert_mapping_value(ngx_http_request_t *r,
     ngx_http_ilert_mapping_conf_t *conf, ngx_http_ilert_mapping_e i,
     ngx_str_t *value);
 
-/* all that ngx_http_ilert_event_map() needs, in the same way */
+/*
+ * Evaluates all directives that ngx_http_ilert_event_map() needs, in the same
+ * way: all but the event's type and its alert key.
+ */
 ngx_int_t ngx_http_ilert_mapping_eval(ngx_http_request_t *r,
     ngx_http_ilert_mapping_conf_t *conf, ngx_http_ilert_mapping_t *mapping);
 

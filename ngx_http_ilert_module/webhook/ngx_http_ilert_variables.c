@@ -15,7 +15,8 @@
 
 
 /*
- * Sets the value, or leaves it as it is, a null string, if there is none.
+ * Sets the value of a variable, which is a null string before, and stays so if
+ * there is no value.  "offset" is the variable's own.  Returns NGX_OK, or
  * NGX_ERROR if there is no memory.
  */
 
@@ -139,7 +140,7 @@ ngx_http_ilert_add_variables(ngx_conf_t *cf)
         }
     }
 
-    /* data of these is the variable's name */
+    /* nginx gives handlers of these the variable's name as data. */
 
     if (ngx_http_ilert_add_variable(cf, &ngx_http_ilert_tag_prefix,
                                     ngx_http_ilert_variable_tag, 0,
@@ -161,7 +162,10 @@ ngx_http_ilert_add_variable(ngx_conf_t *cf, ngx_str_t *name,
 {
     ngx_http_variable_t  *var;
 
-    /* empty until the webhook has been read */
+    /*
+     * A variable may be evaluated before the webhook has been read.  It is not
+     * cacheable, so that it does not stay without a value.
+     */
 
     var = ngx_http_add_variable(cf, name, NGX_HTTP_VAR_NOCACHEABLE|flags);
     if (var == NULL) {
@@ -258,7 +262,10 @@ ngx_http_ilert_variable_webhook(ngx_http_request_t *r,
 }
 
 
-/* for alert keys: it still differs when case and outer spaces do not count */
+/*
+ * A digest of the id is for alert keys, which ilert compares without case and
+ * without outer white space: ids that only differ in these have other digests.
+ */
 
 static ngx_int_t
 ngx_http_ilert_variable_id_md5(ngx_http_request_t *r,
@@ -273,7 +280,10 @@ ngx_http_ilert_variable_id_md5(ngx_http_request_t *r,
 
     id = &ctx->webhook->id;
 
-    /* of a blank id, which is not the key, there is no digest */
+    /*
+     * A blank id has no digest.  It is not the key of the webhook, while any
+     * other id is.
+     */
 
     if (id->len == 0 || id->data != ctx->webhook->key.data) {
         return NGX_OK;
@@ -370,7 +380,10 @@ ngx_http_ilert_variable_attempt(ngx_http_request_t *r,
 }
 
 
-/* of the main request: subrequests share its variables */
+/*
+ * Returns the context of the main request, since subrequests share its
+ * variables.
+ */
 
 static ngx_http_ilert_ctx_t *
 ngx_http_ilert_variable_ctx(ngx_http_request_t *r)

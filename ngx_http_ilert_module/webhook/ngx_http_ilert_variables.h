@@ -14,13 +14,17 @@
 
 
 /*
- * $kapacitor_*: the webhook, once it has been read; $ilert_*: what becomes
- * of it.  In the endpoint's location $ilert_* are those of the event that
- * leaves.  Variables read; they never decide.
+ * Variables $kapacitor_* show the webhook, once it has been read, and
+ * variables $ilert_* show what becomes of it.  In the location of an endpoint,
+ * $ilert_* are those of the event that is sent.  Variables only show what
+ * others have found; nothing is decided here.
  */
 
 
-/* adds them, at preconfiguration */
+/*
+ * Adds the variables; called at preconfiguration.  Returns NGX_OK, or
+ * NGX_ERROR if there is no memory.
+ */
 ngx_int_t ngx_http_ilert_add_variables(ngx_conf_t *cf);
 
 

@@ -22,9 +22,9 @@
 
 /* the longest: {"status":"rejected","error":""} */
 
-#define NGX_HTTP_ILERT_ANSWER_SIZE     64
+#define NGX_HTTP_ILERT_ANSWER_SIZE    64
 
-#define NGX_HTTP_UNPROCESSABLE_ENTITY  422
+#define NGX_HTTP_ILERT_UNPROCESSABLE  422
 
 
 static void ngx_http_ilert_webhook_has_body(ngx_http_request_t *r);
@@ -40,7 +40,7 @@ static void ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
     ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_webhook_submit(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_str_t *body);
-static ngx_int_t ngx_http_ilert_webhook_native(ngx_http_request_t *r,
+static ngx_int_t ngx_http_ilert_webhook_passthrough(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_webhook_choose_type(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_uint_t *off);
@@ -184,7 +184,7 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     }
 
     if (rc == NGX_DECLINED && !off) {
-        return ngx_http_ilert_webhook_reject(r, NGX_HTTP_UNPROCESSABLE_ENTITY,
+        return ngx_http_ilert_webhook_reject(r, NGX_HTTP_ILERT_UNPROCESSABLE,
                                              &error);
     }
 
@@ -274,7 +274,7 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     if (ev->source->native) {
         ev->body = *body;
 
-        if (ngx_http_ilert_webhook_native(r, ctx) != NGX_OK) {
+        if (ngx_http_ilert_webhook_passthrough(r, ctx) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -300,10 +300,14 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
 }
 
 
-/* what ilert will make of a webhook of Kapacitor's, whatever is mapped here */
+/*
+ * Sets the type and the key that ilert itself will find in Kapacitor's body,
+ * which goes on unchanged: the mapping does not count.
+ */
 
 static ngx_int_t
-ngx_http_ilert_webhook_native(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
+ngx_http_ilert_webhook_passthrough(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx)
 {
     ngx_str_t                   none, error;
     ngx_http_ilert_event_t      ev;
@@ -317,7 +321,10 @@ ngx_http_ilert_webhook_native(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
 
-    /* without an id and without series there is only the mapped key */
+    /*
+     * A webhook with neither an id nor series has no key of its own, and the
+     * mapped one stays.
+     */
 
     if (ngx_http_ilert_event_key(&ev, ctx->webhook, &none,
                                  ilcf->event_max_size, &error, r->pool)

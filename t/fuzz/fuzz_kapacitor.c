@@ -1,16 +1,16 @@
 
 /*
- * What libFuzzer makes of captured webhooks goes through the parser and the
- * mapper, and what comes out is checked by another reader of JSON:
+ * libFuzzer changes captured webhooks.  Each one goes through the parser and
+ * becomes an event, which is checked by another reader of JSON:
  *
- *     -  the parser refuses as "not JSON" what is none, and nothing else;
+ *     -  the parser refuses a text as "not JSON" if and only if it is none;
  *     -  an error is one line of valid UTF-8;
- *     -  an event is strict JSON in valid UTF-8, at most as large as asked
- *        for, with the members that ilert must have and no name twice;
+ *     -  an event is strict JSON in valid UTF-8, is no larger than allowed,
+ *        has the members that ilert must have, and has no name twice;
  *     -  its numbers are those of the webhook, digit for digit;
- *     -  so it is with a mapping of pieces of the webhook, whatever they are;
- *     -  the parser takes less memory than twenty times the webhook;
- *     -  what fits a small cap untruncated is the same with a larger one.
+ *     -  all this is also true with a mapping made of pieces of the webhook;
+ *     -  the parser takes less than twenty times the memory of the webhook;
+ *     -  an event that fits a small limit is the same with a larger one.
  */
 
 
@@ -24,9 +24,9 @@
 #include "strict_json.h"
 
 
-#define NAMES    256    /* of members looked at for being unique */
-#define NUMBERS  64     /* looked for in the webhook */
-#define LITTLE   8192   /* bytes of memory for the smallest webhook */
+#define NAMES    256    /* the most members that an object may have */
+#define NUMBERS  64     /* only so many are looked for in the webhook */
+#define LITTLE   8192   /* the smallest webhook may take so many bytes */
 
 
 #define check(condition)                                                      \
@@ -50,7 +50,10 @@ typedef struct {
     int                   nnames;
     int                   nnumbers;
 
-    /* what the member of the event that is being read has in it */
+    /*
+     * The member of the event that is being read: the names in it, whether all
+     * its values are strings or objects, and whether it says "truncated".
+     */
 
     name_t                inner[NAMES];
     int                   ninner;
@@ -97,13 +100,13 @@ static uint32_t hash(ngx_str_t *text);
 static void fail(const char *condition, int line);
 
 
-/* what nginx's objects refer to beyond themselves */
+/* nginx's files refer to these. */
 
 volatile ngx_cycle_t  *ngx_cycle;
 ngx_uint_t             ngx_pagesize;
 
 static ngx_log_t  test_log;
-static size_t     allocated;    /* so far, and never less */
+static size_t     allocated;    /* in bytes; what is freed still counts */
 
 
 void *
@@ -253,7 +256,7 @@ test_mapped(ngx_http_ilert_event_t *ev, ngx_http_ilert_webhook_t *wh,
 }
 
 
-/* as mapping.c would make one: valid texts, no name twice */
+/* Makes a mapping as mapping.c would: valid texts, and no name twice. */
 
 static void
 make_mapping(ngx_http_ilert_mapping_t *mapping, ngx_str_t *body,
@@ -317,7 +320,7 @@ make_mapping(ngx_http_ilert_mapping_t *mapping, ngx_str_t *body,
 }
 
 
-/* one of ours, or with a number in front */
+/* Makes a name unique: it becomes one of ours, or gets a number in front. */
 
 static void
 make_name(ngx_str_t *name, ngx_uint_t n, ngx_pool_t *pool)
@@ -346,7 +349,7 @@ make_name(ngx_str_t *name, ngx_uint_t n, ngx_pool_t *pool)
 }
 
 
-/* of any length, most often short */
+/* Returns a piece of the body, of any length, but most often short. */
 
 static ngx_str_t
 piece(ngx_str_t *body, uint32_t *seed, ngx_pool_t *pool)
@@ -398,7 +401,10 @@ test_error(ngx_str_t *body, ngx_str_t *error)
 }
 
 
-/* a field that is null has no value, nor have others of its name */
+/*
+ * A field that is null has no value, and neither have other fields whose names
+ * are the same for a variable.
+ */
 
 static int
 has_null(ngx_http_ilert_webhook_t *wh)
@@ -456,7 +462,7 @@ test_variables(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool)
 }
 
 
-/* the NAME of $kapacitor_tag_NAME */
+/* Returns the NAME of $kapacitor_tag_NAME. */
 
 static ngx_str_t
 variable_name(ngx_str_t *text, ngx_pool_t *pool)
@@ -549,7 +555,7 @@ test_value(strict_json_t *json, strict_json_type_e type,
             event->objects = 0;
         }
 
-        /* one of the mapping's hides ours */
+        /* A member of the mapping, which is a string, may hide ours. */
 
         if (name && is(name, name_len, "\"truncated\"")) {
             event->mark = is(text, len, "true") || type == STRICT_JSON_STRING;
@@ -558,7 +564,7 @@ test_value(strict_json_t *json, strict_json_type_e type,
 }
 
 
-/* of the event */
+/* Checks a member of the event. */
 
 static void
 test_member(event_t *event, strict_json_type_e type,
@@ -650,7 +656,7 @@ is(const unsigned char *name, size_t len, const char *text)
 }
 
 
-/* by the module's limits */
+/* Applies the module's limit on depth, and takes strings it would mend. */
 
 static int
 is_json(ngx_str_t *text)

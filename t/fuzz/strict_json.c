@@ -1,4 +1,7 @@
 
+/* a strict reader of JSON: strict_json.h says what it is for */
+
+
 #include <string.h>
 
 #include "strict_json.h"
@@ -92,7 +95,7 @@ strict_value(strict_json_t *json, const unsigned char *name, size_t name_len)
 }
 
 
-/* of an object or an array */
+/* Reads an object or an array. */
 
 static int
 strict_members(strict_json_t *json, unsigned char close)

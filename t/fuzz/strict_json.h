@@ -1,7 +1,7 @@
 
 /*
- * A strict reader of JSON (RFC 8259) for the checks of the fuzz target; it
- * shares nothing with cJSON or the module.
+ * A strict reader of JSON (RFC 8259) for the checks of the fuzz target.  It
+ * shares no code with the module.
  */
 
 
@@ -24,30 +24,36 @@ typedef enum {
 } strict_json_type_e;
 
 struct strict_json_s {
-    const unsigned char   *pos;         /* in: the text; out: the place of */
-    const unsigned char   *end;         /* the error */
+    const unsigned char   *pos;         /* set to the text by the caller; */
+                                        /* then where the error is */
+    const unsigned char   *end;         /* set by the caller */
 
     int                    max_depth;   /* of arrays and objects */
-    int                    mendable;    /* half surrogates and invalid UTF-8 */
-                                        /* are taken */
+    int                    mendable;    /* half surrogate pairs and bytes */
+                                        /* that are no UTF-8 are accepted */
 
     /*
-     * if not NULL, called at the end of each value: its text, and the name,
-     * in quotes, of the member that it is, or NULL
+     * This is called, if it is not NULL, at the end of each value.  It gets
+     * the text of the value, and the name in quotes if the value is that of a
+     * member of an object, else NULL.
      */
     void                 (*value)(strict_json_t *json, strict_json_type_e type,
                                   const unsigned char *text, size_t len,
                                   const unsigned char *name, size_t name_len);
     void                  *data;
 
-    int                    depth;       /* around the value; the root's is 0 */
+    int                    depth;       /* of arrays and objects around the */
+                                        /* value; 0 for the whole text */
 };
 
 
-/* 1 if the whole text is one JSON value, else 0 */
+/* Returns 1 if the whole text is one value of JSON, else 0. */
 int strict_json(strict_json_t *json);
 
-/* the length of the valid UTF-8 character at p, else 0 */
+/*
+ * Returns the length, in bytes, of the character of UTF-8 at p, or 0 if there
+ * is no valid one.
+ */
 size_t strict_utf8(const unsigned char *p, const unsigned char *end);
 
 

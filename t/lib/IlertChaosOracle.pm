@@ -191,8 +191,8 @@ sub shown {
 
 
 # With "repeats" and "off" it is known what has to arrive; and what was relayed
-# has arrived if it is said so.  A dead letter may have stood for repeats of it,
-# and after it ilert shows what it had shown before.
+# has arrived if it is said so.  A dead letter may have stood for repeats of
+# it, and after it ilert shows what it had shown before.
 
 sub missing {
     my ($h) = @_;

@@ -73,8 +73,9 @@ my @NAMES = @KINDS[grep { !($_ & 1) } 0 .. $#KINDS];
 my @LANES = ([ process => 3 ], [ stop => 12 ], [ disk => 6 ], [ clock => 10 ],
              [ ilert => 2 ], [ control => 4 ]);
 
-# A pause is known to be too long, for the clock was set back, when it is longer
-# than any: a lesser step may make one as long as that, which is not waited for.
+# A pause is known to be too long, for the clock was set back, when it is
+# longer than any: a lesser step may make one as long as that, which is not
+# waited for.
 
 use constant { HOSTS => 6, LONGEST => 400 };
 

@@ -552,8 +552,8 @@ sub faults {
 
 # Accepted events that should have arrived.  With "repeats" one is enough of
 # those that say the same, with "latest" what ilert shows in the end is.  What
-# was not answered 202, but was committed and came to ilert, is a reason as good
-# as any other for not sending a repeat of it.
+# was not answered 202, but was committed and came to ilert, is a reason as
+# good as any other for not sending a repeat of it.
 
 sub missing {
     my ($mode, $taken, @ledger) = @_;

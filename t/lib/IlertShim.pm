@@ -15,7 +15,8 @@ package IlertShim;
 # sync_error($errno)    of each sync
 # open_error($errno)    of each open(); EROFS: of those that could change the
 #                       folder, and of unlink(), rename(), mkfifo()
-# set(%what)            several at once: clock, stuck, write, sync, open, folder
+# set(%what)            several at once: clock, stuck, write, sync, open,
+#                       folder
 # well                  the disk is as it should be; the clock stays
 # deadly($text)         a process that writes it, to a log, dies; '': none
 # still($text)          .. waits as long as this is set

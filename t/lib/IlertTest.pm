@@ -93,7 +93,8 @@ package IlertTest;
 #       once, the request being sent as far as the kernel takes it;
 #       finish(@handles) returns the answers in that order; handle->{done};
 #       poll($seconds) goes on with all handles meanwhile.
-#     webhook($name)        body of t/data/webhooks/NAME.http (function or method)
+#     webhook($name)        body of t/data/webhooks/NAME.http (function or
+#                           method)
 #     webhook_request($name)  the whole captured request
 #     webhooks([qr//])      all names, sorted
 #
@@ -161,7 +162,8 @@ use IlertFake;
 
 our @EXPORT = qw(done webhook webhooks wait_until nginx_t);
 our @EXPORT_OK = qw(
-    bad_log_lines process_rss process_cpu webhook_request top mount unmount fill
+    bad_log_lines process_rss process_cpu webhook_request top mount unmount
+    fill
 );
 
 my $TOP = abs_path(dirname(__FILE__) . '/../..');

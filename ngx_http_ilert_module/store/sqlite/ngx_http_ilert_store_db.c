@@ -7,10 +7,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_ilert_store_db.h"
-
 #include <pwd.h>
 #include <sys/statvfs.h>
+
+#include "ngx_http_ilert_store_db.h"
 
 
 /*
@@ -524,8 +524,8 @@ static const char  *ngx_http_ilert_store_sql[] = {
     NGX_HTTP_ILERT_STORE_EVENT_COLUMNS " FROM event INDEXED BY event_alert"
     " WHERE alert = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT 1",
 
-    "SELECT min(urgency) FROM (SELECT urgency FROM event INDEXED BY event_alert"
-                              " WHERE alert = ?1 ORDER BY seq LIMIT ?2)",
+    "SELECT min(urgency) FROM (SELECT urgency FROM event"
+    " INDEXED BY event_alert WHERE alert = ?1 ORDER BY seq LIMIT ?2)",
 
     "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event'",
 
@@ -1363,7 +1363,7 @@ ngx_http_ilert_store_aside(ngx_http_ilert_store_t *store, int64_t now)
 
     sec = now / 1000;
     gmtime_r(&sec, &tm);
-    strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm);
+    (void) strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm);
 
     len = ngx_strlen(db->name) + sizeof(".damaged-") + sizeof(date) + 32;
 

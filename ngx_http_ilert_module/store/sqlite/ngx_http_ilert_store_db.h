@@ -361,7 +361,10 @@ typedef struct {
  * is loaded, changed by the rules, and saved.
  */
 
-/* of an event that had been taken; "without" is of what there is no room for */
+/*
+ * The verdict on an event that had been taken; "without" is what there is no
+ * room for.
+ */
 int ngx_http_ilert_store_verdict(ngx_http_ilert_store_db_t *db,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
     ngx_uint_t without);

@@ -1,0 +1,135 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_md5.h>
+
+#include "ngx_http_ilert_kapacitor_parse.h"
+#include "ngx_http_ilert_text.h"
+
+
+/*
+ * Of a key that is longer than this many bytes the digest is made when the
+ * webhook is parsed.
+ */
+
+#define NGX_HTTP_ILERT_KAPACITOR_LONG_KEY    65536
+
+
+static ngx_int_t ngx_http_ilert_kapacitor_series_key(
+    ngx_http_ilert_webhook_t *wh, ngx_str_t *key, ngx_pool_t *pool);
+static void ngx_http_ilert_kapacitor_digest(ngx_str_t *text, u_char *digest);
+
+
+ngx_int_t
+ngx_http_ilert_kapacitor_key(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool)
+{
+    ngx_str_t  *key;
+
+    key = &wh->key;
+
+    if (!ngx_http_ilert_text_blank(&wh->id)) {
+        *key = wh->id;
+
+    } else if (wh->series.nelts
+               && ngx_http_ilert_kapacitor_series_key(wh, key, pool) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (key->len > NGX_HTTP_ILERT_KAPACITOR_LONG_KEY) {
+        ngx_http_ilert_kapacitor_digest(key, wh->key_md5);
+    }
+
+    return NGX_OK;
+}
+
+
+/* Makes the key name{tag=value,tag=value} of the first series. */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_series_key(ngx_http_ilert_webhook_t *wh,
+    ngx_str_t *key, ngx_pool_t *pool)
+{
+    u_char                   *p, open;
+    size_t                    len;
+    ngx_uint_t                i;
+    ngx_keyval_t             *tag;
+    ngx_http_ilert_series_t  *series;
+
+    series = wh->series.elts;
+
+    if (ngx_http_ilert_text_blank(&series->name) && series->tags.nelts == 0) {
+        return NGX_OK;
+    }
+
+    tag = series->tags.elts;
+    len = series->name.len + sizeof("{}") - 1;
+
+    for (i = 0; i < series->tags.nelts; i++) {
+        len += tag[i].key.len + tag[i].value.len + sizeof("=,") - 1;
+    }
+
+    p = ngx_pnalloc(pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    key->data = p;
+
+    p = ngx_cpymem(p, series->name.data, series->name.len);
+
+    open = '{';
+
+    for (i = 0; i < series->tags.nelts; i++) {
+
+        if (tag[i].key.data == NULL) {
+            continue;
+        }
+
+        *p++ = open;
+        open = ',';
+
+        p = ngx_cpymem(p, tag[i].key.data, tag[i].key.len);
+        *p++ = '=';
+        p = ngx_cpymem(p, tag[i].value.data, tag[i].value.len);
+    }
+
+    if (open == ',') {
+        *p++ = '}';
+    }
+
+    key->len = p - key->data;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_ilert_kapacitor_md5(ngx_http_ilert_webhook_t *wh, ngx_str_t *text,
+    u_char *md5)
+{
+    if (text->len > NGX_HTTP_ILERT_KAPACITOR_LONG_KEY
+        && ngx_http_ilert_text_same(text, &wh->key))
+    {
+        ngx_memcpy(md5, wh->key_md5, sizeof(wh->key_md5));
+
+    } else {
+        ngx_http_ilert_kapacitor_digest(text, md5);
+    }
+}
+
+
+static void
+ngx_http_ilert_kapacitor_digest(ngx_str_t *text, u_char *digest)
+{
+    ngx_md5_t  md5;
+
+    ngx_md5_init(&md5);
+    ngx_md5_update(&md5, text->data, text->len);
+    ngx_md5_final(digest, &md5);
+}

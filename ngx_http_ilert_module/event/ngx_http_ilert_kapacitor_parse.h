@@ -1,0 +1,172 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_KAPACITOR_PARSE_H_INCLUDED_
+#define _NGX_HTTP_ILERT_KAPACITOR_PARSE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_kapacitor.h"
+#include "ngx_http_ilert_kapacitor_time.h"
+
+
+/*
+ * Parsing a body of Kapacitor's.  This header is for the files kapacitor*.c
+ * only.
+ *
+ * kapacitor.c reads the object at the top, and calls all others.
+ * kapacitor_series.c reads the series and checks their rows.  Both read with
+ * what kapacitor_member.c has.  When all has been read, kapacitor_row.c finds
+ * the row that set the alert off, kapacitor_dump.c looks at the details, and
+ * kapacitor_key.c makes the key.
+ */
+
+
+typedef struct {
+    ngx_http_ilert_webhook_t       *webhook;
+    ngx_http_ilert_json_reader_t    reader;
+    ngx_str_t                      *error;
+    ngx_pool_t                     *pool;
+
+    ngx_uint_t                      nseries;    /* read so far */
+
+    /*
+     * Tags and columns of the series at hand are collected here, and the
+     * memory is used again for the next series.  A series that is kept gets
+     * a copy of just the size it needs.
+     */
+    ngx_array_t                     tags;       /* ngx_keyval_t */
+    ngx_array_t                     columns;    /* ngx_str_t */
+    ngx_array_t                     sorted;     /* ngx_str_t * */
+
+    /*
+     * The search for the triggering row while rows are read: the event's time
+     * as text and as instant, and the first row of that time.
+     */
+    ngx_str_t                       time;
+    ngx_http_ilert_kapacitor_time_t  instant;
+    ngx_uint_t                      trigger;    /* number of its series */
+    u_char                         *row;        /* NULL: not found */
+
+    /* the rows of the series at hand */
+    ngx_uint_t                      width;      /* values in the first row */
+    ngx_uint_t                      uneven;     /* number of the first row */
+                                                /* of another width, or 0 */
+
+    /*
+     * The first row of all series that has not as many values as its series
+     * has columns; it is known when the whole series has been read.
+     */
+    ngx_uint_t                      bad_series;
+    ngx_uint_t                      bad_row;
+    ngx_uint_t                      bad_width;  /* that was expected */
+    unsigned                        bad:1;
+
+    /* ctx->time could be parsed, so ctx->instant is set */
+    unsigned                        timed:1;
+
+    /* the row must be searched for again when all has been read */
+    unsigned                        search:1;
+
+    /* the body looks like that of a |httpPost node */
+    unsigned                        http_post:1;
+} ngx_http_ilert_kapacitor_ctx_t;
+
+
+typedef struct ngx_http_ilert_kapacitor_member_s
+    ngx_http_ilert_kapacitor_member_t;
+
+/*
+ * Reads the value of a member.  "data" is the address at m->offset of what
+ * ngx_http_ilert_kapacitor_members() was given.  Returns NGX_OK, NGX_ERROR if
+ * there is no memory, or NGX_DECLINED if something else was expected, with
+ * ctx->error set unless the text is not JSON.
+ */
+typedef ngx_int_t (*ngx_http_ilert_kapacitor_pt)(
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
+
+struct ngx_http_ilert_kapacitor_member_s {
+    ngx_str_t                       name;
+    ngx_http_ilert_kapacitor_pt     handler;
+    size_t                          offset;
+};
+
+
+/*
+ * kapacitor_member.c
+ */
+
+/* An error shows at most this many bytes of a name from the body. */
+
+#define NGX_HTTP_ILERT_KAPACITOR_ERROR_NAME  64
+
+/*
+ * Reads an object.  "members" is a table whose last name is empty; members
+ * that are not in it are skipped.  Returns what handlers do.
+ */
+ngx_int_t ngx_http_ilert_kapacitor_members(
+    ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *members, void *data);
+
+/*
+ * Reads and decodes a value that begins with one of the characters in "first",
+ * or null, which sets value->data to NULL.  Returns NGX_OK, NGX_ERROR if there
+ * is no memory, or NGX_DECLINED, without an error set, for any other value.
+ */
+ngx_int_t ngx_http_ilert_kapacitor_scalar(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, const char *first, ngx_str_t *value);
+
+/*
+ * Reads a value of which the first byte, "n", has been seen.  Returns NGX_OK
+ * if it is null, else NGX_DECLINED.
+ */
+ngx_int_t ngx_http_ilert_kapacitor_null(ngx_http_ilert_kapacitor_ctx_t *ctx);
+
+/*
+ * Sets ctx->error, as ngx_sprintf() would write it, and returns NGX_DECLINED,
+ * or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_cdecl ngx_http_ilert_kapacitor_error(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, const char *fmt, ...);
+
+
+/*
+ * kapacitor_series.c
+ */
+
+/* Is the handler of the member "data" at the top of a body. */
+ngx_int_t ngx_http_ilert_kapacitor_data(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
+
+/* Frees what is not needed any longer when all has been read. */
+void ngx_http_ilert_kapacitor_end_series(ngx_http_ilert_kapacitor_ctx_t *ctx);
+
+
+/*
+ * These work on what has been read.  They return NGX_OK, or NGX_ERROR if there
+ * is no memory.
+ */
+
+/* kapacitor_row.c: this sets trigger, row and values of the webhook. */
+ngx_int_t ngx_http_ilert_kapacitor_trigger(
+    ngx_http_ilert_kapacitor_ctx_t *ctx);
+
+/*
+ * kapacitor_dump.c: this sets dump, task, group and server of the webhook if
+ * the details are Kapacitor's own dump of the alert.
+ */
+ngx_int_t ngx_http_ilert_kapacitor_dump(ngx_http_ilert_webhook_t *wh,
+    ngx_pool_t *pool);
+
+/* kapacitor_key.c: this sets key and key_md5 of the webhook. */
+ngx_int_t ngx_http_ilert_kapacitor_key(ngx_http_ilert_webhook_t *wh,
+    ngx_pool_t *pool);
+
+
+#endif /* _NGX_HTTP_ILERT_KAPACITOR_PARSE_H_INCLUDED_ */

@@ -1,0 +1,45 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_KAPACITOR_TIME_H_INCLUDED_
+#define _NGX_HTTP_ILERT_KAPACITOR_TIME_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * Times in a body of Kapacitor's.  They are compared as instants, not as
+ * texts, since one instant can be written with several offsets from UTC.
+ */
+
+
+typedef struct {
+    int64_t                     sec;    /* since 1970, negative before */
+    ngx_uint_t                  nsec;   /* 0 to 999,999,999, added to sec */
+} ngx_http_ilert_kapacitor_time_t;
+
+
+/*
+ * Parses a time of RFC 3339: 2026-03-01T08:16:10.123456789Z, in which a second
+ * has no fraction or one of any length, and the offset may be any.  Returns
+ * NGX_OK, or NGX_DECLINED for any other text.
+ */
+ngx_int_t ngx_http_ilert_kapacitor_parse_time(ngx_str_t *text,
+    ngx_http_ilert_kapacitor_time_t *time);
+
+
+/*
+ * Compares the time in a token of JSON with "time".  Returns NGX_OK if they
+ * are the same instant, NGX_DECLINED if they are not or if the token is no
+ * time, and NGX_ERROR if there is no memory to decode the token.
+ */
+ngx_int_t ngx_http_ilert_kapacitor_compare_time(ngx_str_t *token,
+    ngx_http_ilert_kapacitor_time_t *time, ngx_pool_t *pool);
+
+
+#endif /* _NGX_HTTP_ILERT_KAPACITOR_TIME_H_INCLUDED_ */
