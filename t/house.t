@@ -53,8 +53,8 @@ sub bare {
     return $code;
 }
 
-# A file here is a .c file with its header, or one of the two alone.  Returns, by
-# the names of parts: folder, and what it uses with a reason for it.
+# A part here is a .c file with its header, or one of the two alone.  Returns
+# two hashes: of parts, with folder and what they use and why; and of files.
 
 sub house {
     my ($top) = @_;
@@ -69,7 +69,7 @@ sub house {
         $part{$name}{folder} = $folder;
         $part{$name}{headers} .= $code if $kind eq 'h';
         $code{$name} .= "$code\n";
-        $calls{$name} = $code =~ s/"(?:[^"\\\n]|\\.)*"/""/gr if $kind eq 'c';
+        $calls{$name} = $code if $kind eq "c";
 
         # in the graph of files a header uses headers, and a .c file headers
         # and .c files whose functions it calls
@@ -81,8 +81,10 @@ sub house {
 
         # a function at the beginning of a line, of a type that is not static
 
-        while ($kind eq 'c'
-               && $code =~ /^(?!static\b)\w[\w \t*]*\n(ngx_http_ilert_\w+)\(/gm)
+        next if $kind ne 'c';
+
+        while ($code
+               =~ /^(?!static\b)\w[\w \t*]*\n(ngx_http_ilert_\w+)\(/gm)
         {
             $defines{$1} = $name;
         }
@@ -96,7 +98,7 @@ sub house {
                 if $part{$1} && $1 ne $name;
         }
 
-        my $calls = $calls{$name} // '';
+        (my $calls = $calls{$name} // "") =~ s{"(?:[^"\\\n]|\\.)*"}{""}g;
 
         while ($calls =~ /\b(ngx_http_ilert_\w+)\b/g) {
             my $other = $defines{$1} // next;
@@ -132,7 +134,8 @@ sub circles {
         my @next = keys %{$part->{$from}{uses}};
 
         while (defined(my $to = shift @next)) {
-            push @next, keys %{$part->{$to}{uses} // {}} if !$reach{$from}{$to}++;
+            next if $reach{$from}{$to}++;
+            push @next, keys %{$part->{$to}{uses} // {}};
         }
     }
 

@@ -521,7 +521,7 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
 }
 
 
-/* a dead letter, those of a source, or a source; NGX_DECLINED: none is named */
+/* a letter, those of a source, or a source; NGX_DECLINED: none is named */
 
 static ngx_int_t
 ngx_http_ilert_control_target(ngx_http_request_t *r,

@@ -13,9 +13,9 @@
 
 
 /*
- * The table of pauses: what has happened to a source, its key and its endpoint,
- * and whether there may be a request then.  A story is a list of steps, each
- * with the time in ms at which it happens, and what is expected of it.
+ * The table of pauses: what has happened to a source, its key and its
+ * endpoint, and whether there may be a request then.  A story is a list of
+ * steps, each with the time in ms at which it happens, and what is expected.
  */
 
 
