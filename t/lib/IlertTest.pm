@@ -139,6 +139,12 @@ package IlertTest;
 #
 # Environment: TEST_NGINX_BINARY, ILERT_MODULE (path of the .so; set but empty:
 # static), TEST_NGINX_GLOBALS, TEST_NGINX_LEAVE, TEST_NGINX_VERBOSE.
+#     TEST_ONLY=REGEXP      skips the subtests of a script whose names do not
+#                           match: TEST_ONLY='^budgets$' prove t/status.t runs
+#                           one of them.  A subtest therefore relies on what
+#                           stands outside of subtests only, never on another
+#                           subtest.  What is in a subtest that runs is not
+#                           skipped.
 
 use warnings;
 use strict;
@@ -172,6 +178,24 @@ my @FAULTS;                     # [kind, text] of objects that are gone
 my $DONE;
 
 $SIG{$_} ||= sub { exit 130 } for qw(INT TERM HUP);
+
+_only($ENV{TEST_ONLY}) if ($ENV{TEST_ONLY} // '') ne '';
+
+# See TEST_ONLY.  Test::More's subtest() calls the method that is replaced.
+
+sub _only {
+    my ($pattern) = @_;
+    my $subtest = \&Test::Builder::subtest;
+
+    no warnings 'redefine';
+    *Test::Builder::subtest = sub {
+        my ($self, $name) = @_;
+        my $nested = Test2::API::test2_stack()->top->is_subtest;
+
+        goto &$subtest if $nested || $name =~ /$pattern/;
+        $self->skip("$name: not in TEST_ONLY");
+    };
+}
 
 
 # The object --------------------------------------------------------------
