@@ -235,6 +235,7 @@ subtest 'the log' => sub {
 subtest 'retried' => sub {
     my $rule = $fake->rule(match => qr/again/, status => 503, times => 3,
                            body => '{"message":"not now"}');
+    my $before = $q->status->{sources}{ops};
     my $begun = now();
     $q->say('again CRITICAL');
     my $s = $q->becomes(sub { $_->{sources}{ops}{last_error}{status} == 503 },
@@ -243,7 +244,8 @@ subtest 'retried' => sub {
     like($error->{text}, qr/not now/, 'its text');
     near(since($error->{time}), $begun, 'its time');
     ok($q->drained, 'is taken');
-    $s = agrees($q, 'retried', ops => { retried => 4, state => 'ok' });
+    $s = agrees($q, 'retried', ops => { state => 'ok',
+                                        retried => $before->{retried} + 3 });
     is($s->{sources}{ops}{last_error}{status}, 503, 'the error is kept');
     cmp_ok(since($s->{sources}{ops}{last_success}), '>=',
            since($s->{sources}{ops}{last_error}{time}), 'a success is later');
