@@ -54,11 +54,7 @@ my $t = IlertTest->new(fake => $fake, conf => <<"CONF")->start;
     server {
         listen 127.0.0.1:%%PORT_2%%;
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
     }
 CONF
 

@@ -224,11 +224,7 @@ my $nginx = IlertTest->new(fake => $fake, conf => <<"CONF")->start;
         listen %%PORT_0%%;
         $locations
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
     }
 CONF
 

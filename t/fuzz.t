@@ -32,11 +32,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             ilert_kapacitor ops;
         }
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
     }
 CONF
 

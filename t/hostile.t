@@ -45,11 +45,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             client_body_buffer_size 16m;
         }
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
     }
 CONF
 

@@ -21,11 +21,7 @@ ilert_source ops { integration_key il1api5ec4e7c01; }
 server {
     listen 127.0.0.1:%%PORT_0%% http2;
     location = /kapacitor { ilert_kapacitor ops; }
-    location /ilert/ {
-        internal;
-        ilert_endpoint;
-        proxy_pass http://%%FAKE%%/api/$ilert_path;
-    }
+    %%ENDPOINT%%
 }
 EOC
 

@@ -34,14 +34,6 @@ my $ID = 'cpu:host=a';
 
 my $fake = IlertFake->start(keys => { $OPS => 'api', $DBA => 'api' });
 
-my $END = <<'CONF';
-    location /ilert/ {
-        internal;
-        ilert_endpoint;
-        proxy_pass http://%%FAKE%%/api/$ilert_path;
-    }
-CONF
-
 my $HTTP = <<"CONF";
     client_body_buffer_size 2m;
     ilert_source ops { integration_key $OPS; }
@@ -367,7 +359,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             ilert_label tried "\$uri \$kapacitor_level";
         }
 
-        $END
+        %%ENDPOINT%%
     }
 CONF
 
@@ -1053,7 +1045,7 @@ my $levels = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF");
             limit_except PUT { allow 127.0.0.1; }
         }
 
-        $END
+        %%ENDPOINT%%
     }
 
     server {
@@ -1180,7 +1172,7 @@ subtest 'bad values' => sub {
         server {
             listen 127.0.0.1:%%PORT_0%%;
             $conf
-            $END
+            %%ENDPOINT%%
         }
 CONF
     $b->start;
@@ -1250,7 +1242,7 @@ for my $workers (1, 2) {
                 location /four/five { ilert_kapacitor ops; }
             }
 
-            $END
+            %%ENDPOINT%%
         }
 
         server {
@@ -1384,7 +1376,7 @@ my $s = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
     server {
         listen 127.0.0.1:%%PORT_0%%;
         $sizes
-        $END
+        %%ENDPOINT%%
     }
 CONF
 

@@ -53,11 +53,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
         listen 127.0.0.1:%%PORT_1%%;
         server_name endpoint.test;
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
 
         # without a variable: the URI below the location goes there
 
@@ -466,11 +462,7 @@ subtest 'faults of a source' => sub {
             listen 127.0.0.1:%%PORT_0%%;
             location = /ops { ilert_kapacitor ops; }
             location = /two { ilert_kapacitor two; }
-            location /ilert/ {
-                internal;
-                ilert_endpoint;
-                proxy_pass http://%%FAKE%%/api/\$ilert_path;
-            }
+            %%ENDPOINT%%
         }
 CONF
     $f->start;

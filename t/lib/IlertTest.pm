@@ -40,7 +40,8 @@ package IlertTest;
 #     secrets => [..]       see secret
 #     leaks => 1            keys in logs and answers are not looked for
 #   Placeholders in conf, replace and main: %%PORT_0%%..%%PORT_9%%, %%DIR%%,
-#   %%FAKE%%, %%FAKE_N%%.
+#   %%FAKE%%, %%FAKE_N%%, and %%ENDPOINT%%: a location that is the endpoint
+#   "default" and passes to %%FAKE%%.
 #
 # Life.  Each dies with the reason and the end of the log if it fails.
 #     start                 returns the object when all workers are ready
@@ -169,6 +170,14 @@ our @EXPORT = qw(done webhook webhooks wait_until nginx_t);
 our @EXPORT_OK = qw(
     bad_log_lines process_rss process_cpu webhook_request top mount unmount fill
 );
+
+my $ENDPOINT = <<'CONF';
+location /ilert/ {
+    internal;
+    ilert_endpoint;
+    proxy_pass http://%%FAKE%%/api/$ilert_path;
+}
+CONF
 
 my $TOP = abs_path(dirname(__FILE__) . '/../..');
 my $OWNER = $$;
@@ -313,6 +322,7 @@ sub _expand {
     my ($self, $text) = @_;
     my $fakes = $self->{fakes};
 
+    $text =~ s/%%ENDPOINT%%/$ENDPOINT/g;
     $text =~ s/%%PORT_([0-9])%%/$self->port($1)/ge;
     $text =~ s/%%DIR%%/$self->{dir}/g;
     $text =~ s/%%FAKE(?:_([0-9]+))?%%/
