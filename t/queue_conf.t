@@ -244,11 +244,13 @@ subtest 'what cannot be made' => sub {
 my ($nobody, $uid) = IlertQueue::nobody();
 my $q = IlertQueue->new(queue => 'queue', $nobody ? (user => $nobody) : ());
 
-subtest 'the folder' => sub {
+{
     my $mask = umask 0;
     $q->start;
     umask $mask;
+}
 
+subtest 'the folder' => sub {
     my @stat = stat $q->dir;
     is(sprintf('%04o', $stat[2] & 07777), '0700', 'rights of the folder');
     is($stat[4], $uid // $>, 'its owner');
@@ -289,6 +291,8 @@ subtest 'the folder' => sub {
 };
 
 subtest 'the database' => sub {
+    is($q->post('known', 'CRITICAL')->{status}, 202, 'it is there');
+    ok($q->drained, 'and empty');
     is($q->value('pragma journal_mode'), 'wal');
     is($q->value('pragma user_version'), 4, 'version of the schema');
     is($q->value('pragma application_id'), 0x696c7274, 'it is ours');
