@@ -25,6 +25,8 @@ package IlertQueue;
 #     fake => IlertFake or its options
 #     shim => IlertShim   for pass
 #     and all options of IlertTest->new but conf
+# anew($fake, %opt)     the same with a fake that has run before, which is reset
+#     and accepts connections; sources and log_level have other defaults
 #   test, fake, dir (of the queue)
 #   pass($seconds)        as if so much more time went by while nginx slept
 #   run($seconds)         the same, while it ran
@@ -162,6 +164,15 @@ sub new {
         conf => $self->conf, %opt);
 
     return $self;
+}
+
+sub anew {
+    my ($class, $fake, %opt) = @_;
+
+    $fake->reset;
+    $fake->accept;
+    return $class->new(fake => $fake, log_level => 'notice',
+                       sources => { ops => 'retry 50ms 300ms;' }, %opt);
 }
 
 sub test { $_[0]{test} }
