@@ -22,30 +22,12 @@ my $PASS = 'proxy_pass http://127.0.0.1:9;';
 my $SERVER = 'server { location /k { ilert_kapacitor ops; } '
              . "location /ilert/ { internal; ilert_endpoint; $PASS } }";
 
-my $t = IlertTest->new(conf => '', secrets => [$KEY, $KAP]);
+my $t = IlertTest->new(conf => '', secrets => [$KEY, $KAP],
+                       common => qr/\Q$SERVER\E|integration_key \w+;/);
 
 
-sub bad {
-    my ($conf, $expected, %opt) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    $t->conf_refused($conf, named($conf), $expected, %opt);
-}
-
-sub good {
-    my ($conf, @expected) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    $t->conf_accepted($conf, named($conf), @expected);
-}
-
-sub named {
-    my ($conf) = @_;
-
-    $conf =~ s/\Q$SERVER\E|integration_key \w+;//g;
-    $conf =~ s/\s+/ /g;
-    return $conf;
-}
+sub bad { @_ = ($t, @_); goto &IlertTest::conf_refused }
+sub good { @_ = ($t, @_); goto &IlertTest::conf_accepted }
 
 sub source { "ilert_source ops { integration_key $KEY; $_[0] } $SERVER" }
 

@@ -38,6 +38,8 @@ package IlertTest;
 #                           'ulimit -f 999; exec "$@"', 'sh']
 #     daemon => 1           as upgrades need; how it ends is not known then
 #     secrets => [..]       see secret
+#     common => qr//        what all configurations of the script have: see
+#                           conf_refused
 #     leaks => 1            keys in logs and answers are not looked for
 #   Placeholders in conf, replace and main: %%PORT_0%%..%%PORT_9%%, %%DIR%%,
 #   %%FAKE%%, %%FAKE_N%%, and %%ENDPOINT%%: a location that is the endpoint
@@ -121,11 +123,13 @@ package IlertTest;
 #                                   not what nginx says of itself, the object's
 #                                   directory is cut off, the file reads F, and
 #                                   the first line of $conf is its line 1
-#     $t->conf_refused($conf, $name, $expected, %opt)   two tests: these lines
-#                                   are an error's, "[emerg] $expected" or like
-#                                   the regexp, and nginx -t fails
-#     $t->conf_accepted($conf, $name, @warnings)   two tests: there are these
-#                                   warnings and no others, and it does not
+#     $t->conf_refused($conf, $expected, %opt)   two tests: these lines are an
+#                                   error's, "[emerg] $expected" or like the
+#                                   regexp, and nginx -t fails.  The name is
+#                                   the configuration without what is common
+#     $t->conf_accepted($conf, @warnings)   two tests: there are these
+#                                   warnings and no others, and nginx -t does
+#                                   not fail
 #     done                          stops everything, adds four tests: no
 #                                   [alert] or [emerg] in a log, no sanitizer's
 #                                   report, no process died or was left over,
@@ -211,7 +215,7 @@ sub _only {
 
 my %OPTION = map { $_ => 1 } qw(
     conf full example replace fake files main events workers connections
-    log_level module user env command daemon leaks secrets
+    log_level module user env command daemon leaks secrets common
 );
 
 sub new {
@@ -1089,10 +1093,11 @@ sub conf_lines {
 
 
 sub conf_refused {
-    my ($self, $conf, $name, $expected, %opt) = @_;
+    my ($self, $conf, $expected, %opt) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     my ($code, $text) = $self->conf_lines($conf, %opt);
+    my $name = $self->_conf_name($conf);
 
     ref $expected ? Test::More::like($text, $expected, $name)
                   : Test::More::is($text, "[emerg] $expected", $name);
@@ -1101,15 +1106,26 @@ sub conf_refused {
 
 
 sub conf_accepted {
-    my ($self, $conf, $name, @warnings) = @_;
+    my ($self, $conf, @warnings) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     my ($code, $text) = $self->conf_lines($conf);
 
-    Test::More::is($text, join("\n", map { "[warn] $_" } @warnings), $name);
+    Test::More::is($text, join("\n", map { "[warn] $_" } @warnings),
+                   $self->_conf_name($conf));
     Test::More::is($code, 0, 'is accepted');
 }
 
+
+sub _conf_name {
+    my ($self, $conf) = @_;
+    my $common = $self->{opt}{common};
+
+    $conf =~ s/$common//g if $common;
+    $conf =~ s/\s+/ /g;
+
+    return length $conf > 200 ? substr($conf, 0, 200) . '..' : $conf;
+}
 
 
 # Functions ---------------------------------------------------------------
