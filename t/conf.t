@@ -461,7 +461,7 @@ subtest 'status and control' => sub {
 
 subtest 'a heartbeat' => sub {
     plan(skip_all => 'an nginx without threads')
-        unless IlertTest::_version_text() =~ /--with-threads/;
+        unless IlertTest::has_threads();
 
     my $queue = 'ilert_queue %%DIR%%/queue;';
     my $way = server("$END location /b/ { internal; ilert_endpoint heartbeat; "

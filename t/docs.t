@@ -56,10 +56,9 @@ my $certificates = IlertFake::certificates(tempdir(CLEANUP => 1));
 sub text {
     my ($name) = @_;
 
-    open my $file, '<:raw:encoding(UTF-8)', "$TOP/$name"
-        or die "cannot read $name: $!\n";
-    local $/;
-    return scalar <$file>;
+    my $text = IlertTest::slurp("$TOP/$name") // die "$name: $!\n";
+    utf8::decode($text);
+    return $text;
 }
 
 
@@ -101,13 +100,11 @@ sub taken {
 
 # what is for a later nginx is for that alone
 
-my ($nginx_version) = IlertTest::_version_text() =~ m{nginx/([\d.]+)};
-
 sub too_old {
     my ($needed) = $_[0] =~ /\bneeds\s+(?:#\s+)?nginx (\d[\d.]*\d)/
         or return 0;
     my @versions = map { sprintf '%d%03d%03d', split /\./ }
-                   $nginx_version, $needed;
+                   IlertTest::nginx_version(), $needed;
     return $versions[0] < $versions[1];
 }
 
@@ -568,7 +565,7 @@ subtest 'queries of operations.md' => sub {
     plan(skip_all => 'no program sqlite3')
         unless grep { -x "$_/sqlite3" } split /:/, $ENV{PATH};
     plan(skip_all => 'an nginx without threads')
-        unless IlertTest::_version_text() =~ /--with-threads/;
+        unless IlertTest::has_threads();
 
     my ($source, $events, $alerts, $age, $open, $budgets, $dead, @discard)
         = $operations =~ /^```sql\n(.*?)^```$/gms;

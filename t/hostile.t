@@ -56,8 +56,9 @@ my $sanitized = defined $ENV{ILERT_MODULE} && $ENV{ILERT_MODULE} eq '';
 sub memory {
     my ($pid) = $t->workers;
 
-    open my $file, '<', "/proc/$pid/status" or die "worker $pid: $!";
-    my ($kb) = join('', <$file>) =~ /^VmHWM:\s+(\d+) kB$/m;
+    my $status = IlertTest::slurp("/proc/$pid/status")
+        // die "worker $pid: $!";
+    my ($kb) = $status =~ /^VmHWM:\s+(\d+) kB$/m;
     return $kb * 1024;
 }
 

@@ -87,7 +87,7 @@ plan(skip_all => 'no compiler')
     if system "$cc -shared -fPIC -O1 -DHOLD_DIR='\"$DIR\"' "
               . "-o $DIR/hold.so $DIR/hold.c -ldl";
 plan(skip_all => 'nginx has no threads')
-    if `@{[IlertTest::binary()]} -V 2>&1` !~ /--with-threads/;
+    if !IlertTest::has_threads();
 
 my $KEY = 'il1api5ec4e7a01';
 my $fake = IlertFake->start(keys => { $KEY => 'api' });

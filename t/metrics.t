@@ -388,12 +388,7 @@ subtest 'without a queue' => sub {
 
 # The examples ------------------------------------------------------------
 
-sub text {
-    my ($name) = @_;
-    open my $file, '<:raw', "$TOP/$name" or die "$name: $!\n";
-    local $/;
-    return scalar <$file>;
-}
+sub text { IlertTest::slurp("$TOP/$_[0]") // die "$_[0]: $!\n" }
 
 my $dashboard = JSON::PP->new->utf8
                 ->decode(text('docs/examples/grafana.json'));

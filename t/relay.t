@@ -105,11 +105,9 @@ my @CLIENT = (
     'Content-Encoding' => 'identity', Upgrade => 'x', TE => 'trailers',
 );
 
-my ($VERSION) = do {
-    open my $file, '<', IlertTest::top()
-        . '/ngx_http_ilert_module/core/ngx_http_ilert_conf.h' or die $!;
-    map { /NGX_HTTP_ILERT_VERSION\s+"([^"]+)"/ ? $1 : () } <$file>;
-};
+my ($VERSION) = IlertTest::slurp(IlertTest::top()
+    . '/ngx_http_ilert_module/core/ngx_http_ilert_conf.h')
+    =~ /NGX_HTTP_ILERT_VERSION\s+"([^"]+)"/;
 
 
 # name: value, of a request that the fake got, but for its length

@@ -96,8 +96,7 @@ binmode $_, ':encoding(UTF-8)'
 subtest 'in the beginning' => sub {
     my $s = $q->status;
 
-    my ($version) = IlertTest::_version_text() =~ m{version: \S+?/([\d.]+)};
-    is($s->{nginx}, $version, 'the version of nginx');
+    is($s->{nginx}, IlertTest::nginx_version(), 'the version of nginx');
     near(since($s->{time}), now(), 'the time');
     is($s->{queue}{path}, $q->dir, 'the path');
     is($s->{queue}{state}, 'ok', 'the state');

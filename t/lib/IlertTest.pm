@@ -137,6 +137,13 @@ package IlertTest;
 #     bad_log_lines($text, @expected)   lines of a log that fail a test
 #     IlertFake::free_port
 #     process_rss($pid), process_cpu($pid)   bytes; seconds
+#     process_waits($pid)           how often its threads have begun to wait
+#     lock_holders($kind, $inode [, $first])   pids that have locked that file
+#                                   for writing, from its byte $first on;
+#                                   $kind: 'FLOCK' or 'POSIX', as /proc/locks
+#                                   says
+#     slurp($path)                  bytes of a file; undef if it cannot be read
+#     nginx_version, has_threads    '1.22.1'; true if nginx has threads
 #     mount($path, $options), unmount($path), fill($path)   a file system of
 #                                   its own; a file as large as there is room
 #   Without done the END block does the same and sets the exit status.
@@ -172,7 +179,8 @@ use IlertFake;
 
 our @EXPORT = qw(done webhook webhooks wait_until nginx_t);
 our @EXPORT_OK = qw(
-    bad_log_lines process_rss process_cpu webhook_request top mount unmount fill
+    bad_log_lines process_rss process_cpu process_waits lock_holders slurp
+    nginx_version has_threads webhook_request top mount unmount fill
 );
 
 my $ENDPOINT = <<'CONF';
@@ -283,12 +291,12 @@ sub write_file {
 
 sub read_file {
     my ($self, $name) = @_;
-    my $text = _slurp($self->path($name));
+    my $text = slurp($self->path($name));
     croak "cannot read $name: $!" unless defined $text;
     return $text;
 }
 
-sub _slurp {
+sub slurp {
     my ($path, $from) = @_;
 
     open my $file, '<:raw', $path or return;
@@ -351,7 +359,7 @@ sub _example {
     my ($self, $name) = @_;
 
     my $path = "$TOP/docs/examples/$name.conf";
-    my $text = _slurp($path);
+    my $text = slurp($path);
     croak "cannot read $path: $!" unless defined $text;
     return $text;
 }
@@ -481,12 +489,17 @@ sub _version_text {
     return $VERSION_TEXT = `'$binary' -V 2>&1`;
 }
 
+sub nginx_version {
+    my ($version) = _version_text() =~ m{version: \S+?/([\d.]+)};
+    return $version;
+}
+
+sub has_threads { _version_text() =~ /--with-threads/ }
+
 # Is the option -e there?
 
 sub _has_e {
-    my ($major, $minor, $patch) =
-        _version_text() =~ m{version: \S+?/(\d+)\.(\d+)\.(\d+)};
-    return sprintf('%d%03d%03d', $major, $minor, $patch) >= 1_019_005;
+    return sprintf('%d%03d%03d', split /\./, nginx_version()) >= 1_019_005;
 }
 
 sub _proxies {
@@ -557,7 +570,7 @@ sub _find_daemon {
     }
 
     _wait(sub { -s $self->path('nginx.pid') }, 30);
-    my $text = _slurp($self->path('nginx.pid'));
+    my $text = slurp($self->path('nginx.pid'));
     ($self->{pid}) = defined $text ? $text =~ /^(\d+)/ : ();
     $self->{adopted} = 1;
 }
@@ -665,14 +678,14 @@ sub _process_ids {
 
 sub _parent {
     my ($pid) = @_;
-    my $stat = _slurp("/proc/$pid/stat");
+    my $stat = slurp("/proc/$pid/stat");
     return unless defined $stat && $stat =~ /^.*\) \S (\d+)/s;
     return $1;
 }
 
 sub _command_line {
     my ($pid) = @_;
-    my $line = _slurp("/proc/$pid/cmdline");
+    my $line = slurp("/proc/$pid/cmdline");
     return '' unless defined $line;
     $line =~ s/\0+$//;
     $line =~ s/\0/ /g;
@@ -718,7 +731,7 @@ sub upgrade {
 
     kill 'USR2', $old;
     _wait(sub {
-        my $text = _slurp($self->path('nginx.pid'));
+        my $text = slurp($self->path('nginx.pid'));
         ($new) = defined $text ? $text =~ /^(\d+)\n/ : ();
         return $new && $new != $old;
     }, 30) or die "no new master:\n" . _tail($self->_all_logs) . "\n";
@@ -782,7 +795,7 @@ sub crash {
 sub _threads {
     my ($pid) = @_;
     return grep {
-        my $stat = _slurp("$_/stat");
+        my $stat = slurp("$_/stat");
         defined $stat && $stat !~ /^.*\) [ZX] /s;
     } glob "/proc/$pid/task/*";
 }
@@ -827,7 +840,7 @@ sub _processes {
 
 sub _zombie {
     my ($pid) = @_;
-    my $stat = _slurp("/proc/$pid/stat");
+    my $stat = slurp("/proc/$pid/stat");
     return !defined $stat || $stat =~ /^.*\) Z /s;
 }
 
@@ -847,13 +860,13 @@ sub _stop_left_over {
 
 sub error_log {
     my ($self) = @_;
-    my $text = _slurp($self->path('error.log'));
+    my $text = slurp($self->path('error.log'));
     return defined $text ? $text : '';
 }
 
 sub access_log {
     my ($self) = @_;
-    my $text = _slurp($self->path('access.log'));
+    my $text = slurp($self->path('access.log'));
     return defined $text ? $text : '';
 }
 
@@ -861,7 +874,7 @@ sub mark { -s $_[0]->path('error.log') || 0 }
 
 sub log_since {
     my ($self, $mark) = @_;
-    my $text = _slurp($self->path('error.log'), $mark);
+    my $text = slurp($self->path('error.log'), $mark);
     return defined $text ? $text : '';
 }
 
@@ -884,7 +897,7 @@ sub wait_log {
 sub _logs {
     my ($self) = @_;
     my $dir = $self->{dir};
-    return map { substr($_, 1 + length $dir) => _slurp($_) }
+    return map { substr($_, 1 + length $dir) => slurp($_) }
         grep { -f } glob "\Q$dir\E/*.log \Q$dir\E/logs/*";
 }
 
@@ -1182,24 +1195,50 @@ sub fill {
 
 sub process_rss {
     my ($pid) = @_;
-    my $text = _slurp("/proc/$pid/statm");
+    my $text = slurp("/proc/$pid/statm");
     return defined $text
            ? (split / /, $text)[1] * POSIX::sysconf(POSIX::_SC_PAGESIZE()) : 0;
 }
 
 sub process_cpu {
     my ($pid) = @_;
-    my $text = _slurp("/proc/$pid/stat");
+    my $text = slurp("/proc/$pid/stat");
     return 0 unless defined $text;
     $text =~ s/^.*\) //s;
     my ($user, $system) = (split / /, $text)[11, 12];
     return ($user + $system) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
+sub process_waits {
+    my ($pid) = @_;
+    my $waits = 0;
+
+    for my $path (glob "/proc/$pid/task/*/status") {
+        my ($n) = (slurp($path) // '') =~ /^voluntary_ctxt_switches:\s*(\d+)/m;
+        $waits += $n // 0;
+    }
+
+    return $waits;
+}
+
+# A list that changes meanwhile may tell of one twice.  Lines with "->" are of
+# those that wait for a lock.
+
+sub lock_holders {
+    my ($kind, $inode, $first) = @_;
+
+    my $place = defined $first ? "$first\\s" : '';
+    my $locks = slurp('/proc/locks') // die "/proc/locks: $!";
+    my %pids = map { !/->/ && /$kind\s+\S+\s+WRITE\s+(-?\d+)\s+
+                                \w+:\w+:$inode\s+$place/x ? ($1 => 1) : () }
+               split /\n/, $locks;
+    return sort keys %pids;
+}
+
 sub webhook_request {
     my $name = pop;
     my $path = "$TOP/t/data/webhooks/$name.http";
-    my $text = _slurp($path);
+    my $text = slurp($path);
     croak "cannot read $path: $!" unless defined $text;
     return $text;
 }
