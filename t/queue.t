@@ -444,6 +444,8 @@ subtest 'large bodies' => sub {
 
 subtest 'people may look' => sub {
     $q->forget;
+    is($q->post('first', 'CRITICAL')->{status}, 202, 'there is a database');
+    ok($q->drained);
     my ($reader, $in);
     my $pid = open2_sqlite(\$reader, \$in, $q->db);
 
