@@ -37,7 +37,7 @@ my %text = map { $_ => text($_) } @pages, 'CHANGES', 'Makefile',
            't/data/ilert-event.schema.json',
            map({ "docs/examples/$_.conf" } @examples);
 
-# the code by the name of its file, in whichever folder that is
+# The code is known by the name of its file, whichever folder that is in.
 
 my %code;
 
@@ -98,7 +98,7 @@ sub taken {
         or diag("nginx -t ended with $code: $output\n$conf");
 }
 
-# what is for a later nginx is for that alone
+# A configuration that says it needs a later nginx is not tried with this one.
 
 sub too_old {
     my ($needed) = $_[0] =~ /\bneeds\s+(?:#\s+)?nginx (\d[\d.]*\d)/
@@ -154,7 +154,7 @@ subtest 'configurations of the pages' => sub {
 };
 
 
-# the way out is the same everywhere
+# The endpoint is written in the same way in all examples but those about it.
 
 subtest 'the same way out everywhere' => sub {
     my ($way_out) = $text{'docs/examples/minimal.conf'}
@@ -420,7 +420,8 @@ subtest 'directives' => sub {
     }
 };
 
-# log lines; a string of C may be in several pieces
+# The log lines of the code are compared with those of the reference.  A string
+# of C may be in several pieces.
 
 my $pieces = qr/(?:\s*"(?:[^"\\]|\\.)*")+/;
 
@@ -429,7 +430,7 @@ sub joined {
     return join('', $literal =~ /"((?:[^"\\]|\\.)*)"/g) =~ s/\\(.)/$1/gr;
 }
 
-# a format, and what it makes, as a pattern
+# Turns a format into a pattern of the lines that it makes.
 
 sub pattern {
     my ($format) = @_;
@@ -452,7 +453,7 @@ for my $log (map { @$_ } @code{qw(webhook queue send courier core status)}) {
     {
         my ($level, $format) = ($levels{$1} // next, joined($2));
 
-        # what the store says is below
+        # The errors of the store are compared below.
 
         $logged{"$level $format"} = pattern($format)
             if $format ne 'ilert queue "%V": %s';
@@ -518,7 +519,7 @@ subtest 'errors of the queue' => sub {
     }
 };
 
-# what one is told to look for is what is logged
+# The patterns that operations.md tells to watch for must match logged lines.
 
 subtest 'what to watch' => sub {
     my $watch = section($operations, '## What to watch');

@@ -203,7 +203,7 @@ location('/event', {
     link => [['https://log/$ilert_event_id', '$ilert_event_type']],
 });
 
-# what is not known yet is empty, and is known later
+# A variable is empty while its value is not known, and has one later.
 
 location('/early', {
     event_type => '$ilert_event_type$ilert_alert_key$ilert_source',
@@ -256,7 +256,7 @@ location('~ "^/numbered/(\\w+)-(\\w+)$"', {
 location('/joined', { label => [[text => '$arg_v$http_x_v'],
                                 [bytes => '$arg_v$arg_w$http_x_v']] });
 
-# what was evaluated before the body was read
+# These variables are evaluated before the body is read, and again later.
 
 location('/set', { label => [[level => '$kapacitor_level'],
                              [set => '$early_level']] },
@@ -693,7 +693,7 @@ subtest 'values' => sub {
     for my $name (sort keys %NASTY) {
         my $value = $NASTY{$name};
 
-        # what a request cannot carry
+        # A request cannot carry these values.
 
         my $arg = $value =~ s/[\x00-\x20&#\x7f]/_/gr;
         my $header = $value =~ s/[\0\r\n]/_/gr =~ s/^ +| +$//gr;

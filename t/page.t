@@ -40,7 +40,7 @@ $q->start;
 my $URL = 'http://127.0.0.1:' . $t->port(0) . '/status/page';
 my $BARE = 'http://127.0.0.1:' . $t->port(1) . '/status/page';
 
-# seen before anything of the page runs
+# This runs before any script of the page does.
 
 $b->cdp('Page.addScriptToEvaluateOnNewDocument', { source => <<'EOJ' });
     window.violations = [];
@@ -204,8 +204,8 @@ sub confirm {
     $b->click('#confirm-yes');
 }
 
-# Posts an open alert "one", a resolved one "two" and, for each hostile text, an
-# open alert and a dead letter; does nothing if it has done so before.
+# Posts an open alert "one", a resolved one "two" and, for each hostile text,
+# an open alert and a dead letter; does nothing if it has done so before.
 
 my %hostile = (
     markup => '<img src=x onerror=alert(1)>',
@@ -335,7 +335,7 @@ subtest 'hostile input' => sub {
     $b->press('Escape');
     is($b->js('return window.alerts'), 0, 'no script ran');
 
-    # a text that turns around is written out
+    # A character that turns the direction of a text is written out.
     $q->say("turn\\u202efdp.exe CRITICAL");
     ok($b->wait_js(row('open', 'turn\\u202efdp.exe')), 'no tricks');
 };

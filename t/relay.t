@@ -63,7 +63,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             proxy_pass http://%%FAKE%%/deep/er/;
         }
 
-        # the URI as it is
+        # The endpoint passes the URI as it is.
 
         location /plain/ {
             internal;
@@ -247,7 +247,7 @@ subtest 'answers' => sub {
               error => "ilert answered $status$reason" });
     }
 
-    # kept connections are not kept
+    # A connection that the client would keep is closed.
 
     $fake->reset;
     answer($t->post('/kapacitor', $CRITICAL,

@@ -332,14 +332,14 @@ subtest 'waiting' => sub {
     near(since($events[0]{received}), $begun, 'when the first came');
     near(since($events[1]{received}), $begun + 100, 'and the second');
 
-    # a clock that is set back makes nobody younger than now
+    # A clock that is set back does not make an age negative.
     $shim->clock(-5000);
     $q->becomes(sub { since($_->{time}) < $begun - 4000
                       && $_->{queue}{oldest_seconds} < 5 }, 'set back');
     is(ref $q->alert('three', 'a'), 'HASH', 'an alert');
     $shim->clock(160);
 
-    # those under way come to nothing, and go again
+    # The requests under way fail, and are sent again.
     $fake->clear_rules;
     $fake->refuse(all => 1);
     $q->becomes(sub { $_->{sources}{three}{retried}
@@ -535,7 +535,7 @@ subtest 'states of an endpoint' => sub {
     is($s->{sources}{ops}{state}, 'ok', 'its source');
     is($s->{sources}{ops}{delivered}, $before->{delivered} + 12, 'delivered');
 
-    # one that is slower than proxy_read_timeout
+    # ilert answers later than proxy_read_timeout.
     $q->change(timeout => '300ms')->reload;
     $fake->rule(match => qr/slow 1/, hang => 1);
     $q->say('slow CRITICAL');
@@ -590,7 +590,7 @@ subtest 'budgets' => sub {
     ok($q->drained, 'all is delivered');
     $q->becomes(sub { $_->{sources}{ops}{state} eq 'ok' }, 'is ok');
 
-    # the endpoint's
+    # The endpoint has a budget of its own.
     $q->change(sources => { ops => $RETRY,
                             two => "integration_key $TWO; $RETRY" },
                rate => '4r/m')->reload;
@@ -647,7 +647,7 @@ subtest 'more than a hundred' => sub {
         == $before->{sources}{ops}{open_alerts} + 120 }, 'all are counted');
     is($s->{sources}{ops}{dead}, $before->{sources}{ops}{dead} + 120, 'dead');
 
-    # one at a time; some may be committed together
+    # Events are delivered one at a time, but several may be committed at once.
     my @came = map { $_->{alert_key} } $fake->requests;
     my %at = map { $came[$_] => $_ } 0 .. $#came;
 
