@@ -103,11 +103,7 @@ my $t = IlertTest->new(fake => [ $fake, $old ], workers => 1,
         location = /mirror { internal; return 204; }
         location = /other { return 200 other; }
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
     }
 CONF
 

@@ -54,11 +54,7 @@ my $t = IlertTest->new(fake => $fake, conf => <<"CONF")->start;
     server {
         listen 127.0.0.1:%%PORT_2%%;
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
     }
 CONF
 
@@ -161,38 +157,47 @@ sub sent {
 }
 
 
-sub event {
-    my ($request, $expected) = @_;
+# What is wrong with the answer to a captured request, and what was sent; the
+# port of the source is the N-th.
+
+sub posted {
+    my ($request, $expected, $port) = @_;
 
     sent();
 
-    my $answer = $t->request('POST', '/', raw => $request);
+    my $answer = $t->request('POST', '/', raw => $request,
+                             port => $t->port($port));
     my @sent = sent();
-
     my @wrong = IlertCheck::answer_wrong($answer, $expected);
+    my $accepted = ($expected->{result} // '') eq 'accepted';
 
-    if (($expected->{result} // '') ne 'accepted') {
-        push @wrong, 'something was sent to ilert' if @sent;
-        return @wrong;
-    }
+    push @wrong, scalar(@sent) . ' requests to ilert'
+        if @sent != ($accepted ? 1 : 0);
 
-    return @wrong, scalar(@sent) . ' requests to ilert' if @sent != 1;
+    return (\@wrong, $accepted && @sent == 1 ? $sent[0] : undef);
+}
 
-    push @wrong, IlertCheck::request_wrong($sent[0]);
-    push @wrong, map { "schema: $_" } $schema->event_errors($sent[0]{body});
 
-    my ($key, $json, $event) = IlertCheck::event($sent[0], \@wrong);
-    return @wrong if !$event;
+sub event {
+    my ($request, $expected) = @_;
 
-    push @wrong, "integrationKey: $key" if $key ne $API;
-    push @wrong, IlertMap::diff($event, $expected->{event});
+    my ($wrong, $sent) = posted($request, $expected, 0);
+    return @$wrong if !$sent;
+
+    push @$wrong, IlertCheck::request_wrong($sent);
+    push @$wrong, map { "schema: $_" } $schema->event_errors($sent->{body});
+
+    my ($key, $json, $event) = IlertCheck::event($sent, $wrong);
+    return @$wrong if !$event;
+
+    push @$wrong, "integrationKey: $key" if $key ne $API;
+    push @$wrong, IlertMap::diff($event, $expected->{event});
 
     my ($body) = $request =~ /\r\n\r\n(.*)\z/s;
-    push @wrong, 'numbers: ' . join ' ', numbers_lost($event, $body);
+    my @lost = numbers_lost($event, $body);
+    push @$wrong, "numbers: @lost" if @lost;
 
-    pop @wrong if $wrong[-1] eq 'numbers: ';
-
-    return @wrong;
+    return @$wrong;
 }
 
 
@@ -213,28 +218,15 @@ sub numbers_lost {
 sub native {
     my ($request, $expected) = @_;
 
-    sent();
-
-    my $answer = $t->request('POST', '/', raw => $request,
-                             port => $t->port(1));
-    my @sent = sent();
-
-    my @wrong = IlertCheck::answer_wrong($answer, $expected);
-
-    if (($expected->{result} // '') ne 'accepted') {
-        push @wrong, 'something was sent to ilert' if @sent;
-        return @wrong;
-    }
-
-    return @wrong, scalar(@sent) . ' requests to ilert' if @sent != 1;
+    my ($wrong, $sent) = posted($request, $expected, 1);
+    return @$wrong if !$sent;
 
     my ($body) = $request =~ /\r\n\r\n(.*)\z/s;
-    my ($sent) = @sent;
 
-    push @wrong, "uri: $sent->{uri}"
+    push @$wrong, "uri: $sent->{uri}"
         if $sent->{uri} ne "/api/v1/events/kapacitor/$KAP";
-    push @wrong, 'body differs' if $sent->{body} ne $body;
-    push @wrong, grep { !/^POST / } IlertCheck::request_wrong($sent);
+    push @$wrong, 'body differs' if $sent->{body} ne $body;
+    push @$wrong, grep { !/^POST / } IlertCheck::request_wrong($sent);
 
-    return @wrong;
+    return @$wrong;
 }

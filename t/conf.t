@@ -43,24 +43,8 @@ my $t = IlertTest->new(conf => '', secrets => [ $API, $OTHER, $KAP, $BEAT ],
     });
 
 
-sub bad {
-    my ($conf, $expected) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    $t->conf_refused($conf, named($conf), $expected);
-}
-
-sub good {
-    my ($conf, $expected) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    $t->conf_accepted($conf, named($conf), $expected // ());
-}
-
-sub named {
-    my ($conf) = @_;
-    return $conf =~ s/\s+/ /gr;
-}
+sub bad { @_ = ($t, @_); goto &IlertTest::conf_refused }
+sub good { @_ = ($t, @_); goto &IlertTest::conf_accepted }
 
 sub server {
     my ($locations) = @_;
@@ -75,6 +59,21 @@ sub source {
 sub location {
     my ($name, $directives) = @_;
     return "$OPS\n" . server("$END location $name {\n$directives } ");
+}
+
+# A directive is refused where no directive of a location may be.
+
+sub misplaced {
+    my ($name, $directive) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $here = "\"$name\" directive is not allowed here in F:";
+
+    bad($directive, $here . 1);
+    bad("server {\n$directive }", $here . 2);
+    bad("upstream u {\n$directive }", $here . 2);
+    bad(location('/k', "if (\$arg_x) {\n$directive }"), $here . 6);
+    bad(location('/k', "limit_except GET {\n$directive }"), $here . 6);
 }
 
 
@@ -263,8 +262,8 @@ subtest 'endpoints' => sub {
     good("$OPS\n" . server("location / { internal; ilert_endpoint; $PASS }"));
     good("$OPS\n" . server("location /a { internal;
         location /a/b/ { ilert_endpoint; $PASS } }"));
-    good(server("$END location /two/ { internal; ilert_endpoint two; $PASS }"),
-         undef);
+    good(server("$END location /two/ { internal; ilert_endpoint two; "
+                . "$PASS }"));
 
     good("$OPS\n" . server("location /ilert/ {\nilert_endpoint; $PASS }"),
          'the location of "ilert_endpoint" "default" is open to clients, use '
@@ -396,13 +395,7 @@ subtest 'locations' => sub {
 
     for my $directive ('ilert_kapacitor ops', 'ilert_endpoint two') {
         my ($name) = split ' ', $directive;
-        my $here = "\"$name\" directive is not allowed here in F:";
-
-        bad("$directive;", $here . 1);
-        bad("server {\n$directive; }", $here . 2);
-        bad("upstream u {\n$directive; }", $here . 2);
-        bad(location('/k', "if (\$arg_x) {\n$directive; }"), $here . 6);
-        bad(location('/k', "limit_except GET {\n$directive; }"), $here . 6);
+        misplaced($name, "$directive;");
     }
 
     for my $block ('server', 'upstream u', 'server { location /') {
@@ -450,12 +443,7 @@ subtest 'status and control' => sub {
         bad(location('/s/', "$name;\n$name;"),
             "\"$name\" directive is duplicate in F:6");
 
-        my $here = "\"$name\" directive is not allowed here in F:";
-        bad("$name;", $here . 1);
-        bad("server {\n$name; }", $here . 2);
-        bad("upstream u {\n$name; }", $here . 2);
-        bad(location('/s/', "if (\$arg_x) {\n$name; }"), $here . 6);
-        bad(location('/s/', "limit_except GET {\n$name; }"), $here . 6);
+        misplaced($name, "$name;");
         bad("ilert_source two {\nintegration_key $OTHER;\n$name; }"
             . server($END), qr/^\[emerg\] unknown directive .* in F:3$/);
 
@@ -473,7 +461,7 @@ subtest 'status and control' => sub {
 
 subtest 'a heartbeat' => sub {
     plan(skip_all => 'an nginx without threads')
-        unless IlertTest::_version_text() =~ /--with-threads/;
+        unless IlertTest::has_threads();
 
     my $queue = 'ilert_queue %%DIR%%/queue;';
     my $way = server("$END location /b/ { internal; ilert_endpoint heartbeat; "

@@ -11,10 +11,10 @@ use strict;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use IO::Socket::INET;
 use Sys::Hostname qw(hostname);
 use Test::More;
 
+use IlertHttp2;
 use IlertQueue;
 use IlertStatus;
 use IlertTest;
@@ -185,42 +185,10 @@ subtest 'HTTP/2' => sub {
 done();
 
 
-# An answer to a POST with fields that are literal and not indexed.
+# The answer to a POST for that host.
 
 sub http2 {
     my ($host) = @_;
-
-    my @fields = (':method' => 'POST', ':scheme' => 'http',
-                  ':path' => "/control/$PATH", ':authority' => $host,
-                  'origin' => "http://$host");
-    my $head = '';
-
-    while (my ($name, $value) = splice @fields, 0, 2) {
-        $head .= join '', chr(0), map { chr(length $_) . $_ } $name, $value;
-    }
-
-    my $socket = IO::Socket::INET->new('127.0.0.1:' . $t->port(4))
-        or die "connect: $@\n";
-
-    print $socket "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0, ''),
-        frame(1, 5, 1, $head);
-    $socket->flush();
-
-    my $answer = '';
-    local $SIG{ALRM} = sub { die "no answer\n" };
-    alarm 20;
-
-    while ($answer !~ /"status"[^}]*\}/) {
-        sysread($socket, $answer, 4096, length $answer) or last;
-    }
-
-    alarm 0;
-    return $answer;
-}
-
-
-sub frame {
-    my ($type, $flags, $stream, $payload) = @_;
-    return substr(pack('N', length $payload), 1)
-        . pack('CCN', $type, $flags, $stream) . $payload;
+    return IlertHttp2->post($t->port(4), "/control/$PATH", '',
+        ':authority' => $host, 'origin' => "http://$host")->answer;
 }

@@ -47,8 +47,7 @@ sub go_on {
 
 sub state {
     my ($pid) = @_;
-    open my $file, '<', "/proc/$pid/stat" or return '';
-    return (<$file> // '') =~ /\) (\S)/ ? $1 : '';
+    return (IlertTest::slurp("/proc/$pid/stat") // '') =~ /\) (\S)/ ? $1 : '';
 }
 
 # The kernel gives it a part of all connections, which nobody answers.
@@ -225,12 +224,7 @@ subtest 'with the lock of the database, and it quits' => sub {
 
 sub holder {
     my $inode = (stat $q->dir . '/queue.db-shm')[1] or return;
-    open my $locks, '<', '/proc/locks' or return;
-    for (<$locks>) {
-        return $1 if /POSIX\s+\S+\s+WRITE\s+(\d+)\s+\w+:\w+:$inode\s+120\s/
-                     && $_ !~ /->/;
-    }
-    return;
+    return (IlertTest::lock_holders('POSIX', $inode, 120))[0];
 }
 
 # Connections to a port whose bytes nobody has read

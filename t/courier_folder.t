@@ -24,16 +24,9 @@ my ($t, $fake) = ($q->test, $q->fake);
 
 $t->expect_log(qr/exited on signal 9/, qr/shared memory zone .* was locked/);
 
-# Processes that have locked a file by flock(), by its inode
+# The courier's lock is that of flock(), which stays with the file.
 
-sub locks {
-    my ($inode) = @_;
-    open my $locks, '<', '/proc/locks' or die "/proc/locks: $!";
-    my %pids = map { /FLOCK\s+\S+\s+WRITE\s+(-?\d+)\s+\w+:\w+:$inode\s/
-                     && $_ !~ /->/ ? ($1 => 1) : () } <$locks>;
-    return sort keys %pids;
-}
-
+sub locks { IlertTest::lock_holders('FLOCK', $_[0]) }
 sub inode { (stat "$_[0]/courier.lock")[1] }
 
 sub couriers { $t->grep_log(qr/this worker delivers/, $_[0]) }

@@ -95,6 +95,19 @@ sub becomes {
     return $r;
 }
 
+# The name server answers with the first address, or with the given ones.  An
+# answer lives a second, and nginx may have looked up another just now.
+
+sub answers {
+    my (@addresses) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    $dns->mode('answer');
+    $dns->set($NAME, @addresses ? @addresses : '127.0.0.1');
+    becomes(202, 'the name is known');
+    sleep(2.1);
+}
+
 # Nothing was sent, and Kapacitor is told within the time.
 
 sub unavailable {
@@ -129,6 +142,7 @@ subtest 'nginx starts while the name server is down' => sub {
 subtest 'the name server comes up' => sub {
     my $mark = $t->mark;
 
+    unavailable('before');
     reset_fakes();
     $dns->mode('answer');
     becomes(202, 'delivered');
@@ -152,6 +166,7 @@ subtest 'the name server comes up' => sub {
 };
 
 subtest 'a changed address' => sub {
+    answers();
     reset_fakes();
     is($t->post('/kapacitor', $CRITICAL)->{status}, 202, 'the first');
     $dns->set($NAME, '127.0.0.2');
@@ -175,8 +190,7 @@ subtest 'a changed address' => sub {
 };
 
 subtest 'several addresses' => sub {
-    $dns->set($NAME, '127.0.0.3', '127.0.0.2');
-    sleep(2.1);
+    answers('127.0.0.3', '127.0.0.2');
     reset_fakes();
     my $mark = $t->mark;
 
@@ -188,7 +202,7 @@ subtest 'several addresses' => sub {
 };
 
 subtest 'troubles' => sub {
-    sleep(2.1);
+    answers('127.0.0.2');
     reset_fakes();
 
     $dns->mode('silent');
@@ -240,6 +254,8 @@ subtest 'troubles' => sub {
 };
 
 subtest 'valid=' => sub {
+    $dns->mode('answer');
+    $dns->set($NAME, '127.0.0.1');
     $t->set_conf(conf('valid=30s'));
     $t->reload;
     reset_fakes();

@@ -37,7 +37,7 @@ my %text = map { $_ => text($_) } @pages, 'CHANGES', 'Makefile',
            't/data/ilert-event.schema.json',
            map({ "docs/examples/$_.conf" } @examples);
 
-# the code by the name of its file, in whichever folder that is
+# The code is known by the name of its file, whichever folder that is in.
 
 my %code;
 
@@ -56,10 +56,9 @@ my $certificates = IlertFake::certificates(tempdir(CLEANUP => 1));
 sub text {
     my ($name) = @_;
 
-    open my $file, '<:raw:encoding(UTF-8)', "$TOP/$name"
-        or die "cannot read $name: $!\n";
-    local $/;
-    return scalar <$file>;
+    my $text = IlertTest::slurp("$TOP/$name") // die "$name: $!\n";
+    utf8::decode($text);
+    return $text;
 }
 
 
@@ -101,26 +100,26 @@ sub taken {
         or diag("nginx -t ended with $code: $output\n$conf");
 }
 
-# what is for a later nginx is for that alone
-
-my ($nginx_version) = IlertTest::_version_text() =~ m{nginx/([\d.]+)};
+# A configuration that says it needs a later nginx is not tried with this one.
 
 sub too_old {
     my ($needed) = $_[0] =~ /\bneeds\s+(?:#\s+)?nginx (\d[\d.]*\d)/
         or return 0;
     my @versions = map { sprintf '%d%03d%03d', split /\./ }
-                   $nginx_version, $needed;
+                   IlertTest::nginx_version(), $needed;
     return $versions[0] < $versions[1];
 }
 
-for (@examples) {
-    my $conf = $text{"docs/examples/$_.conf"};
+subtest 'configurations of docs/examples' => sub {
+    for (@examples) {
+        my $conf = $text{"docs/examples/$_.conf"};
 
-    SKIP: {
-        skip("$_.conf is for a later nginx", 1) if too_old($conf);
-        taken("docs/examples/$_.conf", adapted($conf));
+        SKIP: {
+            skip("$_.conf is for a later nginx", 1) if too_old($conf);
+            taken("docs/examples/$_.conf", adapted($conf));
+        }
     }
-}
+};
 
 # Those in the text may lack what is not their subject.
 
@@ -142,36 +141,42 @@ sub completed {
     return "http {\n$conf\n}\n";
 }
 
-for my $page (@pages) {
-    my $n = 0;
+subtest 'configurations of the pages' => sub {
+    for my $page (@pages) {
+        my $n = 0;
 
-    while ($text{$page} =~ /^```nginx\n(.*?)^```$/gms) {
-        taken("$page, configuration " . ++$n, adapted(completed($1)));
+        while ($text{$page} =~ /^```nginx\n(.*?)^```$/gms) {
+            taken("$page, configuration " . ++$n, adapted(completed($1)));
+        }
     }
-}
 
-like($text{'README.md'},
-     qr/^```nginx\n\Q$text{'docs\/examples\/minimal.conf'}\E```$/m,
-     'README.md has docs/examples/minimal.conf');
+    like($text{'README.md'},
+         qr/^```nginx\n\Q$text{'docs\/examples\/minimal.conf'}\E```$/m,
+         'README.md has docs/examples/minimal.conf');
+};
 
 
-# the way out is the same everywhere
+# The endpoint is written in the same way in all examples but those about it.
 
-my ($way_out) = $text{'docs/examples/minimal.conf'}
-                =~ /^( +location \/ilert\/ .*)\z/ms;
-$way_out =~ s/^ +# .*\n\n//m;
+subtest 'the same way out everywhere' => sub {
+    my ($way_out) = $text{'docs/examples/minimal.conf'}
+                    =~ /^( +location \/ilert\/ .*)\z/ms;
+    $way_out =~ s/^ +# .*\n\n//m;
 
-for (grep { !/^(?:minimal|sandbox|keepalive|resolve)$/ } @examples) {
-    my ($other) = $text{"docs/examples/$_.conf"}
-                  =~ /^( +location \/ilert\/ .*)\z/ms;
-    is($other, $way_out, "$_.conf: the endpoint of minimal.conf");
-}
+    for (grep { !/^(?:minimal|sandbox|keepalive|resolve)$/ } @examples) {
+        my ($other) = $text{"docs/examples/$_.conf"}
+                      =~ /^( +location \/ilert\/ .*)\z/ms;
+        is($other, $way_out, "$_.conf: the endpoint of minimal.conf");
+    }
+};
 
 # the list of them
 
-is_deeply([ sort $text{'docs/alert-source.md'}
-                 =~ /^\| \[(\w+)\.conf\]\(examples\/\1\.conf\) /gm ],
-          [ sort @examples ], 'the list of examples');
+subtest 'the list of examples' => sub {
+    is_deeply([ sort $text{'docs/alert-source.md'}
+                     =~ /^\| \[(\w+)\.conf\]\(examples\/\1\.conf\) /gm ],
+              [ sort @examples ], 'the list of examples');
+};
 
 
 # What follows the heading, one of the first two levels, up to the next.
@@ -189,7 +194,7 @@ sub section {
 
 # Each configuration in it that only maps is a location of nginx.
 
-my %mapped;
+my (%mapped, @lacking);
 my $maps = '';
 my $locations = "location = /default { ilert_kapacitor ops; }\n";
 
@@ -202,16 +207,13 @@ while ($chapter =~ /^\#\#\#[ ](\w+)\n(.*?)(?=^\#\#\#[ ]|\z)/gms) {
     next if $name =~ /_size$|^ilert_(?:heartbeat|queue|source)$/;
 
     my ($conf) = $about =~ /^```nginx\n(.*?)^```$/ms;
-    ok(defined $conf, "$name: an example") or next;
+    push @lacking, $name if !defined $conf;
+    next if !defined $conf;
 
     $maps .= $1 while $conf =~ s/^(map .*?^\}\n)//ms;
     $locations .= "location = /$name {\nilert_kapacitor ops;\n$conf}\n";
     $mapped{$name} = 1;
 }
-
-my %times;
-$times{$_}++ for $maps =~ /^map \S+ (\$\w+)/gm;
-is_deeply([ grep { $times{$_} > 1 } keys %times ], [], 'no map twice');
 
 my $fake = IlertFake->start(keys => { $API => 'api' });
 
@@ -226,11 +228,7 @@ my $nginx = IlertTest->new(fake => $fake, conf => <<"CONF")->start;
         listen %%PORT_0%%;
         $locations
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
     }
 CONF
 
@@ -251,15 +249,11 @@ sub event {
     return defined $member ? $event->{$member} : $event;
 }
 
+my ($agent) = $reference =~ /(ngx_http_ilert_module\/[\d.]+)/;
+
 my ($shown) = grep { /integrationKey/ }
               $reference =~ /^```json\n(.*?)^```$/gms;
 $shown =~ s/il1api\w+/$API/;
-
-is_deeply(event('default', '04-CRITICAL'), JSON::PP->new->decode($shown),
-          'the event of the reference');
-
-my ($agent) = $reference =~ /(ngx_http_ilert_module\/[\d.]+)/;
-is($fake->request(-1)->{header}{'user-agent'}, $agent, 'the user agent');
 
 my %example = (
     ilert_alert_key => [ [ '04-CRITICAL', alertKey => 't01 cpu:host=web01' ] ],
@@ -302,30 +296,44 @@ my %example = (
         [ '04-CRITICAL', summary => 'CRITICAL: cpu:host=web01 is CRITICAL' ] ],
 );
 
-is_deeply([ sort keys %example ], [ sort keys %mapped ],
-          'directives of the mapping have examples');
+subtest 'events of the reference' => sub {
+    is_deeply(\@lacking, [], 'each directive has an example');
 
-for my $name (sort keys %example) {
-    for (@{$example{$name}}) {
-        my ($webhook, $member, $expected) = @$_;
-        is_deeply(event($name, $webhook, $member), $expected,
-                  "$name: the example with $webhook");
+    my %times;
+    $times{$_}++ for $maps =~ /^map \S+ (\$\w+)/gm;
+    is_deeply([ grep { $times{$_} > 1 } keys %times ], [], 'no map twice');
+
+    is_deeply(event('default', '04-CRITICAL'), JSON::PP->new->decode($shown),
+              'the event of the reference');
+
+    is($fake->request(-1)->{header}{'user-agent'}, $agent, 'the user agent');
+
+    is_deeply([ sort keys %example ], [ sort keys %mapped ],
+              'directives of the mapping have examples');
+
+    for my $name (sort keys %example) {
+        for (@{$example{$name}}) {
+            my ($webhook, $member, $expected) = @$_;
+            is_deeply(event($name, $webhook, $member), $expected,
+                      "$name: the example with $webhook");
+        }
     }
-}
 
-is(event('ilert_custom_detail', '04-CRITICAL', 'customDetails')->{posted_by},
-   '127.0.0.1', 'ilert_custom_detail: the example');
+    my $custom = event('ilert_custom_detail', '04-CRITICAL', 'customDetails');
+    is($custom->{posted_by}, '127.0.0.1', 'ilert_custom_detail: the example');
 
-is_deeply([ $fake->errors ], [], 'no fault of a request');
+    is_deeply([ $fake->errors ], [], 'no fault of a request');
 
-my ($list) = section($reference, '## Mapping') =~ /\A(.*?)\.\n\n/s;
-is_deeply([ $list =~ /\[(\w+)\]/g ], [ sort keys %mapped ],
-          'the list of directives of the mapping');
+    my ($list) = section($reference, '## Mapping') =~ /\A(.*?)\.\n\n/s;
+    is_deeply([ $list =~ /\[(\w+)\]/g ], [ sort keys %mapped ],
+              'the list of directives of the mapping');
 
-my $schema = JSON::PP->new->decode($text{'t/data/ilert-event.schema.json'});
-is_deeply([ sort grep { $schema->{properties}{$_} }
-            section($reference, '## Events') =~ /^\| `(\w+)` /gm ],
-          [ sort keys %{$schema->{properties}} ], 'members of an event');
+    my $schema
+        = JSON::PP->new->decode($text{'t/data/ilert-event.schema.json'});
+    is_deeply([ sort grep { $schema->{properties}{$_} }
+                section($reference, '## Events') =~ /^\| `(\w+)` /gm ],
+              [ sort keys %{$schema->{properties}} ], 'members of an event');
+};
 
 
 # The reference and the code ----------------------------------------------
@@ -339,76 +347,82 @@ sub contexts_of {
                       grep { $flags =~ /NGX_HTTP_$_->[0]_CONF/ } @contexts;
 }
 
-my (%directives, %documented);
-my $module = join "", @{$code{conf}};
-
-for (['ngx_http_ilert_commands', ''],
-     ['ngx_http_ilert_source_commands', 'ilert_source'])
-{
-    my ($table, $block) = @$_;
-    my ($commands) = $module =~ /ngx_command_t\s+$table\[\] = \{(.*?)^\};/ms;
-
-    while ($commands =~ /ngx_string\("(\w+)"\),\s*([A-Z0-9_|]+),/g) {
-        $directives{$1} = $block || contexts_of($2);
-    }
-}
-
-while ($chapter =~ /^\#\#\#[ ](\w+)\n
-                    \n\*\*Syntax:\*\*[ ]\*\*`(\w+)`\*\*(?:;|[ ].*)\n
-                    \n\*\*Default:\*\*[ ](.*)\n
-                    \n\*\*Context:\*\*[ ](.*)\n/gmx)
-{
-    my ($name, $syntax, $default, $context) = ($1, $2, $3, $4);
-
-    $documented{$name} = $context =~ s/`//gr;
-    is($syntax, $name, "$name: the syntax");
-    ok($default =~ /^(?:\x{2014}|`$name .*;`)$/, "$name: the default");
-}
-
-cmp_ok(scalar keys %directives, '>', 5, 'directives of the code');
-is_deeply(\%documented, \%directives, 'directives and their contexts');
-is_deeply([ grep { !$directives{$_} } $chapter =~ /^### (.*)/gm ], [],
-          'no other headings');
-
 sub size {
     my ($size, $unit) = $_[0] =~ /^(\d+)([km]?)$/;
     return $size * { '' => 1, k => 1024, m => 1024 * 1024 }->{$unit};
 }
 
-while ($module =~ /prev->(\w+),\s*([\d* ]+)\)/g) {
-    my ($name, $value) = ($1, 1);
-    $value *= $_ for split / \* /, $2;
+subtest 'directives' => sub {
+    my (%directives, %documented);
+    my $module = join "", @{$code{conf}};
 
-    my ($size) = $chapter =~ /^\*\*Default:\*\* `ilert_$name (\w+);`/m;
-    is(size($size // '0'), $value, "ilert_$name: the value by default");
-}
+    for (['ngx_http_ilert_commands', ''],
+         ['ngx_http_ilert_source_commands', 'ilert_source'])
+    {
+        my ($table, $block) = @$_;
+        my ($commands)
+            = $module =~ /ngx_command_t\s+$table\[\] = \{(.*?)^\};/ms;
 
-my %members = $module =~ /^ +\.(\w+) = (.*),$/gm;
+        while ($commands =~ /ngx_string\("(\w+)"\),\s*([A-Z0-9_|]+),/g) {
+            $directives{$1} = $block || contexts_of($2);
+        }
+    }
 
-for (['concurrency 8', concurrency => '8'],
-     ['retry 1s 5m', retry_first => '1000', retry_longest => '5 * 60 * 1000'],
-     ['max_age off', max_age => '0'],
-     ['coalesce repeats', coalesce => 'NGX_HTTP_ILERT_COALESCE_REPEATS'],
-     ['repeat 5m', repeat => '5 * 60 * 1000'],
-     ['resolve_after off', resolve_after => '0'])
-{
-    my ($shown, %value) = @$_;
+    while ($chapter =~ /^\#\#\#[ ](\w+)\n
+                        \n\*\*Syntax:\*\*[ ]\*\*`(\w+)`\*\*(?:;|[ ].*)\n
+                        \n\*\*Default:\*\*[ ](.*)\n
+                        \n\*\*Context:\*\*[ ](.*)\n/gmx)
+    {
+        my ($name, $syntax, $default, $context) = ($1, $2, $3, $4);
 
-    like($chapter, qr/^\*\*Default:\*\* `$shown;`$/m, "$shown: is shown");
-    is($members{$_}, $value{$_}, "$_: the value by default") for keys %value;
-}
+        $documented{$name} = $context =~ s/`//gr;
+        is($syntax, $name, "$name: the syntax");
+        ok($default =~ /^(?:\x{2014}|`$name .*;`)$/, "$name: the default");
+    }
 
-for (['rate', qr/^\*\*Default:\*\* `rate (\d+)r\/m;`$/m, 'KEY_RATE'],
-     ['ilert_endpoint', qr/default it is `(\d+)r\/m`/, 'ENDPOINT_RATE'])
-{
-    my ($name, $shown, $value) = @$_;
+    cmp_ok(scalar keys %directives, '>', 5, 'directives of the code');
+    is_deeply(\%documented, \%directives, 'directives and their contexts');
+    is_deeply([ grep { !$directives{$_} } $chapter =~ /^### (.*)/gm ], [],
+              'no other headings');
 
-    is(($chapter =~ $shown)[0],
-       ($module =~ /^#define NGX_HTTP_ILERT_$value +(\d+)$/m)[0],
-       "$name: the rate by default");
-}
+    while ($module =~ /prev->(\w+),\s*([\d* ]+)\)/g) {
+        my ($name, $value) = ($1, 1);
+        $value *= $_ for split / \* /, $2;
 
-# log lines; a string of C may be in several pieces
+        my ($size) = $chapter =~ /^\*\*Default:\*\* `ilert_$name (\w+);`/m;
+        is(size($size // '0'), $value, "ilert_$name: the value by default");
+    }
+
+    my %members = $module =~ /^ +\.(\w+) = (.*),$/gm;
+
+    for (['concurrency 8', concurrency => '8'],
+         ['retry 1s 5m', retry_first => '1000',
+                         retry_longest => '5 * 60 * 1000'],
+         ['max_age off', max_age => '0'],
+         ['coalesce repeats', coalesce => 'NGX_HTTP_ILERT_COALESCE_REPEATS'],
+         ['repeat 5m', repeat => '5 * 60 * 1000'],
+         ['resolve_after off', resolve_after => '0'])
+    {
+        my ($shown, %value) = @$_;
+
+        like($chapter, qr/^\*\*Default:\*\* `$shown;`$/m, "$shown: is shown");
+        is($members{$_}, $value{$_}, "$_: the value by default")
+            for keys %value;
+    }
+
+    for (['rate', qr/^\*\*Default:\*\* `rate (\d+)r\/m;`$/m, 'KEY_RATE'],
+         ['ilert_endpoint', qr/default it is `(\d+)r\/m`/, 'ENDPOINT_RATE'])
+    {
+        my ($name, $shown, $value) = @$_;
+
+        is(($chapter =~ $shown)[0],
+           ($module =~ /^#define NGX_HTTP_ILERT_$value +(\d+)$/m)[0],
+           "$name: the rate by default");
+    }
+};
+
+# The log lines of the code are compared with those of the reference.  A string
+# of C may be in several pieces.
 
 my $pieces = qr/(?:\s*"(?:[^"\\]|\\.)*")+/;
 
@@ -417,7 +431,7 @@ sub joined {
     return join('', $literal =~ /"((?:[^"\\]|\\.)*)"/g) =~ s/\\(.)/$1/gr;
 }
 
-# a format, and what it makes, as a pattern
+# Turns a format into a pattern of the lines that it makes.
 
 sub pattern {
     my ($format) = @_;
@@ -440,7 +454,7 @@ for my $log (map { @$_ } @code{qw(webhook queue send courier core status)}) {
     {
         my ($level, $format) = ($levels{$1} // next, joined($2));
 
-        # what the store says is below
+        # The errors of the store are compared below.
 
         $logged{"$level $format"} = pattern($format)
             if $format ne 'ilert queue "%V": %s';
@@ -458,84 +472,93 @@ while ($errors =~ /^At the level `(\w+)`:\n\n((?:(?:- |  ).*\n)+)/gm) {
     }
 }
 
-cmp_ok(scalar keys %logged, '>', 12, 'lines of the log in the code');
+subtest 'log lines' => sub {
+    cmp_ok(scalar keys %logged, '>', 12, 'lines of the log in the code');
 
-for my $line (sort keys %logged) {
-    my ($level, $format) = split / /, $line, 2;
-    ok(scalar(grep { /^$level $logged{$line}$/ } keys %shown_lines),
-       "is shown: $line");
-}
+    for my $line (sort keys %logged) {
+        my ($level, $format) = split / /, $line, 2;
+        ok(scalar(grep { /^$level $logged{$line}$/ } keys %shown_lines),
+           "is shown: $line");
+    }
 
-for my $line (sort keys %shown_lines) {
-    next if $line =~ /: moved to "FILE", a new one is begun$/;
-    my ($level) = $line =~ /^(\w+)/;
-    ok(scalar(grep { /^$level / && $line =~ /^$level $logged{$_}$/ }
-              keys %logged), "is logged: $line");
-}
+    for my $line (sort keys %shown_lines) {
+        next if $line =~ /: moved to "FILE", a new one is begun$/;
+        my ($level) = $line =~ /^(\w+)/;
+        ok(scalar(grep { /^$level / && $line =~ /^$level $logged{$_}$/ }
+                  keys %logged), "is logged: $line");
+    }
+};
+
+my $operations = $text{'docs/operations.md'};
 
 # errors of the queue
 
-my $operations = $text{'docs/operations.md'};
-my $remedies = section($operations, '## Errors of the queue');
+subtest 'errors of the queue' => sub {
+    my $remedies = section($operations, '## Errors of the queue');
 
-my $store = join '', map { @$_ } @code{qw(store sqlite)};
+    my $store = join '', map { @$_ } @code{qw(store sqlite)};
 
-my @errors = map { joined($_) }
-    $store =~ /sqlite3_snprintf\(sizeof\(store->error\),
-               \s*store->error,($pieces)/gx;
-my @remedies = map { /`([^`]+)`/g } $remedies =~ /^\| (`.*?) \| /gm;
+    my @errors = map { joined($_) }
+        $store =~ /sqlite3_snprintf\(sizeof\(store->error\),
+                   \s*store->error,($pieces)/gx;
+    my @remedies = map { /`([^`]+)`/g } $remedies =~ /^\| (`.*?) \| /gm;
 
-cmp_ok(scalar @errors, '>', 7, 'errors of the store');
+    cmp_ok(scalar @errors, '>', 7, 'errors of the store');
 
-push @errors, map { joined($_) }
-    $text{"${CODE}_status_gather.c"}
-        =~ /ngx_snprintf\(error->data,[^"]*?($pieces)/g;
+    push @errors, map { joined($_) }
+        $text{"${CODE}_status_gather.c"}
+            =~ /ngx_snprintf\(error->data,[^"]*?($pieces)/g;
 
-for my $format (@errors) {
-    my $pattern = pattern($format);
-    ok(scalar(grep { /^$pattern$/ } @remedies), "has a remedy: $format");
-}
+    for my $format (@errors) {
+        my $pattern = pattern($format);
+        ok(scalar(grep { /^$pattern$/ } @remedies), "has a remedy: $format");
+    }
 
-for my $remedy (@remedies) {
-    ok(scalar(grep { $remedy =~ /^@{[pattern($_)]}$/ } @errors),
-       "is an error: $remedy");
-}
+    for my $remedy (@remedies) {
+        ok(scalar(grep { $remedy =~ /^@{[pattern($_)]}$/ } @errors),
+           "is an error: $remedy");
+    }
+};
 
-# what one is told to look for is what is logged
+# The patterns that operations.md tells to watch for must match logged lines.
 
-my $watch = section($operations, '## What to watch');
-my @watched = $watch =~ /^    (.+)$/gm;
+subtest 'what to watch' => sub {
+    my $watch = section($operations, '## What to watch');
+    my @watched = $watch =~ /^    (.+)$/gm;
 
-cmp_ok(scalar @watched, '>', 6, 'lines to watch');
+    cmp_ok(scalar @watched, '>', 6, 'lines to watch');
 
-for my $pattern (@watched) {
-    ok(scalar(grep { s/^\w+ //r =~ /$pattern/ } keys %shown_lines),
-       "to watch: $pattern");
-}
+    for my $pattern (@watched) {
+        ok(scalar(grep { s/^\w+ //r =~ /$pattern/ } keys %shown_lines),
+           "to watch: $pattern");
+    }
+};
 
 # variables
 
-my @variables = $text{"${CODE}_variables.c"}
-                =~ /^[ ]{4}\{ ngx_string\("(\w+)"\), ngx_http/gm;
-push @variables, $text{"${CODE}_variables.c"}
-                 =~ /_prefix = ngx_string\("(\w+_)"\)/g;
+subtest 'variables' => sub {
+    my @variables = $text{"${CODE}_variables.c"}
+                    =~ /^[ ]{4}\{ ngx_string\("(\w+)"\), ngx_http/gm;
+    push @variables, $text{"${CODE}_variables.c"}
+                     =~ /_prefix = ngx_string\("(\w+_)"\)/g;
 
-my $section = section($reference, '## Embedded Variables');
-my @shown = $section =~ /^\| `\$(\w+)`/gm;
+    my $section = section($reference, '## Embedded Variables');
+    my @shown = $section =~ /^\| `\$(\w+)`/gm;
 
-cmp_ok(scalar @variables, '>', 20, 'variables of the code');
-is_deeply([ sort @shown ], [ sort @variables ], 'variables');
+    cmp_ok(scalar @variables, '>', 20, 'variables of the code');
+    is_deeply([ sort @shown ], [ sort @variables ], 'variables');
 
-my $format = join ' ', map { s/_$/_x/r } map { "\$$_" } @shown;
-taken('variables, to nginx', "http {\nlog_format all '$format';\n}\n");
+    my $format = join ' ', map { s/_$/_x/r } map { "\$$_" } @shown;
+    taken('variables, to nginx', "http {\nlog_format all '$format';\n}\n");
 
-my %results = map { $_ => 1 } map {
-        /(?:result, |,\s+)"([A-Z]{5,}|TEST)"/g
-    } map { @$_ } @code{qw(webhook queue send)};
-my ($result) = $section =~ /^(\| `\$ilert_result` .*)/m;
+    my %results = map { $_ => 1 } map {
+            /(?:result, |,\s+)"([A-Z]{5,}|TEST)"/g
+        } map { @$_ } @code{qw(webhook queue send)};
+    my ($result) = $section =~ /^(\| `\$ilert_result` .*)/m;
 
-is_deeply([ sort $result =~ /`([A-Z]+)`/g ], [ sort keys %results ],
-          'values of $ilert_result');
+    is_deeply([ sort $result =~ /`([A-Z]+)`/g ], [ sort keys %results ],
+              'values of $ilert_result');
+};
 
 
 # Queries -----------------------------------------------------------------
@@ -544,7 +567,7 @@ subtest 'queries of operations.md' => sub {
     plan(skip_all => 'no program sqlite3')
         unless grep { -x "$_/sqlite3" } split /:/, $ENV{PATH};
     plan(skip_all => 'an nginx without threads')
-        unless IlertTest::_version_text() =~ /--with-threads/;
+        unless IlertTest::has_threads();
 
     my ($source, $events, $alerts, $age, $open, $budgets, $dead, @discard)
         = $operations =~ /^```sql\n(.*?)^```$/gms;
@@ -622,24 +645,27 @@ subtest 'queries of operations.md' => sub {
 
 # The pages ---------------------------------------------------------------
 
-my ($version) = $text{"${CODE}_conf.h"}
-                =~ /NGX_HTTP_ILERT_VERSION\s+"([\d.]+)"/;
+subtest 'versions and targets' => sub {
+    my ($version) = $text{"${CODE}_conf.h"}
+                    =~ /NGX_HTTP_ILERT_VERSION\s+"([\d.]+)"/;
 
-like($text{CHANGES},
-     qr/\A\nChanges with ngx_http_ilert_module \Q$version\E\b/,
-     'the version in CHANGES');
-like($text{'README.md'}, qr/^Version \Q$version\E /m,
-     'the version in README.md');
-like($reference, qr/^The `ngx_http_ilert_module` module \(\Q$version\E\)/m,
-     'the version in the reference');
-is($agent, "ngx_http_ilert_module/$version", 'and in the user agent');
+    like($text{CHANGES},
+         qr/\A\nChanges with ngx_http_ilert_module \Q$version\E\b/,
+         'the version in CHANGES');
+    like($text{'README.md'}, qr/^Version \Q$version\E /m,
+         'the version in README.md');
+    like($reference, qr/^The `ngx_http_ilert_module` module \(\Q$version\E\)/m,
+         'the version in the reference');
+    is($agent, "ngx_http_ilert_module/$version", 'and in the user agent');
 
-my %target = map { $_ => 1 } map { split ' ' }
-             $text{Makefile} =~ /^\.PHONY: (.*)/mg;
+    my %target = map { $_ => 1 } map { split ' ' }
+                 $text{Makefile} =~ /^\.PHONY: (.*)/mg;
 
-is_deeply([ grep { !$target{$_} }
-            $text{'README.md'} =~ /(?:`|^)make (?:[A-Z_]+=\S+ )?([a-z]+)/gm ],
-          [], 'targets that README.md names');
+    is_deeply([ grep { !$target{$_} }
+                $text{'README.md'}
+                    =~ /(?:`|^)make (?:[A-Z_]+=\S+ )?([a-z]+)/gm ],
+              [], 'targets that README.md names');
+};
 
 # the anchors of a page, as GitHub makes them
 
@@ -654,28 +680,30 @@ sub anchors {
     return \%anchors;
 }
 
-for my $page (@pages) {
-    my @broken;
+subtest 'links and lines' => sub {
+    for my $page (@pages) {
+        my @broken;
 
-    for my $link ($text{$page} =~ /\]\(([^()\s]+)\)/g) {
-        next if $link =~ /^https:/;
+        for my $link ($text{$page} =~ /\]\(([^()\s]+)\)/g) {
+            next if $link =~ /^https:/;
 
-        my ($path, $anchor) = $link =~ /^([^#]*)#?(.*)$/;
-        my $target = $path eq '' ? $page
-                   : $page =~ m{^(.*/)} ? "$1$path" : $path;
+            my ($path, $anchor) = $link =~ /^([^#]*)#?(.*)$/;
+            my $target = $path eq '' ? $page
+                       : $page =~ m{^(.*/)} ? "$1$path" : $path;
 
-        push @broken, $link
-            if !-e "$TOP/$target"
-            || $anchor ne '' && !anchors($target)->{$anchor};
+            push @broken, $link
+                if !-e "$TOP/$target"
+                || $anchor ne '' && !anchors($target)->{$anchor};
+        }
+
+        is_deeply(\@broken, [], "links of $page");
+
+        # a table's line and a link cannot be broken
+
+        is_deeply([ grep { length > 79 && !/^\|/ && !/https:/ }
+                    split /\n/, $text{$page} ],
+                  [], "lines of $page");
     }
-
-    is_deeply(\@broken, [], "links of $page");
-
-    # a table's line and a link cannot be broken
-
-    is_deeply([ grep { length > 79 && !/^\|/ && !/https:/ }
-                split /\n/, $text{$page} ],
-              [], "lines of $page");
-}
+};
 
 done();

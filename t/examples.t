@@ -211,9 +211,9 @@ sub keepalive {
 # the address changes while nginx runs
 
 sub resolve {
-    my ($version) = IlertTest::_version_text() =~ m{nginx/([\d.]+)};
     plan(skip_all => 'an nginx before 1.27.3')
-        if sprintf('%d%03d%03d', split /\./, $version) < 1027003;
+        if sprintf('%d%03d%03d', split /\./, IlertTest::nginx_version())
+           < 1027003;
 
     my $port = $fake->port;
 
@@ -629,10 +629,8 @@ sub status {
 
 
 sub ingest {
-    my %file = map { my $name = $certificates->{$_};
-                     open my $file, '<', $name or die "$name: $!";
-                     local $/;
-                     ($_ => scalar <$file>) } qw(cert_file key_file);
+    my %file = map { $_ => IlertTest::slurp($certificates->{$_}) }
+               qw(cert_file key_file);
 
     # from "openssl passwd -apr1", of the password in the captures
 

@@ -32,11 +32,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             ilert_kapacitor ops;
         }
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
     }
 CONF
 
@@ -45,9 +41,7 @@ my ($worker) = $t->workers;
 for my $file (@files) {
     my ($name) = $file =~ m{([^/]+)$};
 
-    open my $fh, '<:raw', $file or die "cannot open $file: $!";
-    my $body = do { local $/; <$fh> } // '';
-
+    my $body = IlertTest::slurp($file) // die "cannot open $file: $!";
     my $answer = $t->post('/kapacitor', $body);
 
     like($answer->{status}, qr/^(?:202|400|422)$/, "$name is answered");

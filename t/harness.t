@@ -963,4 +963,31 @@ subtest 'processes' => sub {
     cmp_ok(IlertTest::process_cpu($$), '>', 0, 'own cpu');
 };
 
+# Which subtests of a script run is up to TEST_ONLY.
+
+subtest 'TEST_ONLY' => sub {
+    my $path = $t->write_file('only.t', <<'SCRIPT');
+use Test::More;
+use IlertTest;
+subtest 'one' => sub { subtest 'nested' => sub { ok(1) } };
+subtest 'two' => sub { ok(0) };
+done_testing();
+SCRIPT
+
+    my $run = sub {
+        local $ENV{TEST_ONLY} = $_[0];
+        my $text = `'$^X' -It/lib '$path' 2>/dev/null`;
+        return ($? >> 8, $text);
+    };
+
+    my ($code, $text) = $run->('^one$');
+    is($code, 0, 'what does not match is skipped');
+    like($text, qr/^ok 1 - one$/m, 'what matches runs');
+    like($text, qr/^    ok 1 - nested$/m, 'with what is in it');
+    like($text, qr/^ok 2 # skip two: /m, 'the other is named');
+
+    is(($run->('two'))[0], 1, 'one that fails');
+    is(($run->(''))[0], 1, 'an empty pattern is none');
+};
+
 done();

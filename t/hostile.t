@@ -45,11 +45,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             client_body_buffer_size 16m;
         }
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
     }
 CONF
 
@@ -60,8 +56,9 @@ my $sanitized = defined $ENV{ILERT_MODULE} && $ENV{ILERT_MODULE} eq '';
 sub memory {
     my ($pid) = $t->workers;
 
-    open my $file, '<', "/proc/$pid/status" or die "worker $pid: $!";
-    my ($kb) = join('', <$file>) =~ /^VmHWM:\s+(\d+) kB$/m;
+    my $status = IlertTest::slurp("/proc/$pid/status")
+        // die "worker $pid: $!";
+    my ($kb) = $status =~ /^VmHWM:\s+(\d+) kB$/m;
     return $kb * 1024;
 }
 

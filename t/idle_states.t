@@ -17,7 +17,7 @@ use Time::HiRes qw(sleep time);
 use IlertQueue;
 use IlertShim;
 use IlertStatus;
-use IlertTest qw(:DEFAULT process_cpu);
+use IlertTest qw(:DEFAULT process_cpu process_waits);
 
 IlertQueue::need();
 
@@ -227,13 +227,7 @@ sub work {
 
     for my $pid ($q->test->workers) {
         $cpu += process_cpu($pid);
-
-        for my $path (glob "/proc/$pid/task/*/status") {
-            open my $file, '<', $path or next;
-            while (my $line = <$file>) {
-                $waits += $1 if $line =~ /^voluntary_ctxt_switches:\s+(\d+)/;
-            }
-        }
+        $waits += process_waits($pid);
     }
 
     return ($waits, $cpu);

@@ -29,16 +29,19 @@ my @order = (
     'level id',
 );
 
-for (@order) {
-    my @names = split;
-    my $all = json();
-    my %text = map { $_ => $all =~ /"$_":(\{.*\}|"[^"]*"|[^,}]+)/ ? $1 : '' }
-        @names;
+subtest 'members in any order' => sub {
+    for (@order) {
+        my @names = split;
+        my $all = json();
+        my %text = map { $_ => $all =~ /"$_":(\{.*\}|"[^"]*"|[^,}]+)/ ? $1
+                                                                    : '' }
+            @names;
 
-    $c->webhook("order: $_",
-        '{' . join(',', map { qq("$_":$text{$_}) } @names) . '}',
-        level => '"CRITICAL"', key => 'cpu:host=a');
-}
+        $c->webhook("order: $_",
+            '{' . join(',', map { qq("$_":$text{$_}) } @names) . '}',
+            level => '"CRITICAL"', key => 'cpu:host=a');
+    }
+};
 
 my @shapes = (
     ['releases up to 1.3', json(previousLevel => undef, recoverable => undef),
@@ -95,7 +98,7 @@ my @shapes = (
         previousLevel => '""'],
 );
 
-$c->webhook(@$_) for @shapes;
+subtest 'shapes of every release' => sub { $c->webhook(@$_) for @shapes };
 
 
 # The service test, and ids that are none
@@ -147,7 +150,7 @@ my @ids = (
         . '""}]}'), error => qr/./],
 );
 
-$c->webhook(@$_) for @ids;
+subtest 'the service test and ids' => sub { $c->webhook(@$_) for @ids };
 
 
 # The triggering row
@@ -236,7 +239,7 @@ my @rows = (
         measurement => undef, 'rows.0' => '{"time":"x","fields":{"v":2}}'],
 );
 
-$c->webhook(@$_) for @rows;
+subtest 'the triggering row' => sub { $c->webhook(@$_) for @rows };
 
 
 # Numbers go through digit for digit
@@ -248,16 +251,18 @@ my @numbers = qw(0 -0 1 -1 42 9007199254740993 9223372036854775807
     3.141592653589793238462643383279502884197169399375105820974944592307816);
 push @numbers, '9' x 500, '0.' . '0' x 300 . '1', '1e' . '9' x 30;
 
-for (@numbers) {
-    my $shown = length > 30 ? substr($_, 0, 30) . '..' : $_;
+subtest 'numbers' => sub {
+    for (@numbers) {
+        my $shown = length > 30 ? substr($_, 0, 30) . '..' : $_;
 
-    $c->webhook("number $shown", json(duration => $_, data => series(
-        qq("${T}Z",$_), qq("x",$_))), duration => $_, 'fields.v' => $_,
-        'rows.0.fields.v' => $_);
-}
+        $c->webhook("number $shown", json(duration => $_, data => series(
+            qq("${T}Z",$_), qq("x",$_))), duration => $_, 'fields.v' => $_,
+            'rows.0.fields.v' => $_);
+    }
 
-$c->webhook('negative duration', json(duration => '-123456789'),
-            duration => '-123456789');
+    $c->webhook('negative duration', json(duration => '-123456789'),
+                duration => '-123456789');
+};
 
 
 # Strings
@@ -303,18 +308,20 @@ my @strings = (
     ['quotes and backslashes', '\\\\\\"\\\\\\\\', '\\"\\\\'],
 );
 
-for (@strings) {
-    my ($what, $json, $text) = @$_;
+subtest 'strings' => sub {
+    for (@strings) {
+        my ($what, $json, $text) = @$_;
 
-    (my $name = $json) =~ s/^/n/;
+        (my $name = $json) =~ s/^/n/;
 
-    $c->webhook("string: $what", json(id => qq("i$json"),
-        message => qq("m$json"), previousLevel => qq("p$json"),
-        data => qq({"series":[{"name":"s$json","tags":{"$name":"t$json"},)
-        . qq("columns":["time","c$json"],"values":[["${T}Z","v$json"],)
-        . qq(["r$json","w$json"]]}]})),
-        summary => "m$text", key => "i$text");
-}
+        $c->webhook("string: $what", json(id => qq("i$json"),
+            message => qq("m$json"), previousLevel => qq("p$json"),
+            data => qq({"series":[{"name":"s$json","tags":{"$name":"t$json"},)
+            . qq("columns":["time","c$json"],"values":[["${T}Z","v$json"],)
+            . qq(["r$json","w$json"]]}]})),
+            summary => "m$text", key => "i$text");
+    }
+};
 
 
 # Numbers and strings that look like each other
@@ -337,12 +344,14 @@ for (0x01 .. 0x1f, 0x7f, 0xe000, 0xf8ff, 0xfdd0, 0xfffd, 0xfffe, 0xffff) {
                   $text];
 }
 
-for (@alike) {
-    my ($what, $json, $value) = @$_;
+subtest 'values that look alike' => sub {
+    for (@alike) {
+        my ($what, $json, $value) = @$_;
 
-    $c->webhook($what, json(data => series(qq("${T}Z",$json))),
-                'fields.v' => $value);
-}
+        $c->webhook($what, json(data => series(qq("${T}Z",$json))),
+                    'fields.v' => $value);
+    }
+};
 
 
 # Names that occur twice: the last counts
@@ -381,25 +390,29 @@ my @twice = (
         fields => '{"":1}', tags => '{"":"x"}'],
 );
 
-$c->webhook(@$_) for @twice;
+subtest 'names that occur twice' => sub { $c->webhook(@$_) for @twice };
 
 
 # Depth: an object or array within 64 others is too deep
 
-for my $n (1, 30, 62, 63) {
-    $c->webhook("depth $n", json(x => '[' x $n . ']' x $n));
-    $c->webhook("depth $n of objects", json(x => '{"x":' x $n . '1'
-                                                 . '}' x $n));
-}
+subtest 'depth' => sub {
+    for my $n (1, 30, 62, 63) {
+        $c->webhook("depth $n", json(x => '[' x $n . ']' x $n));
+        $c->webhook("depth $n of objects", json(x => '{"x":' x $n . '1'
+                                                     . '}' x $n));
+    }
 
-for my $n (64, 65, 1000, 100_000) {
-    $c->webhook("depth $n", json(x => '[' x $n . ']' x $n), error => qr/deep/);
-    $c->webhook("depth $n of objects", json(x => '{"x":' x $n . '1'
-                                                 . '}' x $n), error => qr/./);
-}
+    for my $n (64, 65, 1000, 100_000) {
+        $c->webhook("depth $n", json(x => '[' x $n . ']' x $n),
+                    error => qr/deep/);
+        $c->webhook("depth $n of objects", json(x => '{"x":' x $n . '1'
+                                                     . '}' x $n),
+                    error => qr/./);
+    }
 
-$c->webhook('only opening brackets', '[' x 300_000, error => qr/./);
-$c->webhook('only opening braces', '{"a":' x 100_000, error => qr/./);
+    $c->webhook('only opening brackets', '[' x 300_000, error => qr/./);
+    $c->webhook('only opening braces', '{"a":' x 100_000, error => qr/./);
+};
 
 
 # Not JSON
@@ -521,13 +534,17 @@ push @not_json, map { ["the name $_", json() =~ s/^\{/{$_:1,/r] }
 push @not_json, map { ["the tag $_", json(data => qq({"series":[{"tags":)
     . qq({$_:"x"}}]}))] } '1', '-1.5', 'null', 'true', '[1]', '{}', '', 'id';
 
-$c->webhook($_->[0], $_->[1], error => qr/^not JSON: .+ at byte \d+\z/)
-    for @not_json;
+subtest 'not JSON' => sub {
+    $c->webhook($_->[0], $_->[1], error => qr/^not JSON: .+ at byte \d+\z/)
+        for @not_json;
+};
 
-for my $n (map { int(length($good) * $_ / 37) } 0 .. 36) {
-    $c->webhook("cut after byte $n", substr($good, 0, $n),
-                error => qr/^not JSON: .+ at byte \d+\z/);
-}
+subtest 'cut short' => sub {
+    for my $n (map { int(length($good) * $_ / 37) } 0 .. 36) {
+        $c->webhook("cut after byte $n", substr($good, 0, $n),
+                    error => qr/^not JSON: .+ at byte \d+\z/);
+    }
+};
 
 
 # What is not JSON, and where
@@ -549,11 +566,13 @@ my @where = (
     ['[' x 65 . ']' x 65, 'nested too deeply at byte 64'],
 );
 
-for (@where) {
-    my ($body, $error) = @$_;
+subtest 'what is not JSON, and where' => sub {
+    for (@where) {
+        my ($body, $error) = @$_;
 
-    $c->webhook("not JSON: $error", $body, error => "not JSON: $error");
-}
+        $c->webhook("not JSON: $error", $body, error => "not JSON: $error");
+    }
+};
 
 
 # Wrong types: what and where
@@ -641,7 +660,9 @@ my @wrong = (
         qw([] "x" 1 null true), '[{"level":"OK","id":"a"}]'),
 );
 
-$c->webhook("error: $_->[0]", $_->[1], error => $_->[2]) for @wrong;
+subtest 'wrong types' => sub {
+    $c->webhook("error: $_->[0]", $_->[1], error => $_->[2]) for @wrong;
+};
 
 
 # The error names what it found in a way that cannot break the answer
@@ -657,15 +678,17 @@ my @names = (
     ['a long name', 'x' x 3000, undef],
 );
 
-for (@names) {
-    my ($what, $name) = @$_;
+subtest 'names in an error' => sub {
+    for (@names) {
+        my ($what, $name) = @$_;
 
-    my $r = $c->webhook("a wrong tag named with $what",
-        json(data => qq({"series":[{"tags":{"$name":1}}]})), map => 0,
-        error => qr/^data\.series\[0\]\.tags\.?.*: expected a string\z/);
+        my $r = $c->webhook("a wrong tag named with $what",
+            json(data => qq({"series":[{"tags":{"$name":1}}]})), map => 0,
+            error => qr/^data\.series\[0\]\.tags\.?.*: expected a string\z/);
 
-    cmp_ok(length $r->{answer}{body}, '<', 1024, 'the answer is short');
-}
+        cmp_ok(length $r->{answer}{body}, '<', 1024, 'the answer is short');
+    }
+};
 
 
 done();

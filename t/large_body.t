@@ -87,7 +87,7 @@ plan(skip_all => 'no compiler')
     if system "$cc -shared -fPIC -O1 -DHOLD_DIR='\"$DIR\"' "
               . "-o $DIR/hold.so $DIR/hold.c -ldl";
 plan(skip_all => 'nginx has no threads')
-    if `@{[IlertTest::binary()]} -V 2>&1` !~ /--with-threads/;
+    if !IlertTest::has_threads();
 
 my $KEY = 'il1api5ec4e7a01';
 my $fake = IlertFake->start(keys => { $KEY => 'api' });
@@ -120,11 +120,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, env => \%ENV_OF_NGINX,
         location = /mirrored { ilert_kapacitor ops; mirror /mirror; }
         location = /mirror { internal; ilert_kapacitor ops; }
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
     }
 CONF
 
@@ -260,11 +256,7 @@ subtest 'worker_shutdown_timeout' => sub {
             listen 127.0.0.1:%%PORT_0%%;
             location = /kapacitor { ilert_kapacitor ops; }
 
-            location /ilert/ {
-                internal;
-                ilert_endpoint;
-                proxy_pass http://%%FAKE%%/api/\$ilert_path;
-            }
+            %%ENDPOINT%%
         }
 CONF
 

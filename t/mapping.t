@@ -34,14 +34,6 @@ my $ID = 'cpu:host=a';
 
 my $fake = IlertFake->start(keys => { $OPS => 'api', $DBA => 'api' });
 
-my $END = <<'CONF';
-    location /ilert/ {
-        internal;
-        ilert_endpoint;
-        proxy_pass http://%%FAKE%%/api/$ilert_path;
-    }
-CONF
-
 my $HTTP = <<"CONF";
     client_body_buffer_size 2m;
     ilert_source ops { integration_key $OPS; }
@@ -211,7 +203,7 @@ location('/event', {
     link => [['https://log/$ilert_event_id', '$ilert_event_type']],
 });
 
-# what is not known yet is empty, and is known later
+# A variable is empty while its value is not known, and has one later.
 
 location('/early', {
     event_type => '$ilert_event_type$ilert_alert_key$ilert_source',
@@ -264,7 +256,7 @@ location('~ "^/numbered/(\\w+)-(\\w+)$"', {
 location('/joined', { label => [[text => '$arg_v$http_x_v'],
                                 [bytes => '$arg_v$arg_w$http_x_v']] });
 
-# what was evaluated before the body was read
+# These variables are evaluated before the body is read, and again later.
 
 location('/set', { label => [[level => '$kapacitor_level'],
                              [set => '$early_level']] },
@@ -367,7 +359,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             ilert_label tried "\$uri \$kapacitor_level";
         }
 
-        $END
+        %%ENDPOINT%%
     }
 CONF
 
@@ -701,7 +693,7 @@ subtest 'values' => sub {
     for my $name (sort keys %NASTY) {
         my $value = $NASTY{$name};
 
-        # what a request cannot carry
+        # A request cannot carry these values.
 
         my $arg = $value =~ s/[\x00-\x20&#\x7f]/_/gr;
         my $header = $value =~ s/[\0\r\n]/_/gr =~ s/^ +| +$//gr;
@@ -1053,7 +1045,7 @@ my $levels = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF");
             limit_except PUT { allow 127.0.0.1; }
         }
 
-        $END
+        %%ENDPOINT%%
     }
 
     server {
@@ -1180,7 +1172,7 @@ subtest 'bad values' => sub {
         server {
             listen 127.0.0.1:%%PORT_0%%;
             $conf
-            $END
+            %%ENDPOINT%%
         }
 CONF
     $b->start;
@@ -1250,7 +1242,7 @@ for my $workers (1, 2) {
                 location /four/five { ilert_kapacitor ops; }
             }
 
-            $END
+            %%ENDPOINT%%
         }
 
         server {
@@ -1384,7 +1376,7 @@ my $s = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
     server {
         listen 127.0.0.1:%%PORT_0%%;
         $sizes
-        $END
+        %%ENDPOINT%%
     }
 CONF
 

@@ -39,36 +39,14 @@ my %GOOD = ((map { $_ => 'x' } qw(summary details alert_key routing_key)),
 my %ARGS = (label => [2, 2], custom_detail => [2, 2], link => [1, 2],
             image => [1, 3]);
 
-my $t = IlertTest->new(conf => '', secrets => [$API, $KAP, $TWO], files => {
+my $t = IlertTest->new(conf => '', secrets => [$API, $KAP, $TWO],
+    common => qr/ilert_source \w+ \{[^}]*\}|\Q$END\E/, files => {
     'part.conf' => "ilert_kapacitor dba;\nilert_comment x;\n",
 });
 
 
-sub bad {
-    my ($conf, $expected) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    $t->conf_refused($conf, named($conf), $expected);
-}
-
-sub good {
-    my ($conf, @expected) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    $t->conf_accepted($conf, named($conf), @expected);
-}
-
-
-# A configuration as the name of a test: without what all have.
-
-sub named {
-    my ($conf) = @_;
-
-    $conf =~ s/ilert_source \w+ \{[^}]*\}|\Q$END\E//g;
-    $conf =~ s/\s+/ /g;
-
-    return length $conf > 200 ? substr($conf, 0, 200) . '..' : $conf;
-}
+sub bad { @_ = ($t, @_); goto &IlertTest::conf_refused }
+sub good { @_ = ($t, @_); goto &IlertTest::conf_accepted }
 
 
 # The directives stand in line 3, in a location, or in the server, or in http.

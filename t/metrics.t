@@ -248,7 +248,18 @@ subtest 'values' => sub {
     $fake->drop_rule($_) for @rules;
 };
 
+# Sees to it that each name has a number: requests have none until one is sent.
+
+sub something_happens {
+    my $seen = sub { read_metrics()->samples('ilert_requests_total') };
+
+    $q->say('something CRITICAL') if !$seen->();
+    ok(wait_until($seen), 'requests are counted');
+}
+
 subtest 'names and labels' => sub {
+    something_happens();
+
     for my $accept (undef, 'application/openmetrics-text') {
         my $m = read_metrics(undef, $accept);
         my %names = map { $_->{name} => 1 }
@@ -377,12 +388,7 @@ subtest 'without a queue' => sub {
 
 # The examples ------------------------------------------------------------
 
-sub text {
-    my ($name) = @_;
-    open my $file, '<:raw', "$TOP/$name" or die "$name: $!\n";
-    local $/;
-    return scalar <$file>;
-}
+sub text { IlertTest::slurp("$TOP/$_[0]") // die "$_[0]: $!\n" }
 
 my $dashboard = JSON::PP->new->utf8
                 ->decode(text('docs/examples/grafana.json'));
@@ -430,6 +436,7 @@ sub strange {
 }
 
 subtest 'what the examples name' => sub {
+    something_happens();
     my $m = read_metrics();
     cmp_ok(scalar @rules, '>', 8, 'rules');
     cmp_ok(scalar @queries, '>', 15, 'queries of the dashboard');
@@ -554,6 +561,7 @@ sub query {
 
 subtest 'Prometheus' => sub {
     plan(skip_all => 'no Debian package "prometheus"') if !$prometheus;
+    something_happens();
 
     my $port = IlertFake::free_port();
     my $pid = start_prometheus($port);

@@ -10,6 +10,7 @@ use strict;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use List::Util qw(sum0);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -443,6 +444,8 @@ subtest 'large bodies' => sub {
 
 subtest 'people may look' => sub {
     $q->forget;
+    is($q->post('first', 'CRITICAL')->{status}, 202, 'there is a database');
+    ok($q->drained);
     my ($reader, $in);
     my $pid = open2_sqlite(\$reader, \$in, $q->db);
 
@@ -498,14 +501,7 @@ subtest 'idle' => sub {
     sleep(1.5);
 
     my $switches = sub {
-        my $n = 0;
-        for my $pid ($t->workers) {
-            for my $path (glob "/proc/$pid/task/*/status") {
-                open my $file, '<', $path or next;
-                /^voluntary_ctxt_switches:\s*(\d+)/ and $n += $1 for <$file>;
-            }
-        }
-        return $n;
+        return sum0(map { IlertTest::process_waits($_) } $t->workers);
     };
 
     my $before = $switches->();

@@ -22,30 +22,12 @@ my $PASS = 'proxy_pass http://127.0.0.1:9;';
 my $SERVER = 'server { location /k { ilert_kapacitor ops; } '
              . "location /ilert/ { internal; ilert_endpoint; $PASS } }";
 
-my $t = IlertTest->new(conf => '', secrets => [$KEY, $KAP]);
+my $t = IlertTest->new(conf => '', secrets => [$KEY, $KAP],
+                       common => qr/\Q$SERVER\E|integration_key \w+;/);
 
 
-sub bad {
-    my ($conf, $expected, %opt) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    $t->conf_refused($conf, named($conf), $expected, %opt);
-}
-
-sub good {
-    my ($conf, @expected) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    $t->conf_accepted($conf, named($conf), @expected);
-}
-
-sub named {
-    my ($conf) = @_;
-
-    $conf =~ s/\Q$SERVER\E|integration_key \w+;//g;
-    $conf =~ s/\s+/ /g;
-    return $conf;
-}
+sub bad { @_ = ($t, @_); goto &IlertTest::conf_refused }
+sub good { @_ = ($t, @_); goto &IlertTest::conf_accepted }
 
 sub source { "ilert_source ops { integration_key $KEY; $_[0] } $SERVER" }
 
@@ -244,11 +226,13 @@ subtest 'what cannot be made' => sub {
 my ($nobody, $uid) = IlertQueue::nobody();
 my $q = IlertQueue->new(queue => 'queue', $nobody ? (user => $nobody) : ());
 
-subtest 'the folder' => sub {
+{
     my $mask = umask 0;
     $q->start;
     umask $mask;
+}
 
+subtest 'the folder' => sub {
     my @stat = stat $q->dir;
     is(sprintf('%04o', $stat[2] & 07777), '0700', 'rights of the folder');
     is($stat[4], $uid // $>, 'its owner');
@@ -289,6 +273,8 @@ subtest 'the folder' => sub {
 };
 
 subtest 'the database' => sub {
+    is($q->post('known', 'CRITICAL')->{status}, 202, 'it is there');
+    ok($q->drained, 'and empty');
     is($q->value('pragma journal_mode'), 'wal');
     is($q->value('pragma user_version'), 4, 'version of the schema');
     is($q->value('pragma application_id'), 0x696c7274, 'it is ours');

@@ -99,13 +99,6 @@ my %HOW = (
     },
 );
 
-sub slurp {
-    my ($path) = @_;
-    open my $file, '<:raw', $path or return '';
-    local $/;
-    return <$file> // '';
-}
-
 my $q = IlertStatus->new(workers => 2, log_level => 'notice', timeout => '1s',
     sources => { ops => 'retry 50ms 300ms; coalesce repeats;' });
 $q->fake->rule(match => qr/"[^"]*5 \d+"/, status => 500);
@@ -124,7 +117,7 @@ for my $seed ($FIRST .. $FIRST + $SEEDS - 1) {
     my $mark = $q->test->mark;
 
     $q->load(seconds => LOAD / 2, alerts => 60, size => pick(0, 2000));
-    my $earlier = slurp($path);
+    my $earlier = IlertTest::slurp($path);
     my $at = time() + LOAD / 2;
     my $done = 0;
     $q->load(alerts => 60, seconds => LOAD, size => pick(0, 2000),

@@ -24,13 +24,7 @@ my $fake = IlertFake->start(keys => { $KEY => 'api' }, bodies => 0);
 my $REFUSED = 'the queue cannot be written to, and earlier events of the '
               . 'alert wait in it';
 
-sub queue {
-    my (%opt) = @_;
-    $fake->reset;
-    $fake->accept;
-    return IlertQueue->new(workers => 2, fake => $fake, log_level => 'notice',
-                           sources => { ops => 'retry 50ms 300ms;' }, %opt);
-}
+sub queue { IlertQueue->anew($fake, @_) }
 
 # Posts until the queue takes no more, and goes on for a while.  "stuck" waits
 # in it.

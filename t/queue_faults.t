@@ -12,13 +12,12 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Errno qw(EIO ENOSPC EROFS);
-use IO::Select;
-use IO::Socket::INET;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use IlertFake;
+use IlertHttp2;
 use IlertQueue;
 use IlertRandom qw(chance pick);
 use IlertShim;
@@ -33,11 +32,7 @@ my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 
 sub queue {
     my ($shim, %opt) = @_;
-    $fake->reset;
-    $fake->accept;
-    my $q = IlertQueue->new(workers => 2, fake => $fake, env => $shim->env,
-        log_level => 'notice', sources => { ops => 'retry 50ms 300ms;' },
-        %opt);
+    my $q = IlertQueue->anew($fake, env => $shim->env, %opt);
     $shim->folder($q->dir);
     return $q->start;
 }
@@ -131,15 +126,16 @@ subtest 'a slow disk and HTTP/2' => sub {
 
     for my $case ('waits', 'resets', 'closes') {
         $shim->stuck(1);
-        my $socket = post_http2($q->test->port(1), "h-$case");
+        my $client = IlertHttp2->post($q->test->port(1), '/ops',
+            IlertQueue::webhook("h-$case", 1, 'CRITICAL'));
         $q->test->poll(0.2);
-        syswrite $socket, frame(3, 0, 1, pack 'N', 8) if $case eq 'resets';
-        close $socket if $case eq 'closes';
+        $client->cancel if $case eq 'resets';
+        $client->close if $case eq 'closes';
         $q->test->poll(0.2);
         $shim->stuck(0);
 
         ok($fake->wait_events(++$n, 5), "$case: delivered");
-        like(read_some($socket), qr/"status":"accepted"/, 'answered')
+        like($client->answer, qr/"status":"accepted"/, 'answered')
             if $case eq 'waits';
         is_deeply($q->arrivals->{"ops/h-$case"}, [ 1 ]);
     }
@@ -147,47 +143,6 @@ subtest 'a slow disk and HTTP/2' => sub {
     is_deeply([ $q->test->workers ], \@workers, 'the worker lives');
     $q->stop;
 };
-
-# HEADERS with literal fields, not indexed, and DATA that ends the stream
-
-sub post_http2 {
-    my ($port, $id) = @_;
-
-    my $body = IlertQueue::webhook($id, 1, 'CRITICAL');
-    my @fields = (':authority' => 'localhost', ':method' => 'POST',
-                  ':path' => '/ops', ':scheme' => 'http',
-                  'content-length' => length $body);
-    my $head = '';
-
-    while (my ($name, $value) = splice @fields, 0, 2) {
-        $head .= join '', chr 0, map { chr(length) . $_ } $name, $value;
-    }
-
-    my $socket = IO::Socket::INET->new("127.0.0.1:$port")
-        or die "connect: $@\n";
-    syswrite $socket, join '', "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        frame(4, 0, 0, ''), frame(1, 4, 1, $head), frame(0, 1, 1, $body);
-
-    return $socket;
-}
-
-sub frame {
-    my ($type, $flags, $stream, $payload) = @_;
-    return substr(pack('N', length $payload), 1)
-        . pack('CCN', $type, $flags, $stream) . $payload;
-}
-
-sub read_some {
-    my ($socket) = @_;
-    my $text = '';
-
-    while ($text !~ /"status"[^}]*\}/) {
-        last if !IO::Select->new($socket)->can_read(5);
-        sysread($socket, $text, 4096, length $text) or last;
-    }
-
-    return $text;
-}
 
 subtest 'a failing disk' => sub {
     my $shim = IlertShim->new;

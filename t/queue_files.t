@@ -25,13 +25,7 @@ my $fake = IlertFake->start(keys => { $KEY => 'api' }, bodies => 0);
 my ($nobody, $uid, $gid) = (IlertQueue::nobody(), 0);
 $gid = (getpwnam 'nobody')[3] if $nobody;
 
-sub queue {
-    my (%opt) = @_;
-    $fake->reset;
-    $fake->accept;
-    return IlertQueue->new(workers => 2, fake => $fake, log_level => 'notice',
-                           sources => { ops => 'retry 50ms 300ms;' }, %opt);
-}
+sub queue { IlertQueue->anew($fake, @_) }
 
 
 # Who may not: as root the workers are someone else.

@@ -53,11 +53,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
         listen 127.0.0.1:%%PORT_1%%;
         server_name endpoint.test;
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
 
         # without a variable: the URI below the location goes there
 
@@ -67,7 +63,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             proxy_pass http://%%FAKE%%/deep/er/;
         }
 
-        # the URI as it is
+        # The endpoint passes the URI as it is.
 
         location /plain/ {
             internal;
@@ -109,11 +105,9 @@ my @CLIENT = (
     'Content-Encoding' => 'identity', Upgrade => 'x', TE => 'trailers',
 );
 
-my ($VERSION) = do {
-    open my $file, '<', IlertTest::top()
-        . '/ngx_http_ilert_module/core/ngx_http_ilert_conf.h' or die $!;
-    map { /NGX_HTTP_ILERT_VERSION\s+"([^"]+)"/ ? $1 : () } <$file>;
-};
+my ($VERSION) = IlertTest::slurp(IlertTest::top()
+    . '/ngx_http_ilert_module/core/ngx_http_ilert_conf.h')
+    =~ /NGX_HTTP_ILERT_VERSION\s+"([^"]+)"/;
 
 
 # name: value, of a request that the fake got, but for its length
@@ -253,7 +247,7 @@ subtest 'answers' => sub {
               error => "ilert answered $status$reason" });
     }
 
-    # kept connections are not kept
+    # A connection that the client would keep is closed.
 
     $fake->reset;
     answer($t->post('/kapacitor', $CRITICAL,
@@ -466,11 +460,7 @@ subtest 'faults of a source' => sub {
             listen 127.0.0.1:%%PORT_0%%;
             location = /ops { ilert_kapacitor ops; }
             location = /two { ilert_kapacitor two; }
-            location /ilert/ {
-                internal;
-                ilert_endpoint;
-                proxy_pass http://%%FAKE%%/api/\$ilert_path;
-            }
+            %%ENDPOINT%%
         }
 CONF
     $f->start;

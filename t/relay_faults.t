@@ -38,11 +38,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
         location = /kept { ilert_kapacitor kept; }
         location = /unbuffered { ilert_kapacitor unbuffered; }
 
-        location /ilert/ {
-            internal;
-            ilert_endpoint;
-            proxy_pass http://%%FAKE%%/api/\$ilert_path;
-        }
+        %%ENDPOINT%%
 
         location /kept/ {
             internal;

@@ -32,12 +32,7 @@ my $WAITS = 'the queue cannot be written to, and earlier events of the alert '
 my $UNKNOWN = 'the queue can be neither written to nor asked for earlier '
               . 'events of the alert';
 
-sub queue {
-    my (%opt) = @_;
-    $fake->reset;
-    return IlertQueue->new(workers => 2, fake => $fake, log_level => 'notice',
-                           sources => { ops => 'retry 50ms 300ms;' }, %opt);
-}
+sub queue { IlertQueue->anew($fake, @_) }
 
 # "gone" has been delivered, and a CRITICAL of "k" waits.
 

@@ -28,12 +28,8 @@ my $KEY = $IlertQueue::KEY;
 my $fake = IlertFake->start(keys => { $KEY => 'api' }, bodies => 0);
 
 sub queue {
-    my (%opt) = @_;
-    $fake->reset;
-    $fake->accept;
-    return IlertStatus->new(workers => 2, fake => $fake, timeout => '1s',
-        log_level => 'notice', sources => { ops => 'retry 50ms 200ms;' },
-        %opt);
+    return IlertStatus->anew($fake, timeout => '1s',
+                             sources => { ops => 'retry 50ms 200ms;' }, @_);
 }
 
 # A client that gives up after so long is a test that fails.

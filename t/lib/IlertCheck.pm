@@ -73,11 +73,7 @@ sub new {
                 $location
             }
 
-            location /ilert/ {
-                internal;
-                ilert_endpoint;
-                proxy_pass http://%%FAKE%%/api/\$ilert_path;
-            }
+            %%ENDPOINT%%
 
             $server
         }

@@ -24,25 +24,18 @@ use warnings;
 use strict;
 
 use Carp qw(croak);
-use IO::Handle;
-use POSIX ();
-use Scalar::Util qw(weaken);
-use Socket qw(
-    AF_UNIX PF_INET PF_UNSPEC SOCK_DGRAM SOCK_STREAM inet_aton
-    pack_sockaddr_in unpack_sockaddr_in
-);
-use Time::HiRes qw(sleep time);
+use Socket qw(PF_INET SOCK_DGRAM inet_aton pack_sockaddr_in);
+use Time::HiRes qw(time);
 
-use IlertFake;                  # the frames of the control socket
+use parent qw(IlertServer);
 
-my %STARTED;                    # objects of this process, weak
 my %TYPE = (1 => 'A', 5 => 'CNAME', 28 => 'AAAA', 33 => 'SRV');
 
 sub start {
     my ($class, %opt) = @_;
 
     my $names = $opt{names} || {};
-    my $self = bless { owner => $$ }, $class;
+    my $self = bless {}, $class;
 
     my $server = {
         names => { map { lc $_ => _list($names->{$_}) } keys %$names },
@@ -54,26 +47,11 @@ sub start {
     $self->{port} = _bind($server, $opt{port} || 0);
     close delete $server->{socket} if $server->{mode} eq 'down';
 
-    socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC)
-        or die "socketpair: $!";
+    $self->begin('name server', sub {
+        _run($server, $_[0], $self->{owner}, $self->{port});
+    });
 
-    STDOUT->flush();
-    STDERR->flush();
-    my $pid = fork();
-    die "fork: $!" unless defined $pid;
-
-    if ($pid == 0) {
-        close $ours;
-        eval { _run($server, $theirs, $self->{owner}, $self->{port}) };
-        print STDERR "name server: $@" if $@;
-        POSIX::_exit($@ ? 1 : 0);
-    }
-
-    close $theirs;
     close delete $server->{socket};
-    @$self{qw(control pid)} = ($ours, $pid);
-    $STARTED{$pid} = $self;
-    weaken($STARTED{$pid});
     return $self;
 }
 
@@ -101,69 +79,25 @@ sub _bind {
 }
 
 sub port { $_[0]{port} }
-sub pid { $_[0]{pid} }
 sub address { "127.0.0.1:$_[0]{port}" }
-sub ttl { my ($self, $ttl) = @_; $self->_call('ttl', $ttl) }
-sub queries { @{$_[0]->_call('queries')} }
+sub ttl { my ($self, $ttl) = @_; $self->call('ttl', $ttl) }
+sub queries { @{$_[0]->call('queries')} }
 
 sub set {
     my ($self, $name, @addresses) = @_;
-    $self->_call('set', lc $name, @addresses);
+    $self->call('set', lc $name, @addresses);
 }
 
 sub mode {
     my ($self, $mode) = @_;
     croak "IlertDNS: unknown mode $mode"
         unless $mode =~ /^(?:answer|silent|servfail|down)$/;
-    $self->_call('mode', $mode);
+    $self->call('mode', $mode);
 }
 
 sub wait_queries {
     my ($self, $n, $seconds) = @_;
-    my $deadline = time() + (defined $seconds ? $seconds : 10);
-
-    while ($self->queries < $n) {
-        return '' if time() > $deadline;
-        sleep(0.01);
-    }
-
-    return 1;
-}
-
-sub _call {
-    my ($self, @command) = @_;
-
-    croak 'the name server is stopped' unless $self->{pid};
-    local $SIG{PIPE} = 'IGNORE';
-    IlertFake::_write_frame($self->{control}, \@command);
-    my $answer = IlertFake::_read_frame($self->{control}, 30);
-    croak 'the name server does not answer' unless $answer;
-    return $answer->[0];
-}
-
-sub stop {
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-
-    delete $STARTED{$pid};
-    return if $self->{owner} != $$;
-
-    local ($?, $!);
-    close delete $self->{control};
-    kill 'TERM', $pid;
-    waitpid $pid, 0;
-}
-
-sub DESTROY {
-    my ($self) = @_;
-    local ($@, $!, $?);
-    $self->stop;
-}
-
-END {
-    my $status = $?;
-    $_->stop for grep { defined } values %STARTED;
-    $? = $status;
+    return $self->wait_for(sub { $self->queries >= $n }, $seconds);
 }
 
 
@@ -172,10 +106,7 @@ END {
 sub _run {
     my ($server, $control, $owner, $port) = @_;
 
-    $SIG{$_} = 'IGNORE' for qw(INT PIPE HUP);
-    $SIG{$_} = 'DEFAULT' for qw(TERM CHLD);
-    open STDIN, '<', '/dev/null';
-    $0 = "test name server 127.0.0.1:$port";
+    IlertServer::quiet("test name server 127.0.0.1:$port");
 
     while (getppid() == $owner) {
         my $r = '';
@@ -184,9 +115,9 @@ sub _run {
         next if select($r, undef, undef, 1) <= 0;
 
         if (vec $r, fileno $control, 1) {
-            my $command = IlertFake::_read_frame($control, 30) or return;
-            IlertFake::_write_frame($control,
-                                    [ _command($server, $port, @$command) ]);
+            my $command = IlertServer::read_frame($control, 30) or return;
+            IlertServer::write_frame($control,
+                                     [ _command($server, $port, @$command) ]);
             next;
         }
 

@@ -107,22 +107,15 @@ use warnings;
 use strict;
 
 use Carp qw(croak);
-use Errno qw(EINTR);
-use IO::Handle;
-use IO::Select;
-use POSIX ();
-use Scalar::Util qw(weaken);
 use Socket qw(
-    AF_UNIX PF_INET PF_UNSPEC SOCK_DGRAM SOCK_STREAM SOL_SOCKET SO_REUSEADDR
-    inet_aton pack_sockaddr_in
+    PF_INET SOCK_DGRAM SOCK_STREAM SOL_SOCKET SO_REUSEADDR inet_aton
+    pack_sockaddr_in
 );
-use Storable ();
-use Time::HiRes qw(sleep time);
 
 use IlertFakeServer;
 use IlertSchema;
 
-my %STARTED;                          # objects of this process, weak
+use parent qw(IlertServer);
 
 
 # Ports -------------------------------------------------------------------
@@ -170,34 +163,13 @@ sub start {
         port => $opt{port} || free_port($address),
         keys => $opt{keys} || {},
         tls => $opt{tls},
-        owner => $$,
         seen => [],
     }, $class;
 
     my $server = IlertFakeServer->new($self, %opt);
 
-    socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC)
-        or die "socketpair: $!";
-
-    STDOUT->flush();
-    STDERR->flush();
-
-    my $pid = fork();
-    die "fork: $!" unless defined $pid;
-
-    if ($pid == 0) {
-        close $ours;
-        eval { $server->run($theirs, $self->{owner}) };
-        print STDERR "fake ilert: $@" if $@;
-        POSIX::_exit($@ ? 1 : 0);
-    }
-
-    close $theirs;
+    $self->begin('fake ilert', sub { $server->run($_[0], $self->{owner}) });
     $server->close_listener();
-    $self->{control} = $ours;
-    $self->{pid} = $pid;
-    $STARTED{$pid} = $self;
-    weaken($STARTED{$pid});
 
     return $self;
 }
@@ -212,7 +184,6 @@ sub _check_names {
 }
 
 sub port { $_[0]{port} }
-sub pid { $_[0]{pid} }
 sub address { "$_[0]{ip}:$_[0]{port}" }
 sub url { ($_[0]{tls} ? 'https' : 'http') . '://' . $_[0]->address }
 
@@ -221,7 +192,7 @@ sub keys {
 
     if ($keys) {
         $self->{keys} = $keys;
-        $self->_call('keys', $keys);
+        $self->call('keys', $keys);
     }
 
     return $self->{keys};
@@ -235,29 +206,29 @@ sub rule {
         raw));
 
     $rule{match} = "$rule{match}" if defined $rule{match};
-    return $self->_call('rule', \%rule);
+    return $self->call('rule', \%rule);
 }
 
 sub limit {
     my ($self, %limit) = @_;
 
     _check_names('limit', \%limit, @IlertFakeServer::LIMITS);
-    return $self->_call('limit', \%limit);
+    return $self->call('limit', \%limit);
 }
 
-sub drop_rule { my ($self, $n) = @_; $self->_call('drop_rule', $n) }
-sub clear_rules { $_[0]->_call('clear_rules') }
-sub rules { @{$_[0]->_call('rules')} }
-sub refuse { my ($self, %opt) = @_; $self->_call('refuse', $opt{all}) }
-sub accept { $_[0]->_call('accept') }
-sub alerts { $_[0]->_call('alerts') }
-sub counts { $_[0]->_call('counts') }
-sub tls_errors { @{$_[0]->_call('tls_errors')} }
+sub drop_rule { my ($self, $n) = @_; $self->call('drop_rule', $n) }
+sub clear_rules { $_[0]->call('clear_rules') }
+sub rules { @{$_[0]->call('rules')} }
+sub refuse { my ($self, %opt) = @_; $self->call('refuse', $opt{all}) }
+sub accept { $_[0]->call('accept') }
+sub alerts { $_[0]->call('alerts') }
+sub counts { $_[0]->call('counts') }
+sub tls_errors { @{$_[0]->call('tls_errors')} }
 
 sub reset {
     my ($self) = @_;
     $self->{seen} = [];
-    $self->_call('reset');
+    $self->call('reset');
 }
 
 sub requests {
@@ -265,7 +236,7 @@ sub requests {
     my $seen = $self->{seen};
 
     while (1) {
-        my $more = $self->_call('requests', scalar @$seen);
+        my $more = $self->call('requests', scalar @$seen);
         last unless @$more;
         push @$seen, map { _finish_record($_) } @$more;
     }
@@ -302,97 +273,7 @@ sub wait_requests { my ($self, @how) = @_; $self->_wait('requests', @how) }
 
 sub _wait {
     my ($self, $what, $n, $seconds) = @_;
-    my $deadline = time() + (defined $seconds ? $seconds : 10);
-
-    while (1) {
-        return 1 if $self->counts->{$what} >= $n;
-        return '' if time() > $deadline;
-        sleep(0.01);
-    }
-}
-
-sub stop {
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-
-    delete $STARTED{$pid};
-    return if $self->{owner} != $$;
-
-    local ($?, $!);
-    close delete $self->{control};
-    kill 'TERM', $pid;
-    waitpid $pid, 0;
-}
-
-sub DESTROY {
-    my ($self) = @_;
-    local ($@, $!, $?);
-    $self->stop;
-}
-
-END {
-    my $status = $?;
-    $_->stop for grep { defined } values %STARTED;
-    $? = $status;
-}
-
-# A frame is a length and a Storable of [command, arguments..] or [answer].
-
-sub _call {
-    my ($self, @command) = @_;
-
-    croak 'the fake ilert is stopped' unless $self->{pid};
-    croak 'the fake ilert is another process\'s' if $self->{owner} != $$;
-
-    local $SIG{PIPE} = 'IGNORE';
-    _write_frame($self->{control}, \@command);
-    my $answer = _read_frame($self->{control}, 30);
-
-    croak "the fake ilert does not answer ($command[0])" unless $answer;
-    return $answer->[0];
-}
-
-sub _write_frame {
-    my ($socket, $data) = @_;
-
-    my $frame = Storable::nfreeze($data);
-    $frame = pack('N', length $frame) . $frame;
-
-    while (length $frame) {
-        my $n = syswrite($socket, $frame);
-        return if !defined $n && $! != EINTR;
-        substr($frame, 0, $n, '') if $n;
-    }
-}
-
-sub _read_frame {
-    my ($socket, $seconds) = @_;
-
-    my $head = _read_bytes($socket, 4, $seconds);
-    return unless defined $head;
-    my $frame = _read_bytes($socket, unpack('N', $head), $seconds);
-    return unless defined $frame;
-    return Storable::thaw($frame);
-}
-
-sub _read_bytes {
-    my ($socket, $size, $seconds) = @_;
-
-    my $select = IO::Select->new($socket);
-    my $bytes = '';
-    my $deadline = time() + $seconds;
-
-    while (length $bytes < $size) {
-        my $left = $deadline - time();
-        return if $left <= 0;
-        next unless $select->can_read($left);
-
-        my $n = sysread($socket, $bytes, $size - length $bytes,
-                        length $bytes);
-        return if defined $n ? $n == 0 : $! != EINTR;
-    }
-
-    return $bytes;
+    return $self->wait_for(sub { $self->counts->{$what} >= $n }, $seconds);
 }
 
 

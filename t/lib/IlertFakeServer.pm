@@ -21,6 +21,7 @@ use Socket qw(
 use Time::HiRes qw(time);
 
 use IlertSchema;
+use IlertServer;
 
 my $HERE = dirname(__FILE__);
 
@@ -136,13 +137,9 @@ sub _nonblocking {
 sub run {
     my ($self, $control, $owner) = @_;
 
-    $SIG{$_} = 'IGNORE' for qw(INT PIPE HUP);
-    $SIG{$_} = 'DEFAULT' for qw(TERM CHLD ALRM);
-    $SIG{__DIE__} = 'DEFAULT';
-    open STDIN, '<', '/dev/null';
+    IlertServer::quiet("fake ilert $self->{ip}:$self->{port}");
     binmode STDOUT, ':raw';
     STDOUT->autoflush(1);
-    $0 = "fake ilert $self->{ip}:$self->{port}";
 
     vec($self->{rbits}, fileno $control, 1) = 1;
 
@@ -160,9 +157,9 @@ sub run {
 
         if ($n > 0) {
             if (vec($r, fileno $control, 1)) {
-                my $command = IlertFake::_read_frame($control, 30) or return;
-                IlertFake::_write_frame($control,
-                                        [ $self->command(@$command) ]);
+                my $command = IlertServer::read_frame($control, 30) or return;
+                IlertServer::write_frame($control,
+                                         [ $self->command(@$command) ]);
             }
 
             $self->accept_all()

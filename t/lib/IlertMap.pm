@@ -53,16 +53,11 @@ use strict;
 use Digest::MD5 ();
 use JSON::PP ();
 
+use IlertSchema;
+
 use constant DEPTH => 64;
 
-my $CHARS = qr/ [\x00-\x7f]
-              | [\xc2-\xdf] [\x80-\xbf]
-              | \xe0 [\xa0-\xbf] [\x80-\xbf]
-              | [\xe1-\xec\xee\xef] [\x80-\xbf]{2}
-              | \xed [\x80-\x9f] [\x80-\xbf]
-              | \xf0 [\x90-\xbf] [\x80-\xbf]{2}
-              | [\xf1-\xf3] [\x80-\xbf]{3}
-              | \xf4 [\x80-\x8f] [\x80-\xbf]{2} /x;
+my $UTF8 = $IlertSchema::UTF8;
 
 my %BREAK = map { $_ => 1 } qw(p div tr li ul ol dl dt dd table thead tbody
     h1 h2 h3 h4 h5 h6 pre blockquote section article header footer title);
@@ -247,7 +242,7 @@ sub characters {
         pos() = 0;
 
         while (pos() < length()) {
-            if (/\G((?:$CHARS){1,30000})/gco) {
+            if (/\G((?:$UTF8){1,30000})/gco) {
                 my $chars = $1;
                 utf8::decode($chars);
                 $string .= $chars;
@@ -581,7 +576,7 @@ sub cut_key {
 sub valid {
     my ($bytes) = @_;
 
-    return $bytes =~ /^(?:(?:$CHARS){0,30000})*\z/;
+    return $bytes =~ /^(?:(?:$UTF8){0,30000})*\z/;
 }
 
 

@@ -219,9 +219,7 @@ sub look {
 
     for my $path (grep { -f } glob "$folder/*") {
         my ($name) = $path =~ m{([^/]+)$};
-        open my $file, '<:raw', $path or die "$path: $!";
-        local $/;
-        my $bytes = <$file> // '';
+        my $bytes = IlertTest::slurp($path) // die "$path: $!";
         $name =~ /-shm$/ ? $self->{record}->mark("shm $bytes")
                          : ($sums{$name} = md5_hex($bytes));
     }

@@ -25,6 +25,8 @@ package IlertQueue;
 #     fake => IlertFake or its options
 #     shim => IlertShim   for pass
 #     and all options of IlertTest->new but conf
+# anew($fake, %opt)     the same with a fake that has run before, which is reset
+#     and accepts connections; sources and log_level have other defaults
 #   test, fake, dir (of the queue)
 #   pass($seconds)        as if so much more time went by while nginx slept
 #   run($seconds)         the same, while it ran
@@ -122,7 +124,7 @@ sub need {
 
     Test::More::plan(skip_all => 'no program sqlite3') unless $found;
     Test::More::plan(skip_all => 'an nginx without threads')
-        unless IlertTest::_version_text() =~ /--with-threads/;
+        unless IlertTest::has_threads();
 }
 
 
@@ -162,6 +164,15 @@ sub new {
         conf => $self->conf, %opt);
 
     return $self;
+}
+
+sub anew {
+    my ($class, $fake, %opt) = @_;
+
+    $fake->reset;
+    $fake->accept;
+    return $class->new(fake => $fake, log_level => 'notice',
+                       sources => { ops => 'retry 50ms 300ms;' }, %opt);
 }
 
 sub test { $_[0]{test} }
@@ -725,13 +736,9 @@ sub courier {
     my ($self) = @_;
     my $inode = (stat $self->dir . '/courier.lock')[1] or return '';
 
-    # a list that changes meanwhile may tell of one twice, and another file
-    # system may have a file of that number
-    open my $locks, '<', '/proc/locks' or die "/proc/locks: $!";
-    my %pids = map { /FLOCK\s+\S+\s+WRITE\s+(-?\d+)\s+\w+:\w+:$inode\s/
-                     && $_ !~ /->/ && $self->{test}->has_process($1)
-                     ? ($1 => 1) : () } <$locks>;
-    my @pids = sort keys %pids;
+    # another file system may have a file of that number
+    my @pids = grep { $self->{test}->has_process($_) }
+               IlertTest::lock_holders('FLOCK', $inode);
     croak "several couriers: @pids" if @pids > 1;
     return $pids[0] // '';
 }
@@ -756,9 +763,7 @@ sub have_key {
     my @found;
 
     for my $path (grep { -f } glob '"' . $self->dir . '"/*') {
-        open my $file, '<:raw', $path or next;
-        local $/;
-        my $text = <$file> // '';
+        my $text = IlertTest::slurp($path) // next;
         push @found, $path if $text =~ /$pattern/i;
     }
 

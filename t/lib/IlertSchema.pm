@@ -39,7 +39,7 @@ my %ESCAPE = (
 );
 
 # One or some characters of UTF-8: RFC 3629, section 4.
-my $UTF8 = qr/(?: [\x00-\x7f]++
+our $UTF8 = qr/(?: [\x00-\x7f]++
               | [\xc2-\xdf] [\x80-\xbf]
               | \xe0 [\xa0-\xbf] [\x80-\xbf]
               | [\xe1-\xec\xee\xef] [\x80-\xbf]{2}

@@ -38,9 +38,12 @@ package IlertTest;
 #                           'ulimit -f 999; exec "$@"', 'sh']
 #     daemon => 1           as upgrades need; how it ends is not known then
 #     secrets => [..]       see secret
+#     common => qr//        what all configurations of the script have: see
+#                           conf_refused
 #     leaks => 1            keys in logs and answers are not looked for
 #   Placeholders in conf, replace and main: %%PORT_0%%..%%PORT_9%%, %%DIR%%,
-#   %%FAKE%%, %%FAKE_N%%.
+#   %%FAKE%%, %%FAKE_N%%, and %%ENDPOINT%%: a location that is the endpoint
+#   "default" and passes to %%FAKE%%.
 #
 # Life.  Each dies with the reason and the end of the log if it fails.
 #     start                 returns the object when all workers are ready
@@ -121,11 +124,13 @@ package IlertTest;
 #                                   not what nginx says of itself, the object's
 #                                   directory is cut off, the file reads F, and
 #                                   the first line of $conf is its line 1
-#     $t->conf_refused($conf, $name, $expected, %opt)   two tests: these lines
-#                                   are an error's, "[emerg] $expected" or like
-#                                   the regexp, and nginx -t fails
-#     $t->conf_accepted($conf, $name, @warnings)   two tests: there are these
-#                                   warnings and no others, and it does not
+#     $t->conf_refused($conf, $expected, %opt)   two tests: these lines are an
+#                                   error's, "[emerg] $expected" or like the
+#                                   regexp, and nginx -t fails.  The name is
+#                                   the configuration without what is common
+#     $t->conf_accepted($conf, @warnings)   two tests: there are these
+#                                   warnings and no others, and nginx -t does
+#                                   not fail
 #     done                          stops everything, adds four tests: no
 #                                   [alert] or [emerg] in a log, no sanitizer's
 #                                   report, no process died or was left over,
@@ -133,6 +138,13 @@ package IlertTest;
 #     bad_log_lines($text, @expected)   lines of a log that fail a test
 #     IlertFake::free_port
 #     process_rss($pid), process_cpu($pid)   bytes; seconds
+#     process_waits($pid)           how often its threads have begun to wait
+#     lock_holders($kind, $inode [, $first])   pids that have locked that file
+#                                   for writing, from its byte $first on;
+#                                   $kind: 'FLOCK' or 'POSIX', as /proc/locks
+#                                   says
+#     slurp($path)                  bytes of a file; undef if it cannot be read
+#     nginx_version, has_threads    '1.22.1'; true if nginx has threads
 #     mount($path, $options), unmount($path), fill($path)   a file system of
 #                                   its own; a file as large as there is room
 #   Without done the END block does the same and sets the exit status.
@@ -140,6 +152,12 @@ package IlertTest;
 #
 # Environment: TEST_NGINX_BINARY, ILERT_MODULE (path of the .so; set but empty:
 # static), TEST_NGINX_GLOBALS, TEST_NGINX_LEAVE, TEST_NGINX_VERBOSE.
+#     TEST_ONLY=REGEXP      skips the subtests of a script whose names do not
+#                           match: TEST_ONLY='^budgets$' prove t/status.t runs
+#                           one of them.  A subtest therefore relies on what
+#                           stands outside of subtests only, never on another
+#                           subtest.  What is in a subtest that runs is not
+#                           skipped.
 
 use warnings;
 use strict;
@@ -162,9 +180,17 @@ use IlertFake;
 
 our @EXPORT = qw(done webhook webhooks wait_until nginx_t);
 our @EXPORT_OK = qw(
-    bad_log_lines process_rss process_cpu webhook_request top mount unmount
-    fill
+    bad_log_lines process_rss process_cpu process_waits lock_holders slurp
+    nginx_version has_threads webhook_request top mount unmount fill
 );
+
+my $ENDPOINT = <<'CONF';
+location /ilert/ {
+    internal;
+    ilert_endpoint;
+    proxy_pass http://%%FAKE%%/api/$ilert_path;
+}
+CONF
 
 my $TOP = abs_path(dirname(__FILE__) . '/../..');
 my $OWNER = $$;
@@ -175,12 +201,30 @@ my $DONE;
 
 $SIG{$_} ||= sub { exit 130 } for qw(INT TERM HUP);
 
+_only($ENV{TEST_ONLY}) if ($ENV{TEST_ONLY} // '') ne '';
+
+# See TEST_ONLY.  Test::More's subtest() calls the method that is replaced.
+
+sub _only {
+    my ($pattern) = @_;
+    my $subtest = \&Test::Builder::subtest;
+
+    no warnings 'redefine';
+    *Test::Builder::subtest = sub {
+        my ($self, $name) = @_;
+        my $nested = Test2::API::test2_stack()->top->is_subtest;
+
+        goto &$subtest if $nested || $name =~ /$pattern/;
+        $self->skip("$name: not in TEST_ONLY");
+    };
+}
+
 
 # The object --------------------------------------------------------------
 
 my %OPTION = map { $_ => 1 } qw(
     conf full example replace fake files main events workers connections
-    log_level module user env command daemon leaks secrets
+    log_level module user env command daemon leaks secrets common
 );
 
 sub new {
@@ -248,12 +292,12 @@ sub write_file {
 
 sub read_file {
     my ($self, $name) = @_;
-    my $text = _slurp($self->path($name));
+    my $text = slurp($self->path($name));
     croak "cannot read $name: $!" unless defined $text;
     return $text;
 }
 
-sub _slurp {
+sub slurp {
     my ($path, $from) = @_;
 
     open my $file, '<:raw', $path or return;
@@ -291,6 +335,7 @@ sub _expand {
     my ($self, $text) = @_;
     my $fakes = $self->{fakes};
 
+    $text =~ s/%%ENDPOINT%%/$ENDPOINT/g;
     $text =~ s/%%PORT_([0-9])%%/$self->port($1)/ge;
     $text =~ s/%%DIR%%/$self->{dir}/g;
     $text =~ s/%%FAKE(?:_([0-9]+))?%%/
@@ -315,7 +360,7 @@ sub _example {
     my ($self, $name) = @_;
 
     my $path = "$TOP/docs/examples/$name.conf";
-    my $text = _slurp($path);
+    my $text = slurp($path);
     croak "cannot read $path: $!" unless defined $text;
     return $text;
 }
@@ -445,12 +490,17 @@ sub _version_text {
     return $VERSION_TEXT = `'$binary' -V 2>&1`;
 }
 
+sub nginx_version {
+    my ($version) = _version_text() =~ m{version: \S+?/([\d.]+)};
+    return $version;
+}
+
+sub has_threads { _version_text() =~ /--with-threads/ }
+
 # Is the option -e there?
 
 sub _has_e {
-    my ($major, $minor, $patch) =
-        _version_text() =~ m{version: \S+?/(\d+)\.(\d+)\.(\d+)};
-    return sprintf('%d%03d%03d', $major, $minor, $patch) >= 1_019_005;
+    return sprintf('%d%03d%03d', split /\./, nginx_version()) >= 1_019_005;
 }
 
 sub _proxies {
@@ -521,7 +571,7 @@ sub _find_daemon {
     }
 
     _wait(sub { -s $self->path('nginx.pid') }, 30);
-    my $text = _slurp($self->path('nginx.pid'));
+    my $text = slurp($self->path('nginx.pid'));
     ($self->{pid}) = defined $text ? $text =~ /^(\d+)/ : ();
     $self->{adopted} = 1;
 }
@@ -629,14 +679,14 @@ sub _process_ids {
 
 sub _parent {
     my ($pid) = @_;
-    my $stat = _slurp("/proc/$pid/stat");
+    my $stat = slurp("/proc/$pid/stat");
     return unless defined $stat && $stat =~ /^.*\) \S (\d+)/s;
     return $1;
 }
 
 sub _command_line {
     my ($pid) = @_;
-    my $line = _slurp("/proc/$pid/cmdline");
+    my $line = slurp("/proc/$pid/cmdline");
     return '' unless defined $line;
     $line =~ s/\0+$//;
     $line =~ s/\0/ /g;
@@ -682,7 +732,7 @@ sub upgrade {
 
     kill 'USR2', $old;
     _wait(sub {
-        my $text = _slurp($self->path('nginx.pid'));
+        my $text = slurp($self->path('nginx.pid'));
         ($new) = defined $text ? $text =~ /^(\d+)\n/ : ();
         return $new && $new != $old;
     }, 30) or die "no new master:\n" . _tail($self->_all_logs) . "\n";
@@ -746,7 +796,7 @@ sub crash {
 sub _threads {
     my ($pid) = @_;
     return grep {
-        my $stat = _slurp("$_/stat");
+        my $stat = slurp("$_/stat");
         defined $stat && $stat !~ /^.*\) [ZX] /s;
     } glob "/proc/$pid/task/*";
 }
@@ -791,7 +841,7 @@ sub _processes {
 
 sub _zombie {
     my ($pid) = @_;
-    my $stat = _slurp("/proc/$pid/stat");
+    my $stat = slurp("/proc/$pid/stat");
     return !defined $stat || $stat =~ /^.*\) Z /s;
 }
 
@@ -811,13 +861,13 @@ sub _stop_left_over {
 
 sub error_log {
     my ($self) = @_;
-    my $text = _slurp($self->path('error.log'));
+    my $text = slurp($self->path('error.log'));
     return defined $text ? $text : '';
 }
 
 sub access_log {
     my ($self) = @_;
-    my $text = _slurp($self->path('access.log'));
+    my $text = slurp($self->path('access.log'));
     return defined $text ? $text : '';
 }
 
@@ -825,7 +875,7 @@ sub mark { -s $_[0]->path('error.log') || 0 }
 
 sub log_since {
     my ($self, $mark) = @_;
-    my $text = _slurp($self->path('error.log'), $mark);
+    my $text = slurp($self->path('error.log'), $mark);
     return defined $text ? $text : '';
 }
 
@@ -848,7 +898,7 @@ sub wait_log {
 sub _logs {
     my ($self) = @_;
     my $dir = $self->{dir};
-    return map { substr($_, 1 + length $dir) => _slurp($_) }
+    return map { substr($_, 1 + length $dir) => slurp($_) }
         grep { -f } glob "\Q$dir\E/*.log \Q$dir\E/logs/*";
 }
 
@@ -1057,10 +1107,11 @@ sub conf_lines {
 
 
 sub conf_refused {
-    my ($self, $conf, $name, $expected, %opt) = @_;
+    my ($self, $conf, $expected, %opt) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     my ($code, $text) = $self->conf_lines($conf, %opt);
+    my $name = $self->_conf_name($conf);
 
     ref $expected ? Test::More::like($text, $expected, $name)
                   : Test::More::is($text, "[emerg] $expected", $name);
@@ -1069,15 +1120,26 @@ sub conf_refused {
 
 
 sub conf_accepted {
-    my ($self, $conf, $name, @warnings) = @_;
+    my ($self, $conf, @warnings) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     my ($code, $text) = $self->conf_lines($conf);
 
-    Test::More::is($text, join("\n", map { "[warn] $_" } @warnings), $name);
+    Test::More::is($text, join("\n", map { "[warn] $_" } @warnings),
+                   $self->_conf_name($conf));
     Test::More::is($code, 0, 'is accepted');
 }
 
+
+sub _conf_name {
+    my ($self, $conf) = @_;
+    my $common = $self->{opt}{common};
+
+    $conf =~ s/$common//g if $common;
+    $conf =~ s/\s+/ /g;
+
+    return length $conf > 200 ? substr($conf, 0, 200) . '..' : $conf;
+}
 
 
 # Functions ---------------------------------------------------------------
@@ -1134,24 +1196,50 @@ sub fill {
 
 sub process_rss {
     my ($pid) = @_;
-    my $text = _slurp("/proc/$pid/statm");
+    my $text = slurp("/proc/$pid/statm");
     return defined $text
            ? (split / /, $text)[1] * POSIX::sysconf(POSIX::_SC_PAGESIZE()) : 0;
 }
 
 sub process_cpu {
     my ($pid) = @_;
-    my $text = _slurp("/proc/$pid/stat");
+    my $text = slurp("/proc/$pid/stat");
     return 0 unless defined $text;
     $text =~ s/^.*\) //s;
     my ($user, $system) = (split / /, $text)[11, 12];
     return ($user + $system) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
+sub process_waits {
+    my ($pid) = @_;
+    my $waits = 0;
+
+    for my $path (glob "/proc/$pid/task/*/status") {
+        my ($n) = (slurp($path) // '') =~ /^voluntary_ctxt_switches:\s*(\d+)/m;
+        $waits += $n // 0;
+    }
+
+    return $waits;
+}
+
+# A list that changes meanwhile may tell of one twice.  Lines with "->" are of
+# those that wait for a lock.
+
+sub lock_holders {
+    my ($kind, $inode, $first) = @_;
+
+    my $place = defined $first ? "$first\\s" : '';
+    my $locks = slurp('/proc/locks') // die "/proc/locks: $!";
+    my %pids = map { !/->/ && /$kind\s+\S+\s+WRITE\s+(-?\d+)\s+
+                                \w+:\w+:$inode\s+$place/x ? ($1 => 1) : () }
+               split /\n/, $locks;
+    return sort keys %pids;
+}
+
 sub webhook_request {
     my $name = pop;
     my $path = "$TOP/t/data/webhooks/$name.http";
-    my $text = _slurp($path);
+    my $text = slurp($path);
     croak "cannot read $path: $!" unless defined $text;
     return $text;
 }
