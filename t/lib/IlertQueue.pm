@@ -25,7 +25,7 @@ package IlertQueue;
 #     fake => IlertFake or its options
 #     shim => IlertShim   for pass
 #     and all options of IlertTest->new but conf
-# anew($fake, %opt)     the same with a fake that has run before, which is reset
+# anew($fake, %opt)     the same with a fake that has run before and is reset
 #     and accepts connections; sources and log_level have other defaults
 #   test, fake, dir (of the queue)
 #   pass($seconds)        as if so much more time went by while nginx slept
