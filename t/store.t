@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# The queue's database without nginx: t/store/*.c, which are built with the
-# module's store.c, nginx's headers and, where there are any, the sanitizers.
-# What is random is by TEST_SEED.
+# The queue's store without nginx: t/store/*.c, which are built with the
+# module's store and its backends, nginx's headers and, where there are any,
+# the sanitizers.  What is random is by TEST_SEED.
 
 use warnings;
 use strict;
@@ -47,12 +47,17 @@ if ($status && !$ENV{ILERT_COV}) {
 is($status, 0, 'the program is built')
     or BAIL_OUT("no store_test: $errors");
 
-# Much of it waits for others, so that two go at a time.
+# Much of it waits for others, so that two go at a time.  What any backend has
+# to pass is run with each of them.
+
+my @any = qw(events coalesce budgets waits forget homes status control
+             couriers);
 
 my @runs = map { start(@$_) }
-    [qw(rules events versions coalesce budgets waits forget storm
-        trouble)],
-    [qw(homes status control ask processes couriers faults damage)];
+    [sqlite => qw(rules events sqlite versions coalesce budgets waits forget
+                  trouble)],
+    [sqlite => qw(homes status control ask processes couriers faults damage)],
+    [null => @any, 'storm'];
 
 for my $run (@runs) {
     my ($pipe, @groups) = @$run;
@@ -84,10 +89,12 @@ sub build {
 }
 
 sub start {
-    my @groups = @_;
+    my ($backend, @groups) = @_;
 
-    my $below = "$dir/$groups[0]";
+    my $below = "$dir/$backend-$groups[0]";
     mkdir $below or die "cannot make $below: $!";
+
+    local $ENV{TEST_BACKEND} = $backend;
 
     open my $pipe, '-|', "$program $below @groups 2>&1"
         or die "cannot run $program: $!";

@@ -164,6 +164,19 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
 
 
 ngx_uint_t
+ngx_http_ilert_rules_expired(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said, int64_t max_age, int64_t now)
+{
+    if (max_age == 0 || said->received + max_age > now) {
+        return 0;
+    }
+
+    return said->type != NGX_HTTP_ILERT_RESOLVE
+           || (shown->shows == NGX_HTTP_ILERT_SHOWS_RESOLVED && shown->told);
+}
+
+
+ngx_uint_t
 ngx_http_ilert_rules_aged(ngx_uint_t urgency, int64_t *since, int64_t window,
     int64_t now)
 {

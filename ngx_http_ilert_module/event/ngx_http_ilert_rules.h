@@ -86,7 +86,8 @@ typedef struct {
 typedef enum {
     NGX_HTTP_ILERT_GO = 0,
     NGX_HTTP_ILERT_HOLD,        /* not before "until" */
-    NGX_HTTP_ILERT_DROP         /* it need not go */
+    NGX_HTTP_ILERT_DROP,        /* it need not go */
+    NGX_HTTP_ILERT_EXPIRE       /* it is too old to go */
 } ngx_http_ilert_rule_e;
 
 
@@ -114,6 +115,13 @@ ngx_http_ilert_rule_e ngx_http_ilert_rules_judge(
     ngx_http_ilert_policy_t *policy, ngx_http_ilert_shown_t *shown,
     ngx_http_ilert_said_t *said, ngx_uint_t next, int64_t now,
     int64_t *until);
+
+/*
+ * Whether an event is older than "max_age", in ms, or 0: none is.  A RESOLVE
+ * goes however old it is, unless ilert has been told another one.
+ */
+ngx_uint_t ngx_http_ilert_rules_expired(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said, int64_t max_age, int64_t now);
 
 /*
  * The urgency at "now" of what waits since then: no news starves.  What has

@@ -15,6 +15,7 @@
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_queue_log.h"
 #include "ngx_http_ilert_queue_wait.h"
+#include "ngx_http_ilert_sqlite.h"
 #include "ngx_http_ilert_queue_zone.h"
 #include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_store.h"
@@ -119,6 +120,7 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
 
     ngx_http_ilert_queue_wait_init(q->imcf->counters, q->sh);
 
+    q->store.backend = &ngx_http_ilert_sqlite;
     q->store.path = conf->path;
     q->store.max_size = conf->max_size;
     q->store.mutex = &q->sh->mutex;

@@ -12,14 +12,13 @@
 #include <ngx_core.h>
 
 #include <pthread.h>
-#include <sqlite3.h>
 
 #include "ngx_http_ilert_rules.h"
 
 
 /*
- * The events that wait, in a SQLite database: the only part that knows SQL.
- * It knows no request and no clock: what the time is, is told.
+ * The job: the one waist between the event loop and the database of what
+ * waits.  The store knows no request and no clock: what the time is, is told.
  *
  * A store is of one process, and what is called here blocks: it is called
  * on a thread, one call at a time.  Processes take turns by "mutex".
@@ -98,19 +97,22 @@ typedef struct {
     unsigned                    native:1;   /* a body of Kapacitor's */
 
     /*
-     * One that is to be accepted is not after that time, in ms, of
-     * ngx_http_ilert_clock_msec(); 0: at any time.  Nor is it when "withdrawn"
-     * is set, on whatever thread: then its webhook may be answered.
+     * The event is not accepted after this time, in ms, by
+     * ngx_http_ilert_clock_msec(); 0: it is at any time.  Nor is it when
+     * "withdrawn" is set, which any thread may do: its webhook may be answered
+     * then, and what is said of the event must hold.
      */
     int64_t                     deadline;
     ngx_atomic_t                withdrawn;
-    unsigned                    late:1;     /* so it is not on disk, though */
-                                            /* the job has been done */
+    unsigned                    late:1;     /* for either reason it is not */
+                                            /* on disk, though the job is */
+                                            /* done */
 
     /* of one that has been accepted */
 
-    ngx_uint_t                  coalesced;  /* events that need no request */
-                                            /* now: it, or one before it */
+    ngx_uint_t                  coalesced;  /* so many events need no */
+                                            /* request now: this one, one */
+                                            /* before it, or both */
     ngx_uint_t                  urgency;
 
     /* of one that has been taken */
@@ -127,8 +129,8 @@ typedef struct {
     ngx_http_ilert_store_verdict_e  verdict;
     int64_t                     next;       /* of AGAIN; else the caller's */
     unsigned                    maybe:1;    /* of AGAIN: ilert may have it */
-    unsigned                    refused:1;  /* of AGAIN: ilert has not taken */
-                                            /* it, which is not its fault */
+    unsigned                    refused:1;  /* of AGAIN: ilert has refused */
+                                            /* it, for no fault of the event */
     int64_t                     pause;      /* ms that its first budget is */
                                             /* not to be used for, or 0 */
     ngx_uint_t                  status;     /* of DEAD: ilert's, or 0 */
@@ -174,14 +176,17 @@ typedef struct {
     ngx_str_t                   source;     /* its name */
     ngx_str_t                   owner;      /* the name of the key's budget */
 
-    int64_t                     after;      /* the store's own: where to go */
-    int64_t                     next;       /* on, in this job and later */
+    /* the store's own: ids of alerts, after which to go on */
+
+    int64_t                     after;      /* in this job */
+    int64_t                     next;       /* in the next one */
 } ngx_http_ilert_store_home_t;
 
 
 /*
- * An order of an operator.  It is carried out in parts, one in each job, until
- * "more" is not set any longer; "count" is of the last job, which is decided.
+ * An order of an operator.  It is carried out in parts, one in each job: as
+ * long as "more" is set it is given again, with "after" set to "next".  The
+ * outcome is that of one part, and holds if the job is "decided".
  */
 
 typedef enum {
@@ -213,8 +218,10 @@ typedef struct {
     unsigned                    missing:1;  /* for there is no such thing */
     unsigned                    more:1;
 
-    int64_t                     after[2];   /* the store's own: where to go */
-    int64_t                     next[2];    /* on, in this job and later */
+    /* the store's own: the place in what is gone through */
+
+    int64_t                     after[2];   /* where this job begins */
+    int64_t                     next[2];    /* where the next one does */
     unsigned                    known:1;    /* there is such a source */
 } ngx_http_ilert_store_order_t;
 
@@ -279,7 +286,10 @@ struct ngx_http_ilert_store_query_s {
     ngx_queue_t                 queue;
     ngx_pool_t                 *pool;
 
-    /* on the event loop, unless it has become NULL; has the pool then */
+    /*
+     * Is called on the event loop with the answer, and owns the pool then.
+     * NULL: nobody waits for the answer any longer.
+     */
     void                      (*handler)(ngx_http_ilert_store_query_t *query);
     void                       *data;
 
@@ -287,8 +297,8 @@ struct ngx_http_ilert_store_query_s {
                                             /* is not empty */
     ngx_str_t                   key;        /* of this alert of it */
     unsigned                    alert:1;
-    unsigned                    probe:1;    /* whether one can commit: all */
-                                            /* that is to be known */
+    unsigned                    probe:1;    /* asks for nothing but whether */
+                                            /* something can be committed */
 
     /* the answer */
 
@@ -323,8 +333,8 @@ struct ngx_http_ilert_store_query_s {
 
 typedef struct {
     int64_t                     now;
-    int64_t                     longest;    /* ms from now on after which */
-                                            /* nothing waits for a time, */
+    int64_t                     longest;    /* ms: nothing waits for a time */
+                                            /* later than that from now on, */
                                             /* unless the clock was set */
                                             /* back; 0: not known */
 
@@ -425,9 +435,8 @@ typedef struct {
                                             /* that are not "late" */
     unsigned                    decided:1;  /* so is all the rest: verdicts, */
                                             /* "begin", "unknown", ... */
-    unsigned                    idle:1;     /* nothing has changed by it: */
-                                            /* the same job would come to */
-                                            /* the same */
+    unsigned                    idle:1;     /* it has changed nothing, and */
+                                            /* nor would the same job */
 } ngx_http_ilert_store_job_t;
 
 
@@ -439,24 +448,57 @@ typedef enum {
 } ngx_http_ilert_store_state_e;
 
 
-/* to be zeroed, but for the first four members */
+typedef struct ngx_http_ilert_backend_s  ngx_http_ilert_backend_t;
+
+/* a place in an order of alerts by a time; 0, 0: the beginning */
 
 typedef struct {
+    int64_t                     time;
+    int64_t                     id;
+} ngx_http_ilert_store_mark_t;
+
+
+/* to be zeroed, but for the first five members */
+
+typedef struct {
+    ngx_http_ilert_backend_t   *backend;    /* where all is kept */
     ngx_str_t                   path;       /* of the folder, with a zero */
     off_t                       max_size;
     pthread_mutex_t            *mutex;      /* robust, shared; or NULL */
 
-    /* or NULL; on the thread: we have the mutex, or are about to let it go */
+    /*
+     * Is called on the thread when we have got the mutex, 1, and before we let
+     * it go, 0; or NULL.
+     */
     void                      (*locked)(ngx_uint_t locked);
 
     ngx_http_ilert_store_state_e  state;
     char                        error[512]; /* one line: what is wrong and, */
                                             /* if known, how to mend it */
     unsigned                    asked:1;    /* in any other state than OK: */
-                                            /* it can be said what waits */
+                                            /* events have "waits" set */
     char                        notice[512];    /* to be logged once, as a */
                                             /* database that was moved aside */
-    void                       *private;    /* of store.c */
+
+    /* the store's own */
+
+    ngx_uint_t                  fault;      /* of the last error: */
+                                            /* ngx_http_ilert_store_fault_e */
+    int64_t                     failed;     /* when nothing could be written */
+    int64_t                     full;       /* when there was no room for */
+                                            /* accepts */
+    size_t                      size;       /* of the accepts then */
+    unsigned                    open:1;     /* the backend has opened it */
+    unsigned                    blocked:1;  /* "failed" is for a lock */
+    unsigned                    lost:1;     /* what an earlier database knew */
+    unsigned                    buried:1;   /* a dead letter has been added */
+
+    /* where the search for alerts to forget goes on, see store_forget.c */
+
+    ngx_http_ilert_store_mark_t  old[2];    /* as their time is over */
+    ngx_http_ilert_store_mark_t  oldest[2]; /* to make room */
+
+    void                       *private;    /* the backend's own */
 } ngx_http_ilert_store_t;
 
 

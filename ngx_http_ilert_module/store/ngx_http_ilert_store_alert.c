@@ -8,411 +8,423 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_event.h"
-#include "ngx_http_ilert_store_db.h"
+#include "ngx_http_ilert_store_work.h"
 
 
-static int ngx_http_ilert_store_unsent(ngx_http_ilert_store_db_t *db,
+/*
+ * What becomes of an alert and of its events.
+ *
+ * An alert has events that wait, in the order of their commits (seq), and one
+ * of three states:
+ *
+ *     READY      the first event may go, or nothing waits (head is 0)
+ *     TAKEN      the first event is under way
+ *     WAITING    the first event may go at a time (next): it is to be tried
+ *                again, or it is a repeat that is held
+ *
+ * An event joins the end of those that wait, or takes the place of the last
+ * one, or is dropped at once as ilert shows already what it says.  It leaves
+ * by a verdict: ilert has it, or it becomes a dead letter; or it is dropped
+ * when its turn comes; or an operator discards it.
+ *
+ * These hold whenever a transaction ends:
+ *
+ *     1  head is the seq of the first event, or 0.  Only the first event is
+ *        ever under way, and it is not changed then.
+ *     2  urgency is that of the most urgent event, so that one that is urgent
+ *        pulls those before it; of a repeat that is held it is REPEATS.
+ *     3  shows is what ilert shows when all that was delivered is known, or
+ *        unknown: after a dead letter, after an attempt whose outcome is not
+ *        known, and in a new epoch.
+ *     4  gone is not less than the seq of any event that has left.
+ *     5  source is that of the first event, or of the last one that there was.
+ *     6  what a source counts is what a count of its events and open alerts
+ *        would say.
+ *
+ * Nothing here writes to the database, or reads what is to be decided of: the
+ * events that a decision needs have been loaded, the first two for a verdict,
+ * the last two for a new event, and changes are saved when all is decided.
+ * What is looked up is another alert of the same name, see set_source(), and,
+ * if the last two events are comments, the first one, see first_said().
+ */
+
+
+static ngx_int_t ngx_http_ilert_alert_unsent(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_event_t *ev);
-static int ngx_http_ilert_store_done(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev, int64_t now);
-static int ngx_http_ilert_store_told(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said,
-    int64_t now);
-static int ngx_http_ilert_store_taken_out(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_alert_done(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev);
+static ngx_int_t ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said);
+static ngx_int_t ngx_http_ilert_alert_again(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev);
+static ngx_int_t ngx_http_ilert_alert_gone(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
-static int ngx_http_ilert_store_again(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev, int64_t now);
-static int ngx_http_ilert_store_gone(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev, int64_t now);
-static int ngx_http_ilert_store_least(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert);
-static int ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t *alert);
-static ngx_uint_t ngx_http_ilert_store_replaces(
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *last,
-    ngx_http_ilert_store_event_t *ev);
-static int ngx_http_ilert_store_before(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *last,
+static ngx_int_t ngx_http_ilert_alert_letter(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_event_t *ev);
+static ngx_http_ilert_store_waiting_t *ngx_http_ilert_alert_replaced(
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
+static ngx_int_t ngx_http_ilert_alert_before(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_shown_t *shown);
-static int ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_alert_first_said(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_said_t *said);
+static ngx_int_t ngx_http_ilert_alert_accept_dropped(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *replaced,
+    ngx_http_ilert_store_event_t *ev);
+static ngx_int_t ngx_http_ilert_alert_put(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_store_event_t *ev,
-    ngx_uint_t urgency, int64_t now);
-static int ngx_http_ilert_store_remove(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev);
-static void ngx_http_ilert_store_ready(ngx_http_ilert_store_alert_t *alert,
+    ngx_uint_t urgency);
+static void ngx_http_ilert_alert_fill(ngx_http_ilert_store_waiting_t *waiting,
+    ngx_http_ilert_store_event_t *ev, ngx_uint_t urgency, int64_t since);
+static void ngx_http_ilert_alert_join(ngx_http_ilert_store_alert_t *alert,
     ngx_uint_t alone, ngx_uint_t urgency);
-static int ngx_http_ilert_store_counts(ngx_http_ilert_store_db_t *db,
-    int64_t source, ngx_http_ilert_store_count_t **count);
-static ngx_uint_t ngx_http_ilert_store_range(int64_t n, int64_t least,
-    int64_t most, ngx_uint_t *damaged);
 
 
-/* an event that is no longer there is one that was discarded by hand */
-
-int
-ngx_http_ilert_store_verdict(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
-    ngx_uint_t without)
+ngx_http_ilert_store_waiting_t *
+ngx_http_ilert_alert_first(ngx_http_ilert_store_alert_t *alert)
 {
-    int  rc;
+    if (ngx_queue_empty(&alert->waiting)) {
+        return NULL;
+    }
 
-    rc = ngx_http_ilert_store_release_slots(db, ev, job->now);
-    if (rc != SQLITE_OK) {
-        return rc;
+    return ngx_queue_data(ngx_queue_head(&alert->waiting),
+                          ngx_http_ilert_store_waiting_t, queue);
+}
+
+
+ngx_http_ilert_store_waiting_t *
+ngx_http_ilert_alert_last(ngx_http_ilert_store_alert_t *alert)
+{
+    if (ngx_queue_empty(&alert->waiting)) {
+        return NULL;
+    }
+
+    return ngx_queue_data(ngx_queue_last(&alert->waiting),
+                          ngx_http_ilert_store_waiting_t, queue);
+}
+
+
+/* NULL: there is none */
+
+ngx_http_ilert_store_waiting_t *
+ngx_http_ilert_alert_second(ngx_http_ilert_store_alert_t *alert)
+{
+    ngx_queue_t  *q;
+
+    if (ngx_queue_empty(&alert->waiting)) {
+        return NULL;
+    }
+
+    q = ngx_queue_next(ngx_queue_head(&alert->waiting));
+
+    return (q == ngx_queue_sentinel(&alert->waiting)) ? NULL
+           : ngx_queue_data(q, ngx_http_ilert_store_waiting_t, queue);
+}
+
+
+int64_t
+ngx_http_ilert_alert_source_of(ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *ev)
+{
+    return ev->source ? ev->source : alert->row.source;
+}
+
+
+ngx_int_t
+ngx_http_ilert_alert_verdict(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_event_t *ev, ngx_uint_t without)
+{
+    ngx_http_ilert_store_waiting_t  *first;
+
+    first = ngx_http_ilert_alert_first(alert);
+
+    if (first == NULL || first->seq != ev->seq || first->id != ev->id) {
+        return ngx_http_ilert_alert_gone(work, alert, ev);
     }
 
     switch (ev->verdict) {
 
     case NGX_HTTP_ILERT_STORE_DONE:
-        rc = ngx_http_ilert_store_done(db, ev, job->now);
-        break;
+        return ngx_http_ilert_alert_done(work, alert, first, ev);
 
     case NGX_HTTP_ILERT_STORE_AGAIN:
-        rc = ngx_http_ilert_store_again(db, ev, job->now);
-        break;
+        return ngx_http_ilert_alert_again(work, alert, first, ev);
 
     case NGX_HTTP_ILERT_STORE_DEAD:
-        rc = ngx_http_ilert_store_dead(db, job, ev, without);
-        break;
+        return ngx_http_ilert_alert_dead(work, job, alert, first, ev, without);
 
     default: /* NGX_HTTP_ILERT_STORE_UNSENT */
-        rc = ngx_http_ilert_store_unsent(db, ev);
-        break;
+        return ngx_http_ilert_alert_unsent(work, alert, ev);
     }
-
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        return ngx_http_ilert_store_gone(db, ev, job->now);
-    }
-
-    return rc;
 }
 
 
-static int
-ngx_http_ilert_store_unsent(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev)
+static ngx_int_t
+ngx_http_ilert_alert_unsent(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
 {
-    int                           rc;
-    int64_t                       found;
-    ngx_http_ilert_store_alert_t  alert;
-
-    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_HAS_EVENT, &found,
-                                  "ii", ev->seq, (int64_t) ev->id);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    if (alert->row.state == NGX_HTTP_ILERT_STORE_TAKEN
+        && alert->row.head == ev->seq)
+    {
+        alert->row.state = NGX_HTTP_ILERT_STORE_READY;
+        ngx_http_ilert_work_show(work, alert);
     }
 
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    if (alert.state != NGX_HTTP_ILERT_STORE_TAKEN || alert.head != ev->seq) {
-        return NGX_HTTP_ILERT_STORE_MISSING;
-    }
-
-    alert.state = NGX_HTTP_ILERT_STORE_READY;
-
-    return ngx_http_ilert_store_set_alert(db, &alert);
+    return NGX_OK;
 }
 
 
-static int
-ngx_http_ilert_store_done(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev, int64_t now)
+static ngx_int_t
+ngx_http_ilert_alert_done(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev)
 {
-    int                           rc;
-    ngx_http_ilert_store_alert_t  alert;
-
-    rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    if (ngx_http_ilert_alert_remove(work, alert, first) != NGX_OK
+        || ngx_http_ilert_alert_told(work, alert, &ev->said) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
+    alert->row.delivered = work->now;
 
-    rc = ngx_http_ilert_store_taken_out(db, &alert, ev);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_told(db, &alert, &ev->said, now);
-    }
-
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    alert.delivered = now;
-
-    return ngx_http_ilert_store_advance(db, &alert, now, now);
+    return ngx_http_ilert_alert_advance(work, alert, work->now, work->now);
 }
 
 
 /* whether ilert shows the alert, if it believes us, whatever else is known */
 
-static int
-ngx_http_ilert_store_told(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said,
-    int64_t now)
+static ngx_int_t
+ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said)
 {
-    int  rc, opens;
+    ngx_uint_t  opens, ends;
 
-    ngx_http_ilert_rules_told(&alert->shown, said, now);
+    ngx_http_ilert_rules_told(&alert->shown, said, work->now);
 
-    opens = (said->type == NGX_HTTP_ILERT_ALERT && alert->opened == 0);
+    opens = (said->type == NGX_HTTP_ILERT_ALERT && alert->row.opened == 0);
+    ends = (said->type == NGX_HTTP_ILERT_RESOLVE && alert->row.opened != 0);
 
-    if (!opens && (said->type != NGX_HTTP_ILERT_RESOLVE || !alert->opened)) {
-        return SQLITE_OK;
+    if (!opens && !ends) {
+        return NGX_OK;
     }
 
-    alert->opened = opens ? now : 0;
+    alert->row.opened = opens ? work->now : 0;
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_OPENED, "ii",
-                                   alert->id, alert->opened);
-
-    return (rc == SQLITE_OK) ? ngx_http_ilert_store_count_open(db,
-                                                               alert->source,
-                                                               opens ? 1 : -1)
-                             : rc;
+    return ngx_http_ilert_work_count_open(work, alert->row.source,
+                                          opens ? 1 : -1);
 }
 
 
-/* an event that had been taken, or was to be, has left the queue */
+/* a refusal of ilert's that is not the event's fault is no attempt */
 
-static int
-ngx_http_ilert_store_taken_out(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
+static ngx_int_t
+ngx_http_ilert_alert_again(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev)
 {
-    if (ev->body.len) {
-        alert->accepted = ngx_max(alert->accepted, ev->said.received);
+    if (!ev->refused) {
+        first->attempted = 1;
+        ngx_http_ilert_work_change(alert, first, first->change);
     }
 
-    return ngx_http_ilert_store_count(db, ev->source_id, ev->urgency, -1);
-}
-
-
-static int
-ngx_http_ilert_store_again(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev, int64_t now)
-{
-    int                           rc;
-    ngx_http_ilert_store_alert_t  alert;
-
-    /* a refusal is no attempt, but tells whether the event is there */
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_ATTEMPT, "iii",
-                                   ev->seq, (int64_t) ev->id,
-                                   (int64_t) !ev->refused);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    if (sqlite3_changes(db->db) == 0) {
-        return NGX_HTTP_ILERT_STORE_MISSING;
-    }
-
-    rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    alert.state = NGX_HTTP_ILERT_STORE_WAITING;
-    alert.next = ev->next;
-    alert.changed = now;
+    alert->row.state = NGX_HTTP_ILERT_STORE_WAITING;
+    alert->row.next = ev->next;
+    alert->row.changed = work->now;
 
     if (ev->maybe) {
-        alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
     }
 
-    return ngx_http_ilert_store_set_alert(db, &alert);
+    ngx_http_ilert_work_show(work, alert);
+
+    return NGX_OK;
 }
 
 
 /*
- * The event goes first, which makes room for the letter.  What ilert shows is
- * not known any longer: it may have refused a RESOLVE of what it shows, and
- * the next ALERT must not be taken for a repeat then.
+ * The event is no longer there, as when it was discarded by hand: the alert
+ * goes on, and nobody knows what ilert was told.
  */
 
-int
-ngx_http_ilert_store_dead(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
-    ngx_uint_t without)
+static ngx_int_t
+ngx_http_ilert_alert_gone(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
 {
-    int                            rc;
-    ngx_http_ilert_store_alert_t   alert;
-    ngx_http_ilert_store_ident_t   source;
+    ngx_http_ilert_store_waiting_t  *first;
 
-    rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
+    first = ngx_http_ilert_alert_first(alert);
 
-    if (rc == SQLITE_OK) {
-        alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-        rc = ngx_http_ilert_store_drop(db, &alert, ev, job->now);
+    if (alert->row.head != ev->seq || (first && first->seq == ev->seq)) {
+        return NGX_OK;
     }
 
-    if (rc != SQLITE_OK) {
-        return rc;
+    alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+
+    return ngx_http_ilert_alert_advance(work, alert, 0, work->now);
+}
+
+
+/*
+ * What ilert shows is not known any longer: it may have refused a RESOLVE of
+ * what it shows, and the next ALERT must not be taken for a repeat then.
+ */
+
+ngx_int_t
+ngx_http_ilert_alert_dead(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev,
+    ngx_uint_t without)
+{
+    alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+
+    if (ngx_http_ilert_alert_drop(work, alert, first) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (without & NGX_HTTP_ILERT_STORE_NO_DEAD) {
         job->dropped++;
-        return SQLITE_OK;
+        return NGX_OK;
     }
 
-    rc = ngx_http_ilert_store_source(db, &ev->source, &ev->owner, &source);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    db->buried = 1;
-
-    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_DEAD,
-                                     "iiitiiiiiiitb", ev->seq,
-                                     (int64_t) ev->id, source.id, &ev->key,
-                                     (int64_t) ev->said.type,
-                                     (int64_t) ev->said.level,
-                                     (int64_t) ev->native,
-                                     (int64_t) ev->said.priority,
-                                     ev->said.received, job->now,
-                                     (int64_t) ev->status, &ev->error,
-                                     &ev->body);
+    return ngx_http_ilert_alert_letter(work, ev);
 }
 
 
-int
-ngx_http_ilert_store_drop(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
-    int64_t now)
+static ngx_int_t
+ngx_http_ilert_alert_letter(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev)
 {
-    int  rc;
+    ngx_http_ilert_store_ident_t   *source;
+    ngx_http_ilert_store_letter_t  *letter;
 
-    rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_taken_out(db, alert, ev);
+    if (ngx_http_ilert_work_source(work, &ev->source, &ev->owner, &source)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_advance(db, alert, ev->said.received, now);
+    letter = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_letter_t));
+    if (letter == NULL) {
+        return ngx_http_ilert_work_no_memory(work);
     }
 
-    return rc;
+    letter->seq = ev->seq;
+    letter->id = ev->id;
+    letter->source_id = source->id;
+    letter->key = ev->key;
+    letter->said = ev->said;
+    letter->native = ev->native;
+    letter->died = work->now;
+    letter->status = ev->status;
+    letter->error = ev->error;
+    letter->body = ev->body;
+
+    ngx_queue_insert_tail(&work->letters, &letter->queue);
+
+    work->total.dead_bytes += ev->body.len;
+    work->store->buried = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_alert_drop(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev)
+{
+    if (ngx_http_ilert_alert_remove(work, alert, ev) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_alert_advance(work, alert, ev->said.received,
+                                        work->now);
+}
+
+
+ngx_int_t
+ngx_http_ilert_alert_remove(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev)
+{
+    if (!ev->empty) {
+        alert->row.accepted = ngx_max(alert->row.accepted, ev->said.received);
+    }
+
+    ngx_queue_remove(&ev->queue);
+
+    ngx_http_ilert_work_change(alert, ev, NGX_HTTP_ILERT_STORE_REMOVED);
+
+    return ngx_http_ilert_work_count(work,
+                                    ngx_http_ilert_alert_source_of(alert, ev),
+                                    ev->urgency, -1);
 }
 
 
 /*
- * Of an event that is no longer there: unless it is of a database that was
- * moved aside, its alert goes on, and nobody knows what ilert was told.
+ * How urgent the next event is was found when it came, by what was to be sent
+ * before it, which may have come to something else.
  */
 
-static int
-ngx_http_ilert_store_gone(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev, int64_t now)
-{
-    int                             rc;
-    ngx_http_ilert_store_alert_t    alert;
-    ngx_http_ilert_store_waiting_t  first;
-
-    rc = ngx_http_ilert_store_get_alert(db, ev->alert, &alert);
-
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        return SQLITE_OK;
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_get_event(db,
-                                            NGX_HTTP_ILERT_STORE_NEXT_EVENT,
-                                            ev->alert, 0, &first);
-    }
-
-    if (rc != SQLITE_OK || alert.head != ev->seq || first.seq == ev->seq) {
-        return rc;
-    }
-
-    alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-
-    return ngx_http_ilert_store_advance(db, &alert, 0, now);
-}
-
-
-int
-ngx_http_ilert_store_delete(ngx_http_ilert_store_db_t *db, int64_t seq,
-    uint64_t id)
-{
-    int  rc;
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_DELETE_EVENT,
-                                   "ii", seq, (int64_t) id);
-
-    if (rc == SQLITE_OK && sqlite3_changes(db->db) == 0) {
-        return NGX_HTTP_ILERT_STORE_MISSING;
-    }
-
-    return rc;
-}
-
-
-/*
- * The first event of the alert, received at "last", is gone, and the next
- * one is its head.  How urgent that one is was found when it came, by what
- * was to be sent before it, which may have come to something else.
- */
-
-int
-ngx_http_ilert_store_advance(ngx_http_ilert_store_db_t *db,
+ngx_int_t
+ngx_http_ilert_alert_advance(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, int64_t last, int64_t now)
 {
-    alert->gone = ngx_max(alert->gone, alert->head);
-    alert->last = ngx_max(alert->last, last);
-    alert->changed = now;
+    alert->row.gone = ngx_max(alert->row.gone, alert->row.head);
+    alert->row.last = ngx_max(alert->row.last, last);
+    alert->row.changed = now;
 
-    return ngx_http_ilert_store_rehead(db, alert);
+    return ngx_http_ilert_alert_rehead(work, alert);
 }
 
 
-/* the first event that waits is the alert's head, and may go */
-
-int
-ngx_http_ilert_store_rehead(ngx_http_ilert_store_db_t *db,
+ngx_int_t
+ngx_http_ilert_alert_rehead(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert)
 {
-    int                             rc;
-    ngx_uint_t                      urgency;
-    ngx_http_ilert_store_waiting_t  first;
+    ngx_int_t                        rc;
+    ngx_uint_t                       urgency;
+    ngx_http_ilert_store_waiting_t  *first;
 
-    rc = ngx_http_ilert_store_get_event(db, NGX_HTTP_ILERT_STORE_NEXT_EVENT,
-                                        alert->id, 0, &first);
-    if (rc != SQLITE_OK) {
-        return rc;
+    first = ngx_http_ilert_alert_first(alert);
+
+    alert->row.state = NGX_HTTP_ILERT_STORE_READY;
+    alert->row.next = 0;
+    alert->row.urgency = NGX_HTTP_ILERT_UPDATES;
+
+    if (first == NULL) {
+        alert->row.head = 0;
+        alert->row.since = 0;
+        ngx_http_ilert_work_show(work, alert);
+        return NGX_OK;
     }
 
-    alert->state = NGX_HTTP_ILERT_STORE_READY;
-    alert->next = 0;
-    alert->head = first.seq;
-    alert->since = first.since;
-    alert->urgency = NGX_HTTP_ILERT_UPDATES;
+    alert->row.head = first->seq;
+    alert->row.since = first->since;
 
-    if (first.seq == 0) {
-        return ngx_http_ilert_store_set_alert(db, alert);
-    }
+    urgency = ngx_http_ilert_rules_urgency(&alert->shown, &first->said);
 
-    urgency = ngx_http_ilert_rules_urgency(&alert->shown, &first.said);
-
-    if (urgency != first.urgency && !first.said.repeat) {
-        rc = ngx_http_ilert_store_set_urgency(db,
-                                 ngx_http_ilert_store_source_of(alert, &first),
-                                 first.seq, first.urgency, urgency);
-        if (rc != SQLITE_OK) {
+    if (urgency != first->urgency && !first->said.repeat) {
+        rc = ngx_http_ilert_alert_set_urgency(work, alert, first, urgency);
+        if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    rc = ngx_http_ilert_store_set_source(db, alert, first.source);
+    rc = ngx_http_ilert_alert_set_source(work, alert, first->source);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
-    return (rc == SQLITE_OK) ? ngx_http_ilert_store_remain(db, alert) : rc;
+    ngx_http_ilert_alert_least(alert);
+    ngx_http_ilert_work_show(work, alert);
+
+    return NGX_OK;
 }
 
 
@@ -423,236 +435,88 @@ ngx_http_ilert_store_rehead(ngx_http_ilert_store_db_t *db,
  * key.
  */
 
-int
-ngx_http_ilert_store_set_source(ngx_http_ilert_store_db_t *db,
+ngx_int_t
+ngx_http_ilert_alert_set_source(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, int64_t source)
 {
-    int  rc;
+    ngx_int_t                      rc;
+    ngx_http_ilert_store_alert_t  *other;
 
-    if (source == 0 || source == alert->source) {
-        return SQLITE_OK;
+    if (source == 0 || source == alert->row.source) {
+        return NGX_OK;
     }
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_SOURCE, "ii",
-                                   alert->id, source);
+    rc = ngx_http_ilert_work_find_alert(work, 0, source, &alert->key, &other);
 
-    if (rc != SQLITE_OK || sqlite3_changes(db->db) == 0) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    if (alert->opened) {
-        rc = ngx_http_ilert_store_count_open(db, alert->source, -1);
+    if (alert->row.opened) {
 
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_count_open(db, source, 1);
+        if (ngx_http_ilert_work_count_open(work, alert->row.source, -1)
+            != NGX_OK
+            || ngx_http_ilert_work_count_open(work, source, 1) != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
-    alert->source = source;
+    alert->row.source = source;
 
     /* those who take events of that source may not know that there is one */
 
-    db->more = 1;
+    work->more = 1;
 
-    return rc;
+    return NGX_OK;
 }
 
 
-int64_t
-ngx_http_ilert_store_source_of(ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *ev)
+void
+ngx_http_ilert_alert_least(ngx_http_ilert_store_alert_t *alert)
 {
-    return ev->source ? ev->source : alert->source;
+    ngx_queue_t                     *q;
+    ngx_http_ilert_store_waiting_t  *ev;
+
+    if (alert->edges != NGX_HTTP_ILERT_STORE_ALL) {
+        alert->row.urgency = NGX_HTTP_ILERT_STORE_LEAST;
+        return;
+    }
+
+    alert->row.urgency = NGX_HTTP_ILERT_UPDATES;
+
+    for (q = ngx_queue_head(&alert->waiting);
+         q != ngx_queue_sentinel(&alert->waiting);
+         q = ngx_queue_next(q))
+    {
+        ev = ngx_queue_data(q, ngx_http_ilert_store_waiting_t, queue);
+
+        alert->row.urgency = ngx_min(alert->row.urgency,
+                                     (int64_t) ev->urgency);
+    }
 }
 
 
-int
-ngx_http_ilert_store_remain(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert)
+ngx_int_t
+ngx_http_ilert_alert_set_urgency(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev,
+    ngx_uint_t urgency)
 {
-    int  rc;
+    int64_t     source;
+    ngx_uint_t  was;
 
-    rc = ngx_http_ilert_store_least(db, alert);
+    was = ev->urgency;
+    ev->urgency = urgency;
 
-    return (rc == SQLITE_OK) ? ngx_http_ilert_store_set_alert(db, alert) : rc;
-}
+    ngx_http_ilert_work_change(alert, ev, NGX_HTTP_ILERT_STORE_RERATED);
 
+    source = ngx_http_ilert_alert_source_of(alert, ev);
 
-/* sets the alert's urgency: that of its most urgent event */
-
-static int
-ngx_http_ilert_store_least(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert)
-{
-    int      rc;
-    int64_t  least;
-
-    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_MIN_URGENCY,
-                                  &least, "ii", alert->id,
-                                  (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
-    if (rc != SQLITE_OK) {
-        return rc;
+    if (ngx_http_ilert_work_count(work, source, was, -1) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    alert->urgency = ngx_min(least, NGX_HTTP_ILERT_UPDATES);
-
-    return SQLITE_OK;
-}
-
-
-int
-ngx_http_ilert_store_set_urgency(ngx_http_ilert_store_db_t *db,
-    int64_t source, int64_t seq, ngx_uint_t was, ngx_uint_t urgency)
-{
-    int  rc;
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_URGENCY, "ii",
-                                   seq, (int64_t) urgency);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_count(db, source, was, -1);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_count(db, source, urgency, 1);
-    }
-
-    return rc;
-}
-
-
-int
-ngx_http_ilert_store_accept(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev, int64_t now)
-{
-    int                           rc;
-    ngx_http_ilert_store_alert_t  alert;
-
-    rc = ngx_http_ilert_store_find(db, ev, &alert);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    return ngx_http_ilert_store_add(db, &alert, ev, now);
-}
-
-
-/*
- * The alert of an event, which is made if there is none.  What ilert shows of
- * a new one is not known: it may have been told before there was this file, or
- * what was known may have been forgotten.
- */
-
-static int
-ngx_http_ilert_store_find(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t *alert)
-{
-    int                            rc;
-    ngx_str_t                     *key;
-    ngx_uint_t                     changed;
-    sqlite3_stmt                  *stmt;
-    ngx_http_ilert_store_ident_t   source;
-
-    rc = ngx_http_ilert_store_source(db, &ev->source, &ev->owner, &source);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    ev->source_id = source.id;
-
-    key = ngx_http_ilert_store_fold(db, &ev->key);
-    if (key == NULL) {
-        return ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
-    }
-
-    rc = ngx_http_ilert_store_find_alert(db, &source, key, &ev->key, alert,
-                                         &stmt);
-
-    if (rc == SQLITE_OK) {
-        changed = sqlite3_column_int(stmt,
-                                     NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS);
-
-        ngx_http_ilert_store_end(stmt);
-
-        if (changed) {
-            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_KEY,
-                                           "it", alert->id, &ev->key);
-        }
-
-        if (rc == SQLITE_OK && alert->owner == 0 && source.owner) {
-
-            /* a stray, which has no other alert in its way */
-
-            alert->owner = source.owner;
-            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_MOVE_ALERT,
-                                           "ii", alert->id, alert->owner);
-        }
-
-        return rc;
-    }
-
-    if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
-        return rc;
-    }
-
-    return ngx_http_ilert_store_add_alert(db, &source, key, &ev->key, alert);
-}
-
-
-/*
- * There is one alert of a source and a name, whose owner may be another one
- * than the source's: none, as a process of an earlier release has made it, or
- * the next one, while a courier moves the alerts of the source.
- */
-
-int
-ngx_http_ilert_store_find_alert(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_ident_t *source, ngx_str_t *key, ngx_str_t *alert_key,
-    ngx_http_ilert_store_alert_t *alert, sqlite3_stmt **stmt)
-{
-    int  rc;
-
-    rc = NGX_HTTP_ILERT_STORE_MISSING;
-
-    if (source->owner) {
-        rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_ALERT,
-                                      stmt, "itit", source->owner, key,
-                                      db->epoch, alert_key);
-    }
-
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING && source->id) {
-        rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_OF_SOURCE,
-                                      stmt, "itit", source->id, key,
-                                      db->epoch, alert_key);
-    }
-
-    if (rc == SQLITE_OK) {
-        ngx_http_ilert_store_read_alert(*stmt, alert);
-    }
-
-    return rc;
-}
-
-
-int
-ngx_http_ilert_store_add_alert(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_ident_t *source, ngx_str_t *key, ngx_str_t *alert_key,
-    ngx_http_ilert_store_alert_t *alert)
-{
-    int  rc;
-
-    ngx_memzero(alert, sizeof(ngx_http_ilert_store_alert_t));
-
-    alert->source = source->id;
-    alert->owner = source->owner;
-    alert->urgency = NGX_HTTP_ILERT_UPDATES;
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_ALERT, "iitt",
-                                   source->id, source->owner, key, alert_key);
-
-    alert->id = sqlite3_last_insert_rowid(db->db);
-
-    return rc;
+    return ngx_http_ilert_work_count(work, source, urgency, 1);
 }
 
 
@@ -661,141 +525,113 @@ ngx_http_ilert_store_add_alert(ngx_http_ilert_store_db_t *db,
  * no other one waits it may be that it need not go, or not yet.
  */
 
-int
-ngx_http_ilert_store_add(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
-    int64_t now)
+ngx_int_t
+ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
 {
-    int                              rc;
     int64_t                          until;
     ngx_uint_t                       urgency, alone;
     ngx_http_ilert_rule_e            rule;
     ngx_http_ilert_shown_t           shown;
-    ngx_http_ilert_store_alert_t     saved;
-    ngx_http_ilert_store_waiting_t   last, *replaced;
+    ngx_http_ilert_store_row_t       was;
+    ngx_http_ilert_store_waiting_t  *last, *replaced;
 
-    saved = *alert;
+    was = alert->row;
 
-    ngx_memzero(&last, sizeof(ngx_http_ilert_store_waiting_t));
+    last = ngx_http_ilert_alert_last(alert);
+    replaced = ngx_http_ilert_alert_replaced(alert, ev);
 
-    rc = alert->head ? ngx_http_ilert_store_get_event(db,
-                                           NGX_HTTP_ILERT_STORE_PREVIOUS_EVENT,
-                                           alert->id, INT64_MAX,
-                                           &last)
-                     : SQLITE_OK;
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    replaced = ngx_http_ilert_store_replaces(alert, &last, ev) ? &last : NULL;
-
-    rc = ngx_http_ilert_store_before(db, alert, &last, replaced, &shown);
-    if (rc != SQLITE_OK) {
-        return rc;
+    if (ngx_http_ilert_alert_before(work, alert, replaced, &shown) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     urgency = ngx_http_ilert_rules_urgency(&shown, &ev->said);
     ev->urgency = urgency;
+    ev->said.repeat = 0;
 
     rule = NGX_HTTP_ILERT_GO;
-    alone = (last.seq == 0 || (replaced && last.seq == alert->head));
-    ev->said.repeat = 0;
+    alone = (last == NULL || (replaced && last->seq == alert->row.head));
     until = 0;
 
     if (alone) {
         rule = ngx_http_ilert_rules_judge(&ev->policy, &shown, &ev->said, 0,
-                                          now, &until);
+                                          work->now, &until);
     }
 
     /* a repeat that waits has been counted when it was found to be one */
 
-    ev->coalesced = (replaced && !last.said.repeat)
+    ev->coalesced = (replaced && !replaced->said.repeat)
                     + (rule != NGX_HTTP_ILERT_GO);
 
     if (rule == NGX_HTTP_ILERT_DROP) {
-
-        if (replaced) {
-            rc = ngx_http_ilert_store_remove(db, alert, &last);
-            if (rc != SQLITE_OK) {
-                return rc;
-            }
-        }
-
-        /* it is gone, too, and later than all that there has been */
-
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_SEQ,
-                                      &alert->gone, "");
-
-        if (rc != SQLITE_OK && rc != NGX_HTTP_ILERT_STORE_MISSING) {
-            return rc;
-        }
-
-        if (ev->body.len) {
-            alert->accepted = ngx_max(alert->accepted, ev->said.received);
-        }
-
-        rc = ngx_http_ilert_store_set_source(db, alert, ev->source_id);
-
-        return (rc == SQLITE_OK)
-               ? ngx_http_ilert_store_advance(db, alert, ev->said.received,
-                                              now)
-               : rc;
+        return ngx_http_ilert_alert_accept_dropped(work, alert, replaced, ev);
     }
 
     if (ev->said.repeat) {
         urgency = NGX_HTTP_ILERT_REPEATS;
     }
 
-    rc = ngx_http_ilert_store_put(db, alert, replaced, ev, urgency, now);
-    if (rc != SQLITE_OK) {
-        return rc;
+    if (ngx_http_ilert_alert_put(work, alert, replaced, ev, urgency)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (rule == NGX_HTTP_ILERT_HOLD) {
-        return ngx_http_ilert_store_hold(db, alert, until, now);
+        ngx_http_ilert_alert_hold(alert, until, work->now);
+        ngx_http_ilert_work_show(work, alert);
+        return NGX_OK;
     }
 
-    ngx_http_ilert_store_ready(alert, alone, urgency);
+    ngx_http_ilert_alert_join(alert, alone, urgency);
 
     if (replaced && !alone) {
 
         /* what was the most urgent one may be gone */
 
-        rc = ngx_http_ilert_store_least(db, alert);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
+        ngx_http_ilert_alert_least(alert);
     }
 
     /* behind others there is mostly nothing to change */
 
-    if (!alert->damaged && ngx_memcmp(&saved, alert, sizeof(saved)) == 0) {
-        return SQLITE_OK;
+    if (alert->added || alert->damaged
+        || ngx_memcmp(&was, &alert->row, sizeof(was)) != 0)
+    {
+        ngx_http_ilert_work_show(work, alert);
     }
 
-    return ngx_http_ilert_store_set_alert(db, alert);
+    return NGX_OK;
 }
 
 
-/* what is under way is no longer to be changed */
+/*
+ * The waiting event that a new one replaces, or NULL.  What is under way is no
+ * longer to be changed.
+ */
 
-static ngx_uint_t
-ngx_http_ilert_store_replaces(ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *last, ngx_http_ilert_store_event_t *ev)
+static ngx_http_ilert_store_waiting_t *
+ngx_http_ilert_alert_replaced(ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_event_t *ev)
 {
-    if (last->seq == 0 || (alert->state == NGX_HTTP_ILERT_STORE_TAKEN
-                           && last->seq == alert->head))
+    ngx_http_ilert_store_waiting_t  *last;
+
+    last = ngx_http_ilert_alert_last(alert);
+
+    if (last == NULL || (alert->row.state == NGX_HTTP_ILERT_STORE_TAKEN
+                         && last->seq == alert->row.head))
     {
-        return 0;
+        return NULL;
     }
 
     if (last->own && ngx_http_ilert_rules_is_state(ev->said.type)) {
+
         /* the alert was taken for a forgotten one, but there it is */
 
-        return 1;
+        return last;
     }
 
-    return ngx_http_ilert_rules_replaces(&ev->policy, &last->said, &ev->said);
+    return ngx_http_ilert_rules_replaces(&ev->policy, &last->said, &ev->said)
+           ? last : NULL;
 }
 
 
@@ -805,47 +641,111 @@ ngx_http_ilert_store_replaces(ngx_http_ilert_store_alert_t *alert,
  * first one.
  */
 
-static int
-ngx_http_ilert_store_before(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *last,
+static ngx_int_t
+ngx_http_ilert_alert_before(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_shown_t *shown)
 {
-    int                             rc;
-    ngx_http_ilert_store_waiting_t  first, *before, previous;
+    ngx_queue_t                     *q;
+    ngx_http_ilert_said_t            said;
+    ngx_http_ilert_store_waiting_t  *before;
 
     *shown = alert->shown;
 
-    before = last;
+    q = replaced ? ngx_queue_prev(&replaced->queue)
+                 : ngx_queue_last(&alert->waiting);
 
-    if (replaced) {
-        before = &previous;
-
-        rc = ngx_http_ilert_store_get_event(db,
-                                         NGX_HTTP_ILERT_STORE_PREVIOUS_EVENT,
-                                         alert->id, last->seq, &previous);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
+    if (q == ngx_queue_sentinel(&alert->waiting)) {
+        return NGX_OK;
     }
 
-    if (before->seq && before->seq != alert->head
+    before = ngx_queue_data(q, ngx_http_ilert_store_waiting_t, queue);
+
+    if (before->seq != alert->row.head
         && !ngx_http_ilert_rules_is_state(before->said.type))
     {
-        rc = ngx_http_ilert_store_get_event(db,
-                                            NGX_HTTP_ILERT_STORE_NEXT_EVENT,
-                                            alert->id, 0, &first);
-        if (rc != SQLITE_OK) {
-            return rc;
+        if (ngx_http_ilert_alert_first_said(work, alert, &said) != NGX_OK) {
+            return NGX_ERROR;
         }
 
-        ngx_http_ilert_rules_told(shown, &first.said, 0);
+        ngx_http_ilert_rules_told(shown, &said, 0);
     }
 
-    if (before->seq) {
-        ngx_http_ilert_rules_told(shown, &before->said, 0);
+    ngx_http_ilert_rules_told(shown, &before->said, 0);
+
+    return NGX_OK;
+}
+
+
+/* of an alert of which the last events are known the first one is read */
+
+static ngx_int_t
+ngx_http_ilert_alert_first_said(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said)
+{
+    ngx_array_t                      events;
+    ngx_http_ilert_store_waiting_t  *first;
+
+    if (alert->edges == NGX_HTTP_ILERT_STORE_ALL) {
+        *said = ngx_http_ilert_alert_first(alert)->said;
+        return NGX_OK;
     }
 
-    return SQLITE_OK;
+    if (ngx_array_init(&events, work->pool, 1,
+                       sizeof(ngx_http_ilert_store_waiting_t))
+        != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    if (work->store->backend->events(work, alert->id, 0, 1, &events)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    first = events.elts;
+
+    if (events.nelts) {
+        *said = first->said;
+
+    } else {
+        ngx_memzero(said, sizeof(ngx_http_ilert_said_t));
+    }
+
+    return NGX_OK;
+}
+
+
+/* it is gone, too, and later than all that there has been */
+
+static ngx_int_t
+ngx_http_ilert_alert_accept_dropped(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *replaced,
+    ngx_http_ilert_store_event_t *ev)
+{
+    int64_t  accepted;
+
+    accepted = alert->row.accepted;
+
+    if (replaced
+        && ngx_http_ilert_alert_remove(work, alert, replaced) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    alert->row.accepted = ev->body.len ? ngx_max(accepted, ev->said.received)
+                                       : accepted;
+    alert->row.gone = work->next_seq;
+
+    if (ngx_http_ilert_alert_set_source(work, alert, ev->source_id) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_alert_advance(work, alert, ev->said.received,
+                                        work->now);
 }
 
 
@@ -854,88 +754,103 @@ ngx_http_ilert_store_before(ngx_http_ilert_store_db_t *db,
  * of a repeat, whose turn is no measure for news.
  */
 
-static int
-ngx_http_ilert_store_put(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_alert_put(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *replaced,
-    ngx_http_ilert_store_event_t *ev, ngx_uint_t urgency, int64_t now)
+    ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_store_event_t *ev,
+    ngx_uint_t urgency)
 {
-    int      rc;
-    int64_t  since;
+    int64_t                          accepted, since;
+    ngx_http_ilert_store_waiting_t  *waiting;
 
-    since = now;
+    since = work->now;
 
     if (replaced && replaced->said.repeat && !ev->said.repeat) {
 
-        rc = ngx_http_ilert_store_remove(db, alert, replaced);
-        if (rc != SQLITE_OK) {
-            return rc;
+        accepted = alert->row.accepted;
+
+        if (ngx_http_ilert_alert_remove(work, alert, replaced) != NGX_OK) {
+            return NGX_ERROR;
         }
 
-        if (alert->head == replaced->seq) {
-            alert->head = 0;
+        alert->row.accepted = accepted;
+
+        if (alert->row.head == replaced->seq) {
+            alert->row.head = 0;
         }
 
         replaced = NULL;
     }
 
     if (replaced) {
-        since = replaced->since;
+        waiting = replaced;
+        since = waiting->since;
 
-        rc = ngx_http_ilert_store_count(db,
-                               ngx_http_ilert_store_source_of(alert, replaced),
-                               replaced->urgency, -1);
-        if (rc != SQLITE_OK) {
-            return rc;
+        if (ngx_http_ilert_work_count(work,
+                              ngx_http_ilert_alert_source_of(alert, waiting),
+                              waiting->urgency, -1)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
+
+        ngx_http_ilert_work_change(alert, waiting,
+                                   NGX_HTTP_ILERT_STORE_REPLACED);
+
+    } else {
+        waiting = ngx_pcalloc(work->pool,
+                              sizeof(ngx_http_ilert_store_waiting_t));
+        if (waiting == NULL) {
+            return ngx_http_ilert_work_no_memory(work);
+        }
+
+        waiting->seq = work->next_seq++;
+
+        ngx_queue_insert_tail(&alert->waiting, &waiting->queue);
+
+        ngx_http_ilert_work_change(alert, waiting,
+                                   NGX_HTTP_ILERT_STORE_ADDED);
     }
 
-    rc = ngx_http_ilert_store_exec(db, replaced
-                                       ? NGX_HTTP_ILERT_STORE_SET_EVENT
-                                       : NGX_HTTP_ILERT_STORE_ADD_EVENT,
-                                   "iiiiiiiiiib",
-                                   replaced ? replaced->seq : alert->id,
-                                   (int64_t) ev->id, (int64_t) ev->said.type,
-                                   (int64_t) ev->said.level,
-                                   (int64_t) ev->said.priority,
-                                   (int64_t) ev->native, ev->said.received,
-                                   since, (int64_t) urgency, ev->source_id,
-                                   &ev->body);
+    ngx_http_ilert_alert_fill(waiting, ev, urgency, since);
 
     ev->alert = alert->id;
-    ev->seq = replaced ? replaced->seq : sqlite3_last_insert_rowid(db->db);
+    ev->seq = waiting->seq;
 
-    if (alert->head == 0) {
-        alert->head = ev->seq;
-        alert->since = since;
-        alert->changed = now;
+    if (alert->row.head == 0) {
+        alert->row.head = ev->seq;
+        alert->row.since = since;
+        alert->row.changed = work->now;
     }
 
-    if (rc == SQLITE_OK && alert->head == ev->seq) {
-        rc = ngx_http_ilert_store_set_source(db, alert, ev->source_id);
+    if (alert->row.head == ev->seq
+        && ngx_http_ilert_alert_set_source(work, alert, ev->source_id)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    return (rc == SQLITE_OK) ? ngx_http_ilert_store_count(db, ev->source_id,
-                                                          urgency, 1)
-                             : rc;
+    return ngx_http_ilert_work_count(work, ev->source_id, urgency, 1);
 }
 
 
-static int
-ngx_http_ilert_store_remove(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev)
+static void
+ngx_http_ilert_alert_fill(ngx_http_ilert_store_waiting_t *waiting,
+    ngx_http_ilert_store_event_t *ev, ngx_uint_t urgency, int64_t since)
 {
-    int  rc;
+    waiting->since = since;
+    waiting->urgency = urgency;
+    waiting->said = ev->said;
+    waiting->id = ev->id;
+    waiting->source = ev->source_id;
+    waiting->native = ev->native;
+    waiting->empty = (ev->body.len == 0);
+    waiting->own = (waiting->empty
+                    && ev->said.type == NGX_HTTP_ILERT_RESOLVE);
+    waiting->damaged = (waiting->empty && !waiting->own);
+    waiting->ev = ev;
 
-    rc = ngx_http_ilert_store_delete(db, ev->seq, ev->id);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_count(db,
-                                     ngx_http_ilert_store_source_of(alert, ev),
-                                     ev->urgency, -1);
-    }
-
-    return rc;
+    ngx_str_null(&waiting->body);
 }
 
 
@@ -945,445 +860,44 @@ ngx_http_ilert_store_remove(ngx_http_ilert_store_db_t *db,
  */
 
 static void
-ngx_http_ilert_store_ready(ngx_http_ilert_store_alert_t *alert,
+ngx_http_ilert_alert_join(ngx_http_ilert_store_alert_t *alert,
     ngx_uint_t alone, ngx_uint_t urgency)
 {
-    if (alert->state == NGX_HTTP_ILERT_STORE_WAITING
-        && alert->urgency == NGX_HTTP_ILERT_REPEATS)
+    if (alert->row.state == NGX_HTTP_ILERT_STORE_WAITING
+        && alert->row.urgency == NGX_HTTP_ILERT_REPEATS)
     {
-        alert->state = NGX_HTTP_ILERT_STORE_READY;
-        alert->next = 0;
+        ngx_http_ilert_alert_ready(alert);
     }
 
-    alert->urgency = alone ? (int64_t) urgency
-                           : ngx_min(alert->urgency, (int64_t) urgency);
+    if (alone) {
+        alert->row.urgency = urgency;
+
+    } else if (alert->row.urgency != NGX_HTTP_ILERT_STORE_LEAST) {
+        alert->row.urgency = ngx_min(alert->row.urgency, (int64_t) urgency);
+    }
+}
+
+
+void
+ngx_http_ilert_alert_ready(ngx_http_ilert_store_alert_t *alert)
+{
+    alert->row.state = NGX_HTTP_ILERT_STORE_READY;
+    alert->row.next = 0;
 }
 
 
 /*
- * A repeat waits for its time.  A clock that was set back since ilert was told
- * begins that time anew, but only once.
+ * A clock that was set back since ilert was told begins that time anew, but
+ * only once.
  */
 
-int
-ngx_http_ilert_store_hold(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, int64_t until, int64_t now)
+void
+ngx_http_ilert_alert_hold(ngx_http_ilert_store_alert_t *alert, int64_t until,
+    int64_t now)
 {
-    alert->state = NGX_HTTP_ILERT_STORE_WAITING;
-    alert->next = until;
-    alert->urgency = NGX_HTTP_ILERT_REPEATS;
-    alert->since = until;
+    alert->row.state = NGX_HTTP_ILERT_STORE_WAITING;
+    alert->row.next = until;
+    alert->row.urgency = NGX_HTTP_ILERT_REPEATS;
+    alert->row.since = until;
     alert->shown.told = ngx_min(alert->shown.told, now);
-
-    return ngx_http_ilert_store_set_alert(db, alert);
-}
-
-
-int
-ngx_http_ilert_store_get_source(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
-    ngx_http_ilert_store_ident_t *source)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_SOURCE, &stmt,
-                                  "t", name);
-
-    if (rc == SQLITE_OK) {
-        source->id = sqlite3_column_int64(stmt, 0);
-        source->paused = sqlite3_column_int64(stmt, 1);
-        source->owner = sqlite3_column_int64(stmt, 2);
-
-        ngx_http_ilert_store_end(stmt);
-    }
-
-    return rc;
-}
-
-
-/*
- * The key of a source that has a row is what the last courier to begin has
- * found it to be, not what this process knows: processes of two configurations
- * may run, and they must agree on whose alert an event is.
- */
-
-int
-ngx_http_ilert_store_source(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
-    ngx_str_t *owner, ngx_http_ilert_store_ident_t *source)
-{
-    int      rc;
-    int64_t  id;
-
-    rc = ngx_http_ilert_store_get_source(db, name, source);
-
-    if ((rc != SQLITE_OK && rc != NGX_HTTP_ILERT_STORE_MISSING)
-        || (rc == SQLITE_OK && (source->owner || owner->len == 0)))
-    {
-        return rc;
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_STRAY, &id,
-                                      "ii", source->id, (int64_t) 0);
-
-        /* with strays it is for the next courier to find their key */
-
-        return (rc == NGX_HTTP_ILERT_STORE_MISSING)
-               ? ngx_http_ilert_store_set_owner(db, source, owner) : rc;
-    }
-
-    id = 0;
-    rc = owner->len ? ngx_http_ilert_store_owner(db, owner, &id) : SQLITE_OK;
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_SOURCE,
-                                       "ti", name, id);
-        source->id = sqlite3_last_insert_rowid(db->db);
-        source->owner = id;
-        source->paused = 0;
-    }
-
-    return rc;
-}
-
-
-int
-ngx_http_ilert_store_set_owner(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_ident_t *source, ngx_str_t *owner)
-{
-    int  rc;
-
-    rc = ngx_http_ilert_store_owner(db, owner, &source->owner);
-
-    return (rc == SQLITE_OK)
-           ? ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_OWNER,
-                                       "ii", source->id, source->owner)
-           : rc;
-}
-
-
-/* as ilert compares; it is valid until the next one */
-
-ngx_str_t *
-ngx_http_ilert_store_fold(ngx_http_ilert_store_db_t *db, ngx_str_t *key)
-{
-    u_char  *p, *last, *out;
-
-    p = key->data;
-    last = p + key->len;
-
-    while (p < last && (*p == ' ' || (*p >= '\t' && *p <= '\r'))) {
-        p++;
-    }
-
-    while (p < last && (last[-1] == ' '
-                        || (last[-1] >= '\t' && last[-1] <= '\r')))
-    {
-        last--;
-    }
-
-    out = ngx_alloc(last - p + 1, ngx_cycle->log);
-    if (out == NULL) {
-        return NULL;
-    }
-
-    ngx_free(db->key.data);
-
-    db->key.data = out;
-    db->key.len = last - p;
-
-    while (p < last) {
-        *out++ = ngx_tolower(*p);
-        p++;
-    }
-
-    return &db->key;
-}
-
-
-/* of so many sources at a time; they are written when there is another one */
-
-static int
-ngx_http_ilert_store_counts(ngx_http_ilert_store_db_t *db, int64_t source,
-    ngx_http_ilert_store_count_t **count)
-{
-    int         rc;
-    ngx_uint_t  i;
-
-    for (i = 0; i < db->ncounts; i++) {
-        if (db->counts[i].source == source) {
-            *count = &db->counts[i];
-            return SQLITE_OK;
-        }
-    }
-
-    if (db->ncounts == NGX_HTTP_ILERT_STORE_COUNTS) {
-        rc = ngx_http_ilert_store_write_counts(db);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
-    }
-
-    *count = &db->counts[db->ncounts++];
-
-    ngx_memzero(*count, sizeof(ngx_http_ilert_store_count_t));
-
-    (*count)->source = source;
-
-    return SQLITE_OK;
-}
-
-
-int
-ngx_http_ilert_store_count(ngx_http_ilert_store_db_t *db, int64_t source,
-    ngx_uint_t urgency, int64_t n)
-{
-    int                            rc;
-    ngx_http_ilert_store_count_t  *count;
-
-    rc = ngx_http_ilert_store_counts(db, source, &count);
-
-    if (rc == SQLITE_OK) {
-        count->waiting[ngx_min(urgency, NGX_HTTP_ILERT_URGENCIES - 1)] += n;
-    }
-
-    return rc;
-}
-
-
-int
-ngx_http_ilert_store_count_open(ngx_http_ilert_store_db_t *db, int64_t source,
-    int64_t n)
-{
-    int                            rc;
-    ngx_http_ilert_store_count_t  *count;
-
-    rc = ngx_http_ilert_store_counts(db, source, &count);
-
-    if (rc == SQLITE_OK) {
-        count->open += n;
-    }
-
-    return rc;
-}
-
-
-int
-ngx_http_ilert_store_write_counts(ngx_http_ilert_store_db_t *db)
-{
-    int                            rc;
-    ngx_uint_t                     i, k, n, changed;
-    ngx_http_ilert_store_count_t  *count;
-
-    n = db->ncounts;
-    db->ncounts = 0;
-
-    for (i = 0; i < n; i++) {
-        count = &db->counts[i];
-
-        /* where events go as they come there is nothing to write */
-
-        changed = (count->open != 0);
-
-        for (k = 0; k < NGX_HTTP_ILERT_URGENCIES; k++) {
-            changed |= (count->waiting[k] != 0);
-        }
-
-        if (!changed) {
-            continue;
-        }
-
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_COUNT_SOURCE,
-                           "iiiiiii", count->source,
-                           count->waiting[NGX_HTTP_ILERT_CRITICAL_FIRST],
-                           count->waiting[NGX_HTTP_ILERT_RESOLVES],
-                           count->waiting[NGX_HTTP_ILERT_OPENS],
-                           count->waiting[NGX_HTTP_ILERT_UPDATES],
-                           count->waiting[NGX_HTTP_ILERT_REPEATS],
-                           count->open);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
-    }
-
-    return SQLITE_OK;
-}
-
-
-int
-ngx_http_ilert_store_get_alert(ngx_http_ilert_store_db_t *db, int64_t id,
-    ngx_http_ilert_store_alert_t *alert)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_ALERT, &stmt,
-                                  "ii", id, db->epoch);
-
-    if (rc == SQLITE_OK) {
-        ngx_http_ilert_store_read_alert(stmt, alert);
-        ngx_http_ilert_store_end(stmt);
-    }
-
-    return rc;
-}
-
-
-int
-ngx_http_ilert_store_set_alert(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert)
-{
-    int64_t  shows;
-
-    shows = alert->shown.shows;
-
-    if (shows == NGX_HTTP_ILERT_SHOWS_ANYTHING) {
-        shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-    }
-
-    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_ALERT,
-                                     "iiiiiiiiiiiiiiii", alert->id,
-                                     alert->state, alert->head, alert->urgency,
-                                     alert->next, alert->since, shows,
-                                     db->epoch,
-                                     (int64_t) alert->shown.level,
-                                     (int64_t) alert->shown.priority,
-                                     alert->shown.told, alert->delivered,
-                                     alert->last, alert->changed,
-                                     alert->accepted, alert->gone);
-}
-
-
-/*
- * Rows may be damaged, or written by hand: here, and in read_event(), their
- * numbers are made such that all the rest can rely on them.
- */
-
-void
-ngx_http_ilert_store_read_alert(sqlite3_stmt *stmt,
-    ngx_http_ilert_store_alert_t *alert)
-{
-    ngx_uint_t  damaged;
-
-    damaged = 0;
-
-    alert->id = sqlite3_column_int64(stmt, 0);
-    alert->state = sqlite3_column_int64(stmt, 1);
-    alert->head = sqlite3_column_int64(stmt, 2);
-    alert->urgency = ngx_http_ilert_store_range(sqlite3_column_int64(stmt, 3),
-                                                0, NGX_HTTP_ILERT_REPEATS,
-                                                &damaged);
-    alert->next = sqlite3_column_int64(stmt, 4);
-    alert->since = sqlite3_column_int64(stmt, 5);
-    alert->shown.shows = ngx_http_ilert_store_range(
-                                            sqlite3_column_int64(stmt, 6), 0,
-                                            NGX_HTTP_ILERT_SHOWS_ANYTHING,
-                                            &damaged);
-    alert->shown.level = ngx_http_ilert_store_range(
-                                            sqlite3_column_int64(stmt, 7), 0,
-                                            NGX_HTTP_ILERT_CRITICAL, &damaged);
-    alert->shown.priority = ngx_http_ilert_store_range(
-                                            sqlite3_column_int64(stmt, 8), 0,
-                                            NGX_HTTP_ILERT_HIGH, &damaged);
-    alert->shown.told = sqlite3_column_int64(stmt, 9);
-    alert->delivered = sqlite3_column_int64(stmt, 10);
-    alert->last = sqlite3_column_int64(stmt, 11);
-    alert->changed = sqlite3_column_int64(stmt, 12);
-    alert->source = sqlite3_column_int64(stmt, 13);
-    alert->opened = sqlite3_column_int64(stmt, 14);
-    alert->accepted = sqlite3_column_int64(stmt, 15);
-    alert->gone = sqlite3_column_int64(stmt, 16);
-    alert->owner = sqlite3_column_int64(stmt, 17);
-
-    if (alert->state < NGX_HTTP_ILERT_STORE_READY
-        || alert->state > NGX_HTTP_ILERT_STORE_WAITING)
-    {
-        alert->state = NGX_HTTP_ILERT_STORE_READY;
-        damaged = 1;
-    }
-
-    alert->damaged = damaged;
-
-    if (damaged) {
-        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-    }
-}
-
-
-/* the first event of an alert after, or the last one before, that seq */
-
-int
-ngx_http_ilert_store_get_event(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
-    int64_t alert, int64_t seq, ngx_http_ilert_store_waiting_t *ev)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    rc = ngx_http_ilert_store_row(db, n, &stmt, "ii", alert, seq);
-
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        ngx_memzero(ev, sizeof(ngx_http_ilert_store_waiting_t));
-        return SQLITE_OK;
-    }
-
-    if (rc == SQLITE_OK) {
-        ngx_http_ilert_store_read_event(stmt, 0, ev);
-        ngx_http_ilert_store_end(stmt);
-    }
-
-    return rc;
-}
-
-
-void
-ngx_http_ilert_store_read_event(sqlite3_stmt *stmt, ngx_uint_t column,
-    ngx_http_ilert_store_waiting_t *ev)
-{
-    int64_t     size;
-    ngx_uint_t  damaged;
-
-    damaged = 0;
-
-    ev->seq = sqlite3_column_int64(stmt, column);
-    ev->said.type = ngx_http_ilert_store_range(
-                                   sqlite3_column_int64(stmt, column + 1),
-                                   NGX_HTTP_ILERT_ALERT,
-                                   NGX_HTTP_ILERT_COMMENT, &damaged);
-    ev->said.level = ngx_http_ilert_store_range(
-                                   sqlite3_column_int64(stmt, column + 2), 0,
-                                   NGX_HTTP_ILERT_CRITICAL, &damaged);
-    ev->said.priority = ngx_http_ilert_store_range(
-                                   sqlite3_column_int64(stmt, column + 3), 0,
-                                   NGX_HTTP_ILERT_HIGH, &damaged);
-    ev->said.received = sqlite3_column_int64(stmt, column + 4);
-    ev->since = sqlite3_column_int64(stmt, column + 5);
-    ev->urgency = ngx_http_ilert_store_range(
-                                   sqlite3_column_int64(stmt, column + 6), 0,
-                                   NGX_HTTP_ILERT_REPEATS, &damaged);
-    ev->id = sqlite3_column_int64(stmt, column + 7);
-    size = sqlite3_column_int64(stmt, column + 8);
-    ev->source = sqlite3_column_int64(stmt, column + 9);
-
-    ev->said.repeat = (ev->urgency == NGX_HTTP_ILERT_REPEATS);
-    ev->own = (ev->said.type == NGX_HTTP_ILERT_RESOLVE && size == 0);
-    ev->damaged = (damaged || (size == 0 && !ev->own));
-
-    if (ev->since == 0) {
-        ev->since = ev->said.received;
-    }
-}
-
-
-/* a number that is none of those that there are is the nearest one of them */
-
-static ngx_uint_t
-ngx_http_ilert_store_range(int64_t n, int64_t least, int64_t most,
-    ngx_uint_t *damaged)
-{
-    if (n < least || n > most) {
-        *damaged = 1;
-        return (n < least) ? least : most;
-    }
-
-    return n;
 }

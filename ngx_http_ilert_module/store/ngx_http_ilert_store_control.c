@@ -8,84 +8,114 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_event.h"
-#include "ngx_http_ilert_store_db.h"
+#include "ngx_http_ilert_store_work.h"
+#include "ngx_http_ilert_text.h"
 
 
-/* letters, or events, that an order goes through in one job */
+/*
+ * What operators order: dead letters are replayed or discarded, a source is
+ * paused or resumed, and the events that wait of a source are discarded.
+ *
+ * An order may be of any number of records, and a job goes through a bounded
+ * number of them: "more" says that some are left, and "next" is where the next
+ * job goes on.  Each record is gone through once, so that an order comes to
+ * its end whatever comes in meanwhile.
+ */
 
-#define NGX_HTTP_ILERT_STORE_ORDER_LETTERS  100
-#define NGX_HTTP_ILERT_STORE_ORDER_EVENTS   1000
+
+/* letters, and their bytes, or events, that a job goes through for an order */
+
+#define NGX_HTTP_ILERT_CONTROL_LETTERS  100
+#define NGX_HTTP_ILERT_CONTROL_BYTES    (4 * 1024 * 1024)
+#define NGX_HTTP_ILERT_CONTROL_EVENTS   1000
 
 
-static int ngx_http_ilert_store_order(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order);
-static int ngx_http_ilert_store_has_left(ngx_http_ilert_store_db_t *db,
-    ngx_str_t *name, ngx_uint_t *left);
-static int ngx_http_ilert_store_letter(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order);
-static int ngx_http_ilert_store_letters(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order,
+static ngx_int_t ngx_http_ilert_control_order(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order);
+static ngx_int_t ngx_http_ilert_control_has_left(
+    ngx_http_ilert_store_work_t *work, ngx_str_t *name, ngx_uint_t *left);
+static ngx_int_t ngx_http_ilert_control_letter(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order);
+static ngx_int_t ngx_http_ilert_control_replay_all(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order,
     int64_t source);
-static int ngx_http_ilert_store_replay(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order,
-    sqlite3_stmt *stmt);
-static void ngx_http_ilert_store_read_text(sqlite3_stmt *stmt,
-    ngx_uint_t column, ngx_str_t *text);
-static int ngx_http_ilert_store_pause(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order,
+static ngx_int_t ngx_http_ilert_control_replay(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order,
+    ngx_http_ilert_store_letter_t *letter);
+static ngx_int_t ngx_http_ilert_control_find(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_letter_t *letter,
+    ngx_http_ilert_store_ident_t **source,
+    ngx_http_ilert_store_alert_t **alert);
+static ngx_int_t ngx_http_ilert_control_discard_all(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order,
     int64_t source);
-static int ngx_http_ilert_store_empty(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_control_letters(
+    ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_filter_t *filter, ngx_array_t *letters);
+static void ngx_http_ilert_control_remove(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_t *letter);
+static void ngx_http_ilert_control_pause(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source);
-static int ngx_http_ilert_store_empty_alert(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source,
-    ngx_uint_t *left);
-static ngx_uint_t ngx_http_ilert_store_stays(
+static ngx_int_t ngx_http_ilert_control_empty(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order,
+    ngx_http_ilert_store_ident_t *source);
+static ngx_int_t ngx_http_ilert_control_empty_alert(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order,
+    ngx_http_ilert_store_ident_t *source, ngx_uint_t *left);
+static ngx_int_t ngx_http_ilert_control_empty_events(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order,
+    ngx_http_ilert_store_ident_t *source, ngx_http_ilert_store_alert_t *alert,
+    ngx_array_t *events);
+static ngx_uint_t ngx_http_ilert_control_stays(
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev);
 
 
-int
-ngx_http_ilert_store_orders(ngx_http_ilert_store_db_t *db,
+ngx_int_t
+ngx_http_ilert_control_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job)
 {
-    int           rc;
+    ngx_int_t     rc;
     ngx_queue_t  *q;
 
     for (q = ngx_queue_head(&job->orders);
          q != ngx_queue_sentinel(&job->orders);
          q = ngx_queue_next(q))
     {
-        rc = ngx_http_ilert_store_order(db, job, ngx_queue_data(q,
+        rc = ngx_http_ilert_control_order(work, ngx_queue_data(q,
                                         ngx_http_ilert_store_order_t, queue));
-        if (rc != SQLITE_OK) {
+        if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    return SQLITE_OK;
+    /* for what is saved with accepts there is less room */
+
+    return ngx_queue_empty(&job->orders) ? NGX_OK
+                                         : work->store->backend->save(work, 0);
 }
 
 
-static int
-ngx_http_ilert_store_order(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order)
+static ngx_int_t
+ngx_http_ilert_control_order(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order)
 {
-    int                            rc;
+    ngx_int_t                      rc;
     ngx_str_t                      owner;
     ngx_uint_t                     known;
-    ngx_http_ilert_store_ident_t   source;
+    ngx_http_ilert_store_ident_t  *source;
 
     order->next[0] = order->after[0];
     order->next[1] = order->after[1];
 
     if (order->id) {
-        return ngx_http_ilert_store_letter(db, job, order);
+        return ngx_http_ilert_control_letter(work, order);
     }
 
     known = order->known || order->configured(&order->source, order->data);
 
     if (!known) {
-        rc = ngx_http_ilert_store_has_left(db, &order->source, &known);
-        if (rc != SQLITE_OK) {
+        rc = ngx_http_ilert_control_has_left(work, &order->source, &known);
+        if (rc != NGX_OK) {
             return rc;
         }
     }
@@ -93,137 +123,175 @@ ngx_http_ilert_store_order(ngx_http_ilert_store_db_t *db,
     if (!known) {
         order->missing = 1;
         order->why = "there is no such source";
-        return SQLITE_OK;
+        return NGX_OK;
     }
 
     order->known = 1;
 
     ngx_str_null(&owner);
 
-    rc = ngx_http_ilert_store_source(db, &order->source, &owner, &source);
-    if (rc != SQLITE_OK) {
+    rc = ngx_http_ilert_work_source(work, &order->source, &owner, &source);
+    if (rc != NGX_OK) {
         return rc;
     }
 
     switch (order->action) {
 
     case NGX_HTTP_ILERT_STORE_REPLAY:
-        return ngx_http_ilert_store_letters(db, job, order, source.id);
+        return ngx_http_ilert_control_replay_all(work, order, source->id);
 
     case NGX_HTTP_ILERT_STORE_DISCARD:
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_DISCARD_DEAD,
-                                       "ii", source.id, (int64_t)
-                                       NGX_HTTP_ILERT_STORE_ORDER_EVENTS);
-        order->count = sqlite3_changes(db->db);
-        order->more = (order->count == NGX_HTTP_ILERT_STORE_ORDER_EVENTS);
-        return rc;
+        return ngx_http_ilert_control_discard_all(work, order, source->id);
 
     case NGX_HTTP_ILERT_STORE_EMPTY:
-        return ngx_http_ilert_store_empty(db, order, &source);
+        return ngx_http_ilert_control_empty(work, order, source);
 
     default: /* NGX_HTTP_ILERT_STORE_PAUSE, NGX_HTTP_ILERT_STORE_RESUME */
-        return ngx_http_ilert_store_pause(db, job, order, source.id);
+        ngx_http_ilert_control_pause(work, order, source);
+        return NGX_OK;
     }
 }
 
 
-/* a source that is not configured: whether there are events, or letters */
+/* whether a source that is not configured has events that wait, or letters */
 
-static int
-ngx_http_ilert_store_has_left(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
-    ngx_uint_t *left)
+static ngx_int_t
+ngx_http_ilert_control_has_left(ngx_http_ilert_store_work_t *work,
+    ngx_str_t *name, ngx_uint_t *left)
 {
-    int      rc;
-    int64_t  n;
+    int64_t                          n;
+    ngx_uint_t                       i, k;
+    ngx_array_t                      sources;
+    ngx_http_ilert_store_counted_t  *source;
 
-    n = 0;
+    *left = 0;
 
-    rc = ngx_http_ilert_store_write_counts(db);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_SOURCE_LEFT,
-                                      &n, "t", name);
+    if (ngx_array_init(&sources, work->pool, 16,
+                       sizeof(ngx_http_ilert_store_counted_t))
+        != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
     }
 
-    *left = (rc == SQLITE_OK && n != 0);
+    if (work->store->backend->save(work, 0) != NGX_OK
+        || work->store->backend->sources(work, &sources) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-    return (rc == NGX_HTTP_ILERT_STORE_MISSING) ? SQLITE_OK : rc;
+    source = sources.elts;
+
+    for (i = 0; i < sources.nelts; i++) {
+
+        if (!ngx_http_ilert_text_same(&source[i].name, name)) {
+            continue;
+        }
+
+        n = source[i].dead;
+
+        for (k = 0; k < NGX_HTTP_ILERT_URGENCIES; k++) {
+            n += source[i].waiting[k];
+        }
+
+        *left = (n != 0);
+    }
+
+    return NGX_OK;
 }
 
 
-/* one dead letter */
+/* the dead letter with the order's id */
 
-static int
-ngx_http_ilert_store_letter(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order)
+static ngx_int_t
+ngx_http_ilert_control_letter(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order)
 {
-    int            rc;
-    int64_t        seq;
-    sqlite3_stmt  *stmt;
+    ngx_array_t                            letters;
+    ngx_http_ilert_store_letter_filter_t   filter;
 
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_DEAD, &stmt,
-                                  "i", (int64_t) order->id);
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_letter_filter_t));
 
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
+    filter.which = NGX_HTTP_ILERT_LETTERS_OF_ID;
+    filter.id = order->id;
+    filter.limit = 1;
+    filter.body = (order->action == NGX_HTTP_ILERT_STORE_REPLAY);
+
+    if (ngx_http_ilert_control_letters(work, &filter, &letters) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (letters.nelts == 0) {
         order->missing = 1;
         order->why = "there is no such dead letter";
-        return SQLITE_OK;
-    }
-
-    if (rc != SQLITE_OK) {
-        return rc;
+        return NGX_OK;
     }
 
     if (order->action == NGX_HTTP_ILERT_STORE_REPLAY) {
-        return ngx_http_ilert_store_replay(db, job, order, stmt);
+        return ngx_http_ilert_control_replay(work, order, letters.elts);
     }
 
-    seq = sqlite3_column_int64(stmt, 0);
-
-    ngx_http_ilert_store_end(stmt);
+    ngx_http_ilert_control_remove(work, letters.elts);
 
     order->count = 1;
 
-    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_DELETE_DEAD, "i",
-                                     seq);
+    return NGX_OK;
 }
 
 
-/* those of a source that can be replayed, in the order in which they died */
+/*
+ * The letters of a source that can be replayed, in the order in which they
+ * died; one by one, since their bodies are kept until the job is done.
+ */
 
-static int
-ngx_http_ilert_store_letters(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order,
-    int64_t source)
+static ngx_int_t
+ngx_http_ilert_control_replay_all(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order, int64_t source)
 {
-    int            rc;
-    ngx_uint_t     n;
-    sqlite3_stmt  *stmt;
+    size_t                                 bytes;
+    ngx_int_t                              rc;
+    ngx_uint_t                             n;
+    ngx_array_t                            letters;
+    ngx_http_ilert_store_letter_t         *letter;
+    ngx_http_ilert_store_letter_filter_t   filter;
 
-    for (n = 0; n < NGX_HTTP_ILERT_STORE_ORDER_LETTERS; n++) {
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_letter_filter_t));
 
-        rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_NEXT_DEAD,
-                                      &stmt, "iii", source, order->next[0],
-                                      order->next[1]);
+    filter.which = NGX_HTTP_ILERT_LETTERS_OF_SOURCE;
+    filter.source = source;
+    filter.limit = 1;
+    filter.body = 1;
 
-        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-            return SQLITE_OK;
+    bytes = 0;
+
+    for (n = 0;
+         n < NGX_HTTP_ILERT_CONTROL_LETTERS
+         && bytes < NGX_HTTP_ILERT_CONTROL_BYTES;
+         n++)
+    {
+        filter.died = order->next[0];
+        filter.seq = order->next[1];
+
+        rc = ngx_http_ilert_control_letters(work, &filter, &letters);
+
+        if (rc != NGX_OK || letters.nelts == 0) {
+            return rc;
         }
 
-        if (rc == SQLITE_OK) {
-            order->next[0] = sqlite3_column_int64(stmt, 12);
-            order->next[1] = sqlite3_column_int64(stmt, 0);
-            rc = ngx_http_ilert_store_replay(db, job, order, stmt);
-        }
+        letter = letters.elts;
 
-        if (rc != SQLITE_OK) {
+        order->next[0] = letter->died;
+        order->next[1] = letter->seq;
+        bytes += letter->body.len;
+
+        rc = ngx_http_ilert_control_replay(work, order, letter);
+        if (rc != NGX_OK) {
             return rc;
         }
     }
 
     order->more = 1;
 
-    return SQLITE_OK;
+    return NGX_OK;
 }
 
 
@@ -233,278 +301,365 @@ ngx_http_ilert_store_letters(ngx_http_ilert_store_db_t *db,
  * waits.  Its time, by which "max_age" goes, begins anew.
  */
 
-static int
-ngx_http_ilert_store_replay(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order,
-    sqlite3_stmt *stmt)
+static ngx_int_t
+ngx_http_ilert_control_replay(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_letter_t *letter)
 {
-    int                            rc;
-    int64_t                        seq;
-    ngx_str_t                     *key;
-    sqlite3_stmt                  *found;
-    ngx_http_ilert_store_alert_t   alert;
-    ngx_http_ilert_store_event_t   ev;
-    ngx_http_ilert_store_ident_t   source;
+    ngx_int_t                      rc;
+    ngx_http_ilert_store_alert_t  *alert;
+    ngx_http_ilert_store_event_t  *ev;
+    ngx_http_ilert_store_ident_t  *source;
 
-    ngx_memzero(&ev, sizeof(ngx_http_ilert_store_event_t));
-
-    seq = sqlite3_column_int64(stmt, 0);
-
-    ngx_http_ilert_store_read_text(stmt, 2, &ev.source);
-    ngx_http_ilert_store_read_text(stmt, 3, &ev.key);
-    ngx_http_ilert_store_read_text(stmt, 11, &ev.body);
-
-    ev.id = sqlite3_column_int64(stmt, 1);
-    ev.said.type = sqlite3_column_int(stmt, 4);
-    ev.said.level = sqlite3_column_int(stmt, 5);
-    ev.native = (sqlite3_column_int(stmt, 6) != 0);
-    ev.said.priority = sqlite3_column_int(stmt, 7);
-    ev.said.received = job->now;
-
-    /* off, as it is to be tried */
-
-    ev.policy.coalesce = NGX_HTTP_ILERT_COALESCE_OFF;
-
-    if (!order->configured(&ev.source, order->data)) {
+    if (!order->configured(&letter->source, order->data)) {
         order->refused++;
         order->why = "its source is not configured";
-        ngx_http_ilert_store_end(stmt);
-        return SQLITE_OK;
+        return NGX_OK;
     }
 
-    if (ev.said.type < NGX_HTTP_ILERT_ALERT
-        || ev.said.type > NGX_HTTP_ILERT_COMMENT || ev.body.len == 0)
+    if (letter->said.type < NGX_HTTP_ILERT_ALERT
+        || letter->said.type > NGX_HTTP_ILERT_COMMENT || letter->body.len == 0)
     {
         order->refused++;
         order->why = "its row is damaged";
-        ngx_http_ilert_store_end(stmt);
-        return SQLITE_OK;
+        return NGX_OK;
     }
 
-    found = NULL;
+    rc = ngx_http_ilert_control_find(work, letter, &source, &alert);
 
-    rc = ngx_http_ilert_store_get_source(db, &ev.source, &source);
-
-    if (rc == SQLITE_OK) {
-        ev.source_id = source.id;
-
-        key = ngx_http_ilert_store_fold(db, &ev.key);
-
-        rc = (key == NULL)
-             ? ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM)
-             : ngx_http_ilert_store_find_alert(db, &source, key, &ev.key,
-                                               &alert, &found);
-    }
-
-    if (rc == SQLITE_OK) {
-        ngx_http_ilert_store_end(found);
-    }
-
-    /* of another epoch: since then events were sent that one knows not of */
-
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING
-        || (rc == SQLITE_OK
-            && (alert.head || alert.gone > seq
-                || alert.shown.shows == NGX_HTTP_ILERT_SHOWS_ANYTHING)))
-    {
-        order->refused++;
-        order->why = "its alert has seen a later event";
-        ngx_http_ilert_store_end(stmt);
-        return SQLITE_OK;
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_add(db, &alert, &ev, job->now);
-    }
-
-    ngx_http_ilert_store_end(stmt);
-
-    if (rc != SQLITE_OK) {
+    if (rc == NGX_ERROR) {
         return rc;
     }
 
+    /* in another epoch events may have been sent that nobody knows of */
+
+    if (rc == NGX_DECLINED
+        || alert->row.head || alert->row.gone > letter->seq
+        || alert->shown.shows == NGX_HTTP_ILERT_SHOWS_ANYTHING)
+    {
+        order->refused++;
+        order->why = "its alert has seen a later event";
+        return NGX_OK;
+    }
+
+    ev = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_event_t));
+    if (ev == NULL) {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    ev->source = letter->source;
+    ev->key = letter->key;
+    ev->body = letter->body;
+    ev->id = letter->id;
+    ev->said = letter->said;
+    ev->said.received = work->now;
+    ev->native = letter->native;
+    ev->source_id = source->id;
+
+    /* the operator wants it to be sent, whatever else would be merged */
+
+    ev->policy.coalesce = NGX_HTTP_ILERT_COALESCE_OFF;
+
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
+        != NGX_OK
+        || ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ilert_control_remove(work, letter);
+
     order->count++;
 
-    return ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_DELETE_DEAD, "i",
-                                     seq);
+    return NGX_OK;
 }
 
 
-/* of what has no bytes there may be no address */
+/* the source and the alert of a letter, or NGX_DECLINED */
+
+static ngx_int_t
+ngx_http_ilert_control_find(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_t *letter,
+    ngx_http_ilert_store_ident_t **source,
+    ngx_http_ilert_store_alert_t **alert)
+{
+    ngx_int_t   rc;
+    ngx_str_t  *key;
+
+    rc = ngx_http_ilert_work_find_source(work, &letter->source, source);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    key = ngx_http_ilert_work_fold(work, &letter->key);
+    if (key == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_work_find_alert(work, (*source)->owner,
+                                          (*source)->id, key, alert);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_control_discard_all(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order, int64_t source)
+{
+    ngx_uint_t                             i;
+    ngx_array_t                            letters;
+    ngx_http_ilert_store_letter_t         *letter;
+    ngx_http_ilert_store_letter_filter_t   filter;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_letter_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_LETTERS_OF_SOURCE;
+    filter.source = source;
+    filter.died = INT64_MIN;
+    filter.limit = NGX_HTTP_ILERT_CONTROL_EVENTS;
+
+    if (ngx_http_ilert_control_letters(work, &filter, &letters) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    letter = letters.elts;
+
+    for (i = 0; i < letters.nelts; i++) {
+        ngx_http_ilert_control_remove(work, &letter[i]);
+    }
+
+    order->count = letters.nelts;
+    order->more = (letters.nelts == NGX_HTTP_ILERT_CONTROL_EVENTS);
+
+    return NGX_OK;
+}
+
+
+/* "letters" is made here: its elements may be in work->letters from then on */
+
+static ngx_int_t
+ngx_http_ilert_control_letters(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_filter_t *filter, ngx_array_t *letters)
+{
+    if (ngx_array_init(letters, work->pool, ngx_min(filter->limit, 16),
+                       sizeof(ngx_http_ilert_store_letter_t))
+        != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    if (work->store->backend->save(work, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return work->store->backend->letters(work, filter, letters);
+}
+
 
 static void
-ngx_http_ilert_store_read_text(sqlite3_stmt *stmt, ngx_uint_t column,
-    ngx_str_t *text)
+ngx_http_ilert_control_remove(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_t *letter)
 {
-    text->data = (u_char *) sqlite3_column_blob(stmt, column);
-    text->len = sqlite3_column_bytes(stmt, column);
+    letter->removed = 1;
 
-    if (text->data == NULL) {
-        ngx_str_set(text, "");
-    }
-}
-
-
-/* what waits for a time the courier lets go when it hears of a resume */
-
-static int
-ngx_http_ilert_store_pause(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_order_t *order,
-    int64_t source)
-{
-    int      rc;
-    int64_t  paused;
-
-    if (!order->configured(&order->source, order->data)) {
-        order->missing = 1;
-        order->why = "there is no such source";
-        return SQLITE_OK;
-    }
-
-    paused = (order->action == NGX_HTTP_ILERT_STORE_PAUSE) ? job->now : 0;
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_PAUSED, "ii",
-                                   source, paused);
-
-    order->count = sqlite3_changes(db->db);
-
-    return rc;
+    ngx_queue_insert_tail(&work->letters, &letter->queue);
 }
 
 
 /*
- * Event by event, those of an alert together.  What stays is gone over once:
- * the next job begins after it.
+ * When a source is resumed, the courier hears of it, and lets its events go
+ * that wait for a time.
  */
 
-static int
-ngx_http_ilert_store_empty(ngx_http_ilert_store_db_t *db,
+static void
+ngx_http_ilert_control_pause(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source)
 {
-    int         rc;
+    ngx_uint_t  pause;
+
+    if (!order->configured(&order->source, order->data)) {
+        order->missing = 1;
+        order->why = "there is no such source";
+        return;
+    }
+
+    pause = (order->action == NGX_HTTP_ILERT_STORE_PAUSE);
+
+    if (pause == (source->paused > 0)) {
+        return;
+    }
+
+    source->paused = pause ? work->now : 0;
+    source->changed = 1;
+
+    order->count = 1;
+}
+
+
+/* order->next is the alert and the seq of the event gone through last */
+
+static ngx_int_t
+ngx_http_ilert_control_empty(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source)
+{
+    ngx_int_t   rc;
     ngx_uint_t  left;
 
-    left = NGX_HTTP_ILERT_STORE_ORDER_EVENTS;
+    if (work->store->backend->save(work, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    left = NGX_HTTP_ILERT_CONTROL_EVENTS;
 
     while (left) {
-        rc = ngx_http_ilert_store_empty_alert(db, order, source, &left);
+        rc = ngx_http_ilert_control_empty_alert(work, order, source, &left);
 
-        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-            return SQLITE_OK;
+        if (rc == NGX_DECLINED) {
+            return NGX_OK;
         }
 
-        if (rc != SQLITE_OK) {
+        if (rc != NGX_OK) {
             return rc;
         }
     }
 
     order->more = 1;
 
-    return SQLITE_OK;
+    return NGX_OK;
 }
 
 
-/* from order->next on, at most so many; MISSING: there is no other event */
+/*
+ * The events of the next alert, of which "left" may still be gone through.
+ * NGX_DECLINED: no other event waits.
+ */
 
-static int
-ngx_http_ilert_store_empty_alert(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_control_empty_alert(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source,
     ngx_uint_t *left)
 {
-    int                             rc;
-    int64_t                         head, id;
-    ngx_uint_t                      n;
-    sqlite3_stmt                   *stmt;
-    ngx_http_ilert_store_alert_t    alert;
-    ngx_http_ilert_store_waiting_t  ev;
+    int64_t                        id, seq;
+    ngx_int_t                      rc;
+    ngx_array_t                    events;
+    ngx_http_ilert_store_alert_t  *alert;
 
-    n = 0;
-    head = 0;
+    id = order->next[0];
+    seq = order->next[1];
 
-    for ( ;; ) {
+    rc = work->store->backend->next_waiting(work, &id, &seq);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
-        rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_NEXT_WAITING,
-                                      &stmt, "ii", order->next[0],
-                                      order->next[1]);
-        if (rc != SQLITE_OK) {
-            break;
-        }
+    rc = ngx_http_ilert_work_get_alert(work, id, &alert);
 
-        ngx_http_ilert_store_read_event(stmt, 0, &ev);
-        id = sqlite3_column_int64(stmt, NGX_HTTP_ILERT_STORE_EVENT_NCOLUMNS);
+    if (rc == NGX_ERROR) {
+        return rc;
+    }
 
-        ngx_http_ilert_store_end(stmt);
-
-        if (n == 0) {
-            rc = ngx_http_ilert_store_get_alert(db, id, &alert);
-            if (rc != SQLITE_OK) {
-                return rc;
-            }
-
-        } else if (id != alert.id || *left == 0) {
-            break;
-        }
-
-        n++;
-        (*left)--;
+    if (rc == NGX_DECLINED
+        || (alert->row.source != source->id
+            && (alert->row.owner == 0 || alert->row.owner != source->owner)))
+    {
+        /* none of the alert's events can be one of this source */
 
         order->next[0] = id;
-        order->next[1] = ev.seq;
+        order->next[1] = INT64_MAX;
+        (*left)--;
 
-        if (alert.source != source->id
-            && (alert.owner == 0 || alert.owner != source->owner))
-        {
-            /* all of the alert's are another source's */
+        return NGX_OK;
+    }
 
-            order->next[1] = INT64_MAX;
-            return SQLITE_OK;
-        }
+    if (ngx_array_init(&events, work->pool, 16,
+                       sizeof(ngx_http_ilert_store_waiting_t))
+        != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
+    }
 
-        if (ngx_http_ilert_store_source_of(&alert, &ev) != source->id
-            || ngx_http_ilert_store_stays(&alert, &ev))
+    rc = work->store->backend->events(work, id, seq - 1, *left, &events);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    *left -= events.nelts;
+
+    return ngx_http_ilert_control_empty_events(work, order, source, alert,
+                                               &events);
+}
+
+
+/*
+ * The events may be behind the alert's edges.  So they are removed first, and
+ * the alert's edges are loaded anew to find out what comes next.
+ */
+
+static ngx_int_t
+ngx_http_ilert_control_empty_events(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source,
+    ngx_http_ilert_store_alert_t *alert, ngx_array_t *events)
+{
+    ngx_uint_t                       i, count, head;
+    ngx_http_ilert_store_waiting_t  *ev;
+
+    head = 0;
+    count = order->count;
+    ev = events->elts;
+
+    order->next[0] = alert->id;
+
+    for (i = 0; i < events->nelts; i++, ev++) {
+
+        order->next[1] = ev->seq;
+
+        if (ngx_http_ilert_alert_source_of(alert, ev) != source->id
+            || ngx_http_ilert_control_stays(alert, ev))
         {
             continue;
         }
 
-        rc = ngx_http_ilert_store_delete(db, ev.seq, ev.id);
+        head |= (ev->seq == alert->row.head);
+        alert->row.gone = ngx_max(alert->row.gone, ev->seq);
 
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_count(db, source->id, ev.urgency, -1);
-        }
+        ngx_queue_init(&ev->queue);
 
-        if (rc != SQLITE_OK) {
-            return rc;
+        if (ngx_http_ilert_alert_remove(work, alert, ev) != NGX_OK) {
+            return NGX_ERROR;
         }
 
         order->count++;
-
-        if (!ev.own) {
-            alert.accepted = ngx_max(alert.accepted, ev.said.received);
-        }
-
-        alert.gone = ngx_max(alert.gone, ev.seq);
-        head = (ev.seq == alert.head) ? alert.head : head;
     }
 
-    if (n == 0 || (rc != SQLITE_OK && rc != NGX_HTTP_ILERT_STORE_MISSING)) {
-        return rc;
+    if (order->count == count) {
+        return NGX_OK;
     }
 
-    return head ? ngx_http_ilert_store_advance(db, &alert, alert.accepted,
-                                               alert.changed)
-                : ngx_http_ilert_store_remain(db, &alert);
+    if (ngx_http_ilert_work_reload(work, alert, NGX_HTTP_ILERT_STORE_FRONT, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (head) {
+        return ngx_http_ilert_alert_advance(work, alert, alert->row.accepted,
+                                            alert->row.changed);
+    }
+
+    ngx_http_ilert_alert_least(alert);
+    ngx_http_ilert_work_show(work, alert);
+
+    return NGX_OK;
 }
 
 
 /* what is in flight, and a RESOLVE without which the alert stays open */
 
 static ngx_uint_t
-ngx_http_ilert_store_stays(ngx_http_ilert_store_alert_t *alert,
+ngx_http_ilert_control_stays(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev)
 {
-    if (alert->state == NGX_HTTP_ILERT_STORE_TAKEN) {
+    if (alert->row.state == NGX_HTTP_ILERT_STORE_TAKEN) {
 
-        if (ev->seq == alert->head) {
+        if (ev->seq == alert->row.head) {
             return 1;
         }
 

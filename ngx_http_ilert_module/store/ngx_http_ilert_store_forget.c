@@ -7,57 +7,82 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_ilert_store_db.h"
+#include "ngx_http_ilert_store_work.h"
 
 
 /*
- * Alerts for which nothing waits.  What is known of them saves requests, and
- * no more: of an alert that was forgotten it is unknown what ilert shows.  So
- * they give way to what waits, the oldest ones first.
+ * Alerts for which nothing waits are forgotten after a time, or to make room
+ * for what waits.  What is known of them saves requests, and no more: of an
+ * alert that was forgotten it is unknown what ilert shows.  So the oldest ones
+ * go first, and those that are resolved go before those that may be open.
  *
  * One whose last event is a dead letter is kept as long as the letter, which
  * could not be replayed otherwise.  There may be many of them, which are
- * passed over: so the next search goes on where the last one has ended.
+ * passed over.  So a search goes on where the last one has ended: its mark, in
+ * the store, is the last alert that was gone through.
  */
 
-#define NGX_HTTP_ILERT_STORE_DAY          ((int64_t) 24 * 60 * 60 * 1000)
-#define NGX_HTTP_ILERT_STORE_OVER_TIME    (7 * NGX_HTTP_ILERT_STORE_DAY)
-#define NGX_HTTP_ILERT_STORE_OPEN_TIME    (90 * NGX_HTTP_ILERT_STORE_DAY)
+#define NGX_HTTP_ILERT_FORGET_DAY         ((int64_t) 24 * 60 * 60 * 1000)
+#define NGX_HTTP_ILERT_FORGET_OVER        (7 * NGX_HTTP_ILERT_FORGET_DAY)
+#define NGX_HTTP_ILERT_FORGET_OPEN        (90 * NGX_HTTP_ILERT_FORGET_DAY)
+
+/* alerts that are loaded at a time, once some of a list have been used */
+
+#define NGX_HTTP_ILERT_FORGET_PAGE        64
 
 
-static int ngx_http_ilert_store_forget_over(ngx_http_ilert_store_db_t *db,
+/* alerts in the order of a time, page by page: mostly the first one will do */
+
+typedef struct {
+    ngx_http_ilert_store_filter_t  filter;  /* of the next page */
+    ngx_array_t                 page;       /* of store_alert_t * */
+    ngx_uint_t                  n;          /* next one of the page */
+    unsigned                    end:1;      /* there is no other page */
+} ngx_http_ilert_forget_list_t;
+
+
+static ngx_int_t ngx_http_ilert_forget_portion(
+    ngx_http_ilert_store_work_t *work, ngx_uint_t *n);
+static ngx_int_t ngx_http_ilert_forget_over(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_mark_t *mark, int64_t before, ngx_uint_t *rows,
     ngx_uint_t *n);
-static int ngx_http_ilert_store_forget_open(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_forget_open(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_mark_t *mark, int64_t before, ngx_uint_t *rows,
     ngx_uint_t *n);
-static int ngx_http_ilert_store_first_open(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_forget_lists(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *lists, ngx_http_ilert_store_mark_t *mark, int64_t before,
+    ngx_uint_t *rows, ngx_uint_t *n);
+static ngx_int_t ngx_http_ilert_forget_add_list(
+    ngx_http_ilert_store_work_t *work, ngx_array_t *lists,
+    ngx_http_ilert_store_which_e which, int64_t source,
     ngx_http_ilert_store_mark_t *mark);
-static int ngx_http_ilert_store_next_open(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_mark_t *mark, ngx_http_ilert_store_idle_t *idle);
-static ngx_http_ilert_store_idle_t *ngx_http_ilert_store_oldest_open(
-    ngx_http_ilert_store_db_t *db);
-static void ngx_http_ilert_store_read_idle(sqlite3_stmt *stmt,
-    ngx_http_ilert_store_idle_t *idle);
-static int ngx_http_ilert_store_forget_one(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_mark_t *mark, ngx_http_ilert_store_idle_t *idle,
-    ngx_uint_t *n);
+static ngx_int_t ngx_http_ilert_forget_load(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_forget_list_t *list);
+static ngx_http_ilert_forget_list_t *ngx_http_ilert_forget_first(
+    ngx_array_t *lists);
+static ngx_http_ilert_store_alert_t *ngx_http_ilert_forget_alert(
+    ngx_http_ilert_forget_list_t *list);
+static int64_t ngx_http_ilert_forget_time(ngx_http_ilert_forget_list_t *list,
+    ngx_http_ilert_store_alert_t *alert);
+static ngx_int_t ngx_http_ilert_forget_one(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t *n);
 
 
-int
-ngx_http_ilert_store_forget_old(ngx_http_ilert_store_db_t *db,
+ngx_int_t
+ngx_http_ilert_forget_old(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t rows)
 {
-    int         rc;
-    ngx_uint_t  n, left;
+    ngx_int_t                     rc;
+    ngx_uint_t                    n, left;
+    ngx_http_ilert_store_mark_t  *marks;
 
     n = 0;
     left = rows;
+    marks = work->store->old;
 
-    rc = ngx_http_ilert_store_forget_over(db, &db->old[0],
-                                          job->now
-                                          - NGX_HTTP_ILERT_STORE_OVER_TIME,
-                                          &left, &n);
+    rc = ngx_http_ilert_forget_over(work, &marks[0],
+                                    work->now - NGX_HTTP_ILERT_FORGET_OVER,
+                                    &left, &n);
 
     /* those that are only passed over are not to be all that is done */
 
@@ -65,10 +90,10 @@ ngx_http_ilert_store_forget_old(ngx_http_ilert_store_db_t *db,
         left = rows;
     }
 
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_forget_open(db, &db->old[1], job->now
-                                              - NGX_HTTP_ILERT_STORE_OPEN_TIME,
-                                              &left, &job->silent);
+    if (rc == NGX_OK) {
+        rc = ngx_http_ilert_forget_open(work, &marks[1],
+                                        work->now - NGX_HTTP_ILERT_FORGET_OPEN,
+                                        &left, &job->silent);
     }
 
     job->more = (left == 0 && (n || job->silent || job->dropped));
@@ -77,270 +102,333 @@ ngx_http_ilert_store_forget_old(ngx_http_ilert_store_db_t *db,
 }
 
 
-int
-ngx_http_ilert_store_forget_oldest(ngx_http_ilert_store_db_t *db,
-    ngx_uint_t *n)
+ngx_uint_t
+ngx_http_ilert_forget_oldest(ngx_http_ilert_store_t *store, int64_t now)
 {
-    int         rc;
-    ngx_uint_t  rows;
+    ngx_int_t                    rc;
+    ngx_uint_t                   n;
+    ngx_http_ilert_store_work_t  work;
 
-    *n = 0;
+    n = 0;
+
+    rc = ngx_http_ilert_work_create(&work, store, now);
+
+    if (rc == NGX_OK) {
+        rc = store->backend->begin(&work, 0);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_ilert_forget_portion(&work, &n);
+
+            if (rc == NGX_OK) {
+                rc = store->backend->commit(&work);
+            }
+
+            if (rc != NGX_OK) {
+                store->backend->rollback(&work);
+            }
+        }
+    }
+
+    ngx_http_ilert_work_destroy(&work);
+
+    return (rc == NGX_OK) ? n : 0;
+}
+
+
+/* "n" alerts are forgotten, whatever their age */
+
+static ngx_int_t
+ngx_http_ilert_forget_portion(ngx_http_ilert_store_work_t *work, ngx_uint_t *n)
+{
+    ngx_uint_t                    rows;
+    ngx_http_ilert_store_mark_t  *marks;
+
     rows = NGX_HTTP_ILERT_STORE_ROWS;
+    marks = work->store->oldest;
 
-    db->ncounts = 0;
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_BEGIN, "");
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_forget_over(db, &db->oldest[0], INT64_MAX,
-                                              &rows, n);
+    if (ngx_http_ilert_forget_over(work, &marks[0], INT64_MAX, &rows, n)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (*n == 0) {
         rows = NGX_HTTP_ILERT_STORE_ROWS;
     }
 
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_forget_open(db, &db->oldest[1], INT64_MAX,
-                                              &rows, n);
+    if (ngx_http_ilert_forget_open(work, &marks[1], INT64_MAX, &rows, n)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_write_counts(db);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_COMMIT, "");
-    }
-
-    if (rc != SQLITE_OK) {
-        ngx_http_ilert_store_rollback(db);
-        *n = 0;
-    }
-
-    return rc;
+    return work->store->backend->save(work, 0);
 }
 
 
-/* resolved ones, whatever the epoch; "rows" are still to be gone through */
+/*
+ * Alerts that are resolved, whatever the epoch, and that have not changed
+ * since "before".  "rows" may still be gone through; "n" of them are
+ * forgotten.
+ */
 
-static int
-ngx_http_ilert_store_forget_over(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_forget_over(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_mark_t *mark, int64_t before, ngx_uint_t *rows,
     ngx_uint_t *n)
 {
-    int                           rc;
-    sqlite3_stmt                 *stmt;
-    ngx_http_ilert_store_idle_t   idle;
+    ngx_array_t  lists;
+
+    if (*rows == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_array_init(&lists, work->pool, 1,
+                       sizeof(ngx_http_ilert_forget_list_t))
+        != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    if (ngx_http_ilert_forget_add_list(work, &lists,
+                                       NGX_HTTP_ILERT_ALERTS_OVER, 0, mark)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_forget_lists(work, &lists, mark, before, rows, n);
+}
+
+
+/* the same of alerts that ilert may show, of all sources */
+
+static ngx_int_t
+ngx_http_ilert_forget_open(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_mark_t *mark, int64_t before, ngx_uint_t *rows,
+    ngx_uint_t *n)
+{
+    ngx_uint_t                       i;
+    ngx_array_t                      lists, sources;
+    ngx_http_ilert_store_counted_t  *source;
+
+    if (*rows == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_array_init(&lists, work->pool, 16,
+                       sizeof(ngx_http_ilert_forget_list_t))
+        != NGX_OK
+        || ngx_array_init(&sources, work->pool, 16,
+                          sizeof(ngx_http_ilert_store_counted_t))
+           != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    if (work->store->backend->save(work, 0) != NGX_OK
+        || work->store->backend->sources(work, &sources) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    source = sources.elts;
+
+    for (i = 0; i < sources.nelts; i++) {
+        if (ngx_http_ilert_forget_add_list(work, &lists,
+                                           NGX_HTTP_ILERT_ALERTS_OPEN,
+                                           source[i].id, mark)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_ilert_forget_lists(work, &lists, mark, before, rows, n);
+}
+
+
+/* when the search has come to its end it begins anew the next time */
+
+static ngx_int_t
+ngx_http_ilert_forget_lists(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *lists, ngx_http_ilert_store_mark_t *mark, int64_t before,
+    ngx_uint_t *rows, ngx_uint_t *n)
+{
+    int64_t                        time;
+    ngx_int_t                      rc;
+    ngx_http_ilert_forget_list_t  *list;
+    ngx_http_ilert_store_alert_t  *alert;
 
     while (*rows) {
 
-        rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_NEXT_OVER,
-                                      &stmt, "ii", mark->time, mark->id);
+        list = ngx_http_ilert_forget_first(lists);
 
-        if (rc == SQLITE_OK) {
-            ngx_http_ilert_store_read_idle(stmt, &idle);
-            ngx_http_ilert_store_end(stmt);
+        alert = list ? ngx_http_ilert_forget_alert(list) : NULL;
+        time = alert ? ngx_http_ilert_forget_time(list, alert) : 0;
 
-        } else if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
-            return rc;
-        }
-
-        if (rc == NGX_HTTP_ILERT_STORE_MISSING || idle.time >= before) {
+        if (alert == NULL || time >= before) {
             ngx_memzero(mark, sizeof(ngx_http_ilert_store_mark_t));
-            return SQLITE_OK;
+            return NGX_OK;
         }
+
+        mark->time = time;
+        mark->id = alert->id;
 
         (*rows)--;
+        list->n++;
 
-        rc = ngx_http_ilert_store_forget_one(db, mark, &idle, n);
-        if (rc != SQLITE_OK) {
+        rc = ngx_http_ilert_forget_one(work, alert, n);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_ilert_forget_load(work, list);
+        }
+
+        if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    return SQLITE_OK;
+    return NGX_OK;
 }
 
 
-/* those that ilert may show, the oldest ones of all sources first */
+/* those after the mark */
 
-static int
-ngx_http_ilert_store_forget_open(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_mark_t *mark, int64_t before, ngx_uint_t *rows,
-    ngx_uint_t *n)
-{
-    int                           rc;
-    ngx_http_ilert_store_idle_t  *idle;
-
-    if (*rows == 0) {
-        return SQLITE_OK;
-    }
-
-    rc = ngx_http_ilert_store_first_open(db, mark);
-
-    while (rc == SQLITE_OK && *rows) {
-
-        idle = ngx_http_ilert_store_oldest_open(db);
-
-        if (idle == NULL || idle->time >= before) {
-            ngx_memzero(mark, sizeof(ngx_http_ilert_store_mark_t));
-            return SQLITE_OK;
-        }
-
-        (*rows)--;
-
-        rc = ngx_http_ilert_store_forget_one(db, mark, idle, n);
-
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_next_open(db, mark, idle);
-        }
-    }
-
-    return rc;
-}
-
-
-/* the first one after the mark of each source */
-
-static int
-ngx_http_ilert_store_first_open(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_forget_add_list(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *lists, ngx_http_ilert_store_which_e which, int64_t source,
     ngx_http_ilert_store_mark_t *mark)
 {
-    int                           rc;
-    int64_t                       source;
-    ngx_uint_t                    size;
-    ngx_http_ilert_store_idle_t  *idle;
+    ngx_http_ilert_forget_list_t  *list;
 
-    db->nidle = 0;
-    source = 0;
-
-    for ( ;; ) {
-
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_AFTER_SOURCE,
-                                      &source, "i", source);
-
-        if (rc != SQLITE_OK) {
-            return (rc == NGX_HTTP_ILERT_STORE_MISSING) ? SQLITE_OK : rc;
-        }
-
-        if (db->nidle == db->size_idle) {
-
-            size = ngx_max(2 * db->size_idle, 16);
-
-            idle = ngx_alloc(size * sizeof(ngx_http_ilert_store_idle_t),
-                             ngx_cycle->log);
-            if (idle == NULL) {
-                return ngx_http_ilert_store_error(db,
-                                                  NGX_HTTP_ILERT_STORE_NOMEM);
-            }
-
-            if (db->nidle) {
-                ngx_memcpy(idle, db->idle,
-                           db->nidle * sizeof(ngx_http_ilert_store_idle_t));
-            }
-
-            ngx_free(db->idle);
-
-            db->idle = idle;
-            db->size_idle = size;
-        }
-
-        idle = &db->idle[db->nidle++];
-        idle->source = source;
-
-        rc = ngx_http_ilert_store_next_open(db, mark, idle);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
+    list = ngx_array_push(lists);
+    if (list == NULL) {
+        return ngx_http_ilert_work_no_memory(work);
     }
+
+    ngx_memzero(list, sizeof(ngx_http_ilert_forget_list_t));
+
+    list->filter.which = which;
+    list->filter.source = source;
+    list->filter.time = mark->time;
+    list->filter.id = mark->id;
+    list->filter.limit = 1;
+
+    return ngx_http_ilert_forget_load(work, list);
 }
 
 
-/* the next one of the same source; its id is 0 if there is none */
+/* loads the next page if there is one, and all of the last one were used */
 
-static int
-ngx_http_ilert_store_next_open(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_mark_t *mark, ngx_http_ilert_store_idle_t *idle)
+static ngx_int_t
+ngx_http_ilert_forget_load(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_forget_list_t *list)
 {
-    int            rc;
-    sqlite3_stmt  *stmt;
+    ngx_http_ilert_store_alert_t  **alert;
 
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_NEXT_OPEN, &stmt,
-                                  "iii", mark->time, mark->id, idle->source);
-
-    if (rc == SQLITE_OK) {
-        ngx_http_ilert_store_read_idle(stmt, idle);
-        ngx_http_ilert_store_end(stmt);
-
-    } else if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        idle->id = 0;
-        rc = SQLITE_OK;
+    if (list->n < list->page.nelts || list->end) {
+        return NGX_OK;
     }
 
-    return rc;
+    if (ngx_http_ilert_work_alerts(work, &list->filter, &list->page)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    list->n = 0;
+    list->end = (list->page.nelts < list->filter.limit);
+
+    if (list->page.nelts == 0) {
+        return NGX_OK;
+    }
+
+    alert = list->page.elts;
+    alert += list->page.nelts - 1;
+
+    list->filter.time = ngx_http_ilert_forget_time(list, *alert);
+    list->filter.id = (*alert)->id;
+    list->filter.limit = ngx_min(2 * list->filter.limit,
+                                 NGX_HTTP_ILERT_FORGET_PAGE);
+
+    return NGX_OK;
 }
 
 
-static ngx_http_ilert_store_idle_t *
-ngx_http_ilert_store_oldest_open(ngx_http_ilert_store_db_t *db)
+/* the list whose next alert is the oldest one, or NULL: there is none */
+
+static ngx_http_ilert_forget_list_t *
+ngx_http_ilert_forget_first(ngx_array_t *lists)
 {
-    ngx_uint_t                    i;
-    ngx_http_ilert_store_idle_t  *idle, *oldest;
+    int64_t                        time, oldest;
+    ngx_uint_t                     i;
+    ngx_http_ilert_forget_list_t  *list, *first;
+    ngx_http_ilert_store_alert_t  *alert;
 
-    oldest = NULL;
+    first = NULL;
+    oldest = 0;
+    list = lists->elts;
 
-    for (i = 0; i < db->nidle; i++) {
-        idle = &db->idle[i];
+    for (i = 0; i < lists->nelts; i++) {
 
-        if (idle->id
-            && (oldest == NULL || idle->time < oldest->time
-                || (idle->time == oldest->time && idle->id < oldest->id)))
+        alert = ngx_http_ilert_forget_alert(&list[i]);
+
+        if (alert == NULL) {
+            continue;
+        }
+
+        time = ngx_http_ilert_forget_time(&list[i], alert);
+
+        if (first == NULL || time < oldest
+            || (time == oldest
+                && alert->id < ngx_http_ilert_forget_alert(first)->id))
         {
-            oldest = idle;
+            first = &list[i];
+            oldest = time;
         }
     }
 
-    return oldest;
+    return first;
 }
 
 
-static void
-ngx_http_ilert_store_read_idle(sqlite3_stmt *stmt,
-    ngx_http_ilert_store_idle_t *idle)
+/* the next alert of the list, or NULL */
+
+static ngx_http_ilert_store_alert_t *
+ngx_http_ilert_forget_alert(ngx_http_ilert_forget_list_t *list)
 {
-    idle->id = sqlite3_column_int64(stmt, 0);
-    idle->time = sqlite3_column_int64(stmt, 1);
-    idle->source = sqlite3_column_int64(stmt, 2);
-    idle->opened = (sqlite3_column_int64(stmt, 3) > 0);
-    idle->dead = sqlite3_column_int(stmt, 4);
+    ngx_http_ilert_store_alert_t  **alert;
+
+    alert = list->page.elts;
+
+    return (list->n < list->page.nelts) ? alert[list->n] : NULL;
 }
 
 
-static int
-ngx_http_ilert_store_forget_one(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_mark_t *mark, ngx_http_ilert_store_idle_t *idle,
-    ngx_uint_t *n)
+/* the time by which an alert has its place in the list */
+
+static int64_t
+ngx_http_ilert_forget_time(ngx_http_ilert_forget_list_t *list,
+    ngx_http_ilert_store_alert_t *alert)
 {
-    int  rc;
+    return (list->filter.which == NGX_HTTP_ILERT_ALERTS_OVER)
+           ? alert->row.changed : alert->row.last;
+}
 
-    mark->time = idle->time;
-    mark->id = idle->id;
 
-    if (idle->dead) {
-        return SQLITE_OK;
+static ngx_int_t
+ngx_http_ilert_forget_one(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t *n)
+{
+    if (alert->letter) {
+        return NGX_OK;
     }
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_FORGET, "i",
-                                   idle->id);
+    alert->removed = 1;
+    (*n)++;
 
-    if (rc == SQLITE_OK && idle->opened) {
-        rc = ngx_http_ilert_store_count_open(db, idle->source, -1);
-    }
-
-    if (rc == SQLITE_OK) {
-        (*n)++;
-    }
-
-    return rc;
+    return (alert->row.opened > 0)
+           ? ngx_http_ilert_work_count_open(work, alert->row.source, -1)
+           : NGX_OK;
 }

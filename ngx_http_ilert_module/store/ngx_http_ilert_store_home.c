@@ -7,7 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_ilert_store_db.h"
+#include "ngx_http_ilert_store_work.h"
 
 
 /*
@@ -16,7 +16,7 @@
  * share the key share its alerts.
  *
  * Which source has which key is in the configuration.  A courier that begins
- * brings the database in line with it before it takes anything, a bounded part
+ * brings what is kept in line with it before it takes anything, a bounded part
  * of the work in each job:
  *
  *     -  Strays are alerts whose owner is not known: those of a database of an
@@ -33,516 +33,436 @@
  */
 
 
-/* rows that one job goes through: in one statement, or one by one */
+/* strays that a job adopts, if no other alert is in their way */
 
-#define NGX_HTTP_ILERT_STORE_ADOPTED  10000
-
-
-typedef struct {
-    int64_t                     id;
-    int64_t                     owner;
-} ngx_http_ilert_store_row_t;
+#define NGX_HTTP_ILERT_HOME_ADOPTED       10000
 
 
-static int ngx_http_ilert_store_home(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_home_source(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_home_t *home);
-static int ngx_http_ilert_store_adopt(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_home_mend(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_ident_t *source);
+static ngx_int_t ngx_http_ilert_home_adopt(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_ident_t *source,
     int64_t owner);
-static int ngx_http_ilert_store_move(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_home_adopt_alert(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
+    int64_t owner, ngx_uint_t *adopted);
+static ngx_int_t ngx_http_ilert_home_move(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_home_t *home,
     ngx_http_ilert_store_ident_t *source, int64_t owner);
-static int ngx_http_ilert_store_next_alerts(ngx_http_ilert_store_db_t *db,
-    int64_t after, ngx_http_ilert_store_row_t *rows, ngx_uint_t *n);
-static int ngx_http_ilert_store_move_alert(ngx_http_ilert_store_db_t *db,
-    int64_t id, ngx_http_ilert_store_ident_t *source, int64_t owner);
-static int ngx_http_ilert_store_has_event(ngx_http_ilert_store_db_t *db,
-    ngx_uint_t n, int64_t alert, int64_t source, ngx_uint_t *has);
-static int ngx_http_ilert_store_other(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, int64_t owner,
-    ngx_http_ilert_store_alert_t *other);
-static int ngx_http_ilert_store_read_key(ngx_http_ilert_store_db_t *db,
-    int64_t id, ngx_str_t *key);
-static int ngx_http_ilert_store_unite(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_home_move_alert(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
+    int64_t source, int64_t owner);
+static ngx_int_t ngx_http_ilert_home_unite(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_alert_t *other);
-static int ngx_http_ilert_store_split(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_ident_t *source,
-    int64_t owner);
-static int ngx_http_ilert_store_leave(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_ident_t *source,
-    ngx_str_t *key);
+static ngx_int_t ngx_http_ilert_home_unite_opened(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_alert_t *other);
+static ngx_int_t ngx_http_ilert_home_split(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, int64_t source, int64_t owner);
+static ngx_int_t ngx_http_ilert_home_leave(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, int64_t source);
+static ngx_int_t ngx_http_ilert_home_rehead(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert);
 
 
-/* sets job->moving as long as there is more to do */
-
-int
-ngx_http_ilert_store_homes(ngx_http_ilert_store_db_t *db,
+ngx_int_t
+ngx_http_ilert_home_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job)
 {
-    int         rc;
+    ngx_int_t   rc;
     ngx_uint_t  i;
 
     for (i = 0; i < job->nhomes; i++) {
 
-        rc = ngx_http_ilert_store_home(db, job, &job->homes[i]);
+        rc = ngx_http_ilert_home_source(work, job, &job->homes[i]);
 
-        if (rc != SQLITE_OK || job->moving) {
+        if (rc != NGX_OK) {
             return rc;
+        }
+
+        if (job->moving) {
+            break;
         }
     }
 
-    return SQLITE_OK;
+    /* for what is saved with accepts there is less room */
+
+    return job->nhomes ? work->store->backend->save(work, 0) : NGX_OK;
 }
 
 
-static int
-ngx_http_ilert_store_home(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_home_source(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_home_t *home)
 {
-    int                            rc;
-    int64_t                        owner;
-    ngx_http_ilert_store_ident_t   source;
+    ngx_int_t                      rc;
+    ngx_http_ilert_store_fund_t   *fund;
+    ngx_http_ilert_store_ident_t  *source;
 
-    owner = 0;
-
-    rc = ngx_http_ilert_store_source(db, &home->source, &home->owner, &source);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_owner(db, &home->owner, &owner);
+    if (ngx_http_ilert_work_source(work, &home->source, &home->owner, &source)
+        != NGX_OK
+        || ngx_http_ilert_work_fund(work, &home->owner, &fund) != NGX_OK
+        || ngx_http_ilert_home_mend(work, source) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    /* an alert whose urgency makes no sense would be nobody's candidate */
+    rc = ngx_http_ilert_home_adopt(work, job, source,
+                                   source->owner ? source->owner : fund->id);
 
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_MEND_URGENCY,
-                                       "ii", source.id, (int64_t)
-                                       NGX_HTTP_ILERT_STORE_ROWS);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_adopt(db, job, &source,
-                                        source.owner ? source.owner : owner);
-    }
-
-    if (rc != SQLITE_OK || job->moving) {
+    if (rc != NGX_OK || job->moving) {
         return rc;
     }
 
-    if (source.owner && source.owner != owner) {
-        rc = ngx_http_ilert_store_move(db, job, home, &source, owner);
+    if (source->owner && source->owner != fund->id) {
+        rc = ngx_http_ilert_home_move(work, job, home, source, fund->id);
     }
 
-    if (rc != SQLITE_OK || job->moving || source.owner == owner) {
+    if (rc != NGX_OK || job->moving || source->owner == fund->id) {
         return rc;
     }
 
-    return ngx_http_ilert_store_set_owner(db, &source, &home->owner);
+    return ngx_http_ilert_work_set_owner(work, source, &home->owner);
 }
 
 
-/* most of the strays have no other alert in their way */
+/* an alert whose urgency makes no sense would be nobody's candidate */
 
-static int
-ngx_http_ilert_store_adopt(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_home_mend(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_ident_t *source)
+{
+    ngx_uint_t                       i;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_ALERTS_STRANGE;
+    filter.source = source->id;
+    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
+
+    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    alert = alerts.elts;
+
+    for (i = 0; i < alerts.nelts; i++) {
+        alert[i]->row.urgency = NGX_HTTP_ILERT_UPDATES;
+        alert[i]->damaged = 1;
+        ngx_http_ilert_work_show(work, alert[i]);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * To unite two alerts takes longer than to adopt a stray that has no other
+ * alert in its way: a job unites no more than .._STORE_ROWS.
+ */
+
+static ngx_int_t
+ngx_http_ilert_home_adopt(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_ident_t *source,
     int64_t owner)
 {
-    int                            rc;
-    int64_t                        id;
-    ngx_uint_t                     rows;
-    ngx_http_ilert_store_alert_t   alert, other;
+    ngx_int_t                        rc;
+    ngx_uint_t                       i, adopted, rows;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADOPT, "iii",
-                                   source->id, owner, (int64_t)
-                                   NGX_HTTP_ILERT_STORE_ADOPTED);
-    if (rc != SQLITE_OK) {
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_ALERTS_STRAYS;
+    filter.source = source->id;
+    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
+
+    adopted = 0;
+    rows = 0;
+
+    do {
+        if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        alert = alerts.elts;
+
+        for (i = 0; i < alerts.nelts; i++) {
+
+            filter.id = alert[i]->id;
+
+            rc = ngx_http_ilert_home_adopt_alert(work, alert[i], owner,
+                                                 &adopted);
+            if (rc == NGX_ERROR) {
+                return rc;
+            }
+
+            rows += (rc == NGX_DECLINED);
+
+            if (adopted == NGX_HTTP_ILERT_HOME_ADOPTED
+                || rows == NGX_HTTP_ILERT_STORE_ROWS)
+            {
+                job->moving = 1;
+                return NGX_OK;
+            }
+        }
+
+    } while (alerts.nelts == filter.limit);
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: the owner has an alert of that name already */
+
+static ngx_int_t
+ngx_http_ilert_home_adopt_alert(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, int64_t owner, ngx_uint_t *adopted)
+{
+    ngx_int_t                      rc;
+    ngx_http_ilert_store_alert_t  *other;
+
+    rc = ngx_http_ilert_work_find_alert(work, owner, 0, &alert->key, &other);
+
+    if (rc == NGX_ERROR) {
         return rc;
     }
 
-    if (sqlite3_changes(db->db) == NGX_HTTP_ILERT_STORE_ADOPTED) {
-        job->moving = 1;
-        return SQLITE_OK;
+    if (rc == NGX_DECLINED) {
+        alert->row.owner = owner;
+        (*adopted)++;
+
+        return NGX_OK;
     }
 
-    id = 0;
+    /* what is under way stays a stray until another courier begins */
 
-    for (rows = NGX_HTTP_ILERT_STORE_ROWS; rows; rows--) {
-
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_STRAY, &id,
-                                      "ii", source->id, id);
-
-        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-            return SQLITE_OK;
-        }
-
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_get_alert(db, id, &alert);
-        }
-
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_other(db, &alert, owner, &other);
-        }
-
-        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_MOVE_ALERT,
-                                           "ii", id, owner);
-
-        } else if (rc == SQLITE_OK
-                   && alert.state != NGX_HTTP_ILERT_STORE_TAKEN
-                   && other.state != NGX_HTTP_ILERT_STORE_TAKEN)
-        {
-            rc = ngx_http_ilert_store_unite(db, &alert, &other);
-        }
-
-        /* what is under way stays a stray until another courier begins */
-
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
+    if (alert->row.state != NGX_HTTP_ILERT_STORE_TAKEN
+        && other->row.state != NGX_HTTP_ILERT_STORE_TAKEN
+        && ngx_http_ilert_home_unite(work, alert, other) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    job->moving = 1;
-
-    return SQLITE_OK;
+    return NGX_DECLINED;
 }
 
 
 /* goes through all alerts in the order of their ids, some in each job */
 
-static int
-ngx_http_ilert_store_move(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_home_move(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_home_t *home,
     ngx_http_ilert_store_ident_t *source, int64_t owner)
 {
-    int                          rc;
-    ngx_uint_t                   i, n;
-    ngx_http_ilert_store_row_t   rows[NGX_HTTP_ILERT_STORE_ROWS];
+    ngx_uint_t                       i;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
 
-    rc = ngx_http_ilert_store_next_alerts(db, home->after, rows, &n);
-    if (rc != SQLITE_OK) {
-        return rc;
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_ALERTS_ALL;
+    filter.id = home->after;
+    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
+
+    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    for (i = 0; i < n; i++) {
+    alert = alerts.elts;
 
-        if (rows[i].owner != source->owner) {
+    for (i = 0; i < alerts.nelts; i++) {
+
+        if (alert[i]->removed || alert[i]->row.owner != source->owner) {
             continue;
         }
 
-        rc = ngx_http_ilert_store_move_alert(db, rows[i].id, source, owner);
-        if (rc != SQLITE_OK) {
-            return rc;
+        if (ngx_http_ilert_home_move_alert(work, alert[i], source->id, owner)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
-    job->moving = (n == NGX_HTTP_ILERT_STORE_ROWS);
-    home->next = job->moving ? rows[n - 1].id : 0;
+    job->moving = (alerts.nelts == NGX_HTTP_ILERT_STORE_ROWS);
+    home->next = job->moving ? alert[alerts.nelts - 1]->id : 0;
 
-    return SQLITE_OK;
+    return NGX_OK;
 }
 
 
-static int
-ngx_http_ilert_store_next_alerts(ngx_http_ilert_store_db_t *db, int64_t after,
-    ngx_http_ilert_store_row_t *rows, ngx_uint_t *n)
+static ngx_int_t
+ngx_http_ilert_home_move_alert(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, int64_t source, int64_t owner)
 {
-    int            rc;
-    sqlite3_stmt  *stmt;
+    int64_t                        foreign;
+    ngx_int_t                      rc;
+    ngx_uint_t                     own;
+    ngx_http_ilert_store_alert_t  *other;
 
-    *n = 0;
-
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_NEXT_ALERTS, &stmt,
-                                  "ii", after, (int64_t)
-                                  NGX_HTTP_ILERT_STORE_ROWS);
-
-    while (rc == SQLITE_OK) {
-        rows[*n].id = sqlite3_column_int64(stmt, 0);
-        rows[*n].owner = sqlite3_column_int64(stmt, 1);
-        (*n)++;
-
-        rc = ngx_http_ilert_store_next(db, stmt);
-    }
-
-    return (rc == NGX_HTTP_ILERT_STORE_MISSING) ? SQLITE_OK : rc;
-}
-
-
-static int
-ngx_http_ilert_store_move_alert(ngx_http_ilert_store_db_t *db, int64_t id,
-    ngx_http_ilert_store_ident_t *source, int64_t owner)
-{
-    int                            rc;
-    ngx_uint_t                     mine, others;
-    ngx_http_ilert_store_alert_t   alert, other;
-
-    rc = ngx_http_ilert_store_get_alert(db, id, &alert);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    mine = 0;
-    others = 0;
-
-    if (alert.head == 0) {
-        mine = (alert.source == source->id);
+    if (alert->row.head == 0) {
+        own = (alert->row.source == source);
 
     } else {
+        own = 0;
 
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_NAME_EVENTS,
-                                       "ii", alert.id, alert.source);
+        rc = work->store->backend->others(work, alert, source, &foreign, &own);
 
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_has_event(db,
-                                               NGX_HTTP_ILERT_STORE_ANY_EVENT,
-                                               id, source->id, &mine);
-        }
-
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_has_event(db,
-                                            NGX_HTTP_ILERT_STORE_OTHERS_SOURCE,
-                                            id, source->id, &others);
-        }
-
-        if (rc != SQLITE_OK) {
+        if (rc == NGX_ERROR) {
             return rc;
         }
+
+        if (own && rc == NGX_OK) {
+            return ngx_http_ilert_home_split(work, alert, source, owner);
+        }
     }
 
-    if (!mine) {
-        return SQLITE_OK;
+    if (!own) {
+        return NGX_OK;
     }
 
-    if (others) {
-        return ngx_http_ilert_store_split(db, &alert, source, owner);
-    }
+    rc = ngx_http_ilert_work_find_alert(work, owner, 0, &alert->key, &other);
 
-    rc = ngx_http_ilert_store_other(db, &alert, owner, &other);
-
-    if (rc == SQLITE_OK) {
-        return ngx_http_ilert_store_unite(db, &alert, &other);
-    }
-
-    if (rc != NGX_HTTP_ILERT_STORE_MISSING) {
+    if (rc == NGX_ERROR) {
         return rc;
     }
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_MOVE_ALERT, "ii",
-                                   id, owner);
-    if (rc != SQLITE_OK) {
-        return rc;
+    if (rc == NGX_OK) {
+        return ngx_http_ilert_home_unite(work, alert, other);
     }
 
-    alert.owner = owner;
-    alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+    alert->row.owner = owner;
+    alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
 
-    return alert.head ? ngx_http_ilert_store_rehead(db, &alert)
-                      : ngx_http_ilert_store_set_alert(db, &alert);
+    if (alert->row.head == 0) {
+        ngx_http_ilert_work_show(work, alert);
+        return NGX_OK;
+    }
+
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_FRONT, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_alert_rehead(work, alert);
 }
 
 
-static int
-ngx_http_ilert_store_has_event(ngx_http_ilert_store_db_t *db, ngx_uint_t n,
-    int64_t alert, int64_t source, ngx_uint_t *has)
-{
-    int      rc;
-    int64_t  found;
+/* all that "alert" is becomes the other one's, and it is removed */
 
-    rc = ngx_http_ilert_store_get(db, n, &found, "ii", alert, source);
-
-    *has = (rc == SQLITE_OK);
-
-    return (rc == NGX_HTTP_ILERT_STORE_MISSING) ? SQLITE_OK : rc;
-}
-
-
-/* the alert of that name which the key has already, or MISSING */
-
-static int
-ngx_http_ilert_store_other(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, int64_t owner,
-    ngx_http_ilert_store_alert_t *other)
-{
-    int                            rc;
-    ngx_str_t                      key;
-    sqlite3_stmt                  *stmt;
-    ngx_http_ilert_store_ident_t   ident;
-
-    rc = ngx_http_ilert_store_read_key(db, alert->id, &key);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    ngx_memzero(&ident, sizeof(ngx_http_ilert_store_ident_t));
-
-    ident.owner = owner;
-
-    rc = ngx_http_ilert_store_find_alert(db, &ident, &key, &key, other, &stmt);
-
-    if (rc == SQLITE_OK) {
-        ngx_http_ilert_store_end(stmt);
-    }
-
-    ngx_free(key.data);
-
-    return rc;
-}
-
-
-/* its folded key, to be freed */
-
-static int
-ngx_http_ilert_store_read_key(ngx_http_ilert_store_db_t *db, int64_t id,
-    ngx_str_t *key)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_NEXT_ALERTS, &stmt,
-                                  "ii", id - 1, (int64_t) 1);
-    if (rc != SQLITE_OK) {
-        return (rc == NGX_HTTP_ILERT_STORE_MISSING)
-               ? ngx_http_ilert_store_error(db, SQLITE_CORRUPT) : rc;
-    }
-
-    key->len = sqlite3_column_bytes(stmt, 2);
-    key->data = ngx_alloc(key->len + 1, ngx_cycle->log);
-
-    if (key->data == NULL) {
-        rc = ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
-
-    } else if (key->len) {
-        ngx_memcpy(key->data, sqlite3_column_text(stmt, 2), key->len);
-    }
-
-    ngx_http_ilert_store_end(stmt);
-
-    return rc;
-}
-
-
-/* the first one is no longer there: all that it was is the other one's */
-
-static int
-ngx_http_ilert_store_unite(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_home_unite(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_alert_t *other)
 {
-    int  rc;
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_NAME_EVENTS, "ii",
-                                   alert->id, alert->source);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_NAME_EVENTS,
-                                       "ii", other->id, other->source);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_MOVE_EVENTS,
-                                       "iii", alert->id, other->id,
-                                       (int64_t) 0);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_DELETE_ALERT,
-                                       "i", alert->id);
-    }
-
-    if (rc == SQLITE_OK && alert->opened) {
-        rc = ngx_http_ilert_store_count_open(db, alert->source, -1);
-    }
-
-    if (rc == SQLITE_OK && alert->opened
-        && (other->opened == 0 || alert->opened < other->opened))
+    if (work->store->backend->save(work, 0) != NGX_OK
+        || work->store->backend->move(work, alert, other, 0) != NGX_OK
+        || ngx_http_ilert_home_unite_opened(work, alert, other) != NGX_OK)
     {
-        if (other->opened == 0) {
-            rc = ngx_http_ilert_store_count_open(db, other->source, 1);
-        }
-
-        if (rc == SQLITE_OK) {
-            other->opened = alert->opened;
-            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_OPENED,
-                                           "ii", other->id, other->opened);
-        }
+        return NGX_ERROR;
     }
 
-    if (rc != SQLITE_OK) {
-        return rc;
+    alert->removed = 1;
+
+    other->row.delivered = ngx_max(alert->row.delivered,
+                                   other->row.delivered);
+    other->row.last = ngx_max(alert->row.last, other->row.last);
+    other->row.changed = ngx_max(alert->row.changed, other->row.changed);
+    other->row.accepted = ngx_max(alert->row.accepted, other->row.accepted);
+    other->row.gone = ngx_max(alert->row.gone, other->row.gone);
+
+    return ngx_http_ilert_home_rehead(work, other);
+}
+
+
+/* one that is open in either place has been so since the earlier time */
+
+static ngx_int_t
+ngx_http_ilert_home_unite_opened(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_alert_t *other)
+{
+    if (alert->row.opened == 0) {
+        return NGX_OK;
     }
 
-    other->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-    other->delivered = ngx_max(alert->delivered, other->delivered);
-    other->last = ngx_max(alert->last, other->last);
-    other->changed = ngx_max(alert->changed, other->changed);
-    other->accepted = ngx_max(alert->accepted, other->accepted);
-    other->gone = ngx_max(alert->gone, other->gone);
+    if (ngx_http_ilert_work_count_open(work, alert->row.source, -1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-    return ngx_http_ilert_store_rehead(db, other);
+    if (other->row.opened == 0) {
+        other->row.opened = alert->row.opened;
+        return ngx_http_ilert_work_count_open(work, other->row.source, 1);
+    }
+
+    other->row.opened = ngx_min(alert->row.opened, other->row.opened);
+
+    return NGX_OK;
 }
 
 
 /*
  * Events of several sources wait: those of the source that has another key
- * move, and the others stay.  The alert is theirs first, since there may be
- * one alert of a source and a name only.
+ * move, and the others stay.  There may be one alert of a source and a name
+ * only: so a new alert is one of no source until the first one is another
+ * source's.
  */
 
-static int
-ngx_http_ilert_store_split(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_ident_t *source,
-    int64_t owner)
+static ngx_int_t
+ngx_http_ilert_home_split(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, int64_t source, int64_t owner)
 {
-    int                            rc;
-    int64_t                        id;
-    ngx_str_t                      key;
-    ngx_http_ilert_store_alert_t   other;
-    ngx_http_ilert_store_ident_t   ident;
+    ngx_int_t                      rc;
+    ngx_uint_t                     added;
+    ngx_http_ilert_store_alert_t  *other;
 
-    id = alert->id;
+    rc = ngx_http_ilert_work_find_alert(work, owner, 0, &alert->key, &other);
 
-    rc = ngx_http_ilert_store_other(db, alert, owner, &other);
-
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-
-        rc = ngx_http_ilert_store_read_key(db, id, &key);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
-
-        rc = ngx_http_ilert_store_leave(db, alert, source, &key);
-        if (rc != SQLITE_OK) {
-            ngx_free(key.data);
-            return rc;
-        }
-
-        ident = *source;
-        ident.owner = owner;
-
-        rc = ngx_http_ilert_store_add_alert(db, &ident, &key, &key, &other);
-
-        ngx_free(key.data);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_NAME_EVENTS,
-                                       "ii", other.id, other.source);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_MOVE_EVENTS,
-                                       "iii", id, other.id, source->id);
-    }
-
-    if (rc != SQLITE_OK) {
+    if (rc == NGX_ERROR) {
         return rc;
     }
 
-    alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-    other.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-    other.last = ngx_max(alert->last, other.last);
+    added = (rc == NGX_DECLINED);
 
-    rc = ngx_http_ilert_store_rehead(db, alert);
+    if (added
+        && ngx_http_ilert_work_add_alert(work, owner, 0, &alert->key,
+                                         &alert->key, &other)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-    return (rc == SQLITE_OK) ? ngx_http_ilert_store_rehead(db, &other) : rc;
+    if (work->store->backend->save(work, 0) != NGX_OK
+        || work->store->backend->move(work, alert, other, source) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (added && ngx_http_ilert_home_leave(work, alert, source) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    other->row.last = ngx_max(alert->row.last, other->row.last);
+
+    if (ngx_http_ilert_home_rehead(work, alert) != NGX_OK
+        || work->store->backend->save(work, 0) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (added) {
+        other->row.source = source;
+    }
+
+    return ngx_http_ilert_home_rehead(work, other);
 }
 
 
@@ -551,37 +471,53 @@ ngx_http_ilert_store_split(ngx_http_ilert_store_db_t *db,
  * that source and name, as a stray, becomes one with it.
  */
 
-static int
-ngx_http_ilert_store_leave(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_ident_t *source,
-    ngx_str_t *key)
+static ngx_int_t
+ngx_http_ilert_home_leave(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, int64_t source)
 {
-    int                            rc;
-    sqlite3_stmt                  *stmt;
-    ngx_http_ilert_store_alert_t   stray;
-    ngx_http_ilert_store_ident_t   ident;
+    int64_t                        foreign;
+    ngx_int_t                      rc;
+    ngx_uint_t                     own;
+    ngx_http_ilert_store_alert_t  *stray;
 
-    ngx_memzero(&ident, sizeof(ngx_http_ilert_store_ident_t));
+    rc = work->store->backend->others(work, alert, source, &foreign, &own);
 
-    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_OTHERS_SOURCE,
-                                  &ident.id, "ii", alert->id, source->id);
-    if (rc != SQLITE_OK) {
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : rc;
+    }
+
+    rc = ngx_http_ilert_work_find_alert(work, 0, foreign, &alert->key, &stray);
+
+    if (rc == NGX_ERROR) {
         return rc;
     }
 
-    rc = ngx_http_ilert_store_find_alert(db, &ident, key, key, &stray, &stmt);
-
-    if (rc == SQLITE_OK) {
-        ngx_http_ilert_store_end(stmt);
-
-        if (stray.id != alert->id) {
-            rc = ngx_http_ilert_store_unite(db, &stray, alert);
-        }
-
-    } else if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        rc = SQLITE_OK;
+    if (rc == NGX_OK && stray != alert
+        && ngx_http_ilert_home_unite(work, stray, alert) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    return (rc == SQLITE_OK)
-           ? ngx_http_ilert_store_set_source(db, alert, ident.id) : rc;
+    return ngx_http_ilert_alert_set_source(work, alert, foreign);
+}
+
+
+/*
+ * Events have come to the alert, or left it, by a move.  The first one that
+ * waits now may go, and what ilert shows of the alert is not known.
+ */
+
+static ngx_int_t
+ngx_http_ilert_home_rehead(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+
+    if (ngx_http_ilert_work_reload(work, alert, NGX_HTTP_ILERT_STORE_FRONT, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_alert_rehead(work, alert);
 }

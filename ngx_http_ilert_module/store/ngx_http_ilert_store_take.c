@@ -8,339 +8,129 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_event.h"
-#include "ngx_http_ilert_store_db.h"
+#include "ngx_http_ilert_store_work.h"
+
+
+/*
+ * Which events go next: of all sources the most urgent ones first, as far as
+ * budgets go.  Those that turn out not to go, as they say what ilert shows
+ * already, or are too old, make room for others.
+ */
 
 
 /* bytes of taken events after which a job takes no more */
 
 #define NGX_HTTP_ILERT_STORE_TAKE_SIZE    (1024 * 1024)
 
-/* what GET_HEAD has beside the columns of alert and event */
 
-#define NGX_HTTP_ILERT_STORE_HEAD_COLUMN                                      \
-    (NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS                                      \
-     + NGX_HTTP_ILERT_STORE_EVENT_NCOLUMNS)
+/* an alert that may go */
 
-static int ngx_http_ilert_store_find_budget(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_budget_t *budget, int64_t *paused, int64_t *pause);
-static int ngx_http_ilert_store_budget(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_budget_t *budget, int64_t now);
-static int ngx_http_ilert_store_slots(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_budget_t *budget, int64_t now);
-static int ngx_http_ilert_store_next_slot(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_budget_t *budget, int64_t now);
-static int ngx_http_ilert_store_due(ngx_http_ilert_store_db_t *db,
+typedef struct {
+    ngx_http_ilert_store_alert_t  *alert;
+    int64_t                     head;
+    int64_t                     since;
+    ngx_uint_t                  urgency;
+    ngx_uint_t                  take;       /* index of the job's take */
+    unsigned                    repeat:1;
+} ngx_http_ilert_store_candidate_t;
+
+
+static ngx_int_t ngx_http_ilert_take_due(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
-static int ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_which_e which, int64_t time, ngx_uint_t *n);
+static ngx_int_t ngx_http_ilert_take_events(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
-static int ngx_http_ilert_store_begin_take(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_take_begin(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
-static ngx_uint_t ngx_http_ilert_store_may_take(
-    ngx_http_ilert_store_take_t *take);
-static int ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat, int64_t now,
-    ngx_uint_t *affords);
-static int ngx_http_ilert_store_candidates(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job);
-static int ngx_http_ilert_store_candidate(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_uint_t n, ngx_uint_t urgency,
-    ngx_uint_t limit);
-static ngx_int_t ngx_http_ilert_store_room(ngx_http_ilert_store_db_t *db);
-static int ngx_libc_cdecl ngx_http_ilert_store_cmp(const void *one,
+static ngx_uint_t ngx_http_ilert_take_may(ngx_http_ilert_store_take_t *take);
+static ngx_int_t ngx_http_ilert_take_affords(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_take_t *take,
+    ngx_uint_t repeat, ngx_uint_t *affords);
+static ngx_int_t ngx_http_ilert_take_candidates(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
+    ngx_array_t *candidates);
+static ngx_int_t ngx_http_ilert_take_candidates_of(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
+    ngx_uint_t n, ngx_uint_t urgency, ngx_uint_t limit,
+    ngx_array_t *candidates);
+static int ngx_libc_cdecl ngx_http_ilert_take_cmp(const void *one,
     const void *two);
-static int ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job,
+static ngx_int_t ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_array_t *candidates,
+    ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_take_consider(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
     ngx_http_ilert_store_candidate_t *candidate, ngx_uint_t without);
-static int ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_take_t *take,
-    ngx_http_ilert_store_candidate_t *candidate,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t **evp);
-static int ngx_http_ilert_store_bury_event(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, int64_t seq, ngx_uint_t without);
-static ngx_http_ilert_store_event_t *ngx_http_ilert_store_read_head(
-    sqlite3_stmt *stmt, ngx_str_t *source);
-static int ngx_http_ilert_store_judge(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_event_t *ev, int64_t now, ngx_http_ilert_rule_e *rule,
-    int64_t *until);
-static int ngx_http_ilert_store_mark(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_event_t *ev);
-static ngx_uint_t ngx_http_ilert_store_expired(
-    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_shown_t *shown,
-    int64_t max_age, int64_t now);
-static int ngx_http_ilert_store_resolve(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
-static int ngx_http_ilert_store_add_resolve(ngx_http_ilert_store_db_t *db,
+static ngx_int_t ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
-    int64_t id);
-static void ngx_http_ilert_store_set_due(ngx_http_ilert_store_db_t *db,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_rule_e rule,
+    int64_t until);
+static void ngx_http_ilert_take_event(ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *first, ngx_str_t *source,
+    ngx_http_ilert_store_event_t *ev);
+static ngx_http_ilert_store_event_t *ngx_http_ilert_take_copy(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_event_t *from);
+static ngx_int_t ngx_http_ilert_take_deadly_event(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
+    int64_t seq, ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_take_resolve(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
+    ngx_http_ilert_store_take_t *take);
+static ngx_int_t ngx_http_ilert_take_late(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_take_t *take);
+static ngx_int_t ngx_http_ilert_take_add_resolve(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert);
+static void ngx_http_ilert_take_set_due(ngx_http_ilert_store_work_t *work,
     int64_t due);
 
 
-/* a request that was not made counts no longer */
-
-int
-ngx_http_ilert_store_release_slots(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_event_t *ev, int64_t now)
-{
-    int                             rc;
-    int64_t                         paused, pause;
-    ngx_uint_t                      i, made;
-    ngx_http_ilert_store_budget_t  *budget;
-
-    made = (ev->verdict == NGX_HTTP_ILERT_STORE_DONE
-            || ev->verdict == NGX_HTTP_ILERT_STORE_DEAD
-            || (ev->verdict == NGX_HTTP_ILERT_STORE_AGAIN
-                && (ev->maybe || ev->refused)));
-
-    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
-        budget = ev->budgets[i];
-
-        if (budget == NULL) {
-            continue;
-        }
-
-        rc = budget->id ? SQLITE_OK
-                        : ngx_http_ilert_store_find_budget(db, budget, &paused,
-                                                           &pause);
-
-        if (rc == SQLITE_OK && budget->rate) {
-            rc = made ? ngx_http_ilert_store_exec(db,
-                                                 NGX_HTTP_ILERT_STORE_SET_SLOT,
-                                                 "ii", budget->id, now)
-                      : ngx_http_ilert_store_exec(db,
-                                                NGX_HTTP_ILERT_STORE_FREE_SLOT,
-                                                "i", budget->id);
-        }
-
-        if (rc == SQLITE_OK && i == 0 && ev->pause) {
-            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_PAUSE,
-                                           "iii", budget->id, now, ev->pause);
-        }
-
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
-
-        if (!made) {
-            budget->next = 0;
-        }
-    }
-
-    return SQLITE_OK;
-}
-
-
-/* what is known of budgets is known in a transaction: it is begun anew */
-
-void
-ngx_http_ilert_store_budgets(ngx_http_ilert_store_job_t *job)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < job->nbudgets; i++) {
-        job->budgets[i].id = 0;
-        job->budgets[i].known = 0;
-    }
-}
-
-
-/* finds, or makes, its row; sets when it was paused, and for how long */
-
-static int
-ngx_http_ilert_store_find_budget(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_budget_t *budget, int64_t *paused, int64_t *pause)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    *paused = 0;
-    *pause = 0;
-
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_BUDGET, &stmt,
-                                  "t", &budget->name);
-
-    if (rc == SQLITE_OK) {
-        budget->id = sqlite3_column_int64(stmt, 0);
-        *paused = sqlite3_column_int64(stmt, 1);
-        *pause = sqlite3_column_int64(stmt, 2);
-
-        ngx_http_ilert_store_end(stmt);
-
-    } else if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_BUDGET,
-                                       "t", &budget->name);
-        budget->id = sqlite3_last_insert_rowid(db->db);
-    }
-
-    return rc;
-}
-
-
-int
-ngx_http_ilert_store_owner(ngx_http_ilert_store_db_t *db, ngx_str_t *name,
-    int64_t *id)
-{
-    int                            rc;
-    int64_t                        paused, pause;
-    ngx_http_ilert_store_budget_t  budget;
-
-    budget.name = *name;
-
-    rc = ngx_http_ilert_store_find_budget(db, &budget, &paused, &pause);
-
-    if (rc == SQLITE_OK) {
-        *id = budget.id;
-    }
-
-    return rc;
-}
-
-
-/* what is left of a budget at the moment */
-
-static int
-ngx_http_ilert_store_budget(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_budget_t *budget, int64_t now)
-{
-    int      rc;
-    int64_t  paused, pause;
-
-    budget->known = 1;
-    budget->used = 0;
-    budget->next = 0;
-    budget->left = (ngx_uint_t) -1;
-
-    rc = ngx_http_ilert_store_find_budget(db, budget, &paused, &pause);
-
-    if (rc == SQLITE_OK && budget->rate) {
-        rc = ngx_http_ilert_store_slots(db, budget, now);
-    }
-
-    if (rc == SQLITE_OK && paused > now) {
-        paused = now;
-
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_PAUSE,
-                                       "iii", budget->id, paused, pause);
-    }
-
-    if (paused + pause > now) {
-        budget->left = 0;
-        budget->next = paused + pause;
-    }
-
-    return rc;
-}
-
-
-static int
-ngx_http_ilert_store_slots(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_budget_t *budget, int64_t now)
-{
-    int      rc;
-    int64_t  used;
-
-    used = 0;
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_LATE_SLOTS, "ii",
-                                   budget->id, now);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_EXPIRE_SLOTS,
-                                       "iii", budget->id, now - budget->window,
-                                       (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_COUNT_SLOTS,
-                                      &used, "i", budget->id);
-    }
-
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    budget->used = used;
-    budget->left = (budget->used < budget->rate) ? budget->rate - budget->used
-                                                 : 0;
-    return SQLITE_OK;
-}
-
-
-/* when there will be a request again of a budget that is used up */
-
-static int
-ngx_http_ilert_store_next_slot(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_budget_t *budget, int64_t now)
-{
-    int      rc;
-    int64_t  at;
-
-    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_SLOT, &at, "i",
-                                  budget->id);
-
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-
-        /* all are under way */
-
-        at = now;
-        rc = SQLITE_OK;
-    }
-
-    budget->next = at + budget->window;
-
-    return rc;
-}
-
-
-int
-ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
+ngx_int_t
+ngx_http_ilert_take_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without)
 {
-    int         rc;
-    ngx_uint_t  i;
+    ngx_uint_t                       i;
+    ngx_http_ilert_store_budget_t   *budget;
 
     if (job->ntakes && !job->moving) {
-        rc = ngx_http_ilert_store_due(db, job);
 
-        if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_take(db, job, without);
-        }
-
-        if (rc != SQLITE_OK) {
-            return rc;
+        if (ngx_http_ilert_take_due(work, job) != NGX_OK
+            || ngx_http_ilert_take_events(work, job, without) != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
     for (i = 0; i < job->nbudgets; i++) {
-        if (job->budgets[i].known && job->budgets[i].left == 0
-            && job->budgets[i].next == 0)
+        budget = &job->budgets[i];
+
+        if (budget->known && budget->left == 0 && budget->next == 0
+            && ngx_http_ilert_budget_next(work, budget, &budget->next)
+               != NGX_OK)
         {
-            rc = ngx_http_ilert_store_next_slot(db, &job->budgets[i],
-                                                job->now);
-            if (rc != SQLITE_OK) {
-                return rc;
-            }
+            return NGX_ERROR;
         }
     }
 
-    rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_DUE, &job->due,
-                                  "");
-
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        job->due = 0;
-        rc = SQLITE_OK;
+    if (work->store->backend->save(work, 0) != NGX_OK
+        || work->store->backend->due(work, &job->due) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    if (db->due && (job->due == 0 || db->due < job->due)) {
-        job->due = db->due;
+    if (work->due && (job->due == 0 || work->due < job->due)) {
+        job->due = work->due;
     }
 
-    if (db->more || job->moving) {
-        job->due = job->now;
+    if (work->more || job->moving) {
+        job->due = work->now;
     }
 
-    return rc;
+    return NGX_OK;
 }
 
 
@@ -350,130 +140,146 @@ ngx_http_ilert_store_takes(ngx_http_ilert_store_db_t *db,
  * set back.
  */
 
-static int
-ngx_http_ilert_store_due(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_take_due(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job)
 {
-    int  rc;
+    ngx_uint_t  n;
 
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_DUE, "ii",
-                                   job->now,
-                                   (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
-
-    if (rc != SQLITE_OK || job->longest == 0) {
-        return rc;
-    }
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_LATE, "ii",
-                                   job->now + job->longest,
-                                   (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
-
-    if (rc == SQLITE_OK
-        && sqlite3_changes(db->db) == NGX_HTTP_ILERT_STORE_ROWS)
+    if (ngx_http_ilert_take_ready(work, NGX_HTTP_ILERT_ALERTS_DUE, work->now,
+                                  &n)
+        != NGX_OK)
     {
-        db->more = 1;
+        return NGX_ERROR;
     }
 
-    return rc;
+    if (job->longest == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_ilert_take_ready(work, NGX_HTTP_ILERT_ALERTS_LATE,
+                                  work->now + job->longest, &n)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (n == NGX_HTTP_ILERT_STORE_ROWS) {
+        work->more = 1;
+    }
+
+    return NGX_OK;
 }
 
 
-/*
- * The most urgent ones of all sources first, as far as budgets go.  Those
- * that turn out not to go make room for others.
- */
+static ngx_int_t
+ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_which_e which, int64_t time, ngx_uint_t *n)
+{
+    ngx_uint_t                       i;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
 
-static int
-ngx_http_ilert_store_take(ngx_http_ilert_store_db_t *db,
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = which;
+    filter.time = time;
+    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
+
+    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    alert = alerts.elts;
+
+    for (i = 0; i < alerts.nelts; i++) {
+        ngx_http_ilert_alert_ready(alert[i]);
+    }
+
+    *n = alerts.nelts;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_take_events(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without)
 {
-    int                                rc;
-    ngx_uint_t                         i, rows, affords;
-    ngx_http_ilert_store_take_t       *take;
-    ngx_http_ilert_store_candidate_t  *candidate;
+    ngx_uint_t   i, rows;
+    ngx_array_t  candidates;
 
     for (i = 0; i < job->ntakes; i++) {
-        rc = ngx_http_ilert_store_begin_take(db, job, &job->takes[i]);
-        if (rc != SQLITE_OK) {
-            return rc;
+        if (ngx_http_ilert_take_begin(work, job, &job->takes[i]) != NGX_OK) {
+            return NGX_ERROR;
         }
+    }
+
+    if (ngx_array_init(&candidates, work->pool, 16,
+                       sizeof(ngx_http_ilert_store_candidate_t))
+        != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
     }
 
     do {
-        rows = db->rows;
+        rows = work->rows;
+        candidates.nelts = 0;
 
-        rc = ngx_http_ilert_store_candidates(db, job);
-
-        for (i = 0; rc == SQLITE_OK && i < db->ncandidates; i++) {
-            candidate = &db->candidates[i];
-            take = &job->takes[candidate->take];
-
-            if (!ngx_http_ilert_store_may_take(take)) {
-                take->more = 1;
-                continue;
-            }
-
-            if (db->rows == 0 || db->taken >= NGX_HTTP_ILERT_STORE_TAKE_SIZE) {
-                db->more = 1;
-                return SQLITE_OK;
-            }
-
-            rc = ngx_http_ilert_store_affords(db, take, candidate->repeat,
-                                              job->now, &affords);
-
-            if (rc == SQLITE_OK && affords) {
-                ngx_http_ilert_store_mark_event(job, candidate->head);
-
-                rc = ngx_http_ilert_store_consider(db, job, candidate,
-                                                   without);
-
-                ngx_http_ilert_store_mark_event(job, 0);
-            }
+        if (ngx_http_ilert_take_candidates(work, job, &candidates) != NGX_OK
+            || ngx_http_ilert_take_round(work, job, &candidates, without)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
         }
 
-    } while (rc == SQLITE_OK && db->rows < rows);
+    } while (work->rows < rows && !work->enough);
 
-    return rc;
+    return NGX_OK;
 }
 
 
-static int
-ngx_http_ilert_store_begin_take(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_take_begin(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take)
 {
-    int                            rc;
+    ngx_int_t                      rc;
     ngx_uint_t                     i;
-    ngx_http_ilert_store_ident_t   source;
+    ngx_http_ilert_store_ident_t  *source;
 
     take->id = 0;
 
-    rc = ngx_http_ilert_store_get_source(db, &take->source, &source);
+    rc = ngx_http_ilert_work_find_source(work, &take->source, &source);
 
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        return SQLITE_OK;
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : rc;
     }
 
-    if (rc == SQLITE_OK) {
-        take->paused = (source.paused != 0);
-        take->id = take->paused ? 0 : source.id;
-    }
+    take->paused = (source->paused != 0);
+    take->id = take->paused ? 0 : source->id;
 
-    for (i = 0; rc == SQLITE_OK && i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
-        if (take->budgets[i] && !take->budgets[i]->known) {
-            rc = ngx_http_ilert_store_budget(db, take->budgets[i], job->now);
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+
+        if (take->budgets[i] && !take->budgets[i]->known
+            && ngx_http_ilert_budget_load(work, take->budgets[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
-    if (rc == SQLITE_OK && take->id && take->policy.resolve_after) {
-        rc = ngx_http_ilert_store_resolve(db, job, take);
+    if (take->id && take->policy.resolve_after) {
+        return ngx_http_ilert_take_resolve(work, job, take);
     }
 
-    return rc;
+    return NGX_OK;
 }
 
 
+/* how many more events of the source may be taken */
+
 static ngx_uint_t
-ngx_http_ilert_store_may_take(ngx_http_ilert_store_take_t *take)
+ngx_http_ilert_take_may(ngx_http_ilert_store_take_t *take)
 {
     ngx_uint_t  i, n;
 
@@ -491,13 +297,11 @@ ngx_http_ilert_store_may_take(ngx_http_ilert_store_take_t *take)
 
 /* if not, it waits until there is more of the budget */
 
-static int
-ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat, int64_t now,
-    ngx_uint_t *affords)
+static ngx_int_t
+ngx_http_ilert_take_affords(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat, ngx_uint_t *affords)
 {
-    int                             rc;
-    int64_t                         at;
+    int64_t                         next;
     ngx_uint_t                      i;
     ngx_http_ilert_store_budget_t  *budget;
 
@@ -515,146 +319,108 @@ ngx_http_ilert_store_affords(ngx_http_ilert_store_db_t *db,
 
         *affords = 0;
 
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_NEXT_SLOT, &at,
-                                      "i", budget->id);
-
-        if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-
-            /* all its requests are under way, maybe of other sources */
-
-            at = now;
-            rc = SQLITE_OK;
+        if (ngx_http_ilert_budget_next(work, budget, &next) != NGX_OK) {
+            return NGX_ERROR;
         }
 
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
-
-        ngx_http_ilert_store_set_due(db, at + budget->window);
+        ngx_http_ilert_take_set_due(work, next);
     }
 
-    return SQLITE_OK;
+    return NGX_OK;
 }
 
 
 /* alerts that may go, in their order; of a source and an urgency one more */
 
-static int
-ngx_http_ilert_store_candidates(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job)
+static ngx_int_t
+ngx_http_ilert_take_candidates(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_array_t *candidates)
 {
-    int         rc;
     ngx_uint_t  i, n, urgency;
 
-    db->ncandidates = 0;
+    if (work->store->backend->save(work, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     for (i = 0; i < job->ntakes; i++) {
 
-        n = ngx_http_ilert_store_may_take(&job->takes[i]);
+        n = ngx_http_ilert_take_may(&job->takes[i]);
 
         for (urgency = 0; n && urgency < NGX_HTTP_ILERT_URGENCIES; urgency++) {
-            rc = ngx_http_ilert_store_candidate(db, job, i, urgency, n + 1);
-            if (rc != SQLITE_OK) {
-                return rc;
+
+            if (ngx_http_ilert_take_candidates_of(work, job, i, urgency, n + 1,
+                                                  candidates)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
             }
         }
     }
 
-    if (db->ncandidates > 1) {
-        qsort(db->candidates, db->ncandidates,
+    if (candidates->nelts > 1) {
+        qsort(candidates->elts, candidates->nelts,
               sizeof(ngx_http_ilert_store_candidate_t),
-              ngx_http_ilert_store_cmp);
+              ngx_http_ilert_take_cmp);
     }
 
-    return SQLITE_OK;
+    return NGX_OK;
 }
 
 
-static int
-ngx_http_ilert_store_candidate(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_take_candidates_of(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t n, ngx_uint_t urgency,
-    ngx_uint_t limit)
+    ngx_uint_t limit, ngx_array_t *candidates)
 {
-    int                                rc;
-    int64_t                            window;
-    sqlite3_stmt                      *stmt;
-    ngx_http_ilert_store_take_t       *take;
-    ngx_http_ilert_store_candidate_t  *candidate;
+    int64_t                             window;
+    ngx_uint_t                          i;
+    ngx_array_t                         alerts;
+    ngx_http_ilert_store_take_t        *take;
+    ngx_http_ilert_store_alert_t      **alert;
+    ngx_http_ilert_store_filter_t       filter;
+    ngx_http_ilert_store_candidate_t   *candidate;
 
     take = &job->takes[n];
 
     window = take->budgets[0] ? take->budgets[0]->window
                               : NGX_HTTP_ILERT_STORE_WINDOW;
 
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_CANDIDATES, &stmt,
-                                  "iii", take->id, (int64_t) urgency,
-                                  (int64_t) limit);
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
 
-    while (rc == SQLITE_OK) {
+    filter.which = NGX_HTTP_ILERT_ALERTS_READY;
+    filter.source = take->id;
+    filter.urgency = urgency;
+    filter.limit = limit;
 
-        if (ngx_http_ilert_store_room(db) != NGX_OK) {
-            rc = ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
-            break;
+    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    alert = alerts.elts;
+
+    for (i = 0; i < alerts.nelts; i++) {
+
+        candidate = ngx_array_push(candidates);
+        if (candidate == NULL) {
+            return ngx_http_ilert_work_no_memory(work);
         }
 
-        candidate = &db->candidates[db->ncandidates++];
-
-        candidate->id = sqlite3_column_int64(stmt, 0);
-        candidate->head = sqlite3_column_int64(stmt, 1);
-        candidate->since = sqlite3_column_int64(stmt, 2);
+        candidate->alert = alert[i];
+        candidate->head = alert[i]->row.head;
+        candidate->since = alert[i]->row.since;
         candidate->take = n;
         candidate->repeat = (urgency == NGX_HTTP_ILERT_REPEATS);
         candidate->urgency = ngx_http_ilert_rules_aged(urgency,
                                                        &candidate->since,
-                                                       window, job->now);
-
-        rc = ngx_http_ilert_store_next(db, stmt);
+                                                       window, work->now);
     }
-
-    if (rc == NGX_HTTP_ILERT_STORE_MISSING) {
-        return SQLITE_OK;
-    }
-
-    ngx_http_ilert_store_end(stmt);
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_ilert_store_room(ngx_http_ilert_store_db_t *db)
-{
-    ngx_uint_t                         n;
-    ngx_http_ilert_store_candidate_t  *candidates;
-
-    if (db->ncandidates < db->size_candidates) {
-        return NGX_OK;
-    }
-
-    n = ngx_max(db->size_candidates * 2, 128);
-
-    candidates = ngx_alloc(n * sizeof(ngx_http_ilert_store_candidate_t),
-                           ngx_cycle->log);
-    if (candidates == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (db->ncandidates) {
-        ngx_memcpy(candidates, db->candidates,
-                   db->ncandidates * sizeof(ngx_http_ilert_store_candidate_t));
-    }
-
-    ngx_free(db->candidates);
-
-    db->candidates = candidates;
-    db->size_candidates = n;
 
     return NGX_OK;
 }
 
 
 static int ngx_libc_cdecl
-ngx_http_ilert_store_cmp(const void *one, const void *two)
+ngx_http_ilert_take_cmp(const void *one, const void *two)
 {
     const ngx_http_ilert_store_candidate_t  *a = one, *b = two;
 
@@ -670,212 +436,354 @@ ngx_http_ilert_store_cmp(const void *one, const void *two)
 }
 
 
+static ngx_int_t
+ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_array_t *candidates,
+    ngx_uint_t without)
+{
+    ngx_int_t                          rc;
+    ngx_uint_t                         i, affords;
+    ngx_http_ilert_store_take_t       *take;
+    ngx_http_ilert_store_candidate_t  *candidate;
+
+    candidate = candidates->elts;
+
+    for (i = 0; i < candidates->nelts; i++) {
+
+        take = &job->takes[candidate[i].take];
+
+        if (!ngx_http_ilert_take_may(take)) {
+            take->more = 1;
+            continue;
+        }
+
+        if (work->rows == 0 || work->taken >= NGX_HTTP_ILERT_STORE_TAKE_SIZE) {
+            work->more = 1;
+            work->enough = 1;
+            return NGX_OK;
+        }
+
+        if (ngx_http_ilert_take_affords(work, take, candidate[i].repeat,
+                                        &affords)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (!affords) {
+            continue;
+        }
+
+        ngx_http_ilert_store_mark_event(job, candidate[i].head);
+
+        rc = ngx_http_ilert_take_consider(work, job, &candidate[i], without);
+
+        ngx_http_ilert_store_mark_event(job, 0);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 /* an alert's first event: it is taken, or it turns out not to go */
 
-static int
-ngx_http_ilert_store_consider(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_take_consider(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job,
     ngx_http_ilert_store_candidate_t *candidate, ngx_uint_t without)
 {
-    int                            rc;
-    int64_t                        until;
-    ngx_uint_t                     counted;
-    ngx_http_ilert_rule_e          rule;
-    ngx_http_ilert_store_take_t   *take;
-    ngx_http_ilert_store_alert_t   alert;
-    ngx_http_ilert_store_event_t  *ev;
+    ngx_http_ilert_store_alert_t    *alert;
+    ngx_http_ilert_store_waiting_t  *first;
 
-    take = &job->takes[candidate->take];
+    alert = candidate->alert;
 
-    rc = ngx_http_ilert_store_head(db, take, candidate, &alert, &ev);
-    if (rc != SQLITE_OK) {
-        return rc;
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_FRONT, 1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    db->rows--;
+    first = ngx_http_ilert_alert_first(alert);
 
+    if (first == NULL || first->seq != alert->row.head) {
+
+        /* the event has been discarded by hand */
+
+        work->rows--;
+        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+
+        return ngx_http_ilert_alert_advance(work, alert, 0, work->now);
+    }
+
+    return ngx_http_ilert_take_decide(work, job, &job->takes[candidate->take],
+                                      alert, without);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t without)
+{
+    int64_t                          until;
+    ngx_uint_t                       next, counted;
+    ngx_http_ilert_rule_e            rule;
+    ngx_http_ilert_store_event_t    *ev;
+    ngx_http_ilert_store_waiting_t  *first, *second;
+
+    until = 0;
+    first = ngx_http_ilert_alert_first(alert);
+    second = ngx_http_ilert_alert_second(alert);
+
+    ev = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_event_t));
     if (ev == NULL) {
-        alert.shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-        return ngx_http_ilert_store_advance(db, &alert, 0, job->now);
+        return ngx_http_ilert_work_no_memory(work);
     }
+
+    ngx_http_ilert_take_event(alert, first, &take->source, ev);
+
+    if (first->damaged) {
+        ngx_str_set(&ev->error, "its row in the queue's database is damaged");
+        job->damaged++;
+        work->rows--;
+
+        return ngx_http_ilert_alert_dead(work, job, alert, first, ev, without);
+    }
+
+    next = (second && take->policy.coalesce != NGX_HTTP_ILERT_COALESCE_OFF)
+           ? second->said.type : NGX_HTTP_ILERT_NO_TYPE;
 
     /* a repeat has been counted as coalesced */
 
     counted = ev->said.repeat;
 
-    if (ev->damaged) {
-        ngx_str_set(&ev->error, "its row in the queue's database is damaged");
-        job->damaged++;
-
-        rc = ngx_http_ilert_store_dead(db, job, ev, without);
-
-        ngx_free(ev);
-
-        return rc;
-    }
-
-    rc = ngx_http_ilert_store_judge(db, take, &alert, ev, job->now, &rule,
-                                    &until);
-    if (rc != SQLITE_OK) {
-        ngx_free(ev);
-        return rc;
-    }
+    rule = ngx_http_ilert_rules_judge(&take->policy, &alert->shown, &ev->said,
+                                      next, work->now, &until);
 
     if (rule == NGX_HTTP_ILERT_GO
-        && !ngx_http_ilert_store_expired(ev, &alert.shown, take->max_age,
-                                         job->now))
+        && ngx_http_ilert_rules_expired(&alert->shown, &ev->said,
+                                        take->max_age, work->now))
     {
-        db->rows++;
-        ngx_queue_insert_tail(&job->taken, &ev->queue);
-
-        return ngx_http_ilert_store_mark(db, take, ev);
+        rule = ev->said.repeat ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_EXPIRE;
     }
 
-    if (rule == NGX_HTTP_ILERT_GO && !ev->said.repeat) {
+    switch (rule) {
+
+    case NGX_HTTP_ILERT_GO:
+
+        ev = ngx_http_ilert_take_copy(work, ev);
+        if (ev == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(ev->budgets, take->budgets, sizeof(ev->budgets));
+
+        ngx_queue_insert_tail(&job->taken, &ev->queue);
+
+        take->taken++;
+        work->taken += ev->body.len;
+        alert->row.state = NGX_HTTP_ILERT_STORE_TAKEN;
+
+        return ngx_http_ilert_budget_take(work, take->budgets);
+
+    case NGX_HTTP_ILERT_EXPIRE:
+
         ngx_str_set(&ev->error, "older than max_age");
         take->expired++;
         job->expired++;
+        work->rows--;
 
-        rc = ngx_http_ilert_store_dead(db, job, ev, without);
+        return ngx_http_ilert_alert_dead(work, job, alert, first, ev, without);
 
-    } else {
+    default: /* NGX_HTTP_ILERT_HOLD, NGX_HTTP_ILERT_DROP */
 
         if (!counted) {
             take->coalesced++;
             job->coalesced++;
         }
 
-        if (rule == NGX_HTTP_ILERT_HOLD) {
-            rc = ngx_http_ilert_store_set_urgency(db, ev->source_id, ev->seq,
-                                                  ev->urgency,
-                                                  NGX_HTTP_ILERT_REPEATS);
-            if (rc == SQLITE_OK) {
-                rc = ngx_http_ilert_store_hold(db, &alert, until, job->now);
-            }
-
-        } else {
-            rc = ngx_http_ilert_store_drop(db, &alert, ev, job->now);
-
-            /* the alert may be one to be resolved now */
-
-            db->more |= (take->policy.resolve_after != 0);
-        }
+        return ngx_http_ilert_take_spare(work, job, take, alert, rule, until);
     }
-
-    ngx_free(ev);
-
-    return rc;
 }
 
 
-/* "evp" is set to NULL if the event is not there: discarded by hand */
+/* the first event need not go, or not yet */
 
-static int
-ngx_http_ilert_store_head(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_take_t *take,
-    ngx_http_ilert_store_candidate_t *candidate,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t **evp)
+static ngx_int_t
+ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_rule_e rule,
+    int64_t until)
 {
-    int                             rc;
-    sqlite3_stmt                   *stmt;
-    ngx_http_ilert_store_event_t   *ev;
-    ngx_http_ilert_store_waiting_t  head;
+    ngx_http_ilert_store_waiting_t  *first;
 
-    *evp = NULL;
+    first = ngx_http_ilert_alert_first(alert);
 
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_GET_HEAD, &stmt,
-                                  "ii", candidate->id, db->epoch);
+    work->rows--;
 
-    if (rc != SQLITE_OK) {
-        return (rc == NGX_HTTP_ILERT_STORE_MISSING)
-               ? ngx_http_ilert_store_error(db, SQLITE_CORRUPT) : rc;
+    if (rule == NGX_HTTP_ILERT_DROP) {
+
+        /* the alert may be one to be resolved now */
+
+        work->more |= (take->policy.resolve_after != 0);
+
+        return ngx_http_ilert_alert_drop(work, alert, first);
     }
 
-    ngx_http_ilert_store_read_alert(stmt, alert);
+    first->said.repeat = 1;
 
-    if (sqlite3_column_type(stmt, NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS)
-        != SQLITE_NULL)
+    if (ngx_http_ilert_alert_set_urgency(work, alert, first,
+                                         NGX_HTTP_ILERT_REPEATS)
+        != NGX_OK)
     {
-
-        ngx_http_ilert_store_read_event(stmt,
-                                        NGX_HTTP_ILERT_STORE_ALERT_NCOLUMNS,
-                                        &head);
-
-        ev = ngx_http_ilert_store_read_head(stmt, &take->source);
-
-        if (ev) {
-            ev->alert = alert->id;
-            ev->seq = head.seq;
-            ev->id = head.id;
-            ev->urgency = head.urgency;
-            ev->said = head.said;
-            ev->source_id = ngx_http_ilert_store_source_of(alert, &head);
-            ev->damaged = head.damaged;
-            *evp = ev;
-
-        } else {
-            rc = ngx_http_ilert_store_error(db, NGX_HTTP_ILERT_STORE_NOMEM);
-        }
+        return NGX_ERROR;
     }
 
-    ngx_http_ilert_store_end(stmt);
+    ngx_http_ilert_alert_hold(alert, until, work->now);
+    ngx_http_ilert_work_show(work, alert);
 
-    return rc;
+    return NGX_OK;
 }
 
 
-int
-ngx_http_ilert_store_bury(ngx_http_ilert_store_db_t *db,
+/* the first event of an alert as an event; its strings are not copied */
+
+static void
+ngx_http_ilert_take_event(ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *first, ngx_str_t *source,
+    ngx_http_ilert_store_event_t *ev)
+{
+    ev->source = *source;
+    ev->key = alert->alert_key;
+    ev->body = first->ev ? first->ev->body : first->body;
+    ev->id = first->id;
+    ev->said = first->said;
+    ev->native = first->native;
+    ev->urgency = first->urgency;
+    ev->seq = first->seq;
+    ev->alert = alert->id;
+    ev->source_id = ngx_http_ilert_alert_source_of(alert, first);
+    ev->attempts = first->attempts;
+    ev->damaged = first->damaged;
+}
+
+
+/* for the job: it is to be freed by whoever has the job */
+
+static ngx_http_ilert_store_event_t *
+ngx_http_ilert_take_copy(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *from)
+{
+    ngx_str_t                      source, key, body;
+    ngx_http_ilert_store_event_t  *ev;
+
+    ev = ngx_http_ilert_store_event(from->source.len, from->key.len,
+                                    from->body.len);
+    if (ev == NULL) {
+        (void) ngx_http_ilert_work_no_memory(work);
+        return NULL;
+    }
+
+    source = ev->source;
+    key = ev->key;
+    body = ev->body;
+
+    *ev = *from;
+
+    ngx_memcpy(source.data, from->source.data, source.len);
+
+    /* of what has no bytes there may be no address */
+
+    if (key.len) {
+        ngx_memcpy(key.data, from->key.data, key.len);
+    }
+
+    if (body.len) {
+        ngx_memcpy(body.data, from->body.data, body.len);
+    }
+
+    ev->source = source;
+    ev->key = key;
+    ev->body = body;
+
+    return ev;
+}
+
+
+ngx_int_t
+ngx_http_ilert_take_deadly(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without)
 {
-    int         rc;
+    ngx_int_t   rc;
     ngx_uint_t  i;
 
     for (i = 0; i < job->ndeadly; i++) {
 
         ngx_http_ilert_store_mark_event(job, job->deadly[i]);
 
-        rc = ngx_http_ilert_store_bury_event(db, job, job->deadly[i],
-                                             without);
+        rc = ngx_http_ilert_take_deadly_event(work, job, job->deadly[i],
+                                              without);
 
         ngx_http_ilert_store_mark_event(job, 0);
 
-        if (rc != SQLITE_OK && rc != NGX_HTTP_ILERT_STORE_MISSING) {
+        if (rc == NGX_ERROR) {
             return rc;
         }
     }
 
-    return SQLITE_OK;
+    return NGX_OK;
 }
 
 
-static int
-ngx_http_ilert_store_bury_event(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_take_deadly_event(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, int64_t seq, ngx_uint_t without)
 {
-    int                                rc;
-    sqlite3_stmt                      *stmt;
-    ngx_http_ilert_store_take_t        take;
-    ngx_http_ilert_store_alert_t       alert;
-    ngx_http_ilert_store_event_t      *ev;
-    ngx_http_ilert_store_candidate_t   candidate;
+    int64_t                          id;
+    ngx_int_t                        rc;
+    ngx_http_ilert_store_alert_t    *alert;
+    ngx_http_ilert_store_event_t    *ev, found;
+    ngx_http_ilert_store_ident_t     source;
+    ngx_http_ilert_store_waiting_t  *first;
 
-    rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_FIND_EVENT, &stmt,
-                                  "i", seq);
-    if (rc != SQLITE_OK) {
+    ngx_memzero(&source, sizeof(ngx_http_ilert_store_ident_t));
+
+    if (work->store->backend->save(work, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = work->store->backend->alert_of_head(work, seq, &id, &source);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_ilert_work_get_alert(work, id, &alert);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_FRONT,
+                                       1);
+    }
+
+    if (rc != NGX_OK) {
         return rc;
     }
 
-    candidate.id = sqlite3_column_int64(stmt, 0);
-    take.source.len = sqlite3_column_bytes(stmt, 1);
-    take.source.data = (u_char *) sqlite3_column_text(stmt, 1);
+    first = ngx_http_ilert_alert_first(alert);
 
-    rc = ngx_http_ilert_store_head(db, &take, &candidate, &alert, &ev);
+    if (first == NULL || first->seq != seq) {
+        return NGX_DECLINED;
+    }
 
-    ngx_http_ilert_store_end(stmt);
+    ngx_memzero(&found, sizeof(ngx_http_ilert_store_event_t));
 
-    if (rc != SQLITE_OK || ev == NULL) {
-        return rc;
+    ngx_http_ilert_take_event(alert, first, &source.name, &found);
+
+    ev = ngx_http_ilert_take_copy(work, &found);
+    if (ev == NULL) {
+        return NGX_ERROR;
     }
 
     ngx_queue_insert_tail(&job->buried, &ev->queue);
@@ -883,123 +791,7 @@ ngx_http_ilert_store_bury_event(ngx_http_ilert_store_db_t *db,
     ngx_str_set(&ev->error,
                 "a worker has died three times while it was handled");
 
-    return ngx_http_ilert_store_dead(db, job, ev, without);
-}
-
-
-static ngx_http_ilert_store_event_t *
-ngx_http_ilert_store_read_head(sqlite3_stmt *stmt, ngx_str_t *source)
-{
-    size_t                         key, body;
-    ngx_http_ilert_store_event_t  *ev;
-
-    key = sqlite3_column_bytes(stmt, NGX_HTTP_ILERT_STORE_HEAD_COLUMN + 2);
-    body = sqlite3_column_bytes(stmt, NGX_HTTP_ILERT_STORE_HEAD_COLUMN + 3);
-
-    ev = ngx_http_ilert_store_event(source->len, key, body);
-    if (ev == NULL) {
-        return NULL;
-    }
-
-    ngx_memcpy(ev->source.data, source->data, source->len);
-
-    /* of what has no bytes there may be no address */
-
-    if (key) {
-        ngx_memcpy(ev->key.data,
-                   sqlite3_column_text(stmt,
-                                       NGX_HTTP_ILERT_STORE_HEAD_COLUMN + 2),
-                   key);
-    }
-
-    if (body) {
-        ngx_memcpy(ev->body.data,
-                   sqlite3_column_blob(stmt,
-                                       NGX_HTTP_ILERT_STORE_HEAD_COLUMN + 3),
-                   body);
-    }
-
-    ev->native = (sqlite3_column_int(stmt, NGX_HTTP_ILERT_STORE_HEAD_COLUMN)
-                  != 0);
-    ev->attempts = sqlite3_column_int64(stmt,
-                                        NGX_HTTP_ILERT_STORE_HEAD_COLUMN + 1);
-
-    return ev;
-}
-
-
-static int
-ngx_http_ilert_store_judge(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_event_t *ev, int64_t now,
-    ngx_http_ilert_rule_e *rule, int64_t *until)
-{
-    int                             rc;
-    ngx_http_ilert_store_waiting_t  next;
-
-    next.said.type = NGX_HTTP_ILERT_NO_TYPE;
-
-    if (take->policy.coalesce != NGX_HTTP_ILERT_COALESCE_OFF) {
-        rc = ngx_http_ilert_store_get_event(db,
-                                            NGX_HTTP_ILERT_STORE_NEXT_EVENT,
-                                            ev->alert, ev->seq, &next);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
-    }
-
-    *rule = ngx_http_ilert_rules_judge(&take->policy, &alert->shown, &ev->said,
-                                       next.said.type, now, until);
-
-    return SQLITE_OK;
-}
-
-
-/* the event may be sent from now on */
-
-static int
-ngx_http_ilert_store_mark(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_event_t *ev)
-{
-    int                             rc;
-    ngx_uint_t                      i;
-    ngx_http_ilert_store_budget_t  *budget;
-
-    take->taken++;
-    db->taken += ev->body.len;
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_SET_TAKEN, "i",
-                                   ev->alert);
-
-    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
-        budget = take->budgets[i];
-        ev->budgets[i] = budget;
-
-        if (budget && budget->rate && rc == SQLITE_OK) {
-            budget->left--;
-            budget->used++;
-
-            rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_ADD_SLOT,
-                                           "i", budget->id);
-        }
-    }
-
-    return rc;
-}
-
-
-/* a RESOLVE, however old, unless ilert has been told another one */
-
-static ngx_uint_t
-ngx_http_ilert_store_expired(ngx_http_ilert_store_event_t *ev,
-    ngx_http_ilert_shown_t *shown, int64_t max_age, int64_t now)
-{
-    if (max_age == 0 || ev->said.received + max_age > now) {
-        return 0;
-    }
-
-    return ev->said.type != NGX_HTTP_ILERT_RESOLVE
-           || (shown->shows == NGX_HTTP_ILERT_SHOWS_RESOLVED && shown->told);
+    return ngx_http_ilert_alert_dead(work, job, alert, first, ev, without);
 }
 
 
@@ -1009,91 +801,127 @@ ngx_http_ilert_store_expired(ngx_http_ilert_store_event_t *ev,
  * leave.
  */
 
-static int
-ngx_http_ilert_store_resolve(ngx_http_ilert_store_db_t *db,
+static ngx_int_t
+ngx_http_ilert_take_resolve(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take)
 {
-    int            rc;
-    int64_t        id, end, resumed;
-    sqlite3_stmt  *stmt;
+    int64_t                          end, resumed;
+    ngx_uint_t                       i;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
 
-    resumed = 0;
-
-    rc = ngx_http_ilert_store_exec(db, NGX_HTTP_ILERT_STORE_LATE_ALERTS,
-                                   "iii", take->id, job->now,
-                                   (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_GET_RESUMED,
-                                      &resumed, "");
+    if (ngx_http_ilert_take_late(work, take) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     /* the time may be of before the clock was set back */
 
-    resumed = (rc == SQLITE_OK) ? ngx_min(resumed, job->now) : 0;
+    resumed = ngx_min(work->total.resumed, work->now);
 
-    while (rc == SQLITE_OK) {
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
 
-        rc = ngx_http_ilert_store_row(db, NGX_HTTP_ILERT_STORE_OLDEST_ALERT,
-                                      &stmt, "i", take->id);
+    filter.which = NGX_HTTP_ILERT_ALERTS_OPEN;
+    filter.source = take->id;
+    filter.limit = job->nids - job->resolved + 1;
 
-        if (rc != SQLITE_OK) {
-            break;
-        }
+    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
-        id = sqlite3_column_int64(stmt, 0);
-        end = ngx_max(sqlite3_column_int64(stmt, 1), resumed)
+    alert = alerts.elts;
+
+    for (i = 0; i < alerts.nelts; i++) {
+
+        end = ngx_max(alert[i]->row.last, resumed)
               + take->policy.resolve_after;
 
-        ngx_http_ilert_store_end(stmt);
-
-        if (end > job->now) {
-            ngx_http_ilert_store_set_due(db, end);
-            return SQLITE_OK;
+        if (end > work->now) {
+            ngx_http_ilert_take_set_due(work, end);
+            return NGX_OK;
         }
 
         if (job->resolved == job->nids) {
-            db->more = (job->nids != 0);
-            return SQLITE_OK;
+            work->more = (job->nids != 0);
+            return NGX_OK;
         }
 
-        rc = ngx_http_ilert_store_add_resolve(db, job, take, id);
+        if (ngx_http_ilert_take_add_resolve(work, job, take, alert[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
-    return (rc == NGX_HTTP_ILERT_STORE_MISSING) ? SQLITE_OK : rc;
+    return NGX_OK;
 }
 
 
-static int
-ngx_http_ilert_store_add_resolve(ngx_http_ilert_store_db_t *db,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
-    int64_t id)
-{
-    int                            rc;
-    ngx_http_ilert_store_alert_t   alert;
-    ngx_http_ilert_store_event_t   ev;
+/* those that were last heard of later than now */
 
-    rc = ngx_http_ilert_store_get_alert(db, id, &alert);
-    if (rc != SQLITE_OK) {
-        return rc;
+static ngx_int_t
+ngx_http_ilert_take_late(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_take_t *take)
+{
+    ngx_uint_t                       i;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_ALERTS_OPEN;
+    filter.source = take->id;
+    filter.time = work->now;
+    filter.id = INT64_MAX;
+    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
+
+    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    ngx_memzero(&ev, sizeof(ngx_http_ilert_store_event_t));
+    alert = alerts.elts;
 
-    ev.id = job->ids[job->resolved++];
-    ev.said.type = NGX_HTTP_ILERT_RESOLVE;
-    ev.said.received = job->now;
-    ev.native = take->native;
-    ev.source_id = take->id;
+    for (i = 0; i < alerts.nelts; i++) {
+        alert[i]->row.last = work->now;
+    }
 
-    return ngx_http_ilert_store_add(db, &alert, &ev, job->now);
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_take_add_resolve(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    ngx_http_ilert_store_event_t  *ev;
+
+    ev = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_event_t));
+    if (ev == NULL) {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    ev->id = job->ids[job->resolved++];
+    ev->said.type = NGX_HTTP_ILERT_RESOLVE;
+    ev->said.received = work->now;
+    ev->native = take->native;
+    ev->source_id = take->id;
+
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_alert_accept(work, alert, ev);
 }
 
 
 static void
-ngx_http_ilert_store_set_due(ngx_http_ilert_store_db_t *db, int64_t due)
+ngx_http_ilert_take_set_due(ngx_http_ilert_store_work_t *work, int64_t due)
 {
-    if (db->due == 0 || due < db->due) {
-        db->due = due;
+    if (work->due == 0 || due < work->due) {
+        work->due = due;
     }
 }

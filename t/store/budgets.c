@@ -5,7 +5,7 @@
  */
 
 
-#include "store_test.h"
+#include "kept.h"
 
 
 #define MINUTE  (60 * SECOND)
@@ -36,15 +36,6 @@ all_taken(void)
     }
 
     return text;
-}
-
-
-static void
-all_verdicts(test_t *t, ngx_uint_t v)
-{
-    while (taken(t, 0)) {
-        verdict(t, taken(t, 0), v);
-    }
 }
 
 
@@ -98,12 +89,11 @@ test_urgency(void)
     check_int(run(&t), OK);
 
     take(&t, "a", 10, 0);
-    take(&t, "b", 10, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "b", 10);
     check_str(all_taken(), "a:6:raises b:7:high b:9:opens a:4:resolve "
               "b:5:resolve a:2:opens b:3:opens b:8:low opens a:1:update");
 
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
 
     /* the highest of an alert's; but in its order */
@@ -115,20 +105,17 @@ test_urgency(void)
     accept_event(&t, "a", "critical", ALERT, "5");
     check_int(run(&t), OK);
 
-    take(&t, "a", 10, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "a", 10);
     check_str(all_taken(), "a:1 a:5 a:2");
     ev = keep(taken(&t, 0));
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
     verdict(&t, ev, DONE);
     accept_event(&t, "a", "other", RESOLVE, "6");
-    take(&t, "a", 1, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "a", 1);
     check_str(all_taken(), "a:3");
 
-    all_verdicts(&t, DONE);
-    take(&t, "a", 1, 0);
-    check_int(run(&t), OK);
+    verdicts(&t, DONE);
+    take_n(&t, "a", 1);
     check_str(all_taken(), "a:4");
 
     /* what a replaced event was does not change what the others are */
@@ -144,8 +131,7 @@ test_urgency(void)
     decide(&t, take_one(&t, "a"), DONE);
     accept_one(&t, "a", "resolve", RESOLVE, "4");
     accept_one(&t, "a", "flaps", ALERT, "5");
-    take(&t, "a", 10, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "a", 10);
     check_str(all_taken(), "a:2 a:4");
 
     teardown(&t);
@@ -168,35 +154,22 @@ test_ageing(void)
 
     t.now = NOW + 5 * MINUTE;
     accept_one(&t, "ops", "critical", ALERT, "3");
-    take(&t, "ops", 10, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "ops", 10);
     check_str(all_taken(), "ops:3 ops:2 ops:1");
-    all_verdicts(&t, UNSENT);
+    verdicts(&t, UNSENT);
 
     t.now++;
     accept_event(&t, "ops", "new", ALERT, "4");
-    take(&t, "ops", 10, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "ops", 10);
     check_str(all_taken(), "ops:1 ops:3 ops:4 ops:2");
-    all_verdicts(&t, UNSENT);
+    verdicts(&t, UNSENT);
 
     t.now = NOW + 6 * MINUTE + 1;
     accept_event(&t, "ops", "newer", ALERT, "5");
-    take(&t, "ops", 10, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "ops", 10);
     check_str(all_taken(), "ops:1 ops:3 ops:4 ops:2 ops:5");
 
     teardown(&t);
-}
-
-
-static ngx_uint_t
-take_many(test_t *t, const char *source)
-{
-    take(t, source, 10, 0);
-    check_int(run(t), OK);
-
-    return outcome.takes[0].taken;
 }
 
 
@@ -213,46 +186,46 @@ test_budget(void)
     b = budget(&t, "key", 3, MINUTE);
     accept_many(&t, "ops", 12);
 
-    check_int(take_many(&t, "ops"), 3);
+    check_int(take_n(&t, "ops", 10), 3);
     check_int(b->used, 3);
     ev[0] = keep(taken(&t, 0));
     ev[1] = keep(taken(&t, 0));
     ev[2] = keep(taken(&t, 0));
 
     t.now += 2 * MINUTE;
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     check_int(b->used, 3);
 
     verdict(&t, ev[0], DONE);
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     check_int(b->next, t.now + MINUTE);
 
     t.now += 30 * SECOND;
     ev[1]->status = 400;
     verdict(&t, ev[1], DEAD);
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
 
     t.now += 30 * SECOND - 1;
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     check_int(b->next, t.now + 1);
 
     t.now++;
-    check_int(take_many(&t, "ops"), 1);
+    check_int(take_n(&t, "ops", 10), 1);
     ev[0] = keep(taken(&t, 0));
 
     t.now += 30 * SECOND;
-    check_int(take_many(&t, "ops"), 1);
+    check_int(take_n(&t, "ops", 10), 1);
     ev[1] = keep(taken(&t, 0));
 
     /* not sent: it is not one */
 
     verdict(&t, ev[0], UNSENT);
-    check_int(take_many(&t, "ops"), 1);
+    check_int(take_n(&t, "ops", 10), 1);
     ev[0] = keep(taken(&t, 0));
 
     ev[0]->next = t.now;
     verdict(&t, ev[0], AGAIN);
-    check_int(take_many(&t, "ops"), 1);
+    check_int(take_n(&t, "ops", 10), 1);
     ev[0] = keep(taken(&t, 0));
 
     /* or may have been */
@@ -264,11 +237,11 @@ test_budget(void)
     ev[1]->refused = 1;
     verdict(&t, ev[1], AGAIN);
     verdict(&t, ev[2], DONE);
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     check_int(b->used, 3);
 
     t.now += MINUTE;
-    check_int(take_many(&t, "ops"), 3);
+    check_int(take_n(&t, "ops", 10), 3);
 
     teardown(&t);
 }
@@ -286,32 +259,32 @@ test_budget_changed(void)
     b = budget(&t, "key", 3, MINUTE);
     accept_many(&t, "ops", 30);
 
-    check_int(take_many(&t, "ops"), 3);
-    all_verdicts(&t, DONE);
+    check_int(take_n(&t, "ops", 10), 3);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
 
     b->rate = 5;
-    check_int(take_many(&t, "ops"), 2);
-    all_verdicts(&t, DONE);
+    check_int(take_n(&t, "ops", 10), 2);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
 
     b->rate = 2;
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     check_int(b->used, 5);
 
     t.now += SECOND;
     b->window = SECOND;
-    check_int(take_many(&t, "ops"), 2);
-    all_verdicts(&t, DONE);
+    check_int(take_n(&t, "ops", 10), 2);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
     t.now += 999;
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     t.now++;
-    check_int(take_many(&t, "ops"), 2);
-    all_verdicts(&t, DONE);
+    check_int(take_n(&t, "ops", 10), 2);
+    verdicts(&t, DONE);
 
     b->rate = 0;
-    check_int(take_many(&t, "ops"), 10);
+    check_int(take_n(&t, "ops", 10), 10);
     check_int(b->next, 0);
 
     teardown(&t);
@@ -345,7 +318,7 @@ test_budgets(void)
     check_int(endpoint->used, 4);
     check(taken(&t, 3)->budgets[0] == other);
     check(taken(&t, 3)->budgets[1] == endpoint);
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
 
     take(&t, "b", 10, 0);
     t.takes[0].budgets[0] = other;
@@ -359,18 +332,17 @@ test_budgets(void)
     check_int(run(&t), OK);
     check_int(outcome.takes[0].taken, 2);
     check_int(outcome.takes[1].taken, 2);
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
 
     /* the same one */
 
     accept_many(&t, "a", 3);
     t.now += MINUTE;
     take(&t, "b", 10, 0);
-    take(&t, "a", 10, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "a", 10);
     check_int(outcome.takes[0].taken, 2);
     check_int(outcome.takes[1].taken, 1);
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
 
     /* and none */
 
@@ -380,7 +352,7 @@ test_budgets(void)
     check_int(run(&t), OK);
     check_int(outcome.takes[0].taken, 2);
     check(taken(&t, 0)->budgets[0] == NULL);
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
     check_int(key->used, 3);
 
@@ -399,17 +371,17 @@ test_budget_gone(void)
     budget(&t, "key", 100, MINUTE);
 
     accept_many(&t, "ops", 10);
-    check_int(take_many(&t, "ops"), 10);
-    all_verdicts(&t, DONE);
+    check_int(take_n(&t, "ops", 10), 10);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
-    check_str(sql(&t, "SELECT count(*) FROM slot"), "10");
+    check_int(kept_slots(&t, "key"), 10);
 
     t.nbudgets = 0;
     t.job.nbudgets = 0;
     t.now += DAY;
     t.job.clean = 1;
     check_int(run(&t), OK);
-    check_str(sql(&t, "SELECT count(*) FROM slot"), "0");
+    check_int(kept_slots(&t, "key"), 0);
 
     teardown(&t);
 }
@@ -427,7 +399,7 @@ test_budget_restart(void)
     b = budget(&t, "key", 4, MINUTE);
     accept_many(&t, "ops", 10);
 
-    check_int(take_many(&t, "ops"), 4);
+    check_int(take_n(&t, "ops", 10), 4);
     verdict(&t, taken(&t, 0), DONE);
     verdict(&t, taken(&t, 0), DONE);
     check_int(run(&t), OK);
@@ -435,31 +407,31 @@ test_budget_restart(void)
     t.now += 20 * SECOND;
     ngx_http_ilert_store_close(&t.store);
     t.job.begin = 1;
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     check_int(b->used, 4);
 
     t.now += 40 * SECOND;
-    check_int(take_many(&t, "ops"), 2);
-    all_verdicts(&t, DONE);
+    check_int(take_n(&t, "ops", 10), 2);
+    verdicts(&t, DONE);
 
     t.now += 20 * SECOND - 1;
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     t.now++;
-    check_int(take_many(&t, "ops"), 2);
+    check_int(take_n(&t, "ops", 10), 2);
 
     /* it begins twice, and the clock is set back in between */
 
     t.now += 2 * MINUTE;
     t.job.begin = 1;
-    check_int(take_many(&t, "ops"), 2);
+    check_int(take_n(&t, "ops", 10), 2);
     t.now -= HOUR;
     t.job.begin = 1;
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     check_int(b->used, 4);
     t.now += MINUTE - 1;
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     t.now++;
-    check_int(take_many(&t, "ops"), 4);
+    check_int(take_n(&t, "ops", 10), 4);
 
     teardown(&t);
 }
@@ -495,23 +467,23 @@ test_pause(void)
     check_int(outcome.takes[1].taken, 1);
     check_int(key->next, t.now + 10 * SECOND);
     check_int(other->next, 0);
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
 
     ngx_http_ilert_store_close(&t.store);
     t.job.begin = 1;
     t.now += 10 * SECOND - 1;
-    check_int(take_many(&t, "a"), 0);
-    check_int(take_many(&t, "b"), 0);
+    check_int(take_n(&t, "a", 10), 0);
+    check_int(take_n(&t, "b", 10), 0);
     check_int(key->next, t.now + 1);
 
     /* its clock is set back: not longer than it was meant */
 
     t.now -= HOUR;
-    check_int(take_many(&t, "a"), 0);
+    check_int(take_n(&t, "a", 10), 0);
     check_int(key->next, t.now + 10 * SECOND);
     t.now += 10 * SECOND;
-    check_int(take_many(&t, "a"), 4);
-    all_verdicts(&t, DONE);
+    check_int(take_n(&t, "a", 10), 4);
+    verdicts(&t, DONE);
 
     /* without a rate there are pauses, too */
 
@@ -550,47 +522,39 @@ test_pause(void)
 static void
 test_repeats(void)
 {
-    int     i;
-    char    key[16];
     test_t  t;
 
     setup(&t, "repeats_budget");
     t.policy.coalesce = REPEATS;
     budget(&t, "key", 4, MINUTE);
 
-    for (i = 0; i < 4; i++) {
-        sprintf(key, "%d", i);
-        accept_event(&t, "ops", key, ALERT, "first");
-    }
+    accept_n(&t, "ops", 4, ALERT, "first");
 
     check_int(run(&t), OK);
-    check_int(take_many(&t, "ops"), 4);
-    all_verdicts(&t, DONE);
+    check_int(take_n(&t, "ops", 10), 4);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
 
     t.now += MINUTE;
 
-    for (i = 0; i < 4; i++) {
-        sprintf(key, "%d", i);
-        accept_event(&t, "ops", key, ALERT, "again");
-    }
+    accept_n(&t, "ops", 4, ALERT, "again");
 
     check_int(run(&t), OK);
-    check_int(take_many(&t, "ops"), 0);
+    check_int(take_n(&t, "ops", 10), 0);
     check_int(outcome.due, NOW + 5 * MINUTE);
 
     t.now = NOW + 5 * MINUTE;
-    check_int(take_many(&t, "ops"), 2);
+    check_int(take_n(&t, "ops", 10), 2);
     check_str(all_taken(), "ops:again ops:again");
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
 
     accept_event(&t, "ops", "new", COMMENT, "new");
     accept_event(&t, "ops", "newer", RESOLVE, "newer");
     accept_event(&t, "ops", "newest", ALERT, "newest");
-    check_int(take_many(&t, "ops"), 2);
+    check_int(take_n(&t, "ops", 10), 2);
     check_str(all_taken(), "ops:newest ops:newer");
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
 
     /* and are not urgent, however long they have waited */
@@ -598,13 +562,13 @@ test_repeats(void)
     t.now += 59 * MINUTE;
     accept_event(&t, "ops", "late", COMMENT, "late");
     check_int(run(&t), OK);
-    check_int(take_many(&t, "ops"), 3);
+    check_int(take_n(&t, "ops", 10), 3);
     check_str(all_taken(), "ops:new ops:again ops:late");
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
 
     t.now += MINUTE;
-    check_int(take_many(&t, "ops"), 1);
+    check_int(take_n(&t, "ops", 10), 1);
     check_str(all_taken(), "ops:again");
 
     teardown(&t);
@@ -632,11 +596,11 @@ test_repeats_under_way(void)
     accept_event(&t, "b", "two", ALERT, "news");
     check_int(run(&t), OK);
 
-    check_int(take_many(&t, "b"), 2);
+    check_int(take_n(&t, "b", 10), 2);
     ev[0] = keep(taken(&t, 0));
     ev[1] = keep(taken(&t, 0));
 
-    check_int(take_many(&t, "a"), 0);
+    check_int(take_n(&t, "a", 10), 0);
     check_int(outcome.due, t.now + MINUTE);
 
     verdict(&t, ev[0], DONE);
@@ -644,8 +608,8 @@ test_repeats_under_way(void)
     check_int(run(&t), OK);
 
     t.now += MINUTE;
-    check_int(take_many(&t, "a"), 1);
-    all_verdicts(&t, DONE);
+    check_int(take_n(&t, "a", 10), 1);
+    verdicts(&t, DONE);
     check_int(run(&t), OK);
 
     teardown(&t);
@@ -662,8 +626,7 @@ take_stale(test_t *t, ngx_uint_t n, ngx_uint_t nids)
     }
 
     t->job.nids = nids;
-    take(t, "ops", n, 0);
-    check_int(run(t), OK);
+    take_n(t, "ops", n);
 }
 
 
@@ -801,11 +764,10 @@ test_resolve_after_late(void)
 
         /* a repeat that is due: ilert was told hours ago */
 
-        take(&t, "ops", 10, 0);
-        check_int(run(&t), OK);
+        take_n(&t, "ops", 10);
         check_int(outcome.takes[0].taken, 4);
         check_str(all_taken(), "ops:7 ops: ops:5 ops:6");
-        all_verdicts(&t, DONE);
+        verdicts(&t, DONE);
         check_str(drain(&t, "ops"), "comment:8");
 
         teardown(&t);
@@ -835,12 +797,12 @@ test_resolve_after_many(void)
     check_int(outcome.resolved, 2);
     check_int(outcome.takes[0].taken, 2);
     check_int(outcome.due, t.now);
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
 
     take_stale(&t, 10, 8);
     check_int(outcome.resolved, 3);
     check_int(outcome.takes[0].taken, 3);
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
     take_stale(&t, 10, 8);
     check_int(outcome.resolved, 0);
     check_int(outcome.due, 0);
@@ -853,7 +815,7 @@ test_resolve_after_many(void)
     t.now += 2 * HOUR;
     take_stale(&t, 10, 8);
     check_int(outcome.resolved, 1);
-    all_verdicts(&t, DONE);
+    verdicts(&t, DONE);
     t.now += 2 * HOUR;
     take_stale(&t, 10, 8);
     check_int(outcome.resolved, 0);

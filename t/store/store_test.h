@@ -6,8 +6,13 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include <sqlite3.h>
+
+#include "ngx_http_ilert_backend.h"
 #include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_sqlite.h"
 #include "ngx_http_ilert_store.h"
+#include "null.h"
 
 
 /*
@@ -85,6 +90,11 @@ typedef struct {
 extern char       test_dir[256];
 extern ngx_uint_t  test_failures;
 
+/* of the stores that setup() makes */
+extern ngx_http_ilert_backend_t  *test_backend;
+
+#define on_sqlite()  (test_backend == &ngx_http_ilert_sqlite)
+
 /* fails the n-th allocation from now on, once; 0: none */
 extern ngx_uint_t  test_alloc_fails;
 
@@ -116,6 +126,9 @@ event_t *new_event(const char *source, const char *key, ngx_uint_t type,
 /* adds an event to the job; of what is not given there are defaults */
 event_t *accept_event(test_t *t, const char *source, const char *key,
     ngx_uint_t type, const char *body);
+/* the same of so many alerts: "0", "1", ... */
+void accept_n(test_t *t, const char *source, ngx_uint_t n, ngx_uint_t type,
+    const char *body);
 event_t *received(event_t *ev, int64_t time);
 event_t *level(event_t *ev, ngx_uint_t level);
 void take(test_t *t, const char *source, ngx_uint_t n, int64_t max_age);
@@ -149,6 +162,10 @@ extern ngx_http_ilert_store_job_t  outcome;
 void accept_one(test_t *t, const char *source, const char *key,
     ngx_uint_t type, const char *body);
 event_t *take_one(test_t *t, const char *source);
+/* the same of so many, at most; how many were taken */
+ngx_uint_t take_n(test_t *t, const char *source, ngx_uint_t n);
+/* the next job has that verdict of all that has been taken */
+void verdicts(test_t *t, ngx_uint_t v);
 void decide(test_t *t, event_t *ev, ngx_uint_t verdict);
 /* "key:body key:body ..." of what is taken and delivered, till the end */
 const char *drain(test_t *t, const char *source);
@@ -156,7 +173,7 @@ const char *drain(test_t *t, const char *source);
 /* by a connection of its own; the first column of the first row, or "" */
 const char *sql(test_t *t, const char *fmt, ...);
 
-/* what is kept with a source is what a count of its rows says */
+/* what is kept with a source is what counting says */
 void check_counts(test_t *t);
 /* the head of an alert is its first event, its class the most urgent one's */
 void check_heads(test_t *t);
@@ -186,6 +203,8 @@ pthread_mutex_t *shared_mutex(void);
 
 uint32_t rnd(uint32_t n);
 void rnd_seed(uint32_t seed);
+/* each one with a seed of its own, until one fails; the seed is printed */
+void at_random(ngx_uint_t runs, void (*run)(ngx_uint_t n));
 
 
 /* vfs.c */
@@ -198,6 +217,14 @@ typedef enum {
     FAULT_BUSY,
     FAULT_KILL          /* the process */
 } fault_e;
+
+/*
+ * The same for any backend: with a fault of FULL or IOERR, the n-th call from
+ * now on that changes something fails, and "more" after that one.
+ */
+void store_fault(ngx_uint_t n, fault_e fault, ngx_uint_t more);
+/* whether one has failed */
+ngx_uint_t store_faults(void);
 
 void vfs_init(void);
 /* the n-th call from now on fails, and "more" after that one */
@@ -219,21 +246,27 @@ typedef struct {
 } test_case_t;
 
 extern test_case_t  rule_cases[];
+extern test_case_t  sqlite_cases[];
 extern test_case_t  event_cases[];
+extern test_case_t  event_sqlite_cases[];
 extern test_case_t  version_cases[];
 extern test_case_t  coalesce_cases[];
 extern test_case_t  budget_cases[];
 extern test_case_t  home_cases[];
+extern test_case_t  home_sqlite_cases[];
 extern test_case_t  wait_cases[];
 extern test_case_t  forget_cases[];
+extern test_case_t  forget_sqlite_cases[];
 extern test_case_t  damage_cases[];
 extern test_case_t  status_cases[];
+extern test_case_t  status_sqlite_cases[];
 extern test_case_t  control_cases[];
 extern test_case_t  storm_cases[];
 extern test_case_t  trouble_cases[];
 extern test_case_t  ask_cases[];
 extern test_case_t  process_cases[];
 extern test_case_t  courier_cases[];
+extern test_case_t  courier_sqlite_cases[];
 extern test_case_t  fault_cases[];
 
 int bench(int argc, char **argv);

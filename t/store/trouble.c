@@ -92,6 +92,29 @@ refused(test_t *t)
 }
 
 
+/* so many events, at most, one at a time; how many there were */
+
+static ngx_uint_t
+deliver(test_t *t, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        take(t, "ops", 1, 0);
+        run(t);
+        check(outcome.decided);
+
+        if (taken(t, 0) == NULL) {
+            break;
+        }
+
+        verdicts(t, DONE);
+    }
+
+    return i;
+}
+
+
 static void
 fill(test_t *t, ngx_uint_t events, size_t size)
 {
@@ -152,9 +175,7 @@ drain_full(test_t *t)
             break;
         }
 
-        while (taken(t, 0)) {
-            verdict(t, taken(t, 0), DONE);
-        }
+        verdicts(t, DONE);
     }
 }
 
@@ -433,9 +454,7 @@ test_flipped(void)
             t.job.begin = 1;
             run(&t);
 
-            while (taken(&t, 0)) {
-                verdict(&t, taken(&t, 0), DONE);
-            }
+            verdicts(&t, DONE);
         }
 
         if (t.store.state != OK && t.store.state != CLOSED) {
@@ -477,6 +496,7 @@ test_follow(void)
 
     u = t;
     memset(&u.store, 0, sizeof(u.store));
+    u.store.backend = t.store.backend;
     u.store.path = t.store.path;
     ngx_queue_init(&u.job.accepts);
     ngx_queue_init(&u.job.verdicts);
@@ -539,8 +559,7 @@ test_log_kept(void)
         check(pwrite(fd, "damaged", 7, i * 4096) == 7);
     }
 
-    take(&t, "ops", 3000, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "ops", 3000);
     contains(t.store.notice, "/queue.db\" is damaged (database disk image is "
                              "malformed): moved to \"");
 
@@ -930,9 +949,7 @@ test_max_size(void)
     take(&t, "ops", 150, 0);
     check_int(run(&t), FULL);
 
-    while ((ev = taken(&t, 0))) {
-        verdict(&t, ev, DONE);
-    }
+    verdicts(&t, DONE);
 
     check_int(run(&t), FULL);
     t.now += 499;
@@ -953,9 +970,7 @@ test_max_size(void)
     while (run(&t) == FULL) {
         t.now += SECOND;
 
-        while ((ev = taken(&t, 0))) {
-            verdict(&t, ev, DONE);
-        }
+        verdicts(&t, DONE);
 
         take(&t, "ops", 50, 0);
     }
@@ -967,9 +982,7 @@ test_max_size(void)
 
     for (n = 0; n < 20000; n++) {
 
-        while ((ev = taken(&t, 0))) {
-            verdict(&t, ev, DONE);
-        }
+        verdicts(&t, DONE);
 
         take(&t, "ops", 100, 0);
 
@@ -1082,10 +1095,9 @@ test_max_size_dead(void)
 static void
 test_disk_full(void)
 {
-    char         key[32], body[3001];
-    event_t     *ev;
-    ngx_uint_t   n, i, taken_off, state;
-    test_t       t;
+    char        key[32], body[3001];
+    ngx_uint_t  n, i, state;
+    test_t      t;
 
     setup(&t, "disk_full");
 
@@ -1127,21 +1139,7 @@ test_disk_full(void)
 
     /* the queue can be drained */
 
-    for (taken_off = 0; taken_off < n - 1; taken_off++) {
-        take(&t, "ops", 1, 0);
-        run(&t);
-        check(outcome.decided);
-
-        ev = taken(&t, 0);
-
-        if (ev == NULL) {
-            break;
-        }
-
-        verdict(&t, ev, DONE);
-    }
-
-    check_int(taken_off, n - 1);
+    check_int(deliver(&t, n - 1), n - 1);
     run(&t);
     check(outcome.decided);
     check_str(sql(&t, "SELECT count(*) FROM event"), "0");
@@ -1213,10 +1211,9 @@ test_disk_full(void)
 static void
 test_disk_full_others(void)
 {
-    char         key[32], body[3001];
-    event_t     *ev;
-    ngx_uint_t   n, i;
-    test_t       t, u;
+    char        key[32], body[3001];
+    ngx_uint_t  n, i;
+    test_t      t, u;
 
     setup(&t, "disk_full_others");
 
@@ -1271,21 +1268,7 @@ test_disk_full_others(void)
     check_int(u.store.state, FULL);
     check(used_size(&t) < 3 * 1024 * 1024);
 
-    for (i = 0; i < n; i++) {
-        take(&t, "ops", 1, 0);
-        run(&t);
-        check(outcome.decided);
-
-        ev = taken(&t, 0);
-
-        if (ev == NULL) {
-            break;
-        }
-
-        verdict(&t, ev, DONE);
-    }
-
-    check_int(i, n - 1);
+    check_int(deliver(&t, n), n - 1);
 
     /* one of them makes it again, all go on */
 
@@ -1401,8 +1384,7 @@ test_pause(void)
     vfs_fault(0, FAULT_NONE, 0);
 
     t.now += 60 * SECOND;
-    take(&t, "dev", 1, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "dev", 1);
     check_str(drain(&t, "ops"), "k:x");
 
     teardown(&t);

@@ -405,8 +405,7 @@ gone(test_t *t, const char *key)
 static void
 test_migrate(void)
 {
-    test_t    t;
-    event_t  *ev;
+    test_t  t;
 
     setup(&t, "migrate");
     old_database(&t, 1);
@@ -436,8 +435,7 @@ test_migrate(void)
     check_str(gone(&t, "waits"), "- - 6");
 
     t.job.begin = 1;
-    take(&t, "ops", 10, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "ops", 10);
 
     /* what waited goes, and what was under way goes again */
 
@@ -449,9 +447,7 @@ test_migrate(void)
     check_int(taken(&t, 1)->seq, 3);
     check_int(outcome.due, NOW + 1000);
 
-    while ((ev = taken(&t, 0))) {
-        verdict(&t, ev, DONE);
-    }
+    verdicts(&t, DONE);
 
     check_int(run(&t), OK);
     check_str(drain(&t, "ops"), "waits:2");
@@ -467,8 +463,7 @@ test_migrate(void)
     t.policy.coalesce = REPEATS;
     accept_event(&t, "ops", "open", ALERT, "7");
     accept_event(&t, "ops", "resolved", RESOLVE, "8");
-    take(&t, "ops", 10, 0);
-    check_int(run(&t), OK);
+    take_n(&t, "ops", 10);
     check(taken(&t, 0) == NULL);
     check_int(outcome.due, NOW + 300 * SECOND);
     check_counts(&t);

@@ -7,7 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_ilert_store_db.h"
+#include "ngx_http_ilert_sqlite_db.h"
 
 
 /*
@@ -20,47 +20,73 @@
 
 /* ms from the first error to the check, from one to the next, and of one */
 
-#define NGX_HTTP_ILERT_STORE_DOUBT        2000
-#define NGX_HTTP_ILERT_STORE_CHECKED      60000
-#define NGX_HTTP_ILERT_STORE_CHECK_TIME   10000
+#define NGX_HTTP_ILERT_SQLITE_DOUBT        2000
+#define NGX_HTTP_ILERT_SQLITE_CHECKED      60000
+#define NGX_HTTP_ILERT_SQLITE_CHECK_TIME   10000
 
 /* SQLite's instructions from one look at the clock to the next */
 
-#define NGX_HTTP_ILERT_STORE_STEPS        100000
+#define NGX_HTTP_ILERT_SQLITE_STEPS        100000
 
 
-static void ngx_http_ilert_store_trust(ngx_http_ilert_store_db_t *db);
-static ngx_uint_t ngx_http_ilert_store_is_strange(
-    ngx_http_ilert_store_t *store, int rc);
-static ngx_uint_t ngx_http_ilert_store_is_really_full(
-    ngx_http_ilert_store_t *store);
-static off_t ngx_http_ilert_store_file_size(ngx_http_ilert_store_db_t *db,
+static void ngx_http_ilert_sqlite_doubt(ngx_http_ilert_sqlite_db_t *db,
+    ngx_uint_t n, int64_t now);
+static void ngx_http_ilert_sqlite_clear(ngx_http_ilert_sqlite_db_t *db);
+static ngx_uint_t ngx_http_ilert_sqlite_is_strange(
+    ngx_http_ilert_sqlite_db_t *db, int rc);
+static ngx_uint_t ngx_http_ilert_sqlite_is_really_full(
+    ngx_http_ilert_sqlite_db_t *db);
+static off_t ngx_http_ilert_sqlite_file_size(ngx_http_ilert_sqlite_db_t *db,
     const char *suffix);
-static ngx_uint_t ngx_http_ilert_store_is_writable(
-    ngx_http_ilert_store_t *store);
-static ngx_uint_t ngx_http_ilert_store_is_whole(ngx_http_ilert_store_t *store);
-static int ngx_http_ilert_store_check(ngx_http_ilert_store_db_t *db,
+static ngx_uint_t ngx_http_ilert_sqlite_is_writable(
+    ngx_http_ilert_sqlite_db_t *db);
+static ngx_uint_t ngx_http_ilert_sqlite_is_whole(
+    ngx_http_ilert_sqlite_db_t *db);
+static int ngx_http_ilert_sqlite_check(ngx_http_ilert_sqlite_db_t *db,
     sqlite3 *handle, const char *sql);
-static int ngx_http_ilert_store_late(void *data);
+static int ngx_http_ilert_sqlite_late(void *data);
 
 
 void
-ngx_http_ilert_store_doubt(ngx_http_ilert_store_t *store, ngx_uint_t n,
-    int64_t now)
+ngx_http_ilert_sqlite_trust(ngx_http_ilert_store_t *store, ngx_uint_t reading,
+    ngx_int_t rc, int64_t now)
 {
-    ngx_http_ilert_store_db_t  *db;
+    ngx_uint_t                   n;
+    ngx_http_ilert_sqlite_db_t  *db;
 
     db = store->private;
 
-    if (ngx_http_ilert_store_is_damaged(db->rc)) {
+    /* of what is not open nothing has been read */
 
-        /* an error of writing has moved the file aside already */
-
-        db->damaged = (n == NGX_HTTP_ILERT_STORE_READING);
+    if (db == NULL || (reading && db->db == NULL)) {
         return;
     }
 
-    if (!ngx_http_ilert_store_is_strange(store, db->rc)) {
+    n = reading ? NGX_HTTP_ILERT_SQLITE_READING
+                : NGX_HTTP_ILERT_SQLITE_WRITING;
+
+    if (rc == NGX_OK) {
+        db->doubted[n] = 0;
+
+    } else {
+        ngx_http_ilert_sqlite_doubt(db, n, now);
+    }
+}
+
+
+static void
+ngx_http_ilert_sqlite_doubt(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    int64_t now)
+{
+    if (ngx_http_ilert_sqlite_is_damaged(db->rc)) {
+
+        /* an error of writing has moved the file aside already */
+
+        db->damaged = (n == NGX_HTTP_ILERT_SQLITE_READING);
+        return;
+    }
+
+    if (!ngx_http_ilert_sqlite_is_strange(db, db->rc)) {
         db->doubted[n] = 0;
         return;
     }
@@ -76,49 +102,53 @@ ngx_http_ilert_store_doubt(ngx_http_ilert_store_t *store, ngx_uint_t n,
 
 
 void
-ngx_http_ilert_store_verify(ngx_http_ilert_store_t *store, int64_t now)
+ngx_http_ilert_sqlite_verify(ngx_http_ilert_store_t *store, int64_t now)
 {
-    int64_t                     since;
-    ngx_http_ilert_store_db_t  *db;
+    int64_t                      since;
+    ngx_http_ilert_sqlite_db_t  *db;
 
     db = store->private;
 
+    if (db == NULL) {
+        return;
+    }
+
     if (db->reopen) {
         db->reopen = 0;
-        ngx_http_ilert_store_close_file(db, 1);
+        ngx_http_ilert_sqlite_close_file(db, 1);
     }
 
     if (!db->damaged) {
 
-        since = db->doubted[NGX_HTTP_ILERT_STORE_WRITING];
+        since = db->doubted[NGX_HTTP_ILERT_SQLITE_WRITING];
 
         if (since == 0) {
-            since = db->doubted[NGX_HTTP_ILERT_STORE_READING];
+            since = db->doubted[NGX_HTTP_ILERT_SQLITE_READING];
         }
 
-        if (since == 0 || now - since < NGX_HTTP_ILERT_STORE_DOUBT
+        if (since == 0 || now - since < NGX_HTTP_ILERT_SQLITE_DOUBT
             || (db->checked && now >= db->checked
-                && now - db->checked < NGX_HTTP_ILERT_STORE_CHECKED))
+                && now - db->checked < NGX_HTTP_ILERT_SQLITE_CHECKED))
         {
             return;
         }
 
         db->checked = now;
 
-        if (ngx_http_ilert_store_is_whole(store)) {
+        if (ngx_http_ilert_sqlite_is_whole(db)) {
             return;
         }
     }
 
     /* one that another process has moved aside meanwhile is not this one */
 
-    if (ngx_http_ilert_store_lock(store) == SQLITE_OK) {
+    if (ngx_http_ilert_sqlite_take_mutex(db) == SQLITE_OK) {
 
-        if (ngx_http_ilert_store_aside(store, now) == SQLITE_OK) {
-            ngx_http_ilert_store_trust(db);
+        if (ngx_http_ilert_sqlite_aside(db, now) == SQLITE_OK) {
+            ngx_http_ilert_sqlite_clear(db);
         }
 
-        ngx_http_ilert_store_unlock(store);
+        ngx_http_ilert_sqlite_unlock(store);
     }
 }
 
@@ -126,10 +156,10 @@ ngx_http_ilert_store_verify(ngx_http_ilert_store_t *store, int64_t now)
 /* there is no reason for doubt any longer */
 
 static void
-ngx_http_ilert_store_trust(ngx_http_ilert_store_db_t *db)
+ngx_http_ilert_sqlite_clear(ngx_http_ilert_sqlite_db_t *db)
 {
-    db->doubted[NGX_HTTP_ILERT_STORE_WRITING] = 0;
-    db->doubted[NGX_HTTP_ILERT_STORE_READING] = 0;
+    db->doubted[NGX_HTTP_ILERT_SQLITE_WRITING] = 0;
+    db->doubted[NGX_HTTP_ILERT_SQLITE_READING] = 0;
     db->damaged = 0;
     db->checked = 0;
 }
@@ -138,7 +168,7 @@ ngx_http_ilert_store_trust(ngx_http_ilert_store_db_t *db)
 /* nothing outside of the file explains it */
 
 static ngx_uint_t
-ngx_http_ilert_store_is_strange(ngx_http_ilert_store_t *store, int rc)
+ngx_http_ilert_sqlite_is_strange(ngx_http_ilert_sqlite_db_t *db, int rc)
 {
     if (rc <= 0) {
         return 0;
@@ -147,13 +177,13 @@ ngx_http_ilert_store_is_strange(ngx_http_ilert_store_t *store, int rc)
     switch (rc & 0xff) {
 
     case SQLITE_FULL:
-        return !ngx_http_ilert_store_is_really_full(store);
+        return !ngx_http_ilert_sqlite_is_really_full(db);
 
     case SQLITE_IOERR:
         return rc == SQLITE_IOERR_SHORT_READ;
 
     case SQLITE_READONLY:
-        return ngx_http_ilert_store_is_writable(store);
+        return ngx_http_ilert_sqlite_is_writable(db);
 
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -172,45 +202,44 @@ ngx_http_ilert_store_is_strange(ngx_http_ilert_store_t *store, int rc)
 /* of the disk, or by pages that there are */
 
 static ngx_uint_t
-ngx_http_ilert_store_is_really_full(ngx_http_ilert_store_t *store)
+ngx_http_ilert_sqlite_is_really_full(ngx_http_ilert_sqlite_db_t *db)
 {
-    int64_t                     max, pages;
-    ngx_http_ilert_store_db_t  *db;
+    int64_t  max, pages;
 
-    db = store->private;
-
-    if (!ngx_http_ilert_store_is_full(db) || db->disk || db->low
+    if (db->store->fault != NGX_HTTP_ILERT_STORE_NO_SIZE || db->low
         || db->db == NULL
-        || ngx_http_ilert_store_get(db, NGX_HTTP_ILERT_STORE_PAGES, &pages, "")
+        || ngx_http_ilert_sqlite_get(db, NGX_HTTP_ILERT_SQLITE_PAGES, &pages,
+                                     "")
            != SQLITE_OK)
     {
         return 1;
     }
 
-    max = store->max_size / NGX_HTTP_ILERT_STORE_PAGE;
+    max = db->store->max_size / NGX_HTTP_ILERT_SQLITE_PAGE;
 
     if (max == 0) {
         return 0;
     }
 
-    max -= ngx_http_ilert_store_reserve(max);
+    max -= ngx_http_ilert_sqlite_reserve(max);
 
     /* an event may need more pages than its size says */
 
-    if (pages + 2 * (int64_t) db->size / NGX_HTTP_ILERT_STORE_PAGE + max / 8
+    if (pages + 2 * (int64_t) db->store->size / NGX_HTTP_ILERT_SQLITE_PAGE
+        + max / 8
         < max)
     {
         return 0;
     }
 
-    return pages * NGX_HTTP_ILERT_STORE_PAGE
-           <= ngx_http_ilert_store_file_size(db, "")
-              + ngx_http_ilert_store_file_size(db, "-wal");
+    return pages * NGX_HTTP_ILERT_SQLITE_PAGE
+           <= ngx_http_ilert_sqlite_file_size(db, "")
+              + ngx_http_ilert_sqlite_file_size(db, "-wal");
 }
 
 
 static off_t
-ngx_http_ilert_store_file_size(ngx_http_ilert_store_db_t *db,
+ngx_http_ilert_sqlite_file_size(ngx_http_ilert_sqlite_db_t *db,
     const char *suffix)
 {
     char             name[NGX_MAX_PATH];
@@ -226,14 +255,10 @@ ngx_http_ilert_store_file_size(ngx_http_ilert_store_db_t *db,
 /* what is in the file may say that it is not */
 
 static ngx_uint_t
-ngx_http_ilert_store_is_writable(ngx_http_ilert_store_t *store)
+ngx_http_ilert_sqlite_is_writable(ngx_http_ilert_sqlite_db_t *db)
 {
-    ngx_http_ilert_store_db_t  *db;
-
-    db = store->private;
-
     return access(db->name, R_OK|W_OK) == 0
-           && access((char *) store->path.data, W_OK|X_OK) == 0;
+           && access((char *) db->store->path.data, W_OK|X_OK) == 0;
 }
 
 
@@ -243,45 +268,42 @@ ngx_http_ilert_store_is_writable(ngx_http_ilert_store_t *store)
  */
 
 static ngx_uint_t
-ngx_http_ilert_store_is_whole(ngx_http_ilert_store_t *store)
+ngx_http_ilert_sqlite_is_whole(ngx_http_ilert_sqlite_db_t *db)
 {
-    int                         rc;
-    int64_t                     deadline;
-    sqlite3                    *handle;
-    ngx_http_ilert_store_db_t  *db;
-
-    db = store->private;
+    int       rc;
+    int64_t   deadline;
+    sqlite3  *handle;
 
     rc = sqlite3_open_v2(db->name, &handle,
                          SQLITE_OPEN_READWRITE|SQLITE_OPEN_NOMUTEX, NULL);
 
     if (rc == SQLITE_OK) {
         deadline = ngx_http_ilert_clock_msec()
-                   + NGX_HTTP_ILERT_STORE_CHECK_TIME;
+                   + NGX_HTTP_ILERT_SQLITE_CHECK_TIME;
 
         sqlite3_extended_result_codes(handle, 1);
         sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        sqlite3_progress_handler(handle, NGX_HTTP_ILERT_STORE_STEPS,
-                                 ngx_http_ilert_store_late, &deadline);
+        sqlite3_progress_handler(handle, NGX_HTTP_ILERT_SQLITE_STEPS,
+                                 ngx_http_ilert_sqlite_late, &deadline);
 
         /* the first one is much faster, the second one finds more */
 
-        rc = ngx_http_ilert_store_check(db, handle, "PRAGMA quick_check(1)");
+        rc = ngx_http_ilert_sqlite_check(db, handle, "PRAGMA quick_check(1)");
 
         if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_check(db, handle,
+            rc = ngx_http_ilert_sqlite_check(db, handle,
                                             "PRAGMA integrity_check(1)");
         }
 
         if (rc == SQLITE_OK) {
-            rc = ngx_http_ilert_store_check(db, handle,
+            rc = ngx_http_ilert_sqlite_check(db, handle,
                            "SELECT CASE WHEN max(seq) > 1 << 62"
                            " THEN 'no numbers are left for events'"
                            " ELSE 'ok' END FROM sqlite_sequence");
         }
 
         if (rc == SQLITE_OK && sqlite3_db_readonly(handle, "main")
-            && ngx_http_ilert_store_is_writable(store))
+            && ngx_http_ilert_sqlite_is_writable(db))
         {
             sqlite3_snprintf(sizeof(db->message), db->message,
                              "it says that it is read-only");
@@ -291,15 +313,15 @@ ngx_http_ilert_store_is_whole(ngx_http_ilert_store_t *store)
 
     (void) sqlite3_close(handle);
 
-    return !ngx_http_ilert_store_is_damaged(rc)
-           && !ngx_http_ilert_store_is_strange(store, rc);
+    return !ngx_http_ilert_sqlite_is_damaged(rc)
+           && !ngx_http_ilert_sqlite_is_strange(db, rc);
 }
 
 
 /* SQLITE_CORRUPT if something is found, which is said in db->message */
 
 static int
-ngx_http_ilert_store_check(ngx_http_ilert_store_db_t *db, sqlite3 *handle,
+ngx_http_ilert_sqlite_check(ngx_http_ilert_sqlite_db_t *db, sqlite3 *handle,
     const char *sql)
 {
     int            rc;
@@ -342,7 +364,7 @@ ngx_http_ilert_store_check(ngx_http_ilert_store_db_t *db, sqlite3 *handle,
 
 
 static int
-ngx_http_ilert_store_late(void *data)
+ngx_http_ilert_sqlite_late(void *data)
 {
     int64_t *deadline = data;
 

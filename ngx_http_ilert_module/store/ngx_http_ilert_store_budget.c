@@ -1,0 +1,200 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_store_work.h"
+
+
+/*
+ * How many requests may be made.  Each request has a slot of its key and one
+ * of its endpoint, if these have a rate: it counts from when its event is
+ * taken until a window after its verdict, by which time ilert has forgotten
+ * it, too.  A key, or an endpoint, may be paused for a while, after a 429.
+ *
+ * Times may be of before the clock was set back: none is later than now.
+ */
+
+
+void
+ngx_http_ilert_budget_begin(ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < job->nbudgets; i++) {
+        job->budgets[i].known = 0;
+    }
+}
+
+
+ngx_int_t
+ngx_http_ilert_budget_verdict(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev)
+{
+    ngx_uint_t                      i, made;
+    ngx_http_ilert_store_fund_t    *fund;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    made = (ev->verdict == NGX_HTTP_ILERT_STORE_DONE
+            || ev->verdict == NGX_HTTP_ILERT_STORE_DEAD
+            || (ev->verdict == NGX_HTTP_ILERT_STORE_AGAIN
+                && (ev->maybe || ev->refused)));
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        budget = ev->budgets[i];
+
+        if (budget == NULL) {
+            continue;
+        }
+
+        if (ngx_http_ilert_work_fund(work, &budget->name, &fund) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (budget->rate && made) {
+            fund->ended++;
+
+        } else if (budget->rate) {
+            fund->freed++;
+        }
+
+        if (i == 0 && ev->pause) {
+            fund->paused = work->now;
+            fund->pause = ev->pause;
+            fund->changed = 1;
+        }
+
+        if (!made) {
+            budget->next = 0;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_budget_load(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_budget_t *budget)
+{
+    ngx_http_ilert_store_fund_t  *fund;
+
+    budget->known = 1;
+    budget->used = 0;
+    budget->next = 0;
+    budget->left = (ngx_uint_t) -1;
+
+    if (ngx_http_ilert_work_fund(work, &budget->name, &fund) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (budget->rate) {
+
+        if (!fund->slots) {
+            if (work->store->backend->slots(work, fund) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            fund->slots = 1;
+        }
+
+        ngx_http_ilert_budget_expire(fund, budget->window, work->now);
+
+        budget->used = fund->taken + fund->nat;
+        budget->left = (budget->used < budget->rate)
+                       ? budget->rate - budget->used : 0;
+    }
+
+    if (fund->paused > work->now) {
+        fund->paused = work->now;
+        fund->changed = 1;
+    }
+
+    if (fund->paused + fund->pause > work->now) {
+        budget->left = 0;
+        budget->next = fund->paused + fund->pause;
+    }
+
+    return NGX_OK;
+}
+
+
+/* slots whose window is over no longer count, a bounded number at a time */
+
+void
+ngx_http_ilert_budget_expire(ngx_http_ilert_store_fund_t *fund,
+    int64_t window, int64_t now)
+{
+    ngx_uint_t  i;
+
+    for (i = fund->nat; i && fund->at[i - 1] > now; i--) {
+        fund->at[i - 1] = now;
+        fund->late = now;
+    }
+
+    for (i = 0; i < fund->nat && i < NGX_HTTP_ILERT_STORE_ROWS; i++) {
+        if (fund->at[i] > now - window) {
+            break;
+        }
+    }
+
+    if (i) {
+        fund->expired = now - window;
+        fund->nexpired += i;
+        fund->at += i;
+        fund->nat -= i;
+    }
+}
+
+
+ngx_int_t
+ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_budget_t **budgets)
+{
+    ngx_uint_t                    i;
+    ngx_http_ilert_store_fund_t  *fund;
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+
+        if (budgets[i] == NULL || budgets[i]->rate == 0) {
+            continue;
+        }
+
+        if (ngx_http_ilert_work_fund(work, &budgets[i]->name, &fund)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        budgets[i]->left--;
+        budgets[i]->used++;
+
+        fund->taken++;
+        fund->begun++;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_budget_next(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_budget_t *budget, int64_t *next)
+{
+    ngx_http_ilert_store_fund_t  *fund;
+
+    if (ngx_http_ilert_work_fund(work, &budget->name, &fund) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* all may be under way, maybe for other sources */
+
+    *next = (fund->nat ? fund->at[0] : work->now) + budget->window;
+
+    return NGX_OK;
+}

@@ -1,0 +1,1327 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_monotonic.h"
+#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_store_work.h"
+
+
+/*
+ * A job is one transaction.  What it names is loaded, what becomes of it is
+ * decided in memory, and what has changed is saved:
+ *
+ *     epoch      is anything known of what ilert shows?
+ *     term       is this the courier that delivers?
+ *     homes      alerts find the keys that they belong to
+ *     verdicts   what has become of events that were taken; they make room
+ *     orders     of operators
+ *     clean      what is too old is forgotten
+ *     accepts    new events, in the order in which they came
+ *     takes      what goes next, of what has been saved
+ *     queries    what is on disk now, when the transaction is over
+ *
+ * These hold:
+ *
+ *     1  All is done, or nothing, but for accepts, for which there may be no
+ *        room, and dead letters, for which there may be even less: the job is
+ *        tried again without them, so that verdicts are kept whatever happens.
+ *     2  What is answered as accepted is on disk.  What is not on disk, as the
+ *        job has failed, or was late, or has been withdrawn, will not be.
+ *     3  An event is taken by one courier only: its number is compared in the
+ *        transaction that takes.
+ *     4  A job goes through a bounded number of records.
+ *     5  Whenever accepts fail it is found out what waits of their alerts, or
+ *        it is said that nobody can say: a relay must not pass what waits.
+ */
+
+
+/* milliseconds */
+
+#define NGX_HTTP_ILERT_STORE_RETRY_TIME   500
+#define NGX_HTTP_ILERT_STORE_DAY          ((int64_t) 24 * 60 * 60 * 1000)
+#define NGX_HTTP_ILERT_STORE_DEAD_TIME    (30 * NGX_HTTP_ILERT_STORE_DAY)
+
+/* there is a "clean" each minute: if not, nobody has been listening */
+
+#define NGX_HTTP_ILERT_STORE_ABSENCE      180000
+
+/* transactions of a job that may make room by forgetting alerts */
+
+#define NGX_HTTP_ILERT_STORE_PORTIONS     8
+
+/* alerts that one job may release, in portions of .._ROWS */
+
+#define NGX_HTTP_ILERT_STORE_RELEASE      10000
+
+
+static void ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job);
+static ngx_uint_t ngx_http_ilert_job_pauses(int64_t since, int64_t now);
+static void ngx_http_ilert_job_write(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job);
+static ngx_uint_t ngx_http_ilert_job_is_full(ngx_http_ilert_store_t *store);
+static ngx_uint_t ngx_http_ilert_job_makes_room(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job);
+static ngx_uint_t ngx_http_ilert_job_has_work(ngx_http_ilert_store_job_t *job);
+static ngx_int_t ngx_http_ilert_job_try(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static void ngx_http_ilert_job_written(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static ngx_uint_t ngx_http_ilert_job_has_room(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job);
+static void ngx_http_ilert_job_waits(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job);
+static ngx_int_t ngx_http_ilert_job_waits_all(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job);
+static ngx_int_t ngx_http_ilert_job_waits_event(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_event_t *ev,
+    ngx_array_t *strays);
+static ngx_int_t ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static void ngx_http_ilert_job_epoch(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+static ngx_uint_t ngx_http_ilert_job_session(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+static ngx_int_t ngx_http_ilert_job_term(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_job_begin(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static void ngx_http_ilert_job_seen(ngx_http_ilert_store_work_t *work);
+static ngx_int_t ngx_http_ilert_job_releases(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job);
+static ngx_int_t ngx_http_ilert_job_release(ngx_http_ilert_store_work_t *work,
+    int64_t source, ngx_uint_t *more);
+static ngx_int_t ngx_http_ilert_job_verdicts(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
+    ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_job_verdict(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
+    ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_job_clean(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+static ngx_int_t ngx_http_ilert_job_forget_letters(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
+    ngx_uint_t limit, ngx_uint_t *n);
+static ngx_int_t ngx_http_ilert_job_accepts(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+static ngx_int_t ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev);
+static ngx_int_t ngx_http_ilert_job_alert_of(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t **alert);
+static ngx_uint_t ngx_http_ilert_job_is_late(ngx_http_ilert_store_event_t *ev);
+static void ngx_http_ilert_job_free(ngx_queue_t *events);
+
+
+ngx_http_ilert_store_state_e
+ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t    pauses;
+    ngx_queue_t  *q;
+
+    ngx_queue_init(&job->taken);
+    ngx_queue_init(&job->buried);
+    ngx_http_ilert_job_reset(job);
+
+    job->forgotten = 0;
+
+    pauses = (store->state != NGX_HTTP_ILERT_STORE_OK
+              && ngx_http_ilert_job_pauses(store->failed, job->now));
+
+    if (pauses && (store->blocked || ngx_queue_empty(&job->accepts))) {
+
+        /* void: nothing is to be asked, or nobody can say */
+
+    } else if (store->backend->lock(store) == NGX_OK) {
+
+        if (!pauses) {
+            ngx_http_ilert_job_write(store, job);
+        }
+
+        if (!job->accepted) {
+            ngx_http_ilert_job_waits(store, job);
+        }
+
+        store->backend->unlock(store);
+
+    } else {
+        store->failed = job->now;
+        store->asked = 0;
+        store->backend->report(store);
+    }
+
+    for (q = ngx_queue_head(&job->queries);
+         q != ngx_queue_sentinel(&job->queries);
+         q = ngx_queue_next(q))
+    {
+        ngx_http_ilert_query_answer(store, job, ngx_queue_data(q,
+                                        ngx_http_ilert_store_query_t, queue));
+    }
+
+    store->backend->verify(store, job->now);
+
+    return store->state;
+}
+
+
+/* the outcome so far, whose events are not taken after all */
+
+static void
+ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t                     i;
+    ngx_queue_t                   *q;
+    ngx_http_ilert_store_event_t  *ev;
+    ngx_http_ilert_store_order_t  *order;
+
+    ngx_http_ilert_job_free(&job->taken);
+    ngx_http_ilert_job_free(&job->buried);
+
+    job->due = 0;
+    job->begun = 0;
+    job->over = 0;
+    job->fresh = 0;
+    job->resolved = 0;
+    job->coalesced = 0;
+    job->expired = 0;
+    job->dropped = 0;
+    job->damaged = 0;
+    job->silent = 0;
+    job->more = 0;
+    job->held = 0;
+    job->moving = 0;
+    job->noted = 0;
+    job->accepted = 0;
+    job->decided = 0;
+    job->idle = 1;
+
+    for (i = 0; i < job->ntakes; i++) {
+        job->takes[i].taken = 0;
+        job->takes[i].coalesced = 0;
+        job->takes[i].expired = 0;
+        job->takes[i].more = 0;
+        job->takes[i].paused = 0;
+    }
+
+    for (q = ngx_queue_head(&job->accepts);
+         q != ngx_queue_sentinel(&job->accepts);
+         q = ngx_queue_next(q))
+    {
+        ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
+        ev->coalesced = 0;
+        ev->late = 0;
+        ev->waits = NGX_HTTP_ILERT_STORE_CANNOT_SAY;
+    }
+
+    for (q = ngx_queue_head(&job->orders);
+         q != ngx_queue_sentinel(&job->orders);
+         q = ngx_queue_next(q))
+    {
+        order = ngx_queue_data(q, ngx_http_ilert_store_order_t, queue);
+
+        order->count = 0;
+        order->refused = 0;
+        order->why = NULL;
+        order->missing = 0;
+        order->more = 0;
+    }
+}
+
+
+/* after an error writing rests; a clock that was set back ends that */
+
+static ngx_uint_t
+ngx_http_ilert_job_pauses(int64_t since, int64_t now)
+{
+    return since && now >= since
+           && now - since < NGX_HTTP_ILERT_STORE_RETRY_TIME;
+}
+
+
+/*
+ * If there is no room: with some alerts forgotten for which nothing waits,
+ * if it is max_size that is reached; next without the accepts; next with what
+ * the backend keeps for this given up; next without the dead letters.
+ */
+
+static void
+ngx_http_ilert_job_write(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  n, without;
+
+    without = 0;
+
+    if (store->state == NGX_HTTP_ILERT_STORE_FULL
+        && ngx_http_ilert_job_pauses(store->full, job->now))
+    {
+        if (!ngx_http_ilert_job_has_work(job)) {
+            job->decided = 1;
+            return;
+        }
+
+        without = NGX_HTTP_ILERT_STORE_NO_ACCEPTS;
+    }
+
+    rc = ngx_http_ilert_job_try(store, job, without);
+
+    for (n = 0;
+         n < NGX_HTTP_ILERT_STORE_PORTIONS && rc != NGX_OK && without == 0
+         && ngx_http_ilert_job_makes_room(store, job);
+         n++)
+    {
+        rc = ngx_http_ilert_job_try(store, job, without);
+    }
+
+    if (rc != NGX_OK && ngx_http_ilert_job_is_full(store)) {
+
+        if (without == 0 && !ngx_queue_empty(&job->accepts)) {
+            store->full = job->now;
+            store->backend->report(store);
+            store->backend->trust(store, 0, NGX_ERROR, job->now);
+        }
+
+        without = NGX_HTTP_ILERT_STORE_NO_ACCEPTS;
+
+        store->backend->give(store);
+        rc = ngx_http_ilert_job_try(store, job, without);
+    }
+
+    if (rc != NGX_OK && ngx_http_ilert_job_is_full(store)) {
+        without |= NGX_HTTP_ILERT_STORE_NO_DEAD;
+
+        store->backend->give(store);
+        rc = ngx_http_ilert_job_try(store, job, without);
+    }
+
+    if (rc == NGX_OK) {
+        store->failed = 0;
+        store->blocked = 0;
+        store->lost = 0;
+        ngx_http_ilert_job_written(store, job, without);
+
+    } else {
+        store->failed = job->now;
+        store->backend->report(store);
+        store->blocked = (store->fault == NGX_HTTP_ILERT_STORE_BLOCKED);
+        store->backend->trust(store, 0, NGX_ERROR, job->now);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_job_is_full(ngx_http_ilert_store_t *store)
+{
+    return store->fault == NGX_HTTP_ILERT_STORE_NO_SIZE
+           || store->fault == NGX_HTTP_ILERT_STORE_NO_DISK;
+}
+
+
+/* there was no room within max_size for accepts, but now there is some */
+
+static ngx_uint_t
+ngx_http_ilert_job_makes_room(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t  n, i;
+
+    if (ngx_queue_empty(&job->accepts) || !store->open
+        || store->fault != NGX_HTTP_ILERT_STORE_NO_SIZE)
+    {
+        return 0;
+    }
+
+    /* some may only be passed over */
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_PORTIONS; i++) {
+
+        n = ngx_http_ilert_forget_oldest(store, job->now);
+
+        if (n) {
+            job->forgotten += n;
+            return 1;
+        }
+
+        if (store->oldest[0].id == 0 && store->oldest[1].id == 0) {
+            return 0;
+        }
+    }
+
+    return 0;
+}
+
+
+/* beside accepts */
+
+static ngx_uint_t
+ngx_http_ilert_job_has_work(ngx_http_ilert_store_job_t *job)
+{
+    return !ngx_queue_empty(&job->verdicts) || !ngx_queue_empty(&job->orders)
+           || job->ntakes || job->nrelease || job->nhomes || job->begin
+           || job->unknown || job->clean || job->probe || job->end;
+}
+
+
+/* what is found to be damaged is replaced, once in a job */
+
+static ngx_int_t
+ngx_http_ilert_job_try(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_ilert_job_transaction(store, job, without);
+
+    if (rc != NGX_OK && store->backend->mend(store, job->now)) {
+        rc = ngx_http_ilert_job_transaction(store, job, without);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_ilert_job_written(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    job->decided = 1;
+    job->accepted = (without == 0 || ngx_queue_empty(&job->accepts));
+
+    if (ngx_queue_empty(&job->accepts)) {
+
+        /* has not shown that there is room for one */
+
+        if (store->state == NGX_HTTP_ILERT_STORE_FULL
+            && (ngx_http_ilert_job_pauses(store->full, job->now)
+                || !ngx_http_ilert_job_has_room(store, job)))
+        {
+            return;
+        }
+
+    } else if (!job->accepted) {
+        store->state = NGX_HTTP_ILERT_STORE_FULL;
+        return;
+    }
+
+    store->state = NGX_HTTP_ILERT_STORE_OK;
+    store->error[0] = '\0';
+    store->full = 0;
+    store->backend->trust(store, 0, NGX_OK, job->now);
+}
+
+
+/* no job makes room by itself while the state is "full": we do it */
+
+static ngx_uint_t
+ngx_http_ilert_job_has_room(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
+{
+    if (store->backend->has_room(store, store->size)) {
+        return 1;
+    }
+
+    if (store->fault != NGX_HTTP_ILERT_STORE_NO_SIZE) {
+        return 0;
+    }
+
+    job->forgotten += ngx_http_ilert_forget_oldest(store, job->now);
+
+    return store->backend->has_room(store, store->size);
+}
+
+
+/*
+ * With the locks: nobody is in the middle of a commit that would only show
+ * later.
+ */
+
+static void
+ngx_http_ilert_job_waits(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_int_t                    rc;
+    ngx_http_ilert_store_work_t  work;
+
+    store->asked = 0;
+
+    if (store->blocked) {
+        return;
+    }
+
+    if (store->open) {
+
+        rc = ngx_http_ilert_work_create(&work, store, job->now);
+
+        if (rc == NGX_OK) {
+            rc = store->backend->begin(&work, 0);
+        }
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_ilert_job_waits_all(&work, job);
+            store->backend->rollback(&work);
+        }
+
+        ngx_http_ilert_work_destroy(&work);
+
+        if (rc == NGX_OK) {
+            store->asked = 1;
+            return;
+        }
+    }
+
+    store->asked = store->backend->ask(store, job);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_job_waits_all(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_queue_t                    *q;
+    ngx_array_t                     strays;
+    ngx_http_ilert_store_filter_t   filter;
+
+    /* of whichever source: there are none but for a while after an upgrade */
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_ALERTS_STRAYS;
+    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
+
+    if (ngx_http_ilert_work_alerts(work, &filter, &strays) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (strays.nelts == NGX_HTTP_ILERT_STORE_ROWS) {
+
+        /* too many to be compared: nobody can say */
+
+        return NGX_OK;
+    }
+
+    for (q = ngx_queue_head(&job->accepts);
+         q != ngx_queue_sentinel(&job->accepts);
+         q = ngx_queue_next(q))
+    {
+        if (ngx_http_ilert_job_waits_event(work, ngx_queue_data(q,
+                                         ngx_http_ilert_store_event_t, queue),
+                                         &strays)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* what waits of its alert, whichever source that has the key it is of */
+
+static ngx_int_t
+ngx_http_ilert_job_waits_event(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev, ngx_array_t *strays)
+{
+    int64_t                         owner;
+    ngx_int_t                       rc;
+    ngx_str_t                      *key;
+    ngx_uint_t                      i, waits;
+    ngx_http_ilert_store_fund_t    *fund;
+    ngx_http_ilert_store_alert_t   *alert, **stray;
+    ngx_http_ilert_store_ident_t   *source;
+
+    waits = 0;
+
+    key = ngx_http_ilert_work_fold(work, &ev->key);
+    if (key == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_ilert_work_find_source(work, &ev->source, &source);
+
+    if (rc == NGX_ERROR) {
+        return rc;
+    }
+
+    owner = source->owner;
+
+    if (rc == NGX_DECLINED && ev->owner.len) {
+
+        rc = ngx_http_ilert_work_fund(work, &ev->owner, &fund);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        owner = fund->id;
+    }
+
+    if (owner) {
+        rc = ngx_http_ilert_work_find_alert(work, owner, 0, key, &alert);
+
+        if (rc == NGX_ERROR) {
+            return rc;
+        }
+
+        if (rc == NGX_OK) {
+            waits = ngx_http_ilert_work_waits(alert->row.state,
+                                              alert->row.urgency,
+                                              alert->row.head);
+        }
+    }
+
+    if (!waits && source->id) {
+        rc = ngx_http_ilert_work_find_alert(work, 0, source->id, key, &alert);
+
+        if (rc == NGX_ERROR) {
+            return rc;
+        }
+
+        if (rc == NGX_OK) {
+            waits = ngx_http_ilert_work_waits(alert->row.state,
+                                              alert->row.urgency,
+                                              alert->row.head);
+        }
+    }
+
+    stray = strays->elts;
+
+    for (i = 0; i < strays->nelts && !waits; i++) {
+
+        if (stray[i]->key.len == key->len
+            && ngx_memcmp(stray[i]->key.data, key->data, key->len) == 0)
+        {
+            waits = ngx_http_ilert_work_waits(stray[i]->row.state,
+                                              stray[i]->row.urgency,
+                                              stray[i]->row.head);
+        }
+    }
+
+    ev->waits = waits ? NGX_HTTP_ILERT_STORE_WAITS
+                      : NGX_HTTP_ILERT_STORE_NONE_WAITS;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    ngx_int_t                    rc;
+    ngx_http_ilert_store_work_t  work;
+
+    rc = store->backend->open(store, job->now);
+
+    if (rc != NGX_OK
+        || (store->state == NGX_HTTP_ILERT_STORE_OK
+            && ngx_queue_empty(&job->accepts)
+            && !ngx_http_ilert_job_has_work(job) && !store->lost))
+    {
+        return rc;
+    }
+
+    rc = ngx_http_ilert_work_create(&work, store, job->now);
+
+    if (rc == NGX_OK) {
+        work.session = job->session;
+
+        rc = store->backend->begin(&work, 0);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_ilert_job_all(&work, job, without);
+
+            if (rc == NGX_OK) {
+                rc = store->backend->commit(&work);
+            }
+
+            if (rc != NGX_OK) {
+                store->backend->rollback(&work);
+            }
+        }
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_ilert_job_reset(job);
+    }
+
+    ngx_http_ilert_work_destroy(&work);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    ngx_uint_t  accepts;
+
+    accepts = !ngx_queue_empty(&job->accepts)
+              && !(without & NGX_HTTP_ILERT_STORE_NO_ACCEPTS);
+
+    work->rows = NGX_HTTP_ILERT_STORE_ROWS;
+
+    ngx_http_ilert_job_epoch(work, job);
+
+    if (ngx_http_ilert_job_term(work, job, without) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!job->over && (job->begin || job->clean)) {
+        ngx_http_ilert_job_seen(work);
+    }
+
+    if (work->store->backend->save(work, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    work->changed = 0;
+
+    ngx_http_ilert_budget_begin(job);
+
+    if (!job->over) {
+
+        if (ngx_http_ilert_home_all(work, job) != NGX_OK
+            || ngx_http_ilert_job_releases(work, job) != NGX_OK
+            || ngx_http_ilert_job_verdicts(work, job, without) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_ilert_control_all(work, job) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* dead letters are not to take the room of what waits */
+
+    if ((job->clean && !job->over) || work->store->buried) {
+
+        if (ngx_http_ilert_job_clean(work, job) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        work->store->buried = 0;
+    }
+
+    if (accepts) {
+        work->accepting = 1;
+
+        if (ngx_http_ilert_job_accepts(work, job) != NGX_OK
+            || work->store->backend->save(work, 1) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        work->accepting = 0;
+    }
+
+    if (job->over) {
+
+        if (work->store->backend->save(work, 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_http_ilert_take_all(work, job, without) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    job->idle = !work->changed;
+
+    return NGX_OK;
+}
+
+
+/* what is known of ilert is of an epoch; another one, and nothing is known */
+
+static void
+ngx_http_ilert_job_epoch(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t  unknown;
+
+    unknown = ngx_http_ilert_job_session(work, job);
+
+    if (unknown || job->unknown || work->store->lost) {
+        work->total.epoch++;
+    }
+
+    if (job->probe || work->store->state != NGX_HTTP_ILERT_STORE_OK) {
+
+        /* to know that writing works there must be something to write */
+
+        work->total.recovered = work->now
+                                + (work->saved.recovered == work->now);
+    }
+}
+
+
+/*
+ * Relays are noted in memory that ends with nginx, until a job tells the store
+ * of them.  So each nginx has a record as long as it may know of such relays:
+ * its first job makes it, and its last one removes it if the store has been
+ * told of all.  If the first job finds the record of another nginx, that one
+ * is running, as during an upgrade, or has ended without having told: nothing
+ * is known then, and the record is removed.  An nginx whose record has been
+ * removed makes it again, and beside that of the other one.
+ *
+ * Returns whether nothing is known.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_job_session(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    if (job->session == 0) {
+        return 0;
+    }
+
+    if (job->end) {
+        work->end_session = work->has_session;
+        return 0;
+    }
+
+    job->noted = 1;
+
+    if (work->has_session) {
+        return 0;
+    }
+
+    work->add_session = 1;
+
+    if (job->registered) {
+        return 1;
+    }
+
+    work->end_others = work->others;
+
+    return work->others;
+}
+
+
+/*
+ * Whoever delivers has a number, and each one that begins a higher one.  It
+ * may have stood still meanwhile, or be of another master: if the number is
+ * not that of its job, it is not the one any longer.  This transaction is
+ * where that is decided.
+ */
+
+static ngx_int_t
+ngx_http_ilert_job_term(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    int64_t  courier;
+
+    courier = work->total.courier;
+
+    if (!job->begin && (job->term == 0 || job->term == courier)) {
+        return NGX_OK;
+    }
+
+    /* if the database is a new one, the courier that is there goes on */
+
+    job->fresh = (courier == 0);
+
+    if ((!job->begin && !job->fresh) || !work->store->backend->lead(job)) {
+        job->over = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_ilert_job_begin(work, job, without);
+}
+
+
+/* what had been taken may have been sent, and is sent again */
+
+static ngx_int_t
+ngx_http_ilert_job_begin(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    ngx_uint_t                       i;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
+
+    /* by the time: the number is hardly ever that of another database, too */
+
+    work->total.courier = ngx_max(work->total.courier + 1, work->now);
+    work->end_slots = 1;
+
+    job->begun = work->total.courier;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_ALERTS_TAKEN;
+    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
+
+    do {
+        if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        alert = alerts.elts;
+
+        for (i = 0; i < alerts.nelts; i++) {
+            alert[i]->row.state = NGX_HTTP_ILERT_STORE_READY;
+            alert[i]->row.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+
+            if (alert[i]->shown.shows != NGX_HTTP_ILERT_SHOWS_ANYTHING) {
+                alert[i]->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+            }
+        }
+
+    } while (alerts.nelts == NGX_HTTP_ILERT_STORE_ROWS);
+
+    /* in a new database the numbers of events mean other events */
+
+    return job->fresh ? NGX_OK
+                      : ngx_http_ilert_take_deadly(work, job, without);
+}
+
+
+/* somebody is listening; "resumed" is since when, after a while without */
+
+static void
+ngx_http_ilert_job_seen(ngx_http_ilert_store_work_t *work)
+{
+    if (work->now < work->total.seen
+        || work->now > work->total.seen + NGX_HTTP_ILERT_STORE_ABSENCE)
+    {
+        work->total.resumed = work->now;
+    }
+
+    work->total.seen = work->now;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_job_releases(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     i, more;
+    ngx_http_ilert_store_ident_t  *source;
+
+    for (i = 0; i < job->nrelease; i++) {
+
+        rc = ngx_http_ilert_work_find_source(work, &job->release[i], &source);
+
+        if (rc == NGX_DECLINED) {
+            continue;
+        }
+
+        more = 0;
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_ilert_job_release(work, source->id, &more);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        job->held |= more;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_job_release(ngx_http_ilert_store_work_t *work, int64_t source,
+    ngx_uint_t *more)
+{
+    ngx_uint_t                       i, n;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_ALERTS_HELD;
+    filter.source = source;
+    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
+
+    for (n = 0; n < NGX_HTTP_ILERT_STORE_RELEASE; n += alerts.nelts) {
+
+        if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        alert = alerts.elts;
+
+        for (i = 0; i < alerts.nelts; i++) {
+            ngx_http_ilert_alert_ready(alert[i]);
+        }
+
+        if (alerts.nelts < filter.limit) {
+            return NGX_OK;
+        }
+    }
+
+    *more = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_job_verdicts(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
+{
+    ngx_int_t                      rc;
+    ngx_queue_t                   *q;
+    ngx_http_ilert_store_event_t  *ev;
+
+    for (q = ngx_queue_head(&job->verdicts);
+         q != ngx_queue_sentinel(&job->verdicts);
+         q = ngx_queue_next(q))
+    {
+        ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
+
+        ngx_http_ilert_store_mark_event(job, ev->seq);
+
+        rc = ngx_http_ilert_job_verdict(work, job, ev, without);
+
+        ngx_http_ilert_store_mark_event(job, 0);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* an alert that is not there is of a database that was moved aside */
+
+static ngx_int_t
+ngx_http_ilert_job_verdict(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_event_t *ev,
+    ngx_uint_t without)
+{
+    ngx_int_t                      rc;
+    ngx_http_ilert_store_alert_t  *alert;
+
+    if (ngx_http_ilert_budget_verdict(work, ev) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_ilert_work_get_alert(work, ev->alert, &alert);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : rc;
+    }
+
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_FRONT, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_alert_verdict(work, job, alert, ev, without);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_job_clean(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t  n;
+
+    if (ngx_http_ilert_job_forget_letters(work, job, 1, &n) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (n
+        && ngx_http_ilert_job_forget_letters(work, job,
+                                             NGX_HTTP_ILERT_STORE_ROWS - 1, &n)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_ilert_forget_old(work, job, NGX_HTTP_ILERT_STORE_ROWS
+                                             - job->dropped)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (work->store->backend->save(work, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return work->store->backend->tidy(work);
+}
+
+
+/* those that are too old, or of which there are too many, the oldest first */
+
+static ngx_int_t
+ngx_http_ilert_job_forget_letters(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t limit, ngx_uint_t *n)
+{
+    off_t                                 max_size;
+    ngx_uint_t                            i;
+    ngx_array_t                           letters;
+    ngx_http_ilert_store_letter_t        *letter;
+    ngx_http_ilert_store_letter_filter_t  filter;
+
+    *n = 0;
+    max_size = work->store->max_size;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_letter_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_LETTERS_OLDEST;
+    filter.limit = limit;
+
+    if (ngx_array_init(&letters, work->pool, ngx_min(limit, 16),
+                       sizeof(ngx_http_ilert_store_letter_t))
+        != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    if (work->store->backend->save(work, 0) != NGX_OK
+        || work->store->backend->letters(work, &filter, &letters) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    letter = letters.elts;
+
+    for (i = 0; i < letters.nelts; i++) {
+
+        if (letter[i].died > work->now - NGX_HTTP_ILERT_STORE_DEAD_TIME
+            && (max_size == 0 || work->total.dead_bytes <= max_size / 4))
+        {
+            break;
+        }
+
+        letter[i].removed = 1;
+        ngx_queue_insert_tail(&work->letters, &letter[i].queue);
+
+        work->total.dead_bytes -= letter[i].size;
+        job->dropped++;
+        (*n)++;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_job_accepts(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_queue_t                   *q;
+    ngx_http_ilert_store_event_t  *ev;
+
+    work->store->size = 0;
+
+    for (q = ngx_queue_head(&job->accepts);
+         q != ngx_queue_sentinel(&job->accepts);
+         q = ngx_queue_next(q))
+    {
+        ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
+
+        ev->late = ngx_http_ilert_job_is_late(ev);
+
+        if (ev->late) {
+            continue;
+        }
+
+        work->store->size += ev->body.len;
+
+        if (ngx_http_ilert_job_accept(work, ev) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        job->coalesced += ev->coalesced;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev)
+{
+    ngx_http_ilert_store_alert_t  *alert;
+
+    if (ngx_http_ilert_job_alert_of(work, ev, &alert) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (alert->row.head == 0) {
+        alert->edges = NGX_HTTP_ILERT_STORE_ALL;
+    }
+
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_alert_accept(work, alert, ev);
+}
+
+
+/*
+ * The alert of an event, which is made if there is none.  What ilert shows of
+ * a new one is not known: it may have been told before there was this
+ * database, or what was known may have been forgotten.
+ */
+
+static ngx_int_t
+ngx_http_ilert_job_alert_of(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t **alert)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                     *key;
+    ngx_http_ilert_store_alert_t  *found;
+    ngx_http_ilert_store_ident_t  *source;
+
+    rc = ngx_http_ilert_work_source(work, &ev->source, &ev->owner, &source);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ev->source_id = source->id;
+
+    key = ngx_http_ilert_work_fold(work, &ev->key);
+    if (key == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_ilert_work_find_alert(work, source->owner, source->id, key,
+                                        &found);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_ilert_work_add_alert(work, source->owner, source->id,
+                                             key, &ev->key, alert);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (found->alert_key.len != ev->key.len
+        || ngx_memcmp(found->alert_key.data, ev->key.data, ev->key.len) != 0)
+    {
+        found->alert_key = ev->key;
+        found->renamed = 1;
+    }
+
+    if (found->row.owner == 0 && source->owner) {
+
+        /* a stray, which has no other alert in its way */
+
+        found->row.owner = source->owner;
+    }
+
+    *alert = found;
+
+    return NGX_OK;
+}
+
+
+/*
+ * With the locks, which stay ours until the commit has ended: if the webhook
+ * is answered only now, whoever handles the next event of the alert has to
+ * wait for them.  If it has been answered, or Kapacitor does not wait for the
+ * answer any longer as this process has stood still, the next one may be on
+ * its way, or at ilert.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_job_is_late(ngx_http_ilert_store_event_t *ev)
+{
+    return ev->withdrawn
+           || (ev->deadline && ngx_http_ilert_clock_msec() >= ev->deadline);
+}
+
+
+static void
+ngx_http_ilert_job_free(ngx_queue_t *events)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(events)) {
+        q = ngx_queue_head(events);
+        ngx_queue_remove(q);
+        ngx_free(ngx_queue_data(q, ngx_http_ilert_store_event_t, queue));
+    }
+}
+
+
+ngx_int_t
+ngx_http_ilert_store_next_source(ngx_http_ilert_store_t *store,
+    ngx_str_t *name, size_t size)
+{
+    return store->open ? store->backend->next_source(store, name, size)
+                       : NGX_DECLINED;
+}
+
+
+ngx_http_ilert_store_event_t *
+ngx_http_ilert_store_event(size_t source, size_t key, size_t body)
+{
+    u_char                        *p;
+    ngx_http_ilert_store_event_t  *ev;
+
+    ev = ngx_alloc(sizeof(ngx_http_ilert_store_event_t) + source + key + body,
+                   ngx_cycle->log);
+    if (ev == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(ev, sizeof(ngx_http_ilert_store_event_t));
+
+    p = (u_char *) ev + sizeof(ngx_http_ilert_store_event_t);
+
+    ev->source.data = p;
+    ev->source.len = source;
+
+    ev->key.data = p + source;
+    ev->key.len = key;
+
+    ev->body.data = p + source + key;
+    ev->body.len = body;
+
+    return ev;
+}
+
+
+void
+ngx_http_ilert_store_close(ngx_http_ilert_store_t *store)
+{
+    if (store->private == NULL) {
+        return;
+    }
+
+    store->backend->close(store);
+
+    store->state = NGX_HTTP_ILERT_STORE_OK;
+    store->error[0] = '\0';
+    store->failed = 0;
+    store->full = 0;
+    store->blocked = 0;
+    store->lost = 0;
+    store->buried = 0;
+
+    ngx_memzero(store->old, sizeof(store->old));
+    ngx_memzero(store->oldest, sizeof(store->oldest));
+}

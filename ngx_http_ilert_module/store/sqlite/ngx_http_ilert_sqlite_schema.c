@@ -1,0 +1,481 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_sqlite_db.h"
+
+
+/*
+ * The log is copied to the database when it has this many pages, 2 MB.  Fewer
+ * would have more pages copied more than once.  More would need a larger
+ * ballast: with that gone there must be room for a copy and a job or two.
+ */
+
+#define NGX_HTTP_ILERT_SQLITE_CHECKPOINT  "500"
+#define NGX_HTTP_ILERT_SQLITE_LOG_SIZE    "16777216"
+
+
+static int ngx_http_ilert_sqlite_identify(ngx_http_ilert_sqlite_db_t *db,
+    int *version);
+
+
+/* of waiting events, all of which are gone through */
+
+#define NGX_HTTP_ILERT_SQLITE_RECOUNT                                         \
+    " (critical, resolves, opens, updates, repeats) ="                        \
+    " (SELECT ifnull(sum(urgency = 0), 0), ifnull(sum(urgency = 1), 0),"      \
+     " ifnull(sum(urgency = 2), 0), ifnull(sum(urgency = 3), 0),"             \
+     " ifnull(sum(urgency = 4), 0)"                                           \
+     " FROM (SELECT a.source s, e.urgency FROM event e"                       \
+           " CROSS JOIN alert a ON a.id = e.alert)"                           \
+     " WHERE s = source.id)"
+
+/*
+ * A step for each version of the schema.  What a later one changes must keep
+ * these statements working, for during an upgrade workers of both releases
+ * run.  It is here in full that what means what shows in "sqlite3 .schema".
+ */
+
+static const char  *ngx_http_ilert_sqlite_schema[] = {
+
+    /* 1 */
+
+    "CREATE TABLE source (\n"
+    "    id         INTEGER PRIMARY KEY,\n"
+    "    name       TEXT NOT NULL UNIQUE\n"
+    ");\n"
+
+    "CREATE TABLE alert (\n"
+    "    -- times are milliseconds since 1970\n"
+    "    id         INTEGER PRIMARY KEY,\n"
+    "    source     INTEGER NOT NULL,  -- source.id\n"
+    "    key        TEXT NOT NULL,     -- trimmed, ASCII in lower case\n"
+    "    alert_key  TEXT NOT NULL,     -- as it came last\n"
+    "    state      INTEGER NOT NULL,  -- 0 may go, 1 taken, 2 until next\n"
+    "    head       INTEGER NOT NULL,  -- first waiting event.seq, 0: none\n"
+    "    urgency    INTEGER NOT NULL,  -- lower ones go first\n"
+    "    next       INTEGER NOT NULL,  -- time, in state 2\n"
+    "    shows      INTEGER NOT NULL,  -- 0 unknown, 1 open, 2 resolved\n"
+    "    epoch      INTEGER NOT NULL,  -- of shows: unless it is\n"
+    "                                  -- total.epoch, shows is unknown\n"
+    "    level      INTEGER NOT NULL,  -- last delivered, as event.level\n"
+    "    delivered  INTEGER NOT NULL,  -- time, 0: never\n"
+    "    changed    INTEGER NOT NULL,  -- time of head, or last verdict\n"
+    "    UNIQUE (source, key)\n"
+    ");\n"
+
+    "CREATE INDEX alert_ready ON alert (source, urgency, head)\n"
+    "    WHERE state = 0 AND head > 0;\n"
+    "CREATE INDEX alert_taken ON alert (source) WHERE state = 1;\n"
+    "CREATE INDEX alert_waiting ON alert (source) WHERE state = 2;\n"
+    "CREATE INDEX alert_next ON alert (next) WHERE state = 2;\n"
+    "CREATE INDEX alert_forget ON alert (epoch, changed)\n"
+    "    WHERE head = 0 AND state = 0 AND shows = 2;\n"
+
+    "CREATE TABLE event (\n"
+    "    -- to discard one by hand: DELETE FROM event WHERE seq = N\n"
+    "    seq        INTEGER PRIMARY KEY AUTOINCREMENT,  -- order of delivery\n"
+    "    alert      INTEGER NOT NULL,  -- alert.id\n"
+    "    id         INTEGER NOT NULL,  -- of the answer to the webhook\n"
+    "    type       INTEGER NOT NULL,  -- 1 ALERT, 2 RESOLVE, 3 ACCEPT,\n"
+    "                                  -- 4 COMMENT\n"
+    "    level      INTEGER NOT NULL,  -- 0 OK, 1 INFO, 2 WARNING,\n"
+    "                                  -- 3 CRITICAL\n"
+    "    native     INTEGER NOT NULL,  -- 0 ilert's, 1 Kapacitor's body\n"
+    "    priority   INTEGER NOT NULL,  -- 0 none, 1 LOW, 2 HIGH\n"
+    "    received   INTEGER NOT NULL,  -- time\n"
+    "    attempts   INTEGER NOT NULL,\n"
+    "    body       BLOB NOT NULL      -- without the integration key\n"
+    ");\n"
+
+    "CREATE INDEX event_alert ON event (alert, seq);\n"
+
+    "CREATE TABLE dead (\n"
+    "    seq        INTEGER PRIMARY KEY,  -- what was event.seq\n"
+    "    id         INTEGER NOT NULL,\n"
+    "    source     INTEGER NOT NULL,  -- source.id\n"
+    "    alert_key  TEXT NOT NULL,\n"
+    "    type       INTEGER NOT NULL,  -- as event.type\n"
+    "    level      INTEGER NOT NULL,  -- as event.level\n"
+    "    native     INTEGER NOT NULL,\n"
+    "    priority   INTEGER NOT NULL,\n"
+    "    received   INTEGER NOT NULL,  -- time\n"
+    "    died       INTEGER NOT NULL,  -- time\n"
+    "    status     INTEGER NOT NULL,  -- of ilert's answer, 0: none\n"
+    "    error      TEXT NOT NULL,\n"
+    "    body       BLOB NOT NULL\n"
+    ");\n"
+
+    "CREATE TRIGGER alert_deleted AFTER DELETE ON alert BEGIN\n"
+    "    -- its id may be given to another one\n"
+    "    DELETE FROM event WHERE alert = OLD.id;\n"
+    "END;\n"
+
+    "CREATE INDEX dead_id ON dead (id);\n"
+    "CREATE INDEX dead_died ON dead (died);\n"
+
+    "CREATE TABLE total (\n"
+    "    -- one row\n"
+    "    epoch      INTEGER NOT NULL,  -- of what is known of ilert\n"
+    "    dead_bytes INTEGER NOT NULL,  -- sum of length(dead.body)\n"
+    "    recovered  INTEGER NOT NULL   -- time, from an error\n"
+    ");\n"
+
+    "CREATE TRIGGER dead_inserted AFTER INSERT ON dead BEGIN\n"
+    "    UPDATE total SET dead_bytes = dead_bytes + length(NEW.body);\n"
+    "END;\n"
+    "CREATE TRIGGER dead_deleted AFTER DELETE ON dead BEGIN\n"
+    "    UPDATE total SET dead_bytes = dead_bytes - length(OLD.body);\n"
+    "END;\n"
+
+    "INSERT INTO total VALUES (1, 0, 0);\n",
+
+    /* 2; SQLite keeps comments that are within a column */
+
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    priority   INTEGER  -- last delivered, as event.priority\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    told       INTEGER  -- time of the last ALERT or RESOLVE delivered\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    last       INTEGER  -- time of its last event, or of its delivery\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    since      INTEGER  -- time from which it has been waiting\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "ALTER TABLE event ADD COLUMN\n"
+    "    urgency    INTEGER  -- 0 CRITICAL or HIGH, opens or raises,\n"
+    "                        -- 1 RESOLVE, 2 opens, 3 update, 4 repeat\n"
+    "               NOT NULL DEFAULT 3;\n"
+    "ALTER TABLE event ADD COLUMN\n"
+    "    since      INTEGER  -- time of the first one that it stands for,\n"
+    "                        -- 0: received\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "ALTER TABLE total ADD COLUMN\n"
+    "    seen       INTEGER  -- time when there was a courier\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE total ADD COLUMN\n"
+    "    resumed    INTEGER  -- time, after a while without one\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "UPDATE alert SET last = delivered, told = delivered, since = changed;\n"
+
+    "CREATE INDEX alert_open ON alert (source, last)\n"
+    "    WHERE shows < 2 AND state = 0 AND head = 0;\n"
+    "DROP INDEX event_alert;\n"
+    "CREATE INDEX event_alert ON event (alert, seq, urgency);\n"
+
+    "CREATE TABLE budget (\n"
+    "    id         INTEGER PRIMARY KEY,\n"
+    "    name       TEXT NOT NULL UNIQUE,  -- of an endpoint, or \"key=\"\n"
+    "                                      -- and the digest of a key\n"
+    "    paused     INTEGER NOT NULL,  -- time of an answer of 429\n"
+    "    pause      INTEGER NOT NULL   -- ms from then on without requests\n"
+    ");\n"
+
+    "CREATE TABLE slot (\n"
+    "    -- a request that counts\n"
+    "    id         INTEGER PRIMARY KEY,\n"
+    "    budget     INTEGER NOT NULL,  -- budget.id\n"
+    "    at         INTEGER NOT NULL   -- time of its verdict, 0: none yet\n"
+    ");\n"
+
+    "CREATE INDEX slot_taken ON slot (budget) WHERE at = 0;\n"
+    "CREATE INDEX slot_at ON slot (budget, at) WHERE at > 0;\n",
+
+    /* 3 */
+
+    "ALTER TABLE source ADD COLUMN\n"
+    "    critical   INTEGER  -- events that wait, by event.urgency: 0,\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    resolves   INTEGER  -- 1,\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    opens      INTEGER  -- 2,\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    updates    INTEGER  -- 3,\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    repeats    INTEGER  -- 4\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    open       INTEGER  -- alerts whose opened is not 0\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    dead       INTEGER  -- dead letters\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    paused     INTEGER  -- time from which nothing is sent, 0: it is\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    opened     INTEGER  -- time of the first ALERT delivered since the\n"
+    "                        -- last RESOLVE delivered, 0: none\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    accepted   INTEGER  -- event.received of the last one that is gone\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    gone       INTEGER  -- event.seq of that one\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "UPDATE alert SET accepted = last,\n"
+    "    gone = ifnull((SELECT seq FROM sqlite_sequence"
+                      " WHERE name = 'event'), 0),\n"
+    "    opened = CASE WHEN shows = 1 THEN max(told, 1) ELSE 0 END;\n"
+    "UPDATE source SET" NGX_HTTP_ILERT_SQLITE_RECOUNT ",\n"
+    "    open = (SELECT count(*) FROM alert\n"
+    "            WHERE source = source.id AND opened > 0),\n"
+    "    dead = (SELECT count(*) FROM dead WHERE source = source.id);\n"
+
+    "CREATE INDEX alert_opened ON alert (source, opened) WHERE opened > 0;\n"
+    "DROP INDEX alert_taken;\n"
+    "CREATE INDEX alert_taken ON alert (source, urgency, head)\n"
+    "    WHERE state = 1;\n"
+    "DROP INDEX alert_waiting;\n"
+    "CREATE INDEX alert_waiting ON alert (source, urgency, head)\n"
+    "    WHERE state = 2;\n"
+    "CREATE INDEX dead_source ON dead (source, died);\n"
+
+    "CREATE TRIGGER dead_counted AFTER INSERT ON dead BEGIN\n"
+    "    UPDATE source SET dead = dead + 1 WHERE id = NEW.source;\n"
+    "END;\n"
+    "CREATE TRIGGER dead_uncounted AFTER DELETE ON dead BEGIN\n"
+    "    UPDATE source SET dead = dead - 1 WHERE id = OLD.source;\n"
+    "END;\n",
+
+    /*
+     * 4: an alert belongs to an integration key; alert.source is that of its
+     * first waiting event, or, if none waits, of its last one
+     */
+
+    "ALTER TABLE source ADD COLUMN\n"
+    "    owner      INTEGER  -- budget.id of its integration key, 0: not\n"
+    "                        -- known yet\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    owner      INTEGER  -- budget.id of its integration key, 0: that of\n"
+    "                        -- its source, which is not known yet\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE event ADD COLUMN\n"
+    "    source     INTEGER  -- source.id, 0: that of its alert\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "CREATE UNIQUE INDEX alert_owner ON alert (owner, key)\n"
+    "    WHERE owner > 0;\n"
+    "CREATE INDEX alert_stray ON alert (source) WHERE owner = 0;\n"
+
+    "CREATE TABLE session (\n"
+    "    -- of an nginx that may have relayed what is not noted here\n"
+    "    id         INTEGER PRIMARY KEY\n"
+    ");\n"
+
+    "DROP INDEX alert_forget;\n"
+    "CREATE INDEX alert_forget ON alert (changed)\n"
+    "    WHERE head = 0 AND state = 0 AND shows = 2;\n"
+
+    "ALTER TABLE total ADD COLUMN\n"
+    "    courier    INTEGER  -- number of the last one that has begun\n"
+    "               NOT NULL DEFAULT 0;\n"
+};
+
+#define NGX_HTTP_ILERT_SQLITE_VERSION                                         \
+    (int) (sizeof(ngx_http_ilert_sqlite_schema)                               \
+           / sizeof(ngx_http_ilert_sqlite_schema[0]))
+
+
+/* sets the schema's version: 0 if there is nothing yet */
+
+static int
+ngx_http_ilert_sqlite_identify(ngx_http_ilert_sqlite_db_t *db, int *version)
+{
+    int      rc;
+    int64_t  application, number, tables;
+
+    /* tables first: one that makes them at the moment commits all at once */
+
+    rc = ngx_http_ilert_sqlite_pragma(db,
+                          "SELECT EXISTS (SELECT 1 FROM sqlite_master)",
+                          &tables);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    if (!tables) {
+        *version = 0;
+        return SQLITE_OK;
+    }
+
+    rc = ngx_http_ilert_sqlite_pragma(db, "PRAGMA application_id",
+                                     &application);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_ilert_sqlite_pragma(db, "PRAGMA user_version", &number);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    if (application != NGX_HTTP_ILERT_SQLITE_APPLICATION || number <= 0) {
+        return ngx_http_ilert_sqlite_error(db, NGX_HTTP_ILERT_SQLITE_FOREIGN);
+    }
+
+    if (number > NGX_HTTP_ILERT_SQLITE_VERSION) {
+        db->version = number;
+        return ngx_http_ilert_sqlite_error(db, NGX_HTTP_ILERT_SQLITE_NEWER);
+    }
+
+    *version = number;
+
+    return SQLITE_OK;
+}
+
+
+int
+ngx_http_ilert_sqlite_pragma(ngx_http_ilert_sqlite_db_t *db, const char *sql,
+    int64_t *value)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    *value = 0;
+
+    rc = sqlite3_prepare_v2(db->db, sql, -1, &stmt, NULL);
+
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+
+        if (rc == SQLITE_ROW) {
+            *value = sqlite3_column_int64(stmt, 0);
+            rc = SQLITE_OK;
+        }
+    }
+
+    if (rc != SQLITE_OK) {
+        rc = ngx_http_ilert_sqlite_error(db, rc);
+    }
+
+    (void) sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+/* nothing is set before one knows that the file is ours */
+
+int
+ngx_http_ilert_sqlite_configure(ngx_http_ilert_sqlite_db_t *db)
+{
+    int            rc, version;
+    sqlite3_stmt  *stmt;
+
+    rc = ngx_http_ilert_sqlite_identify(db, &version);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    rc = sqlite3_prepare_v2(db->db, "PRAGMA journal_mode = WAL", -1, &stmt,
+                            NULL);
+
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+    }
+
+    if (rc != SQLITE_ROW) {
+        rc = ngx_http_ilert_sqlite_error(db, rc);
+
+    } else if (ngx_strcmp(sqlite3_column_text(stmt, 0), "wal") != 0) {
+        rc = ngx_http_ilert_sqlite_error(db, NGX_HTTP_ILERT_SQLITE_NO_WAL);
+
+    } else {
+        rc = SQLITE_OK;
+    }
+
+    (void) sqlite3_finalize(stmt);
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    /*
+     * some of these are what SQLite does by itself, unless it has been
+     * compiled otherwise
+     */
+
+    rc = sqlite3_exec(db->db,
+                      "PRAGMA synchronous = FULL;"
+                      "PRAGMA wal_autocheckpoint = "
+                          NGX_HTTP_ILERT_SQLITE_CHECKPOINT ";"
+                      "PRAGMA journal_size_limit = "
+                          NGX_HTTP_ILERT_SQLITE_LOG_SIZE ";"
+                      "PRAGMA secure_delete = OFF;"
+                      "PRAGMA foreign_keys = OFF;"
+                      "PRAGMA temp_store = MEMORY",
+                      NULL, NULL, NULL);
+
+    return (rc == SQLITE_OK) ? rc : ngx_http_ilert_sqlite_error(db, rc);
+}
+
+
+int
+ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
+{
+    int   rc, version;
+    char  sql[128];
+
+    rc = ngx_http_ilert_sqlite_identify(db, &version);
+
+    if (rc != SQLITE_OK || version == NGX_HTTP_ILERT_SQLITE_VERSION) {
+        return rc;
+    }
+
+    if (version == 0) {
+        rc = ngx_http_ilert_sqlite_sync_folder(db);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+
+    rc = sqlite3_exec(db->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+    if (rc == SQLITE_OK) {
+
+        /* if another process was first, it has all been done */
+
+        rc = ngx_http_ilert_sqlite_identify(db, &version);
+
+        while (rc == SQLITE_OK && version < NGX_HTTP_ILERT_SQLITE_VERSION) {
+            rc = sqlite3_exec(db->db, ngx_http_ilert_sqlite_schema[version++],
+                              NULL, NULL, NULL);
+            if (rc == SQLITE_ERROR) {
+                /* what there should be in an earlier version is not there */
+                rc = NGX_HTTP_ILERT_SQLITE_FOREIGN;
+            }
+        }
+
+        if (rc == SQLITE_OK) {
+            sqlite3_snprintf(sizeof(sql), sql,
+                             "PRAGMA application_id = %d;"
+                             "PRAGMA user_version = %d; COMMIT",
+                             NGX_HTTP_ILERT_SQLITE_APPLICATION,
+                             NGX_HTTP_ILERT_SQLITE_VERSION);
+
+            rc = sqlite3_exec(db->db, sql, NULL, NULL, NULL);
+        }
+    }
+
+    /* what is not committed goes when the connection is closed */
+
+    return (rc == SQLITE_OK) ? rc : ngx_http_ilert_sqlite_error(db, rc);
+}

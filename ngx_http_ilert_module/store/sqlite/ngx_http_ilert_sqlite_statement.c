@@ -1,0 +1,680 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_sqlite_db.h"
+
+
+static sqlite3_stmt *ngx_http_ilert_sqlite_bind(
+    ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n, const char *fmt,
+    va_list args);
+static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
+    ngx_uint_t n, int64_t *value);
+
+
+/* parts of statements, made of the lists of columns */
+
+#define NGX_HTTP_ILERT_SQLITE_OF_ALERT(NAME, name)   ", alert." #name
+#define NGX_HTTP_ILERT_SQLITE_OF_EVENT(NAME, name)   ", event." #name
+#define NGX_HTTP_ILERT_SQLITE_OF_LETTER(NAME, name)  ", dead." #name
+#define NGX_HTTP_ILERT_SQLITE_NAME(NAME, name)       ", " #name
+#define NGX_HTTP_ILERT_SQLITE_VALUE(NAME, name)      ", ?"
+#define NGX_HTTP_ILERT_SQLITE_SET(NAME, name)        ", " #name " = ?"
+
+#define NGX_HTTP_ILERT_SQLITE_SELECT_ALERT                                    \
+    "SELECT alert.id, alert.key, alert.alert_key"                             \
+    NGX_HTTP_ILERT_SQLITE_ROW(NGX_HTTP_ILERT_SQLITE_OF_ALERT)
+
+#define NGX_HTTP_ILERT_SQLITE_SELECT_EVENT                                    \
+    "SELECT event.seq, length(event.body)"                                    \
+    NGX_HTTP_ILERT_SQLITE_EVENT(NGX_HTTP_ILERT_SQLITE_OF_EVENT)
+
+/* the body of a letter only if it is asked for, by the first parameter */
+
+#define NGX_HTTP_ILERT_SQLITE_SELECT_LETTER                                   \
+    "SELECT dead.seq, length(dead.body), CASE ?1 WHEN 1 THEN dead.body END,"  \
+    " source.name"                                                            \
+    NGX_HTTP_ILERT_SQLITE_LETTER(NGX_HTTP_ILERT_SQLITE_OF_LETTER)
+
+#define NGX_HTTP_ILERT_SQLITE_SELECT_SOURCE                                   \
+    "SELECT id, name, owner, paused"
+
+/*
+ * The conditions of partial indexes, which are numbers in a statement, too, or
+ * SQLite would not use the index.  They select, and decide nothing.
+ */
+
+#define NGX_HTTP_ILERT_SQLITE_IS_READY    "state = 0 AND head > 0"
+#define NGX_HTTP_ILERT_SQLITE_IS_TAKEN    "state = 1"
+#define NGX_HTTP_ILERT_SQLITE_IS_WAITING  "state = 2"
+#define NGX_HTTP_ILERT_SQLITE_IS_OPEN                                         \
+    "shows < 2 AND state = 0 AND head = 0"
+#define NGX_HTTP_ILERT_SQLITE_IS_OVER                                         \
+    "shows = 2 AND state = 0 AND head = 0"
+
+
+/*
+ * None may go through more rows than it is told to: "INDEXED BY" fails where
+ * an index is of no use.
+ */
+
+static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
+
+    /* with the number that db->pages has at the time */
+
+    [NGX_HTTP_ILERT_SQLITE_LIMIT_ACCEPTS] = "PRAGMA max_page_count = %lld",
+    [NGX_HTTP_ILERT_SQLITE_LIMIT_SIZE] = "PRAGMA max_page_count = %lld",
+    [NGX_HTTP_ILERT_SQLITE_LIMIT_ALL] = "PRAGMA max_page_count = %lld",
+
+    [NGX_HTTP_ILERT_SQLITE_PAGES] = "PRAGMA page_count",
+    [NGX_HTTP_ILERT_SQLITE_FREE_PAGES] = "PRAGMA freelist_count",
+
+    [NGX_HTTP_ILERT_SQLITE_BEGIN] = "BEGIN IMMEDIATE",
+    [NGX_HTTP_ILERT_SQLITE_BEGIN_READ] = "BEGIN",
+    [NGX_HTTP_ILERT_SQLITE_COMMIT] = "COMMIT",
+    [NGX_HTTP_ILERT_SQLITE_ROLLBACK] = "ROLLBACK",
+
+    /* what there is one of: sessions, and the numbers of new records, too */
+
+    [NGX_HTTP_ILERT_SQLITE_GET_TOTAL] =
+        "SELECT epoch, recovered, seen, resumed, courier, dead_bytes,"
+        " EXISTS (SELECT 1 FROM session WHERE id = ?1),"
+        " EXISTS (SELECT 1 FROM session WHERE id < ?1)"
+        " OR EXISTS (SELECT 1 FROM session WHERE id > ?1),"
+        " (SELECT max(seq) FROM sqlite_sequence WHERE name = 'event'),"
+        " (SELECT max(seq) FROM event), (SELECT max(id) FROM alert),"
+        " (SELECT max(id) FROM source), (SELECT max(id) FROM budget)"
+        " FROM total",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_TOTAL] =
+        "UPDATE total SET epoch = ?1, recovered = ?2, seen = ?3, resumed = ?4,"
+        " courier = ?5",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_SESSION] =
+        "INSERT OR IGNORE INTO session (id) VALUES (?1)",
+
+    [NGX_HTTP_ILERT_SQLITE_END_SESSION] = "DELETE FROM session WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_END_OTHERS] =
+        "DELETE FROM session WHERE id < ?1 OR id > ?1",
+
+    /* sources */
+
+    [NGX_HTTP_ILERT_SQLITE_GET_SOURCE] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_SOURCE " FROM source WHERE name = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_GET_SOURCE_OF_ID] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_SOURCE " FROM source WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_HAS_STRAYS] =
+        "SELECT 1 FROM alert INDEXED BY alert_stray"
+        " WHERE owner = 0 AND source = ?1 LIMIT 1",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_SOURCES] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_SOURCE
+        ", critical, resolves, opens, updates, repeats, open, dead"
+        " FROM source ORDER BY name",
+
+    [NGX_HTTP_ILERT_SQLITE_NEXT_SOURCE] =
+        "SELECT name FROM source"
+        " WHERE name > ?1 AND length(CAST(name AS BLOB)) <= ?2"
+        " AND (EXISTS (SELECT 1 FROM alert INDEXED BY alert_ready"
+                     " WHERE source = source.id"
+                     " AND " NGX_HTTP_ILERT_SQLITE_IS_READY ")"
+         " OR EXISTS (SELECT 1 FROM alert INDEXED BY alert_taken"
+                     " WHERE source = source.id"
+                     " AND " NGX_HTTP_ILERT_SQLITE_IS_TAKEN ")"
+         " OR EXISTS (SELECT 1 FROM alert INDEXED BY alert_waiting"
+                     " WHERE source = source.id"
+                     " AND " NGX_HTTP_ILERT_SQLITE_IS_WAITING "))"
+        " ORDER BY name LIMIT 1",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_SOURCE] =
+        "INSERT INTO source (id, name, owner, paused) VALUES (?1, ?2, ?3, ?4)",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_SOURCE] =
+        "UPDATE source SET owner = ?2, paused = ?3 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_COUNT_SOURCE] =
+        "UPDATE source SET critical = critical + ?2, resolves = resolves + ?3,"
+        " opens = opens + ?4, updates = updates + ?5, repeats = repeats + ?6,"
+        " open = open + ?7 WHERE id = ?1",
+
+    /* what waits, to be counted if it is little */
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_WAITING] =
+        "SELECT event.source, alert.source, event.urgency FROM event"
+        " CROSS JOIN alert ON alert.id = event.alert LIMIT ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_COUNT_OPENED] =
+        "SELECT count(*) FROM alert INDEXED BY alert_opened"
+        " WHERE source = ?1 AND opened > 0",
+
+    /* budgets, and their slots: all that are taken are alike */
+
+    [NGX_HTTP_ILERT_SQLITE_GET_BUDGET] =
+        "SELECT id, paused, pause FROM budget WHERE name = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_BUDGET] =
+        "INSERT INTO budget (id, name, paused, pause) VALUES (?1, ?2, ?3, ?4)",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_BUDGET] =
+        "UPDATE budget SET paused = ?2, pause = ?3 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_COUNT_TAKEN] =
+        "SELECT count(*) FROM slot INDEXED BY slot_taken"
+        " WHERE budget = ?1 AND at = 0",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_SLOTS] =
+        "SELECT at FROM slot INDEXED BY slot_at"
+        " WHERE budget = ?1 AND at > 0 ORDER BY at",
+
+    [NGX_HTTP_ILERT_SQLITE_FREE_SLOTS] =
+        "DELETE FROM slot WHERE id IN"
+        " (SELECT id FROM slot INDEXED BY slot_taken"
+         " WHERE budget = ?1 AND at = 0 LIMIT ?2)",
+
+    [NGX_HTTP_ILERT_SQLITE_END_SLOTS] =
+        "UPDATE slot SET at = ?3 WHERE id IN"
+        " (SELECT id FROM slot INDEXED BY slot_taken"
+         " WHERE budget = ?1 AND at = 0 LIMIT ?2)",
+
+    [NGX_HTTP_ILERT_SQLITE_END_ALL_SLOTS] =
+        "UPDATE slot INDEXED BY slot_taken SET at = ?1 WHERE at = 0",
+
+    [NGX_HTTP_ILERT_SQLITE_LATE_SLOTS] =
+        "UPDATE slot SET at = ?2 WHERE id IN"
+        " (SELECT id FROM slot INDEXED BY slot_at"
+         " WHERE budget = ?1 AND at > 0 AND at > ?2)",
+
+    [NGX_HTTP_ILERT_SQLITE_EXPIRE_SLOTS] =
+        "DELETE FROM slot WHERE id IN"
+        " (SELECT id FROM slot INDEXED BY slot_at"
+         " WHERE budget = ?1 AND at > 0 AND at <= ?2 LIMIT ?3)",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_SLOT] =
+        "INSERT INTO slot (budget, at) VALUES (?1, 0)",
+
+    [NGX_HTTP_ILERT_SQLITE_FORGET_SLOTS] =
+        "DELETE FROM slot"
+        " WHERE id IN (SELECT id FROM slot ORDER BY id LIMIT ?2)"
+        " AND at > 0 AND at < ?1",
+
+    /* alerts */
+
+    [NGX_HTTP_ILERT_SQLITE_GET_ALERT] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT " FROM alert WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_FIND_ALERT] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_owner"
+        " WHERE owner = ?1 AND owner > 0 AND key = ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_FIND_OF_SOURCE] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert WHERE source = ?1 AND key = ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_READY] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_ready"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_READY
+        " AND urgency = ?2 ORDER BY head LIMIT ?3",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_STRANGE] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_ready"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_READY
+        " AND urgency BETWEEN ?2 AND ?3 LIMIT ?4",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_TAKEN] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_taken"
+        " WHERE " NGX_HTTP_ILERT_SQLITE_IS_TAKEN " LIMIT ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_DUE] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_next"
+        " WHERE " NGX_HTTP_ILERT_SQLITE_IS_WAITING
+        " AND next BETWEEN ?1 AND ?2 ORDER BY next LIMIT ?3",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_HELD] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_waiting"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_WAITING
+        " LIMIT ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_OPEN] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        ", EXISTS (SELECT 1 FROM dead WHERE seq = alert.gone)"
+        " FROM alert INDEXED BY alert_open"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_OPEN
+        " AND (last, id) > (?2, ?3) ORDER BY last, id LIMIT ?4",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_OVER] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        ", EXISTS (SELECT 1 FROM dead WHERE seq = alert.gone)"
+        " FROM alert INDEXED BY alert_forget"
+        " WHERE " NGX_HTTP_ILERT_SQLITE_IS_OVER
+        " AND (changed, id) > (?1, ?2) ORDER BY changed, id LIMIT ?3",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_OPENED] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_opened"
+        " WHERE source = ?1 AND opened > 0 ORDER BY opened DESC LIMIT ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_STRAYS] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_stray"
+        " WHERE owner = 0 AND source = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_ALL_STRAYS] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert WHERE id IN (SELECT id FROM alert INDEXED BY alert_stray"
+                                " WHERE owner = 0 AND id > ?1)"
+        " ORDER BY id LIMIT ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_ALERTS] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert WHERE id > ?1 ORDER BY id LIMIT ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_ALERT] =
+        "INSERT INTO alert (id, key, alert_key"
+        NGX_HTTP_ILERT_SQLITE_ROW(NGX_HTTP_ILERT_SQLITE_NAME)
+        ") VALUES (?, ?, ?"
+        NGX_HTTP_ILERT_SQLITE_ROW(NGX_HTTP_ILERT_SQLITE_VALUE) ")",
+
+    /*
+     * SQLite writes the entries of all indexes that have a column which is
+     * set, whether it changes or not: so there are several statements, and
+     * the columns that are in indexes of all alerts are set by themselves.
+     */
+
+    [NGX_HTTP_ILERT_SQLITE_SET_ALERT] =
+        "UPDATE alert SET state = ?"
+        NGX_HTTP_ILERT_SQLITE_OFTEN(NGX_HTTP_ILERT_SQLITE_SET)
+        " WHERE id = ?",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_STATE] =
+        "UPDATE alert SET state = ?2 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_NEXT] =
+        "UPDATE alert SET state = ?2, next = ?3, changed = ?4 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_OPENED] =
+        "UPDATE alert SET opened = ?2 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_KEY] =
+        "UPDATE alert SET alert_key = ?2 WHERE id = ?1",
+
+    /* a stray of that source and key may be there, and is adopted later */
+
+    [NGX_HTTP_ILERT_SQLITE_SET_ALERT_SOURCE] =
+        "UPDATE OR IGNORE alert SET source = ?2 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_OWNER] =
+        "UPDATE alert SET owner = ?2 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_DELETE_ALERT] = "DELETE FROM alert WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_GET_DUE] =
+        "SELECT next FROM alert INDEXED BY alert_next"
+        " WHERE " NGX_HTTP_ILERT_SQLITE_IS_WAITING " ORDER BY next LIMIT 1",
+
+    [NGX_HTTP_ILERT_SQLITE_HAS_RETRIES] =
+        "SELECT 1 FROM alert INDEXED BY alert_waiting"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_WAITING
+        " AND urgency < ?2 LIMIT 1",
+
+    /* events: of bodies, which are large, only the one that is asked for */
+
+    [NGX_HTTP_ILERT_SQLITE_FIRST_EVENTS] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_EVENT
+        ", CASE event.seq WHEN ?2 THEN event.body END"
+        " FROM event INDEXED BY event_alert"
+        " WHERE alert = ?1 ORDER BY seq LIMIT ?3",
+
+    [NGX_HTTP_ILERT_SQLITE_LAST_EVENTS] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_EVENT
+        ", CASE event.seq WHEN ?2 THEN event.body END"
+        " FROM event INDEXED BY event_alert"
+        " WHERE alert = ?1 ORDER BY seq DESC LIMIT ?3",
+
+    [NGX_HTTP_ILERT_SQLITE_GET_BODY] = "SELECT body FROM event WHERE seq = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_EVENTS] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_EVENT
+        " FROM event INDEXED BY event_alert"
+        " WHERE alert = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+
+    [NGX_HTTP_ILERT_SQLITE_LATEST_EVENTS] =
+        "SELECT received, length(body) FROM event INDEXED BY event_alert"
+        " WHERE alert = ?1 ORDER BY seq DESC LIMIT ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_NEXT_WAITING] =
+        "SELECT alert, seq FROM event INDEXED BY event_alert"
+        " WHERE (alert, seq) > (?1, ?2) ORDER BY alert, seq LIMIT 1",
+
+    [NGX_HTTP_ILERT_SQLITE_ALERT_OF_HEAD] =
+        "SELECT alert.id, alert.source, event.source FROM event"
+        " CROSS JOIN alert ON alert.id = event.alert"
+        " WHERE event.seq = ?1 AND alert.head = event.seq",
+
+    [NGX_HTTP_ILERT_SQLITE_OTHERS_SOURCE] =
+        "SELECT source FROM event INDEXED BY event_alert"
+        " WHERE alert = ?1 AND source <> ?2 AND source <> 0 LIMIT 1",
+
+    [NGX_HTTP_ILERT_SQLITE_ANY_EVENT] =
+        "SELECT 1 FROM event INDEXED BY event_alert"
+        " WHERE alert = ?1 AND source = ?2 LIMIT 1",
+
+    [NGX_HTTP_ILERT_SQLITE_OLDEST_EVENT] =
+        "SELECT since, received FROM event WHERE seq IN ("
+        "SELECT min(head) FROM alert INDEXED BY alert_ready"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_READY
+        " AND urgency = ?2"
+        " UNION ALL SELECT min(head) FROM alert INDEXED BY alert_taken"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_TAKEN
+        " AND urgency = ?2"
+        " UNION ALL SELECT min(head) FROM alert INDEXED BY alert_waiting"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_WAITING
+        " AND urgency = ?2)",
+
+    [NGX_HTTP_ILERT_SQLITE_MIN_URGENCY] =
+        "SELECT min(urgency) FROM"
+        " (SELECT urgency FROM event INDEXED BY event_alert"
+         " WHERE alert = ?1 ORDER BY seq LIMIT ?2)",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_EVENT] =
+        "INSERT INTO event (seq, alert, body"
+        NGX_HTTP_ILERT_SQLITE_EVENT(NGX_HTTP_ILERT_SQLITE_NAME)
+        ") VALUES (?, ?, ?"
+        NGX_HTTP_ILERT_SQLITE_EVENT(NGX_HTTP_ILERT_SQLITE_VALUE) ")",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_EVENT] =
+        "UPDATE event SET body = ?"
+        NGX_HTTP_ILERT_SQLITE_EVENT(NGX_HTTP_ILERT_SQLITE_SET)
+        " WHERE seq = ?",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_URGENCY] =
+        "UPDATE event SET urgency = ?2 WHERE seq = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_ATTEMPT] =
+        "UPDATE event SET attempts = attempts + 1 WHERE seq = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_DELETE_EVENT] = "DELETE FROM event WHERE seq = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_NAME_EVENTS] =
+        "UPDATE event SET source = ?2 WHERE alert = ?1 AND source = 0",
+
+    [NGX_HTTP_ILERT_SQLITE_MOVE_EVENTS] =
+        "UPDATE event SET alert = ?2 WHERE alert = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_MOVE_OF_SOURCE] =
+        "UPDATE event SET alert = ?2 WHERE alert = ?1 AND source = ?3",
+
+    /* dead letters, some of whose sources may not be there any more */
+
+    [NGX_HTTP_ILERT_SQLITE_FIND_LETTER] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_LETTER
+        " FROM dead INDEXED BY dead_id JOIN source ON source.id = dead.source"
+        " WHERE dead.id = ?2 ORDER BY dead.seq DESC LIMIT 1",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_LETTERS] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_LETTER
+        " FROM source"
+        " CROSS JOIN dead INDEXED BY dead_source ON dead.source = source.id"
+        " WHERE source.id = ?2 AND (dead.died, dead.seq) > (?3, ?4)"
+        " ORDER BY dead.died, dead.seq LIMIT ?5",
+
+    [NGX_HTTP_ILERT_SQLITE_OLDEST_LETTERS] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_LETTER
+        " FROM dead INDEXED BY dead_died"
+        " LEFT JOIN source ON source.id = dead.source"
+        " ORDER BY dead.died LIMIT ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_LATEST_LETTERS] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_LETTER
+        " FROM dead INDEXED BY dead_died"
+        " JOIN source ON source.id = dead.source"
+        " ORDER BY dead.died DESC, dead.seq DESC LIMIT ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_LATEST_OF_SOURCE] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_LETTER
+        " FROM source"
+        " CROSS JOIN dead INDEXED BY dead_source ON dead.source = source.id"
+        " WHERE source.id = ?2"
+        " ORDER BY dead.died DESC, dead.seq DESC LIMIT ?3",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_LETTER] =
+        "INSERT OR REPLACE INTO dead (seq, body"
+        NGX_HTTP_ILERT_SQLITE_LETTER(NGX_HTTP_ILERT_SQLITE_NAME)
+        ") VALUES (?, ?"
+        NGX_HTTP_ILERT_SQLITE_LETTER(NGX_HTTP_ILERT_SQLITE_VALUE) ")",
+
+    [NGX_HTTP_ILERT_SQLITE_DELETE_LETTER] = "DELETE FROM dead WHERE seq = ?1"
+};
+
+
+int
+ngx_http_ilert_sqlite_prepare(ngx_http_ilert_sqlite_db_t *db)
+{
+    int          rc;
+    char         sql[64];
+    ngx_uint_t   n;
+    const char  *text;
+
+    for (n = 0; n < NGX_HTTP_ILERT_SQLITE_NSTMTS; n++) {
+
+        text = ngx_http_ilert_sqlite_sql[n];
+
+        if (n <= NGX_HTTP_ILERT_SQLITE_LIMIT_ALL) {
+            sqlite3_snprintf(sizeof(sql), sql, text, db->pages[n]);
+            text = sql;
+        }
+
+        rc = sqlite3_prepare_v3(db->db, text, -1, SQLITE_PREPARE_PERSISTENT,
+                                &db->stmts[n], NULL);
+        if (rc == SQLITE_ERROR) {
+            /* there is no such table, column or index */
+            rc = NGX_HTTP_ILERT_SQLITE_FOREIGN;
+        }
+
+        if (rc != SQLITE_OK) {
+            return ngx_http_ilert_sqlite_error(db, rc);
+        }
+    }
+
+    return SQLITE_OK;
+}
+
+
+void
+ngx_http_ilert_sqlite_finalize(ngx_http_ilert_sqlite_db_t *db)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; n < NGX_HTTP_ILERT_SQLITE_NSTMTS; n++) {
+        (void) sqlite3_finalize(db->stmts[n]);
+        db->stmts[n] = NULL;
+    }
+}
+
+
+static sqlite3_stmt *
+ngx_http_ilert_sqlite_bind(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    const char *fmt, va_list args)
+{
+    int            i;
+    char          *data;
+    ngx_str_t     *s;
+    sqlite3_stmt  *stmt;
+
+    stmt = db->stmts[n];
+
+    for (i = 1; *fmt; i++, fmt++) {
+
+        if (*fmt == 'i') {
+            sqlite3_bind_int64(stmt, i, va_arg(args, int64_t));
+            continue;
+        }
+
+        s = va_arg(args, ngx_str_t *);
+        data = s->len ? (char *) s->data : "";
+
+        if (*fmt == 't') {
+            sqlite3_bind_text(stmt, i, data, s->len, SQLITE_STATIC);
+
+        } else {
+            sqlite3_bind_blob(stmt, i, data, s->len, SQLITE_STATIC);
+        }
+    }
+
+    return stmt;
+}
+
+
+int
+ngx_http_ilert_sqlite_row(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    sqlite3_stmt **stmt, const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    *stmt = ngx_http_ilert_sqlite_bind(db, n, fmt, args);
+    va_end(args);
+
+    return ngx_http_ilert_sqlite_next(db, *stmt);
+}
+
+
+int
+ngx_http_ilert_sqlite_next(ngx_http_ilert_sqlite_db_t *db, sqlite3_stmt *stmt)
+{
+    int  rc;
+
+    rc = sqlite3_step(stmt);
+
+    if (rc == SQLITE_ROW) {
+        return SQLITE_OK;
+    }
+
+    rc = (rc == SQLITE_DONE) ? NGX_HTTP_ILERT_SQLITE_MISSING
+                             : ngx_http_ilert_sqlite_error(db, rc);
+
+    ngx_http_ilert_sqlite_end(stmt);
+
+    return rc;
+}
+
+
+void
+ngx_http_ilert_sqlite_end(sqlite3_stmt *stmt)
+{
+    (void) sqlite3_reset(stmt);
+}
+
+
+static int
+ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    int64_t *value)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = db->stmts[n];
+
+    rc = sqlite3_step(stmt);
+
+    if (rc == SQLITE_ROW) {
+        if (value) {
+            *value = sqlite3_column_int64(stmt, 0);
+        }
+
+        rc = SQLITE_OK;
+
+    } else if (rc == SQLITE_DONE) {
+        rc = value ? NGX_HTTP_ILERT_SQLITE_MISSING : SQLITE_OK;
+
+    } else {
+        rc = ngx_http_ilert_sqlite_error(db, rc);
+    }
+
+    (void) sqlite3_reset(stmt);
+
+    return rc;
+}
+
+
+int
+ngx_http_ilert_sqlite_exec(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    (void) ngx_http_ilert_sqlite_bind(db, n, fmt, args);
+    va_end(args);
+
+    return ngx_http_ilert_sqlite_step(db, n, NULL);
+}
+
+
+int
+ngx_http_ilert_sqlite_get(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    int64_t *value, const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    (void) ngx_http_ilert_sqlite_bind(db, n, fmt, args);
+    va_end(args);
+
+    return ngx_http_ilert_sqlite_step(db, n, value);
+}
+
+
+int
+ngx_http_ilert_sqlite_run(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n)
+{
+    return ngx_http_ilert_sqlite_step(db, n, NULL);
+}
+
+
+/* of what has no bytes there may be no address */
+
+void
+ngx_http_ilert_sqlite_text(sqlite3_stmt *stmt, ngx_uint_t column,
+    ngx_str_t *text)
+{
+    text->data = (u_char *) sqlite3_column_blob(stmt, column);
+    text->len = sqlite3_column_bytes(stmt, column);
+
+    if (text->data == NULL) {
+        ngx_str_set(text, "");
+    }
+}
+
+
+ngx_int_t
+ngx_http_ilert_sqlite_copy(ngx_pool_t *pool, sqlite3_stmt *stmt,
+    ngx_uint_t column, ngx_str_t *text)
+{
+    ngx_str_t  value;
+
+    ngx_http_ilert_sqlite_text(stmt, column, &value);
+
+    text->data = ngx_pnalloc(pool, value.len + 1);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->len = value.len;
+    ngx_memcpy(text->data, value.data, value.len);
+
+    return NGX_OK;
+}

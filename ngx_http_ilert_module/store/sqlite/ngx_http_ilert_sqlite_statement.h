@@ -1,0 +1,276 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ILERT_SQLITE_STATEMENT_H_INCLUDED_
+#define _NGX_HTTP_ILERT_SQLITE_STATEMENT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <sqlite3.h>
+
+
+typedef struct ngx_http_ilert_sqlite_db_s  ngx_http_ilert_sqlite_db_t;
+
+
+/*
+ * The columns of an alert that are numbers: each is a member of the same name
+ * of store_row_t.  "OFTEN" are those but "state" that change with each event;
+ * the other ones are in indexes of all alerts, and change seldom.
+ */
+
+#define NGX_HTTP_ILERT_SQLITE_OFTEN(COLUMN)                                   \
+    COLUMN(HEAD, head)                                                        \
+    COLUMN(URGENCY, urgency)                                                  \
+    COLUMN(NEXT, next)                                                        \
+    COLUMN(SINCE, since)                                                      \
+    COLUMN(SHOWS, shows)                                                      \
+    COLUMN(EPOCH, epoch)                                                      \
+    COLUMN(LEVEL, level)                                                      \
+    COLUMN(PRIORITY, priority)                                                \
+    COLUMN(TOLD, told)                                                        \
+    COLUMN(DELIVERED, delivered)                                              \
+    COLUMN(LAST, last)                                                        \
+    COLUMN(CHANGED, changed)                                                  \
+    COLUMN(ACCEPTED, accepted)                                                \
+    COLUMN(GONE, gone)
+
+#define NGX_HTTP_ILERT_SQLITE_ROW(COLUMN)                                     \
+    COLUMN(SOURCE, source)                                                    \
+    COLUMN(OWNER, owner)                                                      \
+    COLUMN(OPENED, opened)                                                    \
+    COLUMN(STATE, state)                                                      \
+    NGX_HTTP_ILERT_SQLITE_OFTEN(COLUMN)
+
+/* the columns of an event, but for its alert and its body, and its body */
+
+#define NGX_HTTP_ILERT_SQLITE_EVENT(COLUMN)                                   \
+    COLUMN(ID, id)                                                            \
+    COLUMN(TYPE, type)                                                        \
+    COLUMN(LEVEL, level)                                                      \
+    COLUMN(PRIORITY, priority)                                                \
+    COLUMN(NATIVE, native)                                                    \
+    COLUMN(RECEIVED, received)                                                \
+    COLUMN(ATTEMPTS, attempts)                                                \
+    COLUMN(SINCE, since)                                                      \
+    COLUMN(URGENCY, urgency)                                                  \
+    COLUMN(SOURCE, source)
+
+/* the columns of a dead letter, but for "seq" and its body */
+
+#define NGX_HTTP_ILERT_SQLITE_LETTER(COLUMN)                                  \
+    COLUMN(ID, id)                                                            \
+    COLUMN(SOURCE, source)                                                    \
+    COLUMN(ALERT_KEY, alert_key)                                              \
+    COLUMN(TYPE, type)                                                        \
+    COLUMN(LEVEL, level)                                                      \
+    COLUMN(NATIVE, native)                                                    \
+    COLUMN(PRIORITY, priority)                                                \
+    COLUMN(RECEIVED, received)                                                \
+    COLUMN(DIED, died)                                                        \
+    COLUMN(STATUS, status)                                                    \
+    COLUMN(ERROR, error)
+
+
+/* where the columns are in the rows of statements that select them */
+
+#define NGX_HTTP_ILERT_SQLITE_ALERT_ENUM(NAME, name)                          \
+    NGX_HTTP_ILERT_SQLITE_ALERT_##NAME,
+
+#define NGX_HTTP_ILERT_SQLITE_EVENT_ENUM(NAME, name)                          \
+    NGX_HTTP_ILERT_SQLITE_EVENT_##NAME,
+
+#define NGX_HTTP_ILERT_SQLITE_LETTER_ENUM(NAME, name)                         \
+    NGX_HTTP_ILERT_SQLITE_LETTER_##NAME,
+
+enum {
+    NGX_HTTP_ILERT_SQLITE_ALERT_ID = 0,
+    NGX_HTTP_ILERT_SQLITE_ALERT_KEY,
+    NGX_HTTP_ILERT_SQLITE_ALERT_ALERT_KEY,
+    NGX_HTTP_ILERT_SQLITE_ROW(NGX_HTTP_ILERT_SQLITE_ALERT_ENUM)
+
+    /* of idle ones only: whether the last event is a dead letter */
+
+    NGX_HTTP_ILERT_SQLITE_ALERT_LETTER
+};
+
+enum {
+    NGX_HTTP_ILERT_SQLITE_EVENT_SEQ = 0,
+    NGX_HTTP_ILERT_SQLITE_EVENT_SIZE,       /* of the body */
+    NGX_HTTP_ILERT_SQLITE_EVENT(NGX_HTTP_ILERT_SQLITE_EVENT_ENUM)
+
+    /* of edges only: the body, or NULL */
+
+    NGX_HTTP_ILERT_SQLITE_EVENT_BODY
+};
+
+enum {
+    NGX_HTTP_ILERT_SQLITE_LETTER_SEQ = 0,
+    NGX_HTTP_ILERT_SQLITE_LETTER_SIZE,      /* of the body */
+    NGX_HTTP_ILERT_SQLITE_LETTER_BODY,      /* or NULL */
+    NGX_HTTP_ILERT_SQLITE_LETTER_NAME,      /* of its source */
+    NGX_HTTP_ILERT_SQLITE_LETTER(NGX_HTTP_ILERT_SQLITE_LETTER_ENUM)
+};
+
+enum {
+    NGX_HTTP_ILERT_SQLITE_SOURCE_ID = 0,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_NAME,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_OWNER,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_PAUSED,
+
+    /* of lists only: events by their urgency, and what else is counted */
+
+    NGX_HTTP_ILERT_SQLITE_SOURCE_CRITICAL,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_RESOLVES,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_OPENS,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_UPDATES,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_REPEATS,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_OPEN,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_DEAD
+};
+
+
+/* the first three are indexes of db->pages */
+
+typedef enum {
+    NGX_HTTP_ILERT_SQLITE_LIMIT_ACCEPTS = 0,
+    NGX_HTTP_ILERT_SQLITE_LIMIT_SIZE,
+    NGX_HTTP_ILERT_SQLITE_LIMIT_ALL,
+    NGX_HTTP_ILERT_SQLITE_PAGES,
+    NGX_HTTP_ILERT_SQLITE_FREE_PAGES,
+
+    NGX_HTTP_ILERT_SQLITE_BEGIN,
+    NGX_HTTP_ILERT_SQLITE_BEGIN_READ,
+    NGX_HTTP_ILERT_SQLITE_COMMIT,
+    NGX_HTTP_ILERT_SQLITE_ROLLBACK,
+
+    NGX_HTTP_ILERT_SQLITE_GET_TOTAL,
+    NGX_HTTP_ILERT_SQLITE_SET_TOTAL,
+    NGX_HTTP_ILERT_SQLITE_ADD_SESSION,
+    NGX_HTTP_ILERT_SQLITE_END_SESSION,
+    NGX_HTTP_ILERT_SQLITE_END_OTHERS,
+
+    NGX_HTTP_ILERT_SQLITE_GET_SOURCE,
+    NGX_HTTP_ILERT_SQLITE_GET_SOURCE_OF_ID,
+    NGX_HTTP_ILERT_SQLITE_HAS_STRAYS,
+    NGX_HTTP_ILERT_SQLITE_LIST_SOURCES,
+    NGX_HTTP_ILERT_SQLITE_NEXT_SOURCE,
+    NGX_HTTP_ILERT_SQLITE_ADD_SOURCE,
+    NGX_HTTP_ILERT_SQLITE_SET_SOURCE,
+    NGX_HTTP_ILERT_SQLITE_COUNT_SOURCE,
+    NGX_HTTP_ILERT_SQLITE_LIST_WAITING,
+    NGX_HTTP_ILERT_SQLITE_COUNT_OPENED,
+
+    NGX_HTTP_ILERT_SQLITE_GET_BUDGET,
+    NGX_HTTP_ILERT_SQLITE_ADD_BUDGET,
+    NGX_HTTP_ILERT_SQLITE_SET_BUDGET,
+    NGX_HTTP_ILERT_SQLITE_COUNT_TAKEN,
+    NGX_HTTP_ILERT_SQLITE_LIST_SLOTS,
+    NGX_HTTP_ILERT_SQLITE_FREE_SLOTS,
+    NGX_HTTP_ILERT_SQLITE_END_SLOTS,
+    NGX_HTTP_ILERT_SQLITE_END_ALL_SLOTS,
+    NGX_HTTP_ILERT_SQLITE_LATE_SLOTS,
+    NGX_HTTP_ILERT_SQLITE_EXPIRE_SLOTS,
+    NGX_HTTP_ILERT_SQLITE_ADD_SLOT,
+    NGX_HTTP_ILERT_SQLITE_FORGET_SLOTS,
+
+    NGX_HTTP_ILERT_SQLITE_GET_ALERT,
+    NGX_HTTP_ILERT_SQLITE_FIND_ALERT,
+    NGX_HTTP_ILERT_SQLITE_FIND_OF_SOURCE,
+    NGX_HTTP_ILERT_SQLITE_LIST_READY,
+    NGX_HTTP_ILERT_SQLITE_LIST_STRANGE,
+    NGX_HTTP_ILERT_SQLITE_LIST_TAKEN,
+    NGX_HTTP_ILERT_SQLITE_LIST_DUE,
+    NGX_HTTP_ILERT_SQLITE_LIST_HELD,
+    NGX_HTTP_ILERT_SQLITE_LIST_OPEN,
+    NGX_HTTP_ILERT_SQLITE_LIST_OVER,
+    NGX_HTTP_ILERT_SQLITE_LIST_OPENED,
+    NGX_HTTP_ILERT_SQLITE_LIST_STRAYS,
+    NGX_HTTP_ILERT_SQLITE_LIST_ALL_STRAYS,
+    NGX_HTTP_ILERT_SQLITE_LIST_ALERTS,
+    NGX_HTTP_ILERT_SQLITE_ADD_ALERT,
+    NGX_HTTP_ILERT_SQLITE_SET_ALERT,
+    NGX_HTTP_ILERT_SQLITE_SET_STATE,
+    NGX_HTTP_ILERT_SQLITE_SET_NEXT,
+    NGX_HTTP_ILERT_SQLITE_SET_OPENED,
+    NGX_HTTP_ILERT_SQLITE_SET_KEY,
+    NGX_HTTP_ILERT_SQLITE_SET_ALERT_SOURCE,
+    NGX_HTTP_ILERT_SQLITE_SET_OWNER,
+    NGX_HTTP_ILERT_SQLITE_DELETE_ALERT,
+    NGX_HTTP_ILERT_SQLITE_GET_DUE,
+    NGX_HTTP_ILERT_SQLITE_HAS_RETRIES,
+
+    NGX_HTTP_ILERT_SQLITE_FIRST_EVENTS,
+    NGX_HTTP_ILERT_SQLITE_LAST_EVENTS,
+    NGX_HTTP_ILERT_SQLITE_GET_BODY,
+    NGX_HTTP_ILERT_SQLITE_LIST_EVENTS,
+    NGX_HTTP_ILERT_SQLITE_LATEST_EVENTS,
+    NGX_HTTP_ILERT_SQLITE_NEXT_WAITING,
+    NGX_HTTP_ILERT_SQLITE_ALERT_OF_HEAD,
+    NGX_HTTP_ILERT_SQLITE_OTHERS_SOURCE,
+    NGX_HTTP_ILERT_SQLITE_ANY_EVENT,
+    NGX_HTTP_ILERT_SQLITE_OLDEST_EVENT,
+    NGX_HTTP_ILERT_SQLITE_MIN_URGENCY,
+    NGX_HTTP_ILERT_SQLITE_ADD_EVENT,
+    NGX_HTTP_ILERT_SQLITE_SET_EVENT,
+    NGX_HTTP_ILERT_SQLITE_SET_URGENCY,
+    NGX_HTTP_ILERT_SQLITE_SET_ATTEMPT,
+    NGX_HTTP_ILERT_SQLITE_DELETE_EVENT,
+    NGX_HTTP_ILERT_SQLITE_NAME_EVENTS,
+    NGX_HTTP_ILERT_SQLITE_MOVE_EVENTS,
+    NGX_HTTP_ILERT_SQLITE_MOVE_OF_SOURCE,
+
+    NGX_HTTP_ILERT_SQLITE_FIND_LETTER,
+    NGX_HTTP_ILERT_SQLITE_LIST_LETTERS,
+    NGX_HTTP_ILERT_SQLITE_OLDEST_LETTERS,
+    NGX_HTTP_ILERT_SQLITE_LATEST_LETTERS,
+    NGX_HTTP_ILERT_SQLITE_LATEST_OF_SOURCE,
+    NGX_HTTP_ILERT_SQLITE_ADD_LETTER,
+    NGX_HTTP_ILERT_SQLITE_DELETE_LETTER,
+
+    NGX_HTTP_ILERT_SQLITE_NSTMTS
+} ngx_http_ilert_sqlite_stmt_e;
+
+
+/* all statements of a connection are prepared, or done with */
+int ngx_http_ilert_sqlite_prepare(ngx_http_ilert_sqlite_db_t *db);
+void ngx_http_ilert_sqlite_finalize(ngx_http_ilert_sqlite_db_t *db);
+
+/*
+ * Arguments are by "fmt": "i", an int64_t, "t", an ngx_str_t * of text, "b",
+ * one of bytes, either to live until the statement is done.
+ *
+ * The first row of a statement, which is done with by .._end(), or when there
+ * is no next row: NGX_HTTP_ILERT_SQLITE_MISSING.
+ */
+int ngx_http_ilert_sqlite_row(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    sqlite3_stmt **stmt, const char *fmt, ...);
+int ngx_http_ilert_sqlite_next(ngx_http_ilert_sqlite_db_t *db,
+    sqlite3_stmt *stmt);
+void ngx_http_ilert_sqlite_end(sqlite3_stmt *stmt);
+
+/* a statement whose rows, if there are any, are of no interest */
+int ngx_http_ilert_sqlite_exec(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    const char *fmt, ...);
+
+/* the first column of the first row, or NGX_HTTP_ILERT_SQLITE_MISSING */
+int ngx_http_ilert_sqlite_get(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    int64_t *value, const char *fmt, ...);
+
+/* a statement whose arguments the caller has bound: its rows do not matter */
+int ngx_http_ilert_sqlite_run(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n);
+
+/* a text or bytes of a row, copied; NGX_ERROR without memory */
+ngx_int_t ngx_http_ilert_sqlite_copy(ngx_pool_t *pool, sqlite3_stmt *stmt,
+    ngx_uint_t column, ngx_str_t *text);
+
+/* the same without a copy: valid until the next row */
+void ngx_http_ilert_sqlite_text(sqlite3_stmt *stmt, ngx_uint_t column,
+    ngx_str_t *text);
+
+
+#endif /* _NGX_HTTP_ILERT_SQLITE_STATEMENT_H_INCLUDED_ */
