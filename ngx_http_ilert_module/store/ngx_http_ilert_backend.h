@@ -293,7 +293,10 @@ struct ngx_http_ilert_store_work_s {
     size_t                      taken;      /* bytes */
     int64_t                     due;        /* of what else waits, or 0 */
 
-    /* the next numbers: records that are added take them */
+    /*
+     * The next numbers: records that are added take them.  Those of sources
+     * and budgets are 0 until numbers() has set them.
+     */
 
     int64_t                     next_seq;
     int64_t                     next_alert;
@@ -417,6 +420,9 @@ struct ngx_http_ilert_backend_s {
      * lock(), and ends with a rollback().
      */
     ngx_int_t (*begin)(ngx_http_ilert_store_work_t *work, ngx_uint_t read);
+
+    /* sets next_source and next_budget, which are seldom asked for */
+    ngx_int_t (*numbers)(ngx_http_ilert_store_work_t *work);
 
     /* NGX_OK: all that was saved is on disk */
     ngx_int_t (*commit)(ngx_http_ilert_store_work_t *work);

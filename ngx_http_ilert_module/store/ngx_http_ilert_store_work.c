@@ -182,6 +182,12 @@ ngx_http_ilert_work_add_source(ngx_http_ilert_store_work_t *work,
         source->owner = fund->id;
     }
 
+    if (work->next_source == 0
+        && work->store->backend->numbers(work) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     source->id = work->next_source++;
     source->missing = 0;
     source->added = 1;
@@ -311,6 +317,13 @@ ngx_http_ilert_work_fund(ngx_http_ilert_store_work_t *work, ngx_str_t *name,
     }
 
     if (rc == NGX_DECLINED) {
+
+        if (work->next_budget == 0
+            && work->store->backend->numbers(work) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         f->id = work->next_budget++;
         f->added = 1;
         f->slots = 1;

@@ -367,6 +367,15 @@ null_begin(ngx_http_ilert_store_work_t *work, ngx_uint_t read)
 }
 
 
+/* begin() has set them */
+
+static ngx_int_t
+null_numbers(ngx_http_ilert_store_work_t *work)
+{
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 null_commit(ngx_http_ilert_store_work_t *work)
 {
@@ -670,6 +679,7 @@ ngx_http_ilert_backend_t  ngx_http_ilert_null = {
     .close = null_close,
     .open = null_open,
     .begin = null_begin,
+    .numbers = null_numbers,
     .commit = null_commit,
     .rollback = null_rollback,
     .source = null_source,

@@ -22,6 +22,8 @@ static void ngx_http_ilert_sqlite_close(ngx_http_ilert_store_t *store);
 static ngx_int_t ngx_http_ilert_sqlite_begin(ngx_http_ilert_store_work_t *work,
     ngx_uint_t read);
 static int ngx_http_ilert_sqlite_read_total(ngx_http_ilert_store_work_t *work);
+static ngx_int_t ngx_http_ilert_sqlite_numbers(
+    ngx_http_ilert_store_work_t *work);
 static int64_t ngx_http_ilert_sqlite_after(int64_t last);
 static ngx_int_t ngx_http_ilert_sqlite_commit(
     ngx_http_ilert_store_work_t *work);
@@ -47,6 +49,7 @@ ngx_http_ilert_backend_t  ngx_http_ilert_sqlite = {
     .close = ngx_http_ilert_sqlite_close,
 
     .begin = ngx_http_ilert_sqlite_begin,
+    .numbers = ngx_http_ilert_sqlite_numbers,
     .commit = ngx_http_ilert_sqlite_commit,
     .rollback = ngx_http_ilert_sqlite_rollback,
 
@@ -292,7 +295,6 @@ static int
 ngx_http_ilert_sqlite_read_total(ngx_http_ilert_store_work_t *work)
 {
     int                            rc, i;
-    int64_t                        last, event;
     sqlite3_stmt                  *stmt;
     ngx_http_ilert_sqlite_db_t    *db;
     ngx_http_ilert_store_total_t  *total;
@@ -324,15 +326,9 @@ ngx_http_ilert_sqlite_read_total(ngx_http_ilert_store_work_t *work)
 
     /* the numbers of events are never used again, even if none is left */
 
-    last = sqlite3_column_int64(stmt, i++);
-    event = sqlite3_column_int64(stmt, i++);
-
-    work->next_seq = ngx_http_ilert_sqlite_after(ngx_max(last, event));
+    work->next_seq = ngx_http_ilert_sqlite_after(
+                                            sqlite3_column_int64(stmt, i++));
     work->next_alert = ngx_http_ilert_sqlite_after(
-                                            sqlite3_column_int64(stmt, i++));
-    work->next_source = ngx_http_ilert_sqlite_after(
-                                            sqlite3_column_int64(stmt, i++));
-    work->next_budget = ngx_http_ilert_sqlite_after(
                                             sqlite3_column_int64(stmt, i++));
 
     ngx_http_ilert_sqlite_end(stmt);
@@ -340,6 +336,29 @@ ngx_http_ilert_sqlite_read_total(ngx_http_ilert_store_work_t *work)
     work->saved = work->total;
 
     return SQLITE_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_sqlite_numbers(ngx_http_ilert_store_work_t *work)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    rc = ngx_http_ilert_sqlite_row(work->store->private,
+                                   NGX_HTTP_ILERT_SQLITE_GET_NUMBERS, &stmt,
+                                   "");
+
+    if (rc == SQLITE_OK) {
+        work->next_source = ngx_http_ilert_sqlite_after(
+                                            sqlite3_column_int64(stmt, 0));
+        work->next_budget = ngx_http_ilert_sqlite_after(
+                                            sqlite3_column_int64(stmt, 1));
+
+        ngx_http_ilert_sqlite_end(stmt);
+    }
+
+    return ngx_http_ilert_sqlite_result(rc);
 }
 
 
@@ -386,7 +405,7 @@ ngx_http_ilert_sqlite_rollback(ngx_http_ilert_store_work_t *work)
  */
 
 int
-ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t accepts)
+ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db)
 {
     int         rc;
     int64_t     pages;
@@ -394,7 +413,7 @@ ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t accepts)
 
     n = NGX_HTTP_ILERT_SQLITE_LIMIT_ALL;
 
-    if (accepts) {
+    if (db->accepts) {
         n = db->low ? NGX_HTTP_ILERT_SQLITE_LIMIT_SIZE
                     : NGX_HTTP_ILERT_SQLITE_LIMIT_ACCEPTS;
     }

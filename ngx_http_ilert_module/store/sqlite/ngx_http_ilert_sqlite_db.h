@@ -89,6 +89,8 @@ struct ngx_http_ilert_sqlite_db_s {
 
     int64_t                  tried;         /* when the ballast was made */
     int64_t                  deadline;      /* of waiting for locks */
+    unsigned                 accepts:1;     /* what is written is of events */
+                                            /* that come in */
     unsigned                 locked:1;      /* we have the mutex */
     unsigned                 ballasted:1;   /* the ballast has been looked */
                                             /* at since then */
@@ -123,8 +125,7 @@ int ngx_http_ilert_sqlite_busy(void *data, int n);
 ngx_int_t ngx_http_ilert_sqlite_result(int rc);
 
 /* for what is written: accepts leave the room that all the rest needs */
-int ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db,
-    ngx_uint_t accepts);
+int ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db);
 
 
 /* sqlite_select.c: functions of backend.h */

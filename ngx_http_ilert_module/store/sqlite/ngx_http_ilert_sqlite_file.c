@@ -141,7 +141,8 @@ ngx_http_ilert_sqlite_open_once(ngx_http_ilert_sqlite_db_t *db)
     }
 
     if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_sqlite_limit(db, 0);
+        db->accepts = 0;
+        rc = ngx_http_ilert_sqlite_limit(db);
     }
 
     return rc;

@@ -57,22 +57,22 @@ ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work,
 {
     int                            rc;
     ngx_queue_t                   *q;
+    ngx_http_ilert_sqlite_db_t    *db;
     ngx_http_ilert_store_alert_t  *alert;
 
-    rc = ngx_http_ilert_sqlite_limit(work->store->private, accepts);
+    db = work->store->private;
+    db->accepts = accepts;
 
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_sqlite_save_total(work);
-    }
+    rc = ngx_http_ilert_sqlite_save_total(work);
 
     if (rc == SQLITE_OK) {
         rc = ngx_http_ilert_sqlite_save_sessions(work);
     }
 
     if (rc == SQLITE_OK && work->end_slots) {
-        rc = ngx_http_ilert_sqlite_exec(work->store->private,
-                                        NGX_HTTP_ILERT_SQLITE_END_ALL_SLOTS,
-                                        "i", work->now);
+        rc = ngx_http_ilert_sqlite_write(db,
+                                         NGX_HTTP_ILERT_SQLITE_END_ALL_SLOTS,
+                                         "i", work->now);
         work->end_slots = 0;
         work->changed = 1;
     }
@@ -138,11 +138,11 @@ ngx_http_ilert_sqlite_save_total(ngx_http_ilert_store_work_t *work)
 
     *saved = *total;
 
-    return ngx_http_ilert_sqlite_exec(work->store->private,
-                                      NGX_HTTP_ILERT_SQLITE_SET_TOTAL, "iiiii",
-                                      total->epoch, total->recovered,
-                                      total->seen, total->resumed,
-                                      total->courier);
+    return ngx_http_ilert_sqlite_write(work->store->private,
+                                       NGX_HTTP_ILERT_SQLITE_SET_TOTAL,
+                                       "iiiii", total->epoch, total->recovered,
+                                       total->seen, total->resumed,
+                                       total->courier);
 }
 
 
@@ -156,22 +156,22 @@ ngx_http_ilert_sqlite_save_sessions(ngx_http_ilert_store_work_t *work)
     db = work->store->private;
 
     if (work->end_others) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_END_OTHERS,
-                                        "i", work->session);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_END_OTHERS,
+                                         "i", work->session);
         work->end_others = 0;
         work->others = 0;
     }
 
     if (rc == SQLITE_OK && work->end_session) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_END_SESSION,
-                                        "i", work->session);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_END_SESSION,
+                                         "i", work->session);
         work->end_session = 0;
         work->has_session = 0;
     }
 
     if (rc == SQLITE_OK && work->add_session) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_ADD_SESSION,
-                                        "i", work->session);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_ADD_SESSION,
+                                         "i", work->session);
         work->add_session = 0;
         work->has_session = 1;
     }
@@ -191,15 +191,15 @@ ngx_http_ilert_sqlite_save_fund(ngx_http_ilert_store_work_t *work,
     db = work->store->private;
 
     if (fund->added) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_ADD_BUDGET,
-                                        "itii", fund->id, &fund->name,
-                                        fund->paused, fund->pause);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_ADD_BUDGET,
+                                         "itii", fund->id, &fund->name,
+                                         fund->paused, fund->pause);
         work->changed = 1;
 
     } else if (fund->changed) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_SET_BUDGET,
-                                        "iii", fund->id, fund->paused,
-                                        fund->pause);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_BUDGET,
+                                         "iii", fund->id, fund->paused,
+                                         fund->pause);
         work->changed = 1;
     }
 
@@ -228,31 +228,32 @@ ngx_http_ilert_sqlite_save_slots(ngx_http_ilert_store_work_t *work,
     }
 
     if (fund->freed) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_FREE_SLOTS,
-                                        "ii", fund->id,
-                                        (int64_t) fund->freed);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_FREE_SLOTS,
+                                         "ii", fund->id,
+                                         (int64_t) fund->freed);
     }
 
     if (rc == SQLITE_OK && fund->ended) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_END_SLOTS,
-                                        "iii", fund->id,
-                                        (int64_t) fund->ended, work->now);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_END_SLOTS,
+                                         "iii", fund->id,
+                                         (int64_t) fund->ended, work->now);
     }
 
     if (rc == SQLITE_OK && fund->late) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_LATE_SLOTS,
-                                        "ii", fund->id, fund->late);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_LATE_SLOTS,
+                                         "ii", fund->id, fund->late);
     }
 
     if (rc == SQLITE_OK && fund->nexpired) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_EXPIRE_SLOTS,
-                                        "iii", fund->id, fund->expired,
-                                        (int64_t) fund->nexpired);
+        rc = ngx_http_ilert_sqlite_write(db,
+                                         NGX_HTTP_ILERT_SQLITE_EXPIRE_SLOTS,
+                                         "iii", fund->id, fund->expired,
+                                         (int64_t) fund->nexpired);
     }
 
     for ( /* void */ ; rc == SQLITE_OK && fund->begun; fund->begun--) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_ADD_SLOT,
-                                        "i", fund->id);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_ADD_SLOT,
+                                         "i", fund->id);
     }
 
     fund->freed = 0;
@@ -279,15 +280,15 @@ ngx_http_ilert_sqlite_save_source(ngx_http_ilert_store_work_t *work,
     db = work->store->private;
 
     if (source->added) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_ADD_SOURCE,
-                                        "itii", source->id, &source->name,
-                                        source->owner, source->paused);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_ADD_SOURCE,
+                                         "itii", source->id, &source->name,
+                                         source->owner, source->paused);
         work->changed = 1;
 
     } else if (source->changed) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_SET_SOURCE,
-                                        "iii", source->id, source->owner,
-                                        source->paused);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_SOURCE,
+                                         "iii", source->id, source->owner,
+                                         source->paused);
         work->changed = 1;
     }
 
@@ -364,9 +365,9 @@ ngx_http_ilert_sqlite_save_event(ngx_http_ilert_store_work_t *work,
     switch (ev->change) {
 
     case NGX_HTTP_ILERT_STORE_REMOVED:
-        return ngx_http_ilert_sqlite_exec(db,
-                                          NGX_HTTP_ILERT_SQLITE_DELETE_EVENT,
-                                          "i", ev->seq);
+        return ngx_http_ilert_sqlite_write(db,
+                                           NGX_HTTP_ILERT_SQLITE_DELETE_EVENT,
+                                           "i", ev->seq);
 
     case NGX_HTTP_ILERT_STORE_ADDED:
     case NGX_HTTP_ILERT_STORE_REPLACED:
@@ -374,8 +375,8 @@ ngx_http_ilert_sqlite_save_event(ngx_http_ilert_store_work_t *work,
         break;
 
     case NGX_HTTP_ILERT_STORE_RERATED:
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_SET_URGENCY,
-                                        "ii", ev->seq, (int64_t) ev->urgency);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_URGENCY,
+                                         "ii", ev->seq, (int64_t) ev->urgency);
         break;
 
     default: /* NGX_HTTP_ILERT_STORE_KEPT */
@@ -383,8 +384,8 @@ ngx_http_ilert_sqlite_save_event(ngx_http_ilert_store_work_t *work,
     }
 
     if (rc == SQLITE_OK && ev->attempted) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_SET_ATTEMPT,
-                                        "i", ev->seq);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_ATTEMPT,
+                                         "i", ev->seq);
         ev->attempts++;
     }
 
@@ -577,13 +578,13 @@ ngx_http_ilert_sqlite_set_seldom(ngx_http_ilert_store_work_t *work,
     db = work->store->private;
 
     if (alert->renamed) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_SET_KEY,
-                                        "it", alert->id, &alert->alert_key);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_KEY,
+                                         "it", alert->id, &alert->alert_key);
         work->changed = 1;
     }
 
     if (rc == SQLITE_OK && alert->row.source != alert->saved.source) {
-        rc = ngx_http_ilert_sqlite_exec(db,
+        rc = ngx_http_ilert_sqlite_write(db,
                                        NGX_HTTP_ILERT_SQLITE_SET_ALERT_SOURCE,
                                        "ii", alert->id, alert->row.source);
 
@@ -595,14 +596,8 @@ ngx_http_ilert_sqlite_set_seldom(ngx_http_ilert_store_work_t *work,
     }
 
     if (rc == SQLITE_OK && alert->row.owner != alert->saved.owner) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_SET_OWNER,
-                                        "ii", alert->id, alert->row.owner);
-        work->changed = 1;
-    }
-
-    if (rc == SQLITE_OK && alert->row.opened != alert->saved.opened) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_SET_OPENED,
-                                        "ii", alert->id, alert->row.opened);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_OWNER,
+                                         "ii", alert->id, alert->row.owner);
         work->changed = 1;
     }
 
@@ -617,6 +612,7 @@ ngx_http_ilert_sqlite_set_often(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert)
 {
     int                          i;
+    ngx_uint_t                   n;
     sqlite3_stmt                *stmt;
     ngx_http_ilert_sqlite_db_t  *db;
     ngx_http_ilert_store_row_t   saved;
@@ -626,7 +622,6 @@ ngx_http_ilert_sqlite_set_often(ngx_http_ilert_store_work_t *work,
 
     saved.source = alert->row.source;
     saved.owner = alert->row.owner;
-    saved.opened = alert->row.opened;
 
     if (!alert->damaged && ngx_http_ilert_sqlite_same(&alert->row, &saved)) {
         return SQLITE_OK;
@@ -637,22 +632,29 @@ ngx_http_ilert_sqlite_set_often(ngx_http_ilert_store_work_t *work,
     saved.state = alert->row.state;
 
     if (ngx_http_ilert_sqlite_same(&alert->row, &saved)) {
-        return ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_SET_STATE,
-                                          "ii", alert->id, alert->row.state);
+        return ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_STATE,
+                                           "ii", alert->id, alert->row.state);
     }
 
     saved.next = alert->row.next;
     saved.changed = alert->row.changed;
 
     if (ngx_http_ilert_sqlite_same(&alert->row, &saved)) {
-        return ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_SET_NEXT,
-                                          "iiii", alert->id, alert->row.state,
-                                          alert->row.next, alert->row.changed);
+        return ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_NEXT,
+                                           "iiii", alert->id, alert->row.state,
+                                           alert->row.next,
+                                           alert->row.changed);
     }
 
-    stmt = db->stmts[NGX_HTTP_ILERT_SQLITE_SET_ALERT];
-
     i = 1;
+    n = NGX_HTTP_ILERT_SQLITE_SET_ALERT;
+
+    if (alert->row.opened != alert->saved.opened) {
+        n = NGX_HTTP_ILERT_SQLITE_SET_ALERT_OPENED;
+        sqlite3_bind_int64(db->stmts[n], i++, alert->row.opened);
+    }
+
+    stmt = db->stmts[n];
 
     sqlite3_bind_int64(stmt, i++, alert->row.state);
 
@@ -660,7 +662,7 @@ ngx_http_ilert_sqlite_set_often(ngx_http_ilert_store_work_t *work,
 
     sqlite3_bind_int64(stmt, i++, alert->id);
 
-    return ngx_http_ilert_sqlite_run(db, NGX_HTTP_ILERT_SQLITE_SET_ALERT);
+    return ngx_http_ilert_sqlite_run(db, n);
 }
 
 
@@ -701,9 +703,9 @@ ngx_http_ilert_sqlite_remove_alerts(ngx_http_ilert_store_work_t *work)
         }
 
         if (!alert->added) {
-            rc = ngx_http_ilert_sqlite_exec(work->store->private,
-                                            NGX_HTTP_ILERT_SQLITE_DELETE_ALERT,
-                                            "i", alert->id);
+            rc = ngx_http_ilert_sqlite_write(work->store->private,
+                                           NGX_HTTP_ILERT_SQLITE_DELETE_ALERT,
+                                           "i", alert->id);
             work->changed = 1;
         }
 
@@ -731,9 +733,9 @@ ngx_http_ilert_sqlite_save_letter(ngx_http_ilert_store_work_t *work,
     work->changed = 1;
 
     if (letter->removed) {
-        return ngx_http_ilert_sqlite_exec(db,
-                                          NGX_HTTP_ILERT_SQLITE_DELETE_LETTER,
-                                          "i", letter->seq);
+        return ngx_http_ilert_sqlite_write(db,
+                                           NGX_HTTP_ILERT_SQLITE_DELETE_LETTER,
+                                           "i", letter->seq);
     }
 
     stmt = db->stmts[NGX_HTTP_ILERT_SQLITE_ADD_LETTER];
@@ -797,26 +799,24 @@ ngx_http_ilert_sqlite_move(ngx_http_ilert_store_work_t *work,
 
     work->changed = 1;
 
-    rc = ngx_http_ilert_sqlite_limit(db, 0);
+    db->accepts = 0;
+
+    rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_NAME_EVENTS,
+                                     "ii", from->id, from->row.source);
 
     if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_NAME_EVENTS,
-                                        "ii", from->id, from->row.source);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_NAME_EVENTS,
-                                        "ii", to->id, to->row.source);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_NAME_EVENTS,
+                                         "ii", to->id, to->row.source);
     }
 
     if (rc == SQLITE_OK && source) {
-        rc = ngx_http_ilert_sqlite_exec(db,
-                                        NGX_HTTP_ILERT_SQLITE_MOVE_OF_SOURCE,
-                                        "iii", from->id, to->id, source);
+        rc = ngx_http_ilert_sqlite_write(db,
+                                         NGX_HTTP_ILERT_SQLITE_MOVE_OF_SOURCE,
+                                         "iii", from->id, to->id, source);
 
     } else if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_MOVE_EVENTS,
-                                        "ii", from->id, to->id);
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_MOVE_EVENTS,
+                                         "ii", from->id, to->id);
     }
 
     return ngx_http_ilert_sqlite_result(rc);
@@ -827,11 +827,11 @@ int
 ngx_http_ilert_sqlite_write_counts(ngx_http_ilert_sqlite_db_t *db,
     int64_t source, int64_t *waiting, int64_t open)
 {
-    return ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_COUNT_SOURCE,
-                                      "iiiiiii", source,
-                                      waiting[NGX_HTTP_ILERT_CRITICAL_FIRST],
-                                      waiting[NGX_HTTP_ILERT_RESOLVES],
-                                      waiting[NGX_HTTP_ILERT_OPENS],
-                                      waiting[NGX_HTTP_ILERT_UPDATES],
-                                      waiting[NGX_HTTP_ILERT_REPEATS], open);
+    return ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_COUNT_SOURCE,
+                                       "iiiiiii", source,
+                                       waiting[NGX_HTTP_ILERT_CRITICAL_FIRST],
+                                       waiting[NGX_HTTP_ILERT_RESOLVES],
+                                       waiting[NGX_HTTP_ILERT_OPENS],
+                                       waiting[NGX_HTTP_ILERT_UPDATES],
+                                       waiting[NGX_HTTP_ILERT_REPEATS], open);
 }

@@ -87,9 +87,10 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         " EXISTS (SELECT 1 FROM session WHERE id < ?1)"
         " OR EXISTS (SELECT 1 FROM session WHERE id > ?1),"
         " (SELECT max(seq) FROM sqlite_sequence WHERE name = 'event'),"
-        " (SELECT max(seq) FROM event), (SELECT max(id) FROM alert),"
-        " (SELECT max(id) FROM source), (SELECT max(id) FROM budget)"
-        " FROM total",
+        " (SELECT max(id) FROM alert) FROM total",
+
+    [NGX_HTTP_ILERT_SQLITE_GET_NUMBERS] =
+        "SELECT (SELECT max(id) FROM source), (SELECT max(id) FROM budget)",
 
     [NGX_HTTP_ILERT_SQLITE_SET_TOTAL] =
         "UPDATE total SET epoch = ?1, recovered = ?2, seen = ?3, resumed = ?4,"
@@ -292,10 +293,16 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
      * SQLite writes the entries of all indexes that have a column which is
      * set, whether it changes or not: so there are several statements, and
      * the columns that are in indexes of all alerts are set by themselves.
+     * "opened", which is in one of some alerts, changes with the others.
      */
 
     [NGX_HTTP_ILERT_SQLITE_SET_ALERT] =
         "UPDATE alert SET state = ?"
+        NGX_HTTP_ILERT_SQLITE_OFTEN(NGX_HTTP_ILERT_SQLITE_SET)
+        " WHERE id = ?",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_ALERT_OPENED] =
+        "UPDATE alert SET opened = ?, state = ?"
         NGX_HTTP_ILERT_SQLITE_OFTEN(NGX_HTTP_ILERT_SQLITE_SET)
         " WHERE id = ?",
 
@@ -304,9 +311,6 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
 
     [NGX_HTTP_ILERT_SQLITE_SET_NEXT] =
         "UPDATE alert SET state = ?2, next = ?3, changed = ?4 WHERE id = ?1",
-
-    [NGX_HTTP_ILERT_SQLITE_SET_OPENED] =
-        "UPDATE alert SET opened = ?2 WHERE id = ?1",
 
     [NGX_HTTP_ILERT_SQLITE_SET_KEY] =
         "UPDATE alert SET alert_key = ?2 WHERE id = ?1",
@@ -639,9 +643,27 @@ ngx_http_ilert_sqlite_get(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
 
 
 int
+ngx_http_ilert_sqlite_write(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    (void) ngx_http_ilert_sqlite_bind(db, n, fmt, args);
+    va_end(args);
+
+    return ngx_http_ilert_sqlite_run(db, n);
+}
+
+
+int
 ngx_http_ilert_sqlite_run(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n)
 {
-    return ngx_http_ilert_sqlite_step(db, n, NULL);
+    int  rc;
+
+    rc = ngx_http_ilert_sqlite_limit(db);
+
+    return (rc == SQLITE_OK) ? ngx_http_ilert_sqlite_step(db, n, NULL) : rc;
 }
 
 

@@ -149,6 +149,7 @@ typedef enum {
     NGX_HTTP_ILERT_SQLITE_ROLLBACK,
 
     NGX_HTTP_ILERT_SQLITE_GET_TOTAL,
+    NGX_HTTP_ILERT_SQLITE_GET_NUMBERS,
     NGX_HTTP_ILERT_SQLITE_SET_TOTAL,
     NGX_HTTP_ILERT_SQLITE_ADD_SESSION,
     NGX_HTTP_ILERT_SQLITE_END_SESSION,
@@ -196,7 +197,7 @@ typedef enum {
     NGX_HTTP_ILERT_SQLITE_SET_ALERT,
     NGX_HTTP_ILERT_SQLITE_SET_STATE,
     NGX_HTTP_ILERT_SQLITE_SET_NEXT,
-    NGX_HTTP_ILERT_SQLITE_SET_OPENED,
+    NGX_HTTP_ILERT_SQLITE_SET_ALERT_OPENED,
     NGX_HTTP_ILERT_SQLITE_SET_KEY,
     NGX_HTTP_ILERT_SQLITE_SET_ALERT_SOURCE,
     NGX_HTTP_ILERT_SQLITE_SET_OWNER,
@@ -253,7 +254,7 @@ int ngx_http_ilert_sqlite_next(ngx_http_ilert_sqlite_db_t *db,
     sqlite3_stmt *stmt);
 void ngx_http_ilert_sqlite_end(sqlite3_stmt *stmt);
 
-/* a statement whose rows, if there are any, are of no interest */
+/* a statement that has no rows */
 int ngx_http_ilert_sqlite_exec(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
     const char *fmt, ...);
 
@@ -261,7 +262,12 @@ int ngx_http_ilert_sqlite_exec(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
 int ngx_http_ilert_sqlite_get(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
     int64_t *value, const char *fmt, ...);
 
-/* a statement whose arguments the caller has bound: its rows do not matter */
+/*
+ * A statement that writes, as much as db->accepts lets it: the latter is one
+ * whose arguments the caller has bound.
+ */
+int ngx_http_ilert_sqlite_write(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
+    const char *fmt, ...);
 int ngx_http_ilert_sqlite_run(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n);
 
 /* a text or bytes of a row, copied; NGX_ERROR without memory */

@@ -30,18 +30,17 @@ ngx_http_ilert_sqlite_tidy(ngx_http_ilert_store_work_t *work)
 
     db = work->store->private;
 
-    rc = ngx_http_ilert_sqlite_limit(db, 0);
+    db->accepts = 0;
+
+    rc = ngx_http_ilert_sqlite_recount(work);
 
     if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_sqlite_recount(work);
-    }
-
-    if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_sqlite_exec(db, NGX_HTTP_ILERT_SQLITE_FORGET_SLOTS,
-                                        "ii",
-                                        work->now
-                                        - NGX_HTTP_ILERT_STORE_WINDOW,
-                                        (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
+        rc = ngx_http_ilert_sqlite_write(db,
+                                         NGX_HTTP_ILERT_SQLITE_FORGET_SLOTS,
+                                         "ii",
+                                         work->now
+                                         - NGX_HTTP_ILERT_STORE_WINDOW,
+                                         (int64_t) NGX_HTTP_ILERT_STORE_ROWS);
 
         work->changed |= (sqlite3_changes(db->db) != 0);
     }
