@@ -434,7 +434,7 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
     co->prepared = ngx_http_ilert_lock_seat();
 
     job->term = co->term;
-    job->mark = ngx_http_ilert_life_mark(NGX_HTTP_ILERT_LIFE_THREAD);
+    job->at_hand = ngx_http_ilert_life_mark(NGX_HTTP_ILERT_LIFE_THREAD);
 
     ngx_http_ilert_lock_set_job(job);
 
@@ -601,7 +601,7 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     take = &co->takes[job->ntakes++];
 
     take->source = source->name;
-    take->native = source->native;
+    take->passthrough = source->passthrough;
     take->n = n;
     take->max_age = source->policy.max_age;
     take->policy = source->policy;

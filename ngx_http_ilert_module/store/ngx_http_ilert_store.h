@@ -94,7 +94,7 @@ typedef struct {
     uint64_t                    id;         /* event id */
     ngx_http_ilert_said_t       said;
     ngx_http_ilert_policy_t     policy;     /* of its source; to be accepted */
-    unsigned                    native:1;   /* a body of Kapacitor's */
+    unsigned                    passthrough:1;  /* a body of Kapacitor's */
 
     /*
      * The event is not accepted after this time, in ms, by
@@ -148,7 +148,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                   source;
-    unsigned                    native:1;   /* its kind */
+    unsigned                    passthrough:1;  /* its kind */
     ngx_uint_t                  n;          /* events, at most */
     int64_t                     max_age;    /* ms; 0: any */
     ngx_http_ilert_policy_t     policy;
@@ -367,12 +367,12 @@ typedef struct {
 
     /*
      * With "begin": events that are to be dead letters, by their seq, as
-     * workers have died of them.  "mark" shows the seq of the event that the
-     * thread is at, or 0; or NULL.
+     * workers have died of them.  "at_hand" shows the seq of the event that
+     * the thread is at, or 0; or NULL.
      */
     int64_t                    *deadly;
     ngx_uint_t                  ndeadly;
-    volatile int64_t           *mark;
+    volatile int64_t           *at_hand;
 
     uint64_t                   *ids;        /* for events of the store's own */
     ngx_uint_t                  nids;
@@ -450,6 +450,10 @@ typedef enum {
 
 typedef struct ngx_http_ilert_backend_s  ngx_http_ilert_backend_t;
 
+/* each backend has its own struct of that name */
+
+typedef struct ngx_http_ilert_backend_data_s  ngx_http_ilert_backend_data_t;
+
 /* a place in an order of alerts by a time; 0, 0: the beginning */
 
 typedef struct {
@@ -498,7 +502,7 @@ typedef struct {
     ngx_http_ilert_store_mark_t  old[2];    /* as their time is over */
     ngx_http_ilert_store_mark_t  oldest[2]; /* to make room */
 
-    void                       *private;    /* the backend's own */
+    ngx_http_ilert_backend_data_t  *private;    /* the backend's own */
 } ngx_http_ilert_store_t;
 
 

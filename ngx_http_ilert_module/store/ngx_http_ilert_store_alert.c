@@ -86,48 +86,6 @@ static void ngx_http_ilert_alert_join(ngx_http_ilert_store_alert_t *alert,
     ngx_uint_t alone, ngx_uint_t urgency);
 
 
-ngx_http_ilert_store_waiting_t *
-ngx_http_ilert_alert_first(ngx_http_ilert_store_alert_t *alert)
-{
-    if (ngx_queue_empty(&alert->waiting)) {
-        return NULL;
-    }
-
-    return ngx_queue_data(ngx_queue_head(&alert->waiting),
-                          ngx_http_ilert_store_waiting_t, queue);
-}
-
-
-ngx_http_ilert_store_waiting_t *
-ngx_http_ilert_alert_last(ngx_http_ilert_store_alert_t *alert)
-{
-    if (ngx_queue_empty(&alert->waiting)) {
-        return NULL;
-    }
-
-    return ngx_queue_data(ngx_queue_last(&alert->waiting),
-                          ngx_http_ilert_store_waiting_t, queue);
-}
-
-
-/* NULL: there is none */
-
-ngx_http_ilert_store_waiting_t *
-ngx_http_ilert_alert_second(ngx_http_ilert_store_alert_t *alert)
-{
-    ngx_queue_t  *q;
-
-    if (ngx_queue_empty(&alert->waiting)) {
-        return NULL;
-    }
-
-    q = ngx_queue_next(ngx_queue_head(&alert->waiting));
-
-    return (q == ngx_queue_sentinel(&alert->waiting)) ? NULL
-           : ngx_queue_data(q, ngx_http_ilert_store_waiting_t, queue);
-}
-
-
 int64_t
 ngx_http_ilert_alert_source_of(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev)
@@ -143,7 +101,7 @@ ngx_http_ilert_alert_verdict(ngx_http_ilert_store_work_t *work,
 {
     ngx_http_ilert_store_waiting_t  *first;
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if (first == NULL || first->seq != ev->seq || first->id != ev->id) {
         return ngx_http_ilert_alert_gone(work, alert, ev);
@@ -217,7 +175,7 @@ ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
 
     alert->row.opened = opens ? work->now : 0;
 
-    return ngx_http_ilert_work_count_open(work, alert->row.source,
+    return ngx_http_ilert_work_tally_open(work, alert->row.source,
                                           opens ? 1 : -1);
 }
 
@@ -259,7 +217,7 @@ ngx_http_ilert_alert_gone(ngx_http_ilert_store_work_t *work,
 {
     ngx_http_ilert_store_waiting_t  *first;
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if (alert->row.head != ev->seq || (first && first->seq == ev->seq)) {
         return NGX_OK;
@@ -320,7 +278,7 @@ ngx_http_ilert_alert_letter(ngx_http_ilert_store_work_t *work,
     letter->source_id = source->id;
     letter->key = ev->key;
     letter->said = ev->said;
-    letter->native = ev->native;
+    letter->passthrough = ev->passthrough;
     letter->died = work->now;
     letter->status = ev->status;
     letter->error = ev->error;
@@ -360,7 +318,7 @@ ngx_http_ilert_alert_remove(ngx_http_ilert_store_work_t *work,
 
     ngx_http_ilert_work_change(alert, ev, NGX_HTTP_ILERT_STORE_REMOVED);
 
-    return ngx_http_ilert_work_count(work,
+    return ngx_http_ilert_work_tally(work,
                                     ngx_http_ilert_alert_source_of(alert, ev),
                                     ev->urgency, -1);
 }
@@ -391,7 +349,7 @@ ngx_http_ilert_alert_rehead(ngx_http_ilert_store_work_t *work,
     ngx_uint_t                       urgency;
     ngx_http_ilert_store_waiting_t  *first;
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     alert->row.state = NGX_HTTP_ILERT_STORE_READY;
     alert->row.next = 0;
@@ -454,9 +412,9 @@ ngx_http_ilert_alert_set_source(ngx_http_ilert_store_work_t *work,
 
     if (alert->row.opened) {
 
-        if (ngx_http_ilert_work_count_open(work, alert->row.source, -1)
+        if (ngx_http_ilert_work_tally_open(work, alert->row.source, -1)
             != NGX_OK
-            || ngx_http_ilert_work_count_open(work, source, 1) != NGX_OK)
+            || ngx_http_ilert_work_tally_open(work, source, 1) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -512,11 +470,11 @@ ngx_http_ilert_alert_set_urgency(ngx_http_ilert_store_work_t *work,
 
     source = ngx_http_ilert_alert_source_of(alert, ev);
 
-    if (ngx_http_ilert_work_count(work, source, was, -1) != NGX_OK) {
+    if (ngx_http_ilert_work_tally(work, source, was, -1) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_ilert_work_count(work, source, urgency, 1);
+    return ngx_http_ilert_work_tally(work, source, urgency, 1);
 }
 
 
@@ -538,7 +496,7 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
 
     was = alert->row;
 
-    last = ngx_http_ilert_alert_last(alert);
+    last = ngx_http_ilert_work_last(alert);
     replaced = ngx_http_ilert_alert_replaced(alert, ev);
 
     if (ngx_http_ilert_alert_before(work, alert, replaced, &shown) != NGX_OK) {
@@ -615,7 +573,7 @@ ngx_http_ilert_alert_replaced(ngx_http_ilert_store_alert_t *alert,
 {
     ngx_http_ilert_store_waiting_t  *last;
 
-    last = ngx_http_ilert_alert_last(alert);
+    last = ngx_http_ilert_work_last(alert);
 
     if (last == NULL || (alert->row.state == NGX_HTTP_ILERT_STORE_TAKEN
                          && last->seq == alert->row.head))
@@ -687,7 +645,7 @@ ngx_http_ilert_alert_first_said(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_waiting_t  *first;
 
     if (alert->edges == NGX_HTTP_ILERT_STORE_ALL) {
-        *said = ngx_http_ilert_alert_first(alert)->said;
+        *said = ngx_http_ilert_work_first(alert)->said;
         return NGX_OK;
     }
 
@@ -786,7 +744,7 @@ ngx_http_ilert_alert_put(ngx_http_ilert_store_work_t *work,
         waiting = replaced;
         since = waiting->since;
 
-        if (ngx_http_ilert_work_count(work,
+        if (ngx_http_ilert_work_tally(work,
                               ngx_http_ilert_alert_source_of(alert, waiting),
                               waiting->urgency, -1)
             != NGX_OK)
@@ -830,7 +788,7 @@ ngx_http_ilert_alert_put(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    return ngx_http_ilert_work_count(work, ev->source_id, urgency, 1);
+    return ngx_http_ilert_work_tally(work, ev->source_id, urgency, 1);
 }
 
 
@@ -843,7 +801,7 @@ ngx_http_ilert_alert_fill(ngx_http_ilert_store_waiting_t *waiting,
     waiting->said = ev->said;
     waiting->id = ev->id;
     waiting->source = ev->source_id;
-    waiting->native = ev->native;
+    waiting->passthrough = ev->passthrough;
     waiting->empty = (ev->body.len == 0);
     waiting->own = (waiting->empty
                     && ev->said.type == NGX_HTTP_ILERT_RESOLVE);

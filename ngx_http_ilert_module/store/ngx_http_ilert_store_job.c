@@ -988,11 +988,11 @@ ngx_http_ilert_job_verdicts(ngx_http_ilert_store_work_t *work,
     {
         ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
 
-        ngx_http_ilert_store_mark_event(job, ev->seq);
+        ngx_http_ilert_store_at_hand(job, ev->seq);
 
         rc = ngx_http_ilert_job_verdict(work, job, ev, without);
 
-        ngx_http_ilert_store_mark_event(job, 0);
+        ngx_http_ilert_store_at_hand(job, 0);
 
         if (rc != NGX_OK) {
             return rc;
@@ -1273,35 +1273,6 @@ ngx_http_ilert_store_next_source(ngx_http_ilert_store_t *store,
 {
     return store->open ? store->backend->next_source(store, name, size)
                        : NGX_DECLINED;
-}
-
-
-ngx_http_ilert_store_event_t *
-ngx_http_ilert_store_event(size_t source, size_t key, size_t body)
-{
-    u_char                        *p;
-    ngx_http_ilert_store_event_t  *ev;
-
-    ev = ngx_alloc(sizeof(ngx_http_ilert_store_event_t) + source + key + body,
-                   ngx_cycle->log);
-    if (ev == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(ev, sizeof(ngx_http_ilert_store_event_t));
-
-    p = (u_char *) ev + sizeof(ngx_http_ilert_store_event_t);
-
-    ev->source.data = p;
-    ev->source.len = source;
-
-    ev->key.data = p + source;
-    ev->key.len = key;
-
-    ev->body.data = p + source + key;
-    ev->body.len = body;
-
-    return ev;
 }
 
 

@@ -457,7 +457,7 @@ ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
             continue;
         }
 
-        if (work->rows == 0 || work->taken >= NGX_HTTP_ILERT_STORE_TAKE_SIZE) {
+        if (work->rows == 0 || work->bytes >= NGX_HTTP_ILERT_STORE_TAKE_SIZE) {
             work->more = 1;
             work->enough = 1;
             return NGX_OK;
@@ -474,11 +474,11 @@ ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
             continue;
         }
 
-        ngx_http_ilert_store_mark_event(job, candidate[i].head);
+        ngx_http_ilert_store_at_hand(job, candidate[i].head);
 
         rc = ngx_http_ilert_take_consider(work, job, &candidate[i], without);
 
-        ngx_http_ilert_store_mark_event(job, 0);
+        ngx_http_ilert_store_at_hand(job, 0);
 
         if (rc != NGX_OK) {
             return rc;
@@ -507,7 +507,7 @@ ngx_http_ilert_take_consider(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if (first == NULL || first->seq != alert->row.head) {
 
@@ -536,8 +536,8 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_waiting_t  *first, *second;
 
     until = 0;
-    first = ngx_http_ilert_alert_first(alert);
-    second = ngx_http_ilert_alert_second(alert);
+    first = ngx_http_ilert_work_first(alert);
+    second = ngx_http_ilert_work_second(alert);
 
     ev = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_event_t));
     if (ev == NULL) {
@@ -585,7 +585,7 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
         ngx_queue_insert_tail(&job->taken, &ev->queue);
 
         take->taken++;
-        work->taken += ev->body.len;
+        work->bytes += ev->body.len;
         alert->row.state = NGX_HTTP_ILERT_STORE_TAKEN;
 
         return ngx_http_ilert_budget_take(work, take->budgets);
@@ -621,7 +621,7 @@ ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
 {
     ngx_http_ilert_store_waiting_t  *first;
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     work->rows--;
 
@@ -662,7 +662,7 @@ ngx_http_ilert_take_event(ngx_http_ilert_store_alert_t *alert,
     ev->body = first->ev ? first->ev->body : first->body;
     ev->id = first->id;
     ev->said = first->said;
-    ev->native = first->native;
+    ev->passthrough = first->passthrough;
     ev->urgency = first->urgency;
     ev->seq = first->seq;
     ev->alert = alert->id;
@@ -723,12 +723,12 @@ ngx_http_ilert_take_deadly(ngx_http_ilert_store_work_t *work,
 
     for (i = 0; i < job->ndeadly; i++) {
 
-        ngx_http_ilert_store_mark_event(job, job->deadly[i]);
+        ngx_http_ilert_store_at_hand(job, job->deadly[i]);
 
         rc = ngx_http_ilert_take_deadly_event(work, job, job->deadly[i],
                                               without);
 
-        ngx_http_ilert_store_mark_event(job, 0);
+        ngx_http_ilert_store_at_hand(job, 0);
 
         if (rc == NGX_ERROR) {
             return rc;
@@ -771,7 +771,7 @@ ngx_http_ilert_take_deadly_event(ngx_http_ilert_store_work_t *work,
         return rc;
     }
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if (first == NULL || first->seq != seq) {
         return NGX_DECLINED;
@@ -905,7 +905,7 @@ ngx_http_ilert_take_add_resolve(ngx_http_ilert_store_work_t *work,
     ev->id = job->ids[job->resolved++];
     ev->said.type = NGX_HTTP_ILERT_RESOLVE;
     ev->said.received = work->now;
-    ev->native = take->native;
+    ev->passthrough = take->passthrough;
     ev->source_id = take->id;
 
     if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)

@@ -62,12 +62,12 @@ ngx_int_t ngx_http_ilert_work_set_owner(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_ident_t *source, ngx_str_t *owner);
 
 /*
- * count() notes that "n" more events of a source and of an urgency wait, and
- * count_open() that "n" more of its alerts are open; "n" may be negative.
+ * tally() notes that "n" more events of a source and of an urgency wait, and
+ * tally_open() that "n" more of its alerts are open; "n" may be negative.
  */
-ngx_int_t ngx_http_ilert_work_count(ngx_http_ilert_store_work_t *work,
+ngx_int_t ngx_http_ilert_work_tally(ngx_http_ilert_store_work_t *work,
     int64_t source, ngx_uint_t urgency, int64_t n);
-ngx_int_t ngx_http_ilert_work_count_open(ngx_http_ilert_store_work_t *work,
+ngx_int_t ngx_http_ilert_work_tally_open(ngx_http_ilert_store_work_t *work,
     int64_t source, int64_t n);
 
 /* the budget of that name, which is made if there is none */
@@ -142,6 +142,14 @@ void ngx_http_ilert_work_show(ngx_http_ilert_store_work_t *work,
 ngx_uint_t ngx_http_ilert_work_waits(int64_t state, int64_t urgency,
     int64_t head);
 
+/* the first, the second, and the last of the waiting events known, or NULL */
+ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_first(
+    ngx_http_ilert_store_alert_t *alert);
+ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_second(
+    ngx_http_ilert_store_alert_t *alert);
+ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_last(
+    ngx_http_ilert_store_alert_t *alert);
+
 /* notes how a waiting event has changed, for save() to write it */
 void ngx_http_ilert_work_change(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev, ngx_http_ilert_store_change_e change);
@@ -210,14 +218,6 @@ void ngx_http_ilert_alert_ready(ngx_http_ilert_store_alert_t *alert);
 /* the alert is shown, and judged, as one of this source from now on */
 ngx_int_t ngx_http_ilert_alert_set_source(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, int64_t source);
-
-/* the first, the second, and the last of the events that wait, or NULL */
-ngx_http_ilert_store_waiting_t *ngx_http_ilert_alert_first(
-    ngx_http_ilert_store_alert_t *alert);
-ngx_http_ilert_store_waiting_t *ngx_http_ilert_alert_second(
-    ngx_http_ilert_store_alert_t *alert);
-ngx_http_ilert_store_waiting_t *ngx_http_ilert_alert_last(
-    ngx_http_ilert_store_alert_t *alert);
 
 /* the source of an event of the alert */
 int64_t ngx_http_ilert_alert_source_of(ngx_http_ilert_store_alert_t *alert,
@@ -297,9 +297,9 @@ void ngx_http_ilert_query_answer(ngx_http_ilert_store_t *store,
 
 /* tells other processes the seq of the event that is at hand; 0: none */
 
-#define ngx_http_ilert_store_mark_event(job, n)                               \
-    if ((job)->mark) {                                                        \
-        *(job)->mark = n;                                                     \
+#define ngx_http_ilert_store_at_hand(job, n)                                  \
+    if ((job)->at_hand) {                                                     \
+        *(job)->at_hand = n;                                                  \
     }
 
 

@@ -147,7 +147,7 @@ ngx_http_ilert_sqlite_slots(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_sqlite_result(rc);
     }
 
-    fund->taken = taken;
+    fund->underway = taken;
     fund->at = slots.elts;
     fund->nat = slots.nelts;
     fund->slots = 1;
@@ -316,7 +316,7 @@ ngx_http_ilert_sqlite_edges(ngx_http_ilert_store_work_t *work,
         rc = SQLITE_OK;
     }
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if (rc == SQLITE_OK && body && first && first->body.data == NULL) {
 
@@ -360,7 +360,7 @@ ngx_http_ilert_sqlite_read_event(sqlite3_stmt *stmt,
     ev->urgency = NGX_HTTP_ILERT_SQLITE_READ(URGENCY);
     ev->source = NGX_HTTP_ILERT_SQLITE_READ(SOURCE);
     ev->attempts = NGX_HTTP_ILERT_SQLITE_READ(ATTEMPTS);
-    ev->native = (NGX_HTTP_ILERT_SQLITE_READ(NATIVE) != 0);
+    ev->passthrough = (NGX_HTTP_ILERT_SQLITE_READ(NATIVE) != 0);
     ev->said.type = NGX_HTTP_ILERT_SQLITE_READ(TYPE);
     ev->said.level = NGX_HTTP_ILERT_SQLITE_READ(LEVEL);
     ev->said.priority = NGX_HTTP_ILERT_SQLITE_READ(PRIORITY);
