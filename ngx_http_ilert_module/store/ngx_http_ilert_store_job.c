@@ -47,10 +47,6 @@
 #define NGX_HTTP_ILERT_STORE_DAY          ((int64_t) 24 * 60 * 60 * 1000)
 #define NGX_HTTP_ILERT_STORE_DEAD_TIME    (30 * NGX_HTTP_ILERT_STORE_DAY)
 
-/* there is a "clean" each minute: if not, nobody has been listening */
-
-#define NGX_HTTP_ILERT_STORE_ABSENCE      180000
-
 /* transactions of a job that may make room by forgetting alerts */
 
 #define NGX_HTTP_ILERT_STORE_PORTIONS     8
@@ -74,26 +70,10 @@ static void ngx_http_ilert_job_written(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static ngx_uint_t ngx_http_ilert_job_has_room(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
-static void ngx_http_ilert_job_waits(ngx_http_ilert_store_t *store,
-    ngx_http_ilert_store_job_t *job);
-static ngx_int_t ngx_http_ilert_job_waits_all(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job);
-static ngx_int_t ngx_http_ilert_job_waits_event(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_event_t *ev,
-    ngx_array_t *strays);
 static ngx_int_t ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static ngx_int_t ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
-static void ngx_http_ilert_job_epoch(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job);
-static ngx_uint_t ngx_http_ilert_job_session(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job);
-static ngx_int_t ngx_http_ilert_job_term(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
-static ngx_int_t ngx_http_ilert_job_begin(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
-static void ngx_http_ilert_job_seen(ngx_http_ilert_store_work_t *work);
 static ngx_int_t ngx_http_ilert_job_releases(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job);
 static ngx_int_t ngx_http_ilert_job_release(ngx_http_ilert_store_work_t *work,
@@ -146,7 +126,7 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
         }
 
         if (!job->accepted) {
-            ngx_http_ilert_job_waits(store, job);
+            ngx_http_ilert_waits_find(store, job);
         }
 
         store->backend->unlock(store);
@@ -438,180 +418,6 @@ ngx_http_ilert_job_has_room(ngx_http_ilert_store_t *store,
 }
 
 
-/*
- * With the locks: nobody is in the middle of a commit that would only show
- * later.
- */
-
-static void
-ngx_http_ilert_job_waits(ngx_http_ilert_store_t *store,
-    ngx_http_ilert_store_job_t *job)
-{
-    ngx_int_t                    rc;
-    ngx_http_ilert_store_work_t  work;
-
-    store->asked = 0;
-
-    if (store->blocked) {
-        return;
-    }
-
-    if (store->open) {
-
-        rc = ngx_http_ilert_work_create(&work, store, job->now);
-
-        if (rc == NGX_OK) {
-            rc = store->backend->begin(&work, 0);
-        }
-
-        if (rc == NGX_OK) {
-            rc = ngx_http_ilert_job_waits_all(&work, job);
-            store->backend->rollback(&work);
-        }
-
-        ngx_http_ilert_work_destroy(&work);
-
-        if (rc == NGX_OK) {
-            store->asked = 1;
-            return;
-        }
-    }
-
-    store->asked = store->backend->ask(store, job);
-}
-
-
-static ngx_int_t
-ngx_http_ilert_job_waits_all(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job)
-{
-    ngx_queue_t                    *q;
-    ngx_array_t                     strays;
-    ngx_http_ilert_store_filter_t   filter;
-
-    /* of whichever source: there are none but for a while after an upgrade */
-
-    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
-
-    filter.which = NGX_HTTP_ILERT_ALERTS_STRAYS;
-    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
-
-    if (ngx_http_ilert_work_alerts(work, &filter, &strays) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (strays.nelts == NGX_HTTP_ILERT_STORE_ROWS) {
-
-        /* too many to be compared: nobody can say */
-
-        return NGX_OK;
-    }
-
-    for (q = ngx_queue_head(&job->accepts);
-         q != ngx_queue_sentinel(&job->accepts);
-         q = ngx_queue_next(q))
-    {
-        if (ngx_http_ilert_job_waits_event(work, ngx_queue_data(q,
-                                         ngx_http_ilert_store_event_t, queue),
-                                         &strays)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* what waits of its alert, whichever source that has the key it is of */
-
-static ngx_int_t
-ngx_http_ilert_job_waits_event(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_event_t *ev, ngx_array_t *strays)
-{
-    int64_t                         owner;
-    ngx_int_t                       rc;
-    ngx_str_t                      *key;
-    ngx_uint_t                      i, waits;
-    ngx_http_ilert_store_fund_t    *fund;
-    ngx_http_ilert_store_alert_t   *alert, **stray;
-    ngx_http_ilert_store_ident_t   *source;
-
-    waits = 0;
-
-    key = ngx_http_ilert_work_fold(work, &ev->key);
-    if (key == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_ilert_work_find_source(work, &ev->source, &source);
-
-    if (rc == NGX_ERROR) {
-        return rc;
-    }
-
-    owner = source->owner;
-
-    if (rc == NGX_DECLINED && ev->owner.len) {
-
-        rc = ngx_http_ilert_work_fund(work, &ev->owner, &fund);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        owner = fund->id;
-    }
-
-    if (owner) {
-        rc = ngx_http_ilert_work_find_alert(work, owner, 0, key, &alert);
-
-        if (rc == NGX_ERROR) {
-            return rc;
-        }
-
-        if (rc == NGX_OK) {
-            waits = ngx_http_ilert_work_waits(alert->row.state,
-                                              alert->row.urgency,
-                                              alert->row.head);
-        }
-    }
-
-    if (!waits && source->id) {
-        rc = ngx_http_ilert_work_find_alert(work, 0, source->id, key, &alert);
-
-        if (rc == NGX_ERROR) {
-            return rc;
-        }
-
-        if (rc == NGX_OK) {
-            waits = ngx_http_ilert_work_waits(alert->row.state,
-                                              alert->row.urgency,
-                                              alert->row.head);
-        }
-    }
-
-    stray = strays->elts;
-
-    for (i = 0; i < strays->nelts && !waits; i++) {
-
-        if (stray[i]->key.len == key->len
-            && ngx_memcmp(stray[i]->key.data, key->data, key->len) == 0)
-        {
-            waits = ngx_http_ilert_work_waits(stray[i]->row.state,
-                                              stray[i]->row.urgency,
-                                              stray[i]->row.head);
-        }
-    }
-
-    ev->waits = waits ? NGX_HTTP_ILERT_STORE_WAITS
-                      : NGX_HTTP_ILERT_STORE_NONE_WAITS;
-
-    return NGX_OK;
-}
-
-
 static ngx_int_t
 ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without)
@@ -670,14 +476,14 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
 
     work->rows = NGX_HTTP_ILERT_STORE_ROWS;
 
-    ngx_http_ilert_job_epoch(work, job);
+    ngx_http_ilert_term_epoch(work, job);
 
-    if (ngx_http_ilert_job_term(work, job, without) != NGX_OK) {
+    if (ngx_http_ilert_term_check(work, job, without) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (!job->over && (job->begin || job->clean)) {
-        ngx_http_ilert_job_seen(work);
+        ngx_http_ilert_term_seen(work);
     }
 
     if (work->store->backend->save(work, 0) != NGX_OK) {
@@ -738,168 +544,6 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
     job->idle = !work->changed;
 
     return NGX_OK;
-}
-
-
-/* what is known of ilert is of an epoch; another one, and nothing is known */
-
-static void
-ngx_http_ilert_job_epoch(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job)
-{
-    ngx_uint_t  unknown;
-
-    unknown = ngx_http_ilert_job_session(work, job);
-
-    if (unknown || job->unknown || work->store->lost) {
-        work->total.epoch++;
-    }
-
-    if (job->probe || work->store->state != NGX_HTTP_ILERT_STORE_OK) {
-
-        /* to know that writing works there must be something to write */
-
-        work->total.recovered = work->now
-                                + (work->saved.recovered == work->now);
-    }
-}
-
-
-/*
- * Relays are noted in memory that ends with nginx, until a job tells the store
- * of them.  So each nginx has a record as long as it may know of such relays:
- * its first job makes it, and its last one removes it if the store has been
- * told of all.  If the first job finds the record of another nginx, that one
- * is running, as during an upgrade, or has ended without having told: nothing
- * is known then, and the record is removed.  An nginx whose record has been
- * removed makes it again, and beside that of the other one.
- *
- * Returns whether nothing is known.
- */
-
-static ngx_uint_t
-ngx_http_ilert_job_session(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job)
-{
-    if (job->session == 0) {
-        return 0;
-    }
-
-    if (job->end) {
-        work->end_session = work->has_session;
-        return 0;
-    }
-
-    job->noted = 1;
-
-    if (work->has_session) {
-        return 0;
-    }
-
-    work->add_session = 1;
-
-    if (job->registered) {
-        return 1;
-    }
-
-    work->end_others = work->others;
-
-    return work->others;
-}
-
-
-/*
- * Whoever delivers has a number, and each one that begins a higher one.  It
- * may have stood still meanwhile, or be of another master: if the number is
- * not that of its job, it is not the one any longer.  This transaction is
- * where that is decided.
- */
-
-static ngx_int_t
-ngx_http_ilert_job_term(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
-{
-    int64_t  courier;
-
-    courier = work->total.courier;
-
-    if (!job->begin && (job->term == 0 || job->term == courier)) {
-        return NGX_OK;
-    }
-
-    /* if the database is a new one, the courier that is there goes on */
-
-    job->fresh = (courier == 0);
-
-    if ((!job->begin && !job->fresh) || !work->store->backend->lead(job)) {
-        job->over = 1;
-        return NGX_OK;
-    }
-
-    return ngx_http_ilert_job_begin(work, job, without);
-}
-
-
-/* what had been taken may have been sent, and is sent again */
-
-static ngx_int_t
-ngx_http_ilert_job_begin(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job, ngx_uint_t without)
-{
-    ngx_uint_t                       i;
-    ngx_array_t                      alerts;
-    ngx_http_ilert_store_alert_t   **alert;
-    ngx_http_ilert_store_filter_t    filter;
-
-    /* by the time: the number is hardly ever that of another database, too */
-
-    work->total.courier = ngx_max(work->total.courier + 1, work->now);
-    work->end_slots = 1;
-
-    job->begun = work->total.courier;
-
-    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
-
-    filter.which = NGX_HTTP_ILERT_ALERTS_TAKEN;
-    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
-
-    do {
-        if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        alert = alerts.elts;
-
-        for (i = 0; i < alerts.nelts; i++) {
-            alert[i]->row.state = NGX_HTTP_ILERT_STORE_READY;
-            alert[i]->row.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-
-            if (alert[i]->shown.shows != NGX_HTTP_ILERT_SHOWS_ANYTHING) {
-                alert[i]->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-            }
-        }
-
-    } while (alerts.nelts == NGX_HTTP_ILERT_STORE_ROWS);
-
-    /* in a new database the numbers of events mean other events */
-
-    return job->fresh ? NGX_OK
-                      : ngx_http_ilert_take_deadly(work, job, without);
-}
-
-
-/* somebody is listening; "resumed" is since when, after a while without */
-
-static void
-ngx_http_ilert_job_seen(ngx_http_ilert_store_work_t *work)
-{
-    if (work->now < work->total.seen
-        || work->now > work->total.seen + NGX_HTTP_ILERT_STORE_ABSENCE)
-    {
-        work->total.resumed = work->now;
-    }
-
-    work->total.seen = work->now;
 }
 
 

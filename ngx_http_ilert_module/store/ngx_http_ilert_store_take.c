@@ -65,6 +65,9 @@ static ngx_int_t ngx_http_ilert_take_consider(
 static ngx_int_t ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_alert_t *alert, ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_take_go(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *found);
 static ngx_int_t ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_rule_e rule,
@@ -574,21 +577,7 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     switch (rule) {
 
     case NGX_HTTP_ILERT_GO:
-
-        ev = ngx_http_ilert_take_copy(work, ev);
-        if (ev == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(ev->budgets, take->budgets, sizeof(ev->budgets));
-
-        ngx_queue_insert_tail(&job->taken, &ev->queue);
-
-        take->taken++;
-        work->bytes += ev->body.len;
-        alert->row.state = NGX_HTTP_ILERT_STORE_TAKEN;
-
-        return ngx_http_ilert_budget_take(work, take->budgets);
+        return ngx_http_ilert_take_go(work, job, take, alert, ev);
 
     case NGX_HTTP_ILERT_EXPIRE:
 
@@ -608,6 +597,32 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
 
         return ngx_http_ilert_take_spare(work, job, take, alert, rule, until);
     }
+}
+
+
+/* the first event is under way from now on */
+
+static ngx_int_t
+ngx_http_ilert_take_go(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *found)
+{
+    ngx_http_ilert_store_event_t  *ev;
+
+    ev = ngx_http_ilert_take_copy(work, found);
+    if (ev == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ev->budgets, take->budgets, sizeof(ev->budgets));
+
+    ngx_queue_insert_tail(&job->taken, &ev->queue);
+
+    take->taken++;
+    work->taken += ev->body.len;
+    alert->row.state = NGX_HTTP_ILERT_STORE_TAKEN;
+
+    return ngx_http_ilert_budget_take(work, take->budgets);
 }
 
 
@@ -755,6 +770,8 @@ ngx_http_ilert_take_deadly_event(ngx_http_ilert_store_work_t *work,
     if (work->store->backend->save(work, 0) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    alert = NULL;
 
     rc = work->store->backend->alert_of_head(work, seq, &id, &source);
 

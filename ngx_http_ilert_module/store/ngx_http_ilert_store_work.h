@@ -19,6 +19,8 @@
  * uses only those below it:
  *
  * store_job.c      runs jobs
+ * store_waits.c    what waits of events that could not be accepted
+ * store_term.c     epoch, session, and the courier's number
  * store_control.c  orders of operators
  * store_take.c     which events go next
  * store_home.c     which integration key an alert belongs to
@@ -248,6 +250,31 @@ ngx_int_t ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
 /* when there may be a request again of a budget that has been loaded */
 ngx_int_t ngx_http_ilert_budget_next(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_budget_t *budget, int64_t *next);
+
+/* store_term.c */
+
+/* what is known of ilert is of an epoch: begins another one if need be */
+void ngx_http_ilert_term_epoch(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+
+/*
+ * Sets job->over if the job's courier is not the one that delivers any longer;
+ * begins a new one if the job says so: job->begun, job->fresh.
+ */
+ngx_int_t ngx_http_ilert_term_check(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+
+/* somebody is listening now */
+void ngx_http_ilert_term_seen(ngx_http_ilert_store_work_t *work);
+
+
+/*
+ * store_waits.c: with the lock, sets "waits" of all accepts of a job that has
+ * failed, and store->asked.
+ */
+void ngx_http_ilert_waits_find(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job);
+
 
 /* store_take.c */
 

@@ -10,6 +10,9 @@
 #include "ngx_http_ilert_sqlite_db.h"
 
 
+static int ngx_http_ilert_sqlite_select(ngx_http_ilert_sqlite_db_t *db,
+    ngx_http_ilert_store_filter_t *filter, ngx_uint_t *n,
+    sqlite3_stmt **stmt);
 static int ngx_http_ilert_sqlite_any(ngx_http_ilert_sqlite_db_t *db,
     int64_t alert, int64_t source, ngx_uint_t *any);
 static int ngx_http_ilert_sqlite_read_letter(ngx_http_ilert_store_work_t *work,
@@ -83,86 +86,12 @@ ngx_http_ilert_sqlite_alerts(ngx_http_ilert_store_work_t *work,
 
     db = work->store->private;
     limit = filter->limit;
-    idle = 0;
     all = 0;
 
-    switch (filter->which) {
+    idle = (filter->which == NGX_HTTP_ILERT_ALERTS_OPEN
+            || filter->which == NGX_HTTP_ILERT_ALERTS_OVER);
 
-    case NGX_HTTP_ILERT_ALERTS_READY:
-        n = NGX_HTTP_ILERT_SQLITE_LIST_READY;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "iii", filter->source,
-                                       (int64_t) filter->urgency, limit);
-        break;
-
-    case NGX_HTTP_ILERT_ALERTS_STRANGE:
-        n = NGX_HTTP_ILERT_SQLITE_LIST_STRANGE;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "iiii", filter->source,
-                                       (int64_t) INT64_MIN, (int64_t) -1,
-                                       limit);
-        break;
-
-    case NGX_HTTP_ILERT_ALERTS_TAKEN:
-        n = NGX_HTTP_ILERT_SQLITE_LIST_TAKEN;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "i", limit);
-        break;
-
-    case NGX_HTTP_ILERT_ALERTS_DUE:
-        n = NGX_HTTP_ILERT_SQLITE_LIST_DUE;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "iii",
-                                       (int64_t) INT64_MIN, filter->time,
-                                       limit);
-        break;
-
-    case NGX_HTTP_ILERT_ALERTS_LATE:
-        n = NGX_HTTP_ILERT_SQLITE_LIST_DUE;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "iii", filter->time + 1,
-                                       (int64_t) INT64_MAX, limit);
-        break;
-
-    case NGX_HTTP_ILERT_ALERTS_HELD:
-        n = NGX_HTTP_ILERT_SQLITE_LIST_HELD;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "ii", filter->source,
-                                       limit);
-        break;
-
-    case NGX_HTTP_ILERT_ALERTS_OPEN:
-        n = NGX_HTTP_ILERT_SQLITE_LIST_OPEN;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "iiii", filter->source,
-                                       filter->time, filter->id, limit);
-        idle = 1;
-        break;
-
-    case NGX_HTTP_ILERT_ALERTS_OVER:
-        n = NGX_HTTP_ILERT_SQLITE_LIST_OVER;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "iii", filter->time,
-                                       filter->id, limit);
-        idle = 1;
-        break;
-
-    case NGX_HTTP_ILERT_ALERTS_OPENED:
-        n = NGX_HTTP_ILERT_SQLITE_LIST_OPENED;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "ii", filter->source,
-                                       limit);
-        break;
-
-    case NGX_HTTP_ILERT_ALERTS_STRAYS:
-
-        if (filter->source) {
-            n = NGX_HTTP_ILERT_SQLITE_LIST_STRAYS;
-            rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "iii",
-                                           filter->source, filter->id, limit);
-            break;
-        }
-
-        n = NGX_HTTP_ILERT_SQLITE_LIST_ALL_STRAYS;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "ii", filter->id, limit);
-        break;
-
-    default: /* NGX_HTTP_ILERT_ALERTS_ALL */
-        n = NGX_HTTP_ILERT_SQLITE_LIST_ALERTS;
-        rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "ii", filter->id, limit);
-        break;
-    }
+    rc = ngx_http_ilert_sqlite_select(db, filter, &n, &stmt);
 
     for ( ;; ) {
 
@@ -206,6 +135,88 @@ ngx_http_ilert_sqlite_alerts(ngx_http_ilert_store_work_t *work,
         limit--;
 
         rc = ngx_http_ilert_sqlite_next(db, stmt);
+    }
+}
+
+
+/*
+ * The first row of those alerts, or .._MISSING; "n" is the statement.  Of
+ * .._STRANGE it is those below all urgencies.
+ */
+
+static int
+ngx_http_ilert_sqlite_select(ngx_http_ilert_sqlite_db_t *db,
+    ngx_http_ilert_store_filter_t *filter, ngx_uint_t *n, sqlite3_stmt **stmt)
+{
+    int64_t  limit;
+
+    limit = filter->limit;
+
+    switch (filter->which) {
+
+    case NGX_HTTP_ILERT_ALERTS_READY:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_READY;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "iii", filter->source,
+                                         (int64_t) filter->urgency, limit);
+
+    case NGX_HTTP_ILERT_ALERTS_STRANGE:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_STRANGE;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "iiii", filter->source,
+                                         (int64_t) INT64_MIN, (int64_t) -1,
+                                         limit);
+
+    case NGX_HTTP_ILERT_ALERTS_TAKEN:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_TAKEN;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "i", limit);
+
+    case NGX_HTTP_ILERT_ALERTS_DUE:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_DUE;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "iii",
+                                         (int64_t) INT64_MIN, filter->time,
+                                         limit);
+
+    case NGX_HTTP_ILERT_ALERTS_LATE:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_DUE;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "iii", filter->time + 1,
+                                         (int64_t) INT64_MAX, limit);
+
+    case NGX_HTTP_ILERT_ALERTS_HELD:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_HELD;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "ii", filter->source,
+                                         limit);
+
+    case NGX_HTTP_ILERT_ALERTS_OPEN:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_OPEN;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "iiii", filter->source,
+                                         filter->time, filter->id, limit);
+
+    case NGX_HTTP_ILERT_ALERTS_OVER:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_OVER;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "iii", filter->time,
+                                         filter->id, limit);
+
+    case NGX_HTTP_ILERT_ALERTS_OPENED:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_OPENED;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "ii", filter->source,
+                                         limit);
+
+    case NGX_HTTP_ILERT_ALERTS_STRAYS:
+
+        if (filter->source) {
+            *n = NGX_HTTP_ILERT_SQLITE_LIST_STRAYS;
+            return ngx_http_ilert_sqlite_row(db, *n, stmt, "iii",
+                                             filter->source, filter->id,
+                                             limit);
+        }
+
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_ALL_STRAYS;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "ii", filter->id,
+                                         limit);
+
+    default: /* NGX_HTTP_ILERT_ALERTS_ALL */
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_ALERTS;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "ii", filter->id,
+                                         limit);
     }
 }
 
@@ -346,6 +357,8 @@ ngx_http_ilert_sqlite_others(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_sqlite_db_t  *db;
 
     db = work->store->private;
+
+    unnamed = 0;
 
     rc = ngx_http_ilert_sqlite_any(db, alert->id, source, own);
 

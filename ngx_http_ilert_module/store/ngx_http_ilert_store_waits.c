@@ -1,0 +1,200 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_store_work.h"
+
+
+/*
+ * What waits of the alerts of events that could not be accepted: they may be
+ * relayed only if nothing does, or an ALERT that waits would follow its
+ * RESOLVE.  See store/sqlite/ngx_http_ilert_sqlite_ask.c for a database that
+ * cannot be opened.
+ */
+
+
+static ngx_int_t ngx_http_ilert_waits_all(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job);
+static ngx_int_t ngx_http_ilert_waits_event(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_event_t *ev,
+    ngx_array_t *strays);
+
+
+/*
+ * With the locks: nobody is in the middle of a commit that would only show
+ * later.
+ */
+
+void
+ngx_http_ilert_waits_find(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_int_t                    rc;
+    ngx_http_ilert_store_work_t  work;
+
+    store->asked = 0;
+
+    if (store->blocked) {
+        return;
+    }
+
+    if (store->open) {
+
+        rc = ngx_http_ilert_work_create(&work, store, job->now);
+
+        if (rc == NGX_OK) {
+            rc = store->backend->begin(&work, 0);
+        }
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_ilert_waits_all(&work, job);
+            store->backend->rollback(&work);
+        }
+
+        ngx_http_ilert_work_destroy(&work);
+
+        if (rc == NGX_OK) {
+            store->asked = 1;
+            return;
+        }
+    }
+
+    store->asked = store->backend->ask(store, job);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_waits_all(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_queue_t                    *q;
+    ngx_array_t                     strays;
+    ngx_http_ilert_store_filter_t   filter;
+
+    /* of whichever source: there are none but for a while after an upgrade */
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_ALERTS_STRAYS;
+    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
+
+    if (ngx_http_ilert_work_alerts(work, &filter, &strays) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (strays.nelts == NGX_HTTP_ILERT_STORE_ROWS) {
+
+        /* too many to be compared: nobody can say */
+
+        return NGX_OK;
+    }
+
+    for (q = ngx_queue_head(&job->accepts);
+         q != ngx_queue_sentinel(&job->accepts);
+         q = ngx_queue_next(q))
+    {
+        if (ngx_http_ilert_waits_event(work, ngx_queue_data(q,
+                                         ngx_http_ilert_store_event_t, queue),
+                                         &strays)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* what waits of its alert, whichever source that has the key it is of */
+
+static ngx_int_t
+ngx_http_ilert_waits_event(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev, ngx_array_t *strays)
+{
+    int64_t                         owner;
+    ngx_int_t                       rc;
+    ngx_str_t                      *key;
+    ngx_uint_t                      i, waits;
+    ngx_http_ilert_store_fund_t    *fund;
+    ngx_http_ilert_store_alert_t   *alert, **stray;
+    ngx_http_ilert_store_ident_t   *source;
+
+    waits = 0;
+
+    key = ngx_http_ilert_work_fold(work, &ev->key);
+    if (key == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_ilert_work_find_source(work, &ev->source, &source);
+
+    if (rc == NGX_ERROR) {
+        return rc;
+    }
+
+    owner = source->owner;
+
+    if (rc == NGX_DECLINED && ev->owner.len) {
+
+        rc = ngx_http_ilert_work_fund(work, &ev->owner, &fund);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        owner = fund->id;
+    }
+
+    if (owner) {
+        rc = ngx_http_ilert_work_find_alert(work, owner, 0, key, &alert);
+
+        if (rc == NGX_ERROR) {
+            return rc;
+        }
+
+        if (rc == NGX_OK) {
+            waits = ngx_http_ilert_work_waits(alert->row.state,
+                                              alert->row.urgency,
+                                              alert->row.head);
+        }
+    }
+
+    if (!waits && source->id) {
+        rc = ngx_http_ilert_work_find_alert(work, 0, source->id, key, &alert);
+
+        if (rc == NGX_ERROR) {
+            return rc;
+        }
+
+        if (rc == NGX_OK) {
+            waits = ngx_http_ilert_work_waits(alert->row.state,
+                                              alert->row.urgency,
+                                              alert->row.head);
+        }
+    }
+
+    stray = strays->elts;
+
+    for (i = 0; i < strays->nelts && !waits; i++) {
+
+        if (stray[i]->key.len == key->len
+            && ngx_memcmp(stray[i]->key.data, key->data, key->len) == 0)
+        {
+            waits = ngx_http_ilert_work_waits(stray[i]->row.state,
+                                              stray[i]->row.urgency,
+                                              stray[i]->row.head);
+        }
+    }
+
+    ev->waits = waits ? NGX_HTTP_ILERT_STORE_WAITS
+                      : NGX_HTTP_ILERT_STORE_NONE_WAITS;
+
+    return NGX_OK;
+}
