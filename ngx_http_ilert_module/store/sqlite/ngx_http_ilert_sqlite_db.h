@@ -72,12 +72,29 @@
 #define NGX_HTTP_ILERT_SQLITE_NEWER        -5   /* schema */
 #define NGX_HTTP_ILERT_SQLITE_NO_WAL       -6
 #define NGX_HTTP_ILERT_SQLITE_LOCKED       -7   /* the mutex */
+#define NGX_HTTP_ILERT_SQLITE_OLDER        -8   /* schema of no release */
+
+
+/*
+ * The versions of the schema.  The first step makes the first version in an
+ * empty database, and each other one makes the next version of the one before.
+ */
+
+typedef struct {
+    int                      first;
+    ngx_uint_t               nsteps;
+    const char             **steps;
+} ngx_http_ilert_sqlite_schema_t;
 
 
 /* store->private */
 
 struct ngx_http_ilert_backend_data_s {
     ngx_http_ilert_store_t  *store;
+
+    /* that of this release, but tests of the steps have their own */
+
+    ngx_http_ilert_sqlite_schema_t  *schema;
 
     sqlite3                 *db;            /* NULL: not open */
     sqlite3_stmt            *stmts[NGX_HTTP_ILERT_SQLITE_NSTMTS];
@@ -111,7 +128,7 @@ struct ngx_http_ilert_backend_data_s {
 
     int                      rc;            /* extended, or one of ours */
     ngx_err_t                err;
-    int                      version;       /* the newer schema */
+    int                      version;       /* of the database's schema */
     char                     message[128];
 };
 
@@ -235,6 +252,8 @@ void ngx_http_ilert_sqlite_make_room(ngx_http_ilert_sqlite_db_t *db);
 
 
 /* sqlite_schema.c */
+
+extern ngx_http_ilert_sqlite_schema_t  ngx_http_ilert_sqlite_schema;
 
 /* settings of the connection, once one knows that the file is ours */
 int ngx_http_ilert_sqlite_configure(ngx_http_ilert_sqlite_db_t *db);

@@ -152,7 +152,8 @@ ngx_http_ilert_sqlite_is_blocked(ngx_http_ilert_sqlite_db_t *db)
 static ngx_uint_t
 ngx_http_ilert_sqlite_is_closed(ngx_http_ilert_sqlite_db_t *db)
 {
-    if (db->rc == NGX_HTTP_ILERT_SQLITE_NEWER
+    if (db->rc == NGX_HTTP_ILERT_SQLITE_OLDER
+        || db->rc == NGX_HTTP_ILERT_SQLITE_NEWER
         || db->rc == NGX_HTTP_ILERT_SQLITE_NO_WAL)
     {
         return 1;
@@ -252,6 +253,14 @@ ngx_http_ilert_sqlite_report_closed(ngx_http_ilert_sqlite_db_t *db)
     ngx_http_ilert_store_t  *store;
 
     store = db->store;
+
+    if (db->rc == NGX_HTTP_ILERT_SQLITE_OLDER) {
+        sqlite3_snprintf(sizeof(store->error), store->error,
+                         "\"%s\" has schema %d of a version before the first "
+                         "release, move the file away",
+                         db->name, db->version);
+        return;
+    }
 
     if (db->rc == NGX_HTTP_ILERT_SQLITE_NEWER) {
         sqlite3_snprintf(sizeof(store->error), store->error,

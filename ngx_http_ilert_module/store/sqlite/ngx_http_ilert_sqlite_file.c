@@ -54,6 +54,7 @@ ngx_http_ilert_sqlite_create(ngx_http_ilert_store_t *store)
     ngx_memzero(db, sizeof(ngx_http_ilert_sqlite_db_t));
 
     db->store = store;
+    db->schema = &ngx_http_ilert_sqlite_schema;
     db->name = (char *) db + sizeof(ngx_http_ilert_sqlite_db_t);
     db->ballast = db->name + len;
 
@@ -90,10 +91,11 @@ ngx_http_ilert_sqlite_open(ngx_http_ilert_sqlite_db_t *db, int64_t now)
             break;
         }
 
-        /* we must not write to the file of a newer release */
+        /* we must not write to the file of a schema that we do not know */
 
         ngx_http_ilert_sqlite_close_file(db,
                                          ngx_http_ilert_sqlite_is_damaged(rc)
+                                         || rc == NGX_HTTP_ILERT_SQLITE_OLDER
                                          || rc == NGX_HTTP_ILERT_SQLITE_NEWER);
 
         if (rc < 0 || (rc & 0xff) != SQLITE_BUSY

@@ -20,35 +20,45 @@
 #define NGX_HTTP_ILERT_SQLITE_LOG_SIZE    "16777216"
 
 
+static int ngx_http_ilert_sqlite_last_version(
+    ngx_http_ilert_sqlite_db_t *db);
 static int ngx_http_ilert_sqlite_identify(ngx_http_ilert_sqlite_db_t *db,
     int *version);
 static int ngx_http_ilert_sqlite_sync_folder(ngx_http_ilert_sqlite_db_t *db);
 
 
-/* of waiting events, all of which are gone through */
-
-#define NGX_HTTP_ILERT_SQLITE_RECOUNT                                         \
-    " (critical, resolves, opens, updates, repeats) ="                        \
-    " (SELECT ifnull(sum(urgency = 0), 0), ifnull(sum(urgency = 1), 0),"      \
-     " ifnull(sum(urgency = 2), 0), ifnull(sum(urgency = 3), 0),"             \
-     " ifnull(sum(urgency = 4), 0)"                                           \
-     " FROM (SELECT a.source s, e.urgency FROM event e"                       \
-           " CROSS JOIN alert a ON a.id = e.alert)"                           \
-     " WHERE s = source.id)"
-
 /*
- * A step for each version of the schema.  What a later one changes must keep
- * these statements working, for during an upgrade workers of both releases
- * run.  It is here in full that what means what shows in "sqlite3 .schema".
+ * The first step makes the tables of release 0.1.0, which had version 3 of the
+ * schema, and each other one makes the next version of the one before.  What
+ * a later one changes must keep the statements of earlier releases working,
+ * for workers of both releases run during an upgrade.  What each column means
+ * is told in the text of the tables, so that ".schema" of sqlite3 shows it.
+ * SQLite keeps the comments of a column that is added if they are within it.
  */
 
-static const char  *ngx_http_ilert_sqlite_schema[] = {
+static const char  *ngx_http_ilert_sqlite_steps[] = {
 
-    /* 1 */
+    /* 3 */
 
     "CREATE TABLE source (\n"
     "    id         INTEGER PRIMARY KEY,\n"
-    "    name       TEXT NOT NULL UNIQUE\n"
+    "    name       TEXT NOT NULL UNIQUE,\n"
+    "    critical   INTEGER  -- events that wait, by event.urgency: 0,\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    resolves   INTEGER  -- 1,\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    opens      INTEGER  -- 2,\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    updates    INTEGER  -- 3,\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    repeats    INTEGER  -- 4\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    open       INTEGER  -- alerts whose opened is not 0\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    dead       INTEGER  -- dead letters\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    paused     INTEGER  -- time from which nothing is sent, 0: it is\n"
+    "               NOT NULL DEFAULT 0\n"
     ");\n"
 
     "CREATE TABLE alert (\n"
@@ -67,16 +77,36 @@ static const char  *ngx_http_ilert_sqlite_schema[] = {
     "    level      INTEGER NOT NULL,  -- last delivered, as event.level\n"
     "    delivered  INTEGER NOT NULL,  -- time, 0: never\n"
     "    changed    INTEGER NOT NULL,  -- time of head, or last verdict\n"
+    "    priority   INTEGER  -- last delivered, as event.priority\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    told       INTEGER  -- time of the last ALERT or RESOLVE delivered\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    last       INTEGER  -- time of its last event, or of its delivery\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    since      INTEGER  -- time from which it has been waiting\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    opened     INTEGER  -- time of the first ALERT delivered since the\n"
+    "                        -- last RESOLVE delivered, 0: none\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    accepted   INTEGER  -- event.received of the last one that is gone\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    gone       INTEGER  -- event.seq of that one\n"
+    "               NOT NULL DEFAULT 0,\n"
     "    UNIQUE (source, key)\n"
     ");\n"
 
     "CREATE INDEX alert_ready ON alert (source, urgency, head)\n"
     "    WHERE state = 0 AND head > 0;\n"
-    "CREATE INDEX alert_taken ON alert (source) WHERE state = 1;\n"
-    "CREATE INDEX alert_waiting ON alert (source) WHERE state = 2;\n"
+    "CREATE INDEX alert_taken ON alert (source, urgency, head)\n"
+    "    WHERE state = 1;\n"
+    "CREATE INDEX alert_waiting ON alert (source, urgency, head)\n"
+    "    WHERE state = 2;\n"
     "CREATE INDEX alert_next ON alert (next) WHERE state = 2;\n"
     "CREATE INDEX alert_forget ON alert (epoch, changed)\n"
     "    WHERE head = 0 AND state = 0 AND shows = 2;\n"
+    "CREATE INDEX alert_open ON alert (source, last)\n"
+    "    WHERE shows < 2 AND state = 0 AND head = 0;\n"
+    "CREATE INDEX alert_opened ON alert (source, opened) WHERE opened > 0;\n"
 
     "CREATE TABLE event (\n"
     "    -- to discard one by hand: DELETE FROM event WHERE seq = N\n"
@@ -91,10 +121,21 @@ static const char  *ngx_http_ilert_sqlite_schema[] = {
     "    priority   INTEGER NOT NULL,  -- 0 none, 1 LOW, 2 HIGH\n"
     "    received   INTEGER NOT NULL,  -- time\n"
     "    attempts   INTEGER NOT NULL,\n"
-    "    body       BLOB NOT NULL      -- without the integration key\n"
+    "    body       BLOB NOT NULL,     -- without the integration key\n"
+    "    urgency    INTEGER  -- 0 CRITICAL or HIGH, opens or raises,\n"
+    "                        -- 1 RESOLVE, 2 opens, 3 update, 4 repeat\n"
+    "               NOT NULL DEFAULT 3,\n"
+    "    since      INTEGER  -- time of the first one that it stands for,\n"
+    "                        -- 0: received\n"
+    "               NOT NULL DEFAULT 0\n"
     ");\n"
 
-    "CREATE INDEX event_alert ON event (alert, seq);\n"
+    "CREATE INDEX event_alert ON event (alert, seq, urgency);\n"
+
+    "CREATE TRIGGER alert_deleted AFTER DELETE ON alert BEGIN\n"
+    "    -- its id may be given to another one\n"
+    "    DELETE FROM event WHERE alert = OLD.id;\n"
+    "END;\n"
 
     "CREATE TABLE dead (\n"
     "    seq        INTEGER PRIMARY KEY,  -- what was event.seq\n"
@@ -112,19 +153,19 @@ static const char  *ngx_http_ilert_sqlite_schema[] = {
     "    body       BLOB NOT NULL\n"
     ");\n"
 
-    "CREATE TRIGGER alert_deleted AFTER DELETE ON alert BEGIN\n"
-    "    -- its id may be given to another one\n"
-    "    DELETE FROM event WHERE alert = OLD.id;\n"
-    "END;\n"
-
     "CREATE INDEX dead_id ON dead (id);\n"
     "CREATE INDEX dead_died ON dead (died);\n"
+    "CREATE INDEX dead_source ON dead (source, died);\n"
 
     "CREATE TABLE total (\n"
     "    -- one row\n"
     "    epoch      INTEGER NOT NULL,  -- of what is known of ilert\n"
     "    dead_bytes INTEGER NOT NULL,  -- sum of length(dead.body)\n"
-    "    recovered  INTEGER NOT NULL   -- time, from an error\n"
+    "    recovered  INTEGER NOT NULL,  -- time, from an error\n"
+    "    seen       INTEGER  -- time when there was a courier\n"
+    "               NOT NULL DEFAULT 0,\n"
+    "    resumed    INTEGER  -- time, after a while without one\n"
+    "               NOT NULL DEFAULT 0\n"
     ");\n"
 
     "CREATE TRIGGER dead_inserted AFTER INSERT ON dead BEGIN\n"
@@ -133,46 +174,12 @@ static const char  *ngx_http_ilert_sqlite_schema[] = {
     "CREATE TRIGGER dead_deleted AFTER DELETE ON dead BEGIN\n"
     "    UPDATE total SET dead_bytes = dead_bytes - length(OLD.body);\n"
     "END;\n"
-
-    "INSERT INTO total VALUES (1, 0, 0);\n",
-
-    /* 2; SQLite keeps comments that are within a column */
-
-    "ALTER TABLE alert ADD COLUMN\n"
-    "    priority   INTEGER  -- last delivered, as event.priority\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE alert ADD COLUMN\n"
-    "    told       INTEGER  -- time of the last ALERT or RESOLVE delivered\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE alert ADD COLUMN\n"
-    "    last       INTEGER  -- time of its last event, or of its delivery\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE alert ADD COLUMN\n"
-    "    since      INTEGER  -- time from which it has been waiting\n"
-    "               NOT NULL DEFAULT 0;\n"
-
-    "ALTER TABLE event ADD COLUMN\n"
-    "    urgency    INTEGER  -- 0 CRITICAL or HIGH, opens or raises,\n"
-    "                        -- 1 RESOLVE, 2 opens, 3 update, 4 repeat\n"
-    "               NOT NULL DEFAULT 3;\n"
-    "ALTER TABLE event ADD COLUMN\n"
-    "    since      INTEGER  -- time of the first one that it stands for,\n"
-    "                        -- 0: received\n"
-    "               NOT NULL DEFAULT 0;\n"
-
-    "ALTER TABLE total ADD COLUMN\n"
-    "    seen       INTEGER  -- time when there was a courier\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE total ADD COLUMN\n"
-    "    resumed    INTEGER  -- time, after a while without one\n"
-    "               NOT NULL DEFAULT 0;\n"
-
-    "UPDATE alert SET last = delivered, told = delivered, since = changed;\n"
-
-    "CREATE INDEX alert_open ON alert (source, last)\n"
-    "    WHERE shows < 2 AND state = 0 AND head = 0;\n"
-    "DROP INDEX event_alert;\n"
-    "CREATE INDEX event_alert ON event (alert, seq, urgency);\n"
+    "CREATE TRIGGER dead_counted AFTER INSERT ON dead BEGIN\n"
+    "    UPDATE source SET dead = dead + 1 WHERE id = NEW.source;\n"
+    "END;\n"
+    "CREATE TRIGGER dead_uncounted AFTER DELETE ON dead BEGIN\n"
+    "    UPDATE source SET dead = dead - 1 WHERE id = OLD.source;\n"
+    "END;\n"
 
     "CREATE TABLE budget (\n"
     "    id         INTEGER PRIMARY KEY,\n"
@@ -190,70 +197,9 @@ static const char  *ngx_http_ilert_sqlite_schema[] = {
     ");\n"
 
     "CREATE INDEX slot_taken ON slot (budget) WHERE at = 0;\n"
-    "CREATE INDEX slot_at ON slot (budget, at) WHERE at > 0;\n",
+    "CREATE INDEX slot_at ON slot (budget, at) WHERE at > 0;\n"
 
-    /* 3 */
-
-    "ALTER TABLE source ADD COLUMN\n"
-    "    critical   INTEGER  -- events that wait, by event.urgency: 0,\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE source ADD COLUMN\n"
-    "    resolves   INTEGER  -- 1,\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE source ADD COLUMN\n"
-    "    opens      INTEGER  -- 2,\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE source ADD COLUMN\n"
-    "    updates    INTEGER  -- 3,\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE source ADD COLUMN\n"
-    "    repeats    INTEGER  -- 4\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE source ADD COLUMN\n"
-    "    open       INTEGER  -- alerts whose opened is not 0\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE source ADD COLUMN\n"
-    "    dead       INTEGER  -- dead letters\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE source ADD COLUMN\n"
-    "    paused     INTEGER  -- time from which nothing is sent, 0: it is\n"
-    "               NOT NULL DEFAULT 0;\n"
-
-    "ALTER TABLE alert ADD COLUMN\n"
-    "    opened     INTEGER  -- time of the first ALERT delivered since the\n"
-    "                        -- last RESOLVE delivered, 0: none\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE alert ADD COLUMN\n"
-    "    accepted   INTEGER  -- event.received of the last one that is gone\n"
-    "               NOT NULL DEFAULT 0;\n"
-    "ALTER TABLE alert ADD COLUMN\n"
-    "    gone       INTEGER  -- event.seq of that one\n"
-    "               NOT NULL DEFAULT 0;\n"
-
-    "UPDATE alert SET accepted = last,\n"
-    "    gone = ifnull((SELECT seq FROM sqlite_sequence"
-                      " WHERE name = 'event'), 0),\n"
-    "    opened = CASE WHEN shows = 1 THEN max(told, 1) ELSE 0 END;\n"
-    "UPDATE source SET" NGX_HTTP_ILERT_SQLITE_RECOUNT ",\n"
-    "    open = (SELECT count(*) FROM alert\n"
-    "            WHERE source = source.id AND opened > 0),\n"
-    "    dead = (SELECT count(*) FROM dead WHERE source = source.id);\n"
-
-    "CREATE INDEX alert_opened ON alert (source, opened) WHERE opened > 0;\n"
-    "DROP INDEX alert_taken;\n"
-    "CREATE INDEX alert_taken ON alert (source, urgency, head)\n"
-    "    WHERE state = 1;\n"
-    "DROP INDEX alert_waiting;\n"
-    "CREATE INDEX alert_waiting ON alert (source, urgency, head)\n"
-    "    WHERE state = 2;\n"
-    "CREATE INDEX dead_source ON dead (source, died);\n"
-
-    "CREATE TRIGGER dead_counted AFTER INSERT ON dead BEGIN\n"
-    "    UPDATE source SET dead = dead + 1 WHERE id = NEW.source;\n"
-    "END;\n"
-    "CREATE TRIGGER dead_uncounted AFTER DELETE ON dead BEGIN\n"
-    "    UPDATE source SET dead = dead - 1 WHERE id = OLD.source;\n"
-    "END;\n",
+    "INSERT INTO total (epoch, dead_bytes, recovered) VALUES (1, 0, 0);\n",
 
     /*
      * 4: an alert belongs to an integration key; alert.source is that of its
@@ -290,9 +236,19 @@ static const char  *ngx_http_ilert_sqlite_schema[] = {
     "               NOT NULL DEFAULT 0;\n"
 };
 
-#define NGX_HTTP_ILERT_SQLITE_VERSION                                         \
-    (int) (sizeof(ngx_http_ilert_sqlite_schema)                               \
-           / sizeof(ngx_http_ilert_sqlite_schema[0]))
+ngx_http_ilert_sqlite_schema_t  ngx_http_ilert_sqlite_schema = {
+    3,
+    sizeof(ngx_http_ilert_sqlite_steps)
+        / sizeof(ngx_http_ilert_sqlite_steps[0]),
+    ngx_http_ilert_sqlite_steps
+};
+
+
+static int
+ngx_http_ilert_sqlite_last_version(ngx_http_ilert_sqlite_db_t *db)
+{
+    return db->schema->first + (int) db->schema->nsteps - 1;
+}
 
 
 /* sets the schema's version: 0 if there is nothing yet */
@@ -332,8 +288,13 @@ ngx_http_ilert_sqlite_identify(ngx_http_ilert_sqlite_db_t *db, int *version)
         return ngx_http_ilert_sqlite_error(db, NGX_HTTP_ILERT_SQLITE_FOREIGN);
     }
 
-    if (number > NGX_HTTP_ILERT_SQLITE_VERSION) {
-        db->version = number;
+    db->version = number;
+
+    if (number < db->schema->first) {
+        return ngx_http_ilert_sqlite_error(db, NGX_HTTP_ILERT_SQLITE_OLDER);
+    }
+
+    if (number > ngx_http_ilert_sqlite_last_version(db)) {
         return ngx_http_ilert_sqlite_error(db, NGX_HTTP_ILERT_SQLITE_NEWER);
     }
 
@@ -432,12 +393,16 @@ ngx_http_ilert_sqlite_configure(ngx_http_ilert_sqlite_db_t *db)
 int
 ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
 {
-    int   rc, version;
-    char  sql[128];
+    int                              rc, last, version;
+    char                             sql[128];
+    ngx_http_ilert_sqlite_schema_t  *schema;
+
+    schema = db->schema;
+    last = ngx_http_ilert_sqlite_last_version(db);
 
     rc = ngx_http_ilert_sqlite_identify(db, &version);
 
-    if (rc != SQLITE_OK || version == NGX_HTTP_ILERT_SQLITE_VERSION) {
+    if (rc != SQLITE_OK || version == last) {
         return rc;
     }
 
@@ -456,8 +421,13 @@ ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
 
         rc = ngx_http_ilert_sqlite_identify(db, &version);
 
-        while (rc == SQLITE_OK && version < NGX_HTTP_ILERT_SQLITE_VERSION) {
-            rc = sqlite3_exec(db->db, ngx_http_ilert_sqlite_schema[version++],
+        if (version == 0) {
+            version = schema->first - 1;
+        }
+
+        while (rc == SQLITE_OK && version < last) {
+            rc = sqlite3_exec(db->db,
+                              schema->steps[++version - schema->first],
                               NULL, NULL, NULL);
             if (rc == SQLITE_ERROR) {
                 /* what there should be in an earlier version is not there */
@@ -469,8 +439,7 @@ ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
             sqlite3_snprintf(sizeof(sql), sql,
                              "PRAGMA application_id = %d;"
                              "PRAGMA user_version = %d; COMMIT",
-                             NGX_HTTP_ILERT_SQLITE_APPLICATION,
-                             NGX_HTTP_ILERT_SQLITE_VERSION);
+                             NGX_HTTP_ILERT_SQLITE_APPLICATION, last);
 
             rc = sqlite3_exec(db->db, sql, NULL, NULL, NULL);
         }
