@@ -40,7 +40,7 @@ static ngx_int_t ngx_http_ilert_resolve_location(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
 static ngx_int_t ngx_http_ilert_resolve_init_mapping(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf);
-static ngx_uint_t ngx_http_ilert_resolve_location_is_native(
+static ngx_uint_t ngx_http_ilert_resolve_is_passthrough(
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
 static void ngx_http_ilert_resolve_check_mapping(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
@@ -375,7 +375,7 @@ ngx_http_ilert_resolve_init_mapping(ngx_conf_t *cf,
         /* "if" and "limit_except" have what their location has */
 
         if (!locations[i]->clcf->noname
-            && ngx_http_ilert_resolve_location_is_native(imcf, locations[i]))
+            && ngx_http_ilert_resolve_is_passthrough(imcf, locations[i]))
         {
             ngx_http_ilert_resolve_check_mapping(cf, imcf, locations[i]);
         }
@@ -388,20 +388,20 @@ ngx_http_ilert_resolve_init_mapping(ngx_conf_t *cf,
 /* true if no webhook of the location can come to be an event of ours */
 
 static ngx_uint_t
-ngx_http_ilert_resolve_location_is_native(ngx_http_ilert_main_conf_t *imcf,
+ngx_http_ilert_resolve_is_passthrough(ngx_http_ilert_main_conf_t *imcf,
     ngx_http_ilert_loc_conf_t *ilcf)
 {
     ngx_uint_t                 i;
     ngx_http_ilert_source_t  **sources;
 
     if (ilcf->source || ilcf->off) {
-        return ilcf->source && ilcf->source->native;
+        return ilcf->source && ilcf->source->passthrough;
     }
 
     sources = imcf->sources.elts;
 
     for (i = 0; i < imcf->sources.nelts; i++) {
-        if (!sources[i]->native) {
+        if (!sources[i]->passthrough) {
             return 0;
         }
     }
@@ -436,8 +436,7 @@ ngx_http_ilert_resolve_check_mapping(ngx_conf_t *cf,
         for (k = 0; k < imcf->locations.nelts; k++) {
             if (locations[k]->mapping.directives[i]
                 == ilcf->mapping.directives[i]
-                && !ngx_http_ilert_resolve_location_is_native(imcf,
-                                                              locations[k]))
+                && !ngx_http_ilert_resolve_is_passthrough(imcf, locations[k]))
             {
                 break;
             }

@@ -23,7 +23,7 @@
 
 /* a URL ends in this and a key */
 
-#define NGX_HTTP_ILERT_NATIVE_PATH    "v1/events/kapacitor/"
+#define NGX_HTTP_ILERT_PASSTHROUGH_PATH  "v1/events/kapacitor/"
 
 
 static char *ngx_http_ilert_source_member(ngx_conf_t *cf,
@@ -409,10 +409,10 @@ ngx_http_ilert_source_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         && last - p > 3 && p[1] == '/' && p[2] == '/' && p[3] != '/')
     {
         p = ngx_strlcasestrn(p + 3, last,
-                             (u_char *) "/" NGX_HTTP_ILERT_NATIVE_PATH,
-                             sizeof(NGX_HTTP_ILERT_NATIVE_PATH) - 1);
+                             (u_char *) "/" NGX_HTTP_ILERT_PASSTHROUGH_PATH,
+                             sizeof(NGX_HTTP_ILERT_PASSTHROUGH_PATH) - 1);
         if (p) {
-            key.data = p + sizeof(NGX_HTTP_ILERT_NATIVE_PATH);
+            key.data = p + sizeof(NGX_HTTP_ILERT_PASSTHROUGH_PATH);
             key.len = last - key.data;
         }
     }
@@ -421,7 +421,7 @@ ngx_http_ilert_source_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_http_ilert_source_invalid(cf, cmd,
                          "no webhook URL of a Kapacitor alert source, "
                          "expected \"https://api.ilert.com/api/"
-                         NGX_HTTP_ILERT_NATIVE_PATH "KEY\"");
+                         NGX_HTTP_ILERT_PASSTHROUGH_PATH "KEY\"");
     }
 
     if (key.len > 6 && ngx_strncmp(key.data, "il1api", 6) == 0) {
@@ -431,17 +431,17 @@ ngx_http_ilert_source_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                            &cmd->name, cmd->post);
     }
 
-    source->native = 1;
+    source->passthrough = 1;
     source->key = key;
 
-    source->path.len = sizeof(NGX_HTTP_ILERT_NATIVE_PATH) - 1 + key.len;
+    source->path.len = sizeof(NGX_HTTP_ILERT_PASSTHROUGH_PATH) - 1 + key.len;
 
     source->path.data = ngx_pnalloc(cf->pool, source->path.len);
     if (source->path.data == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    ngx_sprintf(source->path.data, NGX_HTTP_ILERT_NATIVE_PATH "%V", &key);
+    ngx_sprintf(source->path.data, NGX_HTTP_ILERT_PASSTHROUGH_PATH "%V", &key);
 
     return NGX_CONF_OK;
 }

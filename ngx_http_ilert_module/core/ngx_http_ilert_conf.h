@@ -100,7 +100,7 @@ struct ngx_http_ilert_source_s {
     ngx_str_t                    key;
 
     /* a source of ilert's type Kapacitor: bodies go on unchanged */
-    ngx_uint_t                   native;
+    ngx_uint_t                   passthrough;
 
     ngx_str_t                    endpoint_name;
     ngx_http_ilert_endpoint_t   *endpoint;

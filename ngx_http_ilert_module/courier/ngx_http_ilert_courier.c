@@ -601,7 +601,7 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     take = &co->takes[job->ntakes++];
 
     take->source = source->name;
-    take->native = source->native;
+    take->passthrough = source->passthrough;
     take->n = n;
     take->max_age = source->policy.max_age;
     take->policy = source->policy;

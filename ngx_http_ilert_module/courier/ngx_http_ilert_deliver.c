@@ -341,14 +341,15 @@ ngx_http_ilert_deliver_deliver(ngx_http_ilert_courier_t *co,
         return;
     }
 
-    if (se->native != source->native) {
+    if (se->passthrough != source->passthrough) {
 
         if (!cs->changed) {
             cs->changed = 1;
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                           "ilert source \"%V\": events wait that are of the "
                           "other kind, made for %s", &source->name,
-                          se->native ? "a webhook URL" : "an integration key");
+                          se->passthrough ? "a webhook URL"
+                                          : "an integration key");
         }
 
         se->verdict = NGX_HTTP_ILERT_STORE_AGAIN;
@@ -426,7 +427,7 @@ ngx_http_ilert_deliver_send(ngx_http_ilert_courier_t *co,
     if (ev->body.len == 0) {
         ev->body.data = (u_char *) cd
                         + sizeof(ngx_http_ilert_deliver_delivery_t);
-        ngx_http_ilert_event_silent(ev, source->native,
+        ngx_http_ilert_event_silent(ev, source->passthrough,
                                     source->policy.resolve_after,
                                     ngx_time(), (u_char *) cd + size);
     }

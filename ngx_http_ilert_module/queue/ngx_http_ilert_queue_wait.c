@@ -138,7 +138,7 @@ ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev)
 
     se->owner = ev->source->shared->name;
     se->id = ev->number;
-    se->native = ev->source->native;
+    se->passthrough = ev->source->passthrough;
 
     se->said.type = ev->ilert_type;
     se->said.level = ev->level;

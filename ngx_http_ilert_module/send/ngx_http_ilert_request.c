@@ -413,7 +413,7 @@ ngx_http_ilert_request_create_body(ngx_http_request_t *r,
     parts[0] = ev->source->open;
     parts[1] = ev->body;
 
-    if (!ev->source->native) {
+    if (!ev->source->passthrough) {
 
         /* the key takes the place of the event's "{" */
 
@@ -782,7 +782,7 @@ ngx_http_ilert_request_give_up(ngx_http_ilert_request_handler_pt handler)
 
 
 /*
- * A native source's key is in the URI of its requests, and so in what nginx
+ * A webhook URL has its key in the URI of the requests, and so in what nginx
  * has to say of an invalid URL, a rewrite cycle or a missing file.
  */
 

@@ -138,7 +138,7 @@ typedef struct {
     uint64_t                    id;
     int64_t                     source;     /* id, 0: that of its alert */
     ngx_uint_t                  attempts;
-    unsigned                    native:1;
+    unsigned                    passthrough:1;
     unsigned                    empty:1;    /* it has no body */
     unsigned                    own:1;      /* ours, by "resolve_after" */
     unsigned                    damaged:1;  /* what is kept makes no sense */
@@ -235,7 +235,7 @@ typedef struct {
     ngx_str_t                   source;     /* its name */
     ngx_str_t                   key;
     ngx_http_ilert_said_t       said;
-    unsigned                    native:1;
+    unsigned                    passthrough:1;
     unsigned                    removed:1;  /* to be removed, else added */
     int64_t                     died;
     ngx_uint_t                  status;

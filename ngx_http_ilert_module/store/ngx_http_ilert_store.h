@@ -94,7 +94,7 @@ typedef struct {
     uint64_t                    id;         /* event id */
     ngx_http_ilert_said_t       said;
     ngx_http_ilert_policy_t     policy;     /* of its source; to be accepted */
-    unsigned                    native:1;   /* a body of Kapacitor's */
+    unsigned                    passthrough:1;  /* a body of Kapacitor's */
 
     /*
      * The event is not accepted after this time, in ms, by
@@ -148,7 +148,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                   source;
-    unsigned                    native:1;   /* its kind */
+    unsigned                    passthrough:1;  /* its kind */
     ngx_uint_t                  n;          /* events, at most */
     int64_t                     max_age;    /* ms; 0: any */
     ngx_http_ilert_policy_t     policy;

@@ -320,7 +320,7 @@ ngx_http_ilert_alert_letter(ngx_http_ilert_store_work_t *work,
     letter->source_id = source->id;
     letter->key = ev->key;
     letter->said = ev->said;
-    letter->native = ev->native;
+    letter->passthrough = ev->passthrough;
     letter->died = work->now;
     letter->status = ev->status;
     letter->error = ev->error;
@@ -843,7 +843,7 @@ ngx_http_ilert_alert_fill(ngx_http_ilert_store_waiting_t *waiting,
     waiting->said = ev->said;
     waiting->id = ev->id;
     waiting->source = ev->source_id;
-    waiting->native = ev->native;
+    waiting->passthrough = ev->passthrough;
     waiting->empty = (ev->body.len == 0);
     waiting->own = (waiting->empty
                     && ev->said.type == NGX_HTTP_ILERT_RESOLVE);

@@ -352,7 +352,7 @@ ngx_http_ilert_control_replay(ngx_http_ilert_store_work_t *work,
     ev->id = letter->id;
     ev->said = letter->said;
     ev->said.received = work->now;
-    ev->native = letter->native;
+    ev->passthrough = letter->passthrough;
     ev->source_id = source->id;
 
     /* the operator wants it to be sent, whatever else would be merged */

@@ -662,7 +662,7 @@ ngx_http_ilert_take_event(ngx_http_ilert_store_alert_t *alert,
     ev->body = first->ev ? first->ev->body : first->body;
     ev->id = first->id;
     ev->said = first->said;
-    ev->native = first->native;
+    ev->passthrough = first->passthrough;
     ev->urgency = first->urgency;
     ev->seq = first->seq;
     ev->alert = alert->id;
@@ -905,7 +905,7 @@ ngx_http_ilert_take_add_resolve(ngx_http_ilert_store_work_t *work,
     ev->id = job->ids[job->resolved++];
     ev->said.type = NGX_HTTP_ILERT_RESOLVE;
     ev->said.received = work->now;
-    ev->native = take->native;
+    ev->passthrough = take->passthrough;
     ev->source_id = take->id;
 
     if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)

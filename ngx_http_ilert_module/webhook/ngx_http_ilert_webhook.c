@@ -271,7 +271,7 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     ev->ilert_type = ev->type;
     ev->ilert_key = ev->alert_key;
 
-    if (ev->source->native) {
+    if (ev->source->passthrough) {
         ev->body = *body;
 
         if (ngx_http_ilert_webhook_passthrough(r, ctx) != NGX_OK) {

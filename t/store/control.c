@@ -151,7 +151,7 @@ test_replay(void)
     ev->said.level = WARNING;
     ev->said.priority = NGX_HTTP_ILERT_HIGH;
     ev->said.received = NOW - 5 * HOUR;
-    ev->native = 1;
+    ev->passthrough = 1;
     take_n(&t, "ops", 1000);
     check_int(taken(&t, 0)->attempts, 0);
     bury(&t);
@@ -181,7 +181,7 @@ test_replay(void)
     check_int(ev->said.received, t.now);
     check_int(ev->attempts, 0);
     check_int(ev->urgency, NGX_HTTP_ILERT_CRITICAL_FIRST);
-    check(ev->native);
+    check(ev->passthrough);
 
     /* it may die again, and be replayed again */
 

@@ -18,7 +18,7 @@ test_roundtrip(void)
     ev->said.level = NGX_HTTP_ILERT_WARNING;
     ev->said.priority = NGX_HTTP_ILERT_HIGH;
     ev->said.received = NOW - 5;
-    ev->native = 1;
+    ev->passthrough = 1;
 
     ev = accept_event(&t, "ops", "low", RESOLVE, "");
     ev->said.priority = NGX_HTTP_ILERT_LOW;
@@ -39,14 +39,14 @@ test_roundtrip(void)
     check_int(ev->said.received, NOW - 5);
     check_int(ev->attempts, 0);
     check_int(ev->said.priority, NGX_HTTP_ILERT_HIGH);
-    check(ev->native);
+    check(ev->passthrough);
     check_int(ev->seq, 1);
 
     ev = taken(&t, 1);
     check_int(ev->body.len, 0);
     check_int(ev->said.type, RESOLVE);
     check_int(ev->said.priority, NGX_HTTP_ILERT_LOW);
-    check(!ev->native);
+    check(!ev->passthrough);
     check_int(ev->seq, 2);
 
     teardown(&t);

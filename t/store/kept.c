@@ -485,7 +485,7 @@ out_letter(out_t *out, letter_t *letter, char field)
         break;
 
     case 'n':
-        out_number(out, letter->native);
+        out_number(out, letter->passthrough);
         break;
 
     case 's':

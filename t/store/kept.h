@@ -61,7 +61,7 @@ kept_event_t *kept_list(test_t *t, ngx_uint_t *n);
  *     q seq             s name of the source        x status
  *     i id              k alert key                 e error
  *     t type            l level                     b body
- *     n native          r time of arrival           d time of death
+ *     n passthrough     r time of arrival           d time of death
  */
 const char *kept_letters(test_t *t, const char *fields);
 int64_t kept_dead_bytes(test_t *t);

@@ -360,7 +360,7 @@ ngx_http_ilert_sqlite_read_event(sqlite3_stmt *stmt,
     ev->urgency = NGX_HTTP_ILERT_SQLITE_READ(URGENCY);
     ev->source = NGX_HTTP_ILERT_SQLITE_READ(SOURCE);
     ev->attempts = NGX_HTTP_ILERT_SQLITE_READ(ATTEMPTS);
-    ev->native = (NGX_HTTP_ILERT_SQLITE_READ(NATIVE) != 0);
+    ev->passthrough = (NGX_HTTP_ILERT_SQLITE_READ(NATIVE) != 0);
     ev->said.type = NGX_HTTP_ILERT_SQLITE_READ(TYPE);
     ev->said.level = NGX_HTTP_ILERT_SQLITE_READ(LEVEL);
     ev->said.priority = NGX_HTTP_ILERT_SQLITE_READ(PRIORITY);

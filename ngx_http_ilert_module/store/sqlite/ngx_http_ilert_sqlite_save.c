@@ -437,7 +437,7 @@ ngx_http_ilert_sqlite_write_event(ngx_http_ilert_sqlite_db_t *db,
 #define NGX_HTTP_ILERT_SQLITE_VALUE_TYPE      ev->said.type
 #define NGX_HTTP_ILERT_SQLITE_VALUE_LEVEL     ev->said.level
 #define NGX_HTTP_ILERT_SQLITE_VALUE_PRIORITY  ev->said.priority
-#define NGX_HTTP_ILERT_SQLITE_VALUE_NATIVE    ev->native
+#define NGX_HTTP_ILERT_SQLITE_VALUE_NATIVE    ev->passthrough
 #define NGX_HTTP_ILERT_SQLITE_VALUE_RECEIVED  ev->said.received
 #define NGX_HTTP_ILERT_SQLITE_VALUE_ATTEMPTS  ev->attempts
 #define NGX_HTTP_ILERT_SQLITE_VALUE_SINCE     ev->since
@@ -766,7 +766,7 @@ ngx_http_ilert_sqlite_save_letter(ngx_http_ilert_store_work_t *work,
 #define NGX_HTTP_ILERT_SQLITE_PUT_LEVEL                                       \
     NGX_HTTP_ILERT_SQLITE_NUMBER(letter->said.level)
 #define NGX_HTTP_ILERT_SQLITE_PUT_NATIVE                                      \
-    NGX_HTTP_ILERT_SQLITE_NUMBER(letter->native)
+    NGX_HTTP_ILERT_SQLITE_NUMBER(letter->passthrough)
 #define NGX_HTTP_ILERT_SQLITE_PUT_PRIORITY                                    \
     NGX_HTTP_ILERT_SQLITE_NUMBER(letter->said.priority)
 #define NGX_HTTP_ILERT_SQLITE_PUT_RECEIVED                                    \

@@ -539,7 +539,7 @@ ngx_http_ilert_sqlite_read_letter(ngx_http_ilert_store_work_t *work,
     letter->said.level = NGX_HTTP_ILERT_SQLITE_READ(LEVEL);
     letter->said.priority = NGX_HTTP_ILERT_SQLITE_READ(PRIORITY);
     letter->said.received = NGX_HTTP_ILERT_SQLITE_READ(RECEIVED);
-    letter->native = (NGX_HTTP_ILERT_SQLITE_READ(NATIVE) != 0);
+    letter->passthrough = (NGX_HTTP_ILERT_SQLITE_READ(NATIVE) != 0);
     letter->died = NGX_HTTP_ILERT_SQLITE_READ(DIED);
     letter->status = NGX_HTTP_ILERT_SQLITE_READ(STATUS);
 
