@@ -450,6 +450,10 @@ typedef enum {
 
 typedef struct ngx_http_ilert_backend_s  ngx_http_ilert_backend_t;
 
+/* each backend has its own struct of that name */
+
+typedef struct ngx_http_ilert_backend_data_s  ngx_http_ilert_backend_data_t;
+
 /* a place in an order of alerts by a time; 0, 0: the beginning */
 
 typedef struct {
@@ -498,7 +502,7 @@ typedef struct {
     ngx_http_ilert_store_mark_t  old[2];    /* as their time is over */
     ngx_http_ilert_store_mark_t  oldest[2]; /* to make room */
 
-    void                       *private;    /* the backend's own */
+    ngx_http_ilert_backend_data_t  *private;    /* the backend's own */
 } ngx_http_ilert_store_t;
 
 

@@ -86,48 +86,6 @@ static void ngx_http_ilert_alert_join(ngx_http_ilert_store_alert_t *alert,
     ngx_uint_t alone, ngx_uint_t urgency);
 
 
-ngx_http_ilert_store_waiting_t *
-ngx_http_ilert_alert_first(ngx_http_ilert_store_alert_t *alert)
-{
-    if (ngx_queue_empty(&alert->waiting)) {
-        return NULL;
-    }
-
-    return ngx_queue_data(ngx_queue_head(&alert->waiting),
-                          ngx_http_ilert_store_waiting_t, queue);
-}
-
-
-ngx_http_ilert_store_waiting_t *
-ngx_http_ilert_alert_last(ngx_http_ilert_store_alert_t *alert)
-{
-    if (ngx_queue_empty(&alert->waiting)) {
-        return NULL;
-    }
-
-    return ngx_queue_data(ngx_queue_last(&alert->waiting),
-                          ngx_http_ilert_store_waiting_t, queue);
-}
-
-
-/* NULL: there is none */
-
-ngx_http_ilert_store_waiting_t *
-ngx_http_ilert_alert_second(ngx_http_ilert_store_alert_t *alert)
-{
-    ngx_queue_t  *q;
-
-    if (ngx_queue_empty(&alert->waiting)) {
-        return NULL;
-    }
-
-    q = ngx_queue_next(ngx_queue_head(&alert->waiting));
-
-    return (q == ngx_queue_sentinel(&alert->waiting)) ? NULL
-           : ngx_queue_data(q, ngx_http_ilert_store_waiting_t, queue);
-}
-
-
 int64_t
 ngx_http_ilert_alert_source_of(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev)
@@ -143,7 +101,7 @@ ngx_http_ilert_alert_verdict(ngx_http_ilert_store_work_t *work,
 {
     ngx_http_ilert_store_waiting_t  *first;
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if (first == NULL || first->seq != ev->seq || first->id != ev->id) {
         return ngx_http_ilert_alert_gone(work, alert, ev);
@@ -259,7 +217,7 @@ ngx_http_ilert_alert_gone(ngx_http_ilert_store_work_t *work,
 {
     ngx_http_ilert_store_waiting_t  *first;
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if (alert->row.head != ev->seq || (first && first->seq == ev->seq)) {
         return NGX_OK;
@@ -391,7 +349,7 @@ ngx_http_ilert_alert_rehead(ngx_http_ilert_store_work_t *work,
     ngx_uint_t                       urgency;
     ngx_http_ilert_store_waiting_t  *first;
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     alert->row.state = NGX_HTTP_ILERT_STORE_READY;
     alert->row.next = 0;
@@ -538,7 +496,7 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
 
     was = alert->row;
 
-    last = ngx_http_ilert_alert_last(alert);
+    last = ngx_http_ilert_work_last(alert);
     replaced = ngx_http_ilert_alert_replaced(alert, ev);
 
     if (ngx_http_ilert_alert_before(work, alert, replaced, &shown) != NGX_OK) {
@@ -615,7 +573,7 @@ ngx_http_ilert_alert_replaced(ngx_http_ilert_store_alert_t *alert,
 {
     ngx_http_ilert_store_waiting_t  *last;
 
-    last = ngx_http_ilert_alert_last(alert);
+    last = ngx_http_ilert_work_last(alert);
 
     if (last == NULL || (alert->row.state == NGX_HTTP_ILERT_STORE_TAKEN
                          && last->seq == alert->row.head))
@@ -687,7 +645,7 @@ ngx_http_ilert_alert_first_said(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_waiting_t  *first;
 
     if (alert->edges == NGX_HTTP_ILERT_STORE_ALL) {
-        *said = ngx_http_ilert_alert_first(alert)->said;
+        *said = ngx_http_ilert_work_first(alert)->said;
         return NGX_OK;
     }
 

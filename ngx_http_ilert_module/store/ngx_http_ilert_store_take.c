@@ -507,7 +507,7 @@ ngx_http_ilert_take_consider(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if (first == NULL || first->seq != alert->row.head) {
 
@@ -536,8 +536,8 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_waiting_t  *first, *second;
 
     until = 0;
-    first = ngx_http_ilert_alert_first(alert);
-    second = ngx_http_ilert_alert_second(alert);
+    first = ngx_http_ilert_work_first(alert);
+    second = ngx_http_ilert_work_second(alert);
 
     ev = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_event_t));
     if (ev == NULL) {
@@ -621,7 +621,7 @@ ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
 {
     ngx_http_ilert_store_waiting_t  *first;
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     work->rows--;
 
@@ -771,7 +771,7 @@ ngx_http_ilert_take_deadly_event(ngx_http_ilert_store_work_t *work,
         return rc;
     }
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if (first == NULL || first->seq != seq) {
         return NGX_DECLINED;

@@ -570,11 +570,11 @@ ngx_http_ilert_work_edges(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_work_load_edges(work, alert, which, body);
     }
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if ((alert->edges == NGX_HTTP_ILERT_STORE_ALL
          || (alert->edges == which
-             && first != ngx_http_ilert_alert_last(alert)))
+             && first != ngx_http_ilert_work_last(alert)))
         && (!body || first == NULL || first->body.data || first->ev))
     {
         return NGX_OK;
@@ -805,4 +805,75 @@ ngx_http_ilert_work_copy(ngx_http_ilert_store_work_t *work, ngx_str_t *to,
     }
 
     return NGX_OK;
+}
+
+
+ngx_http_ilert_store_waiting_t *
+ngx_http_ilert_work_first(ngx_http_ilert_store_alert_t *alert)
+{
+    if (ngx_queue_empty(&alert->waiting)) {
+        return NULL;
+    }
+
+    return ngx_queue_data(ngx_queue_head(&alert->waiting),
+                          ngx_http_ilert_store_waiting_t, queue);
+}
+
+
+/* NULL: there is none */
+
+ngx_http_ilert_store_waiting_t *
+ngx_http_ilert_work_second(ngx_http_ilert_store_alert_t *alert)
+{
+    ngx_queue_t  *q;
+
+    if (ngx_queue_empty(&alert->waiting)) {
+        return NULL;
+    }
+
+    q = ngx_queue_next(ngx_queue_head(&alert->waiting));
+
+    return (q == ngx_queue_sentinel(&alert->waiting)) ? NULL
+           : ngx_queue_data(q, ngx_http_ilert_store_waiting_t, queue);
+}
+
+
+ngx_http_ilert_store_waiting_t *
+ngx_http_ilert_work_last(ngx_http_ilert_store_alert_t *alert)
+{
+    if (ngx_queue_empty(&alert->waiting)) {
+        return NULL;
+    }
+
+    return ngx_queue_data(ngx_queue_last(&alert->waiting),
+                          ngx_http_ilert_store_waiting_t, queue);
+}
+
+
+ngx_http_ilert_store_event_t *
+ngx_http_ilert_store_event(size_t source, size_t key, size_t body)
+{
+    u_char                        *p;
+    ngx_http_ilert_store_event_t  *ev;
+
+    ev = ngx_alloc(sizeof(ngx_http_ilert_store_event_t) + source + key + body,
+                   ngx_cycle->log);
+    if (ev == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(ev, sizeof(ngx_http_ilert_store_event_t));
+
+    p = (u_char *) ev + sizeof(ngx_http_ilert_store_event_t);
+
+    ev->source.data = p;
+    ev->source.len = source;
+
+    ev->key.data = p + source;
+    ev->key.len = key;
+
+    ev->body.data = p + source + key;
+    ev->body.len = body;
+
+    return ev;
 }

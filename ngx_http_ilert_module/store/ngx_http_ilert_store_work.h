@@ -142,6 +142,14 @@ void ngx_http_ilert_work_show(ngx_http_ilert_store_work_t *work,
 ngx_uint_t ngx_http_ilert_work_waits(int64_t state, int64_t urgency,
     int64_t head);
 
+/* the first, the second, and the last of the waiting events known, or NULL */
+ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_first(
+    ngx_http_ilert_store_alert_t *alert);
+ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_second(
+    ngx_http_ilert_store_alert_t *alert);
+ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_last(
+    ngx_http_ilert_store_alert_t *alert);
+
 /* notes how a waiting event has changed, for save() to write it */
 void ngx_http_ilert_work_change(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev, ngx_http_ilert_store_change_e change);
@@ -210,14 +218,6 @@ void ngx_http_ilert_alert_ready(ngx_http_ilert_store_alert_t *alert);
 /* the alert is shown, and judged, as one of this source from now on */
 ngx_int_t ngx_http_ilert_alert_set_source(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, int64_t source);
-
-/* the first, the second, and the last of the events that wait, or NULL */
-ngx_http_ilert_store_waiting_t *ngx_http_ilert_alert_first(
-    ngx_http_ilert_store_alert_t *alert);
-ngx_http_ilert_store_waiting_t *ngx_http_ilert_alert_second(
-    ngx_http_ilert_store_alert_t *alert);
-ngx_http_ilert_store_waiting_t *ngx_http_ilert_alert_last(
-    ngx_http_ilert_store_alert_t *alert);
 
 /* the source of an event of the alert */
 int64_t ngx_http_ilert_alert_source_of(ngx_http_ilert_store_alert_t *alert,

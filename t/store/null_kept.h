@@ -108,9 +108,9 @@ struct null_session_s {
 };
 
 
-typedef struct null_s  null_t;
+typedef ngx_http_ilert_backend_data_t  null_t;
 
-struct null_s {
+struct ngx_http_ilert_backend_data_s {
     null_t             *next;
     ngx_str_t           path;
 
@@ -143,7 +143,7 @@ struct null_s {
 };
 
 
-#define null_of(work)   ((null_t *) (work)->store->private)
+#define null_of(work)   ((work)->store->private)
 
 #define null_each(q, list)                                                    \
     for (q = ngx_queue_head(list);                                            \

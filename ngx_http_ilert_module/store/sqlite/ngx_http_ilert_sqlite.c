@@ -110,100 +110,6 @@ ngx_http_ilert_sqlite_lock(ngx_http_ilert_store_t *store)
 }
 
 
-int
-ngx_http_ilert_sqlite_take_mutex(ngx_http_ilert_sqlite_db_t *db)
-{
-    int                      rc;
-    struct timespec          ts;
-    ngx_http_ilert_store_t  *store;
-
-    store = db->store;
-
-    db->locked = 0;
-    db->deadline = ngx_http_ilert_clock_msec()
-                   + NGX_HTTP_ILERT_SQLITE_LOCK_TIME;
-
-    if (store->mutex == NULL) {
-        return SQLITE_OK;
-    }
-
-    rc = pthread_mutex_trylock(store->mutex);
-
-    if (rc == EBUSY) {
-        clock_gettime(CLOCK_REALTIME, &ts);
-        ts.tv_sec += NGX_HTTP_ILERT_SQLITE_LOCK_TIME / 1000;
-        rc = pthread_mutex_timedlock(store->mutex, &ts);
-    }
-
-    if (rc == ETIMEDOUT) {
-        return ngx_http_ilert_sqlite_error(db, NGX_HTTP_ILERT_SQLITE_LOCKED);
-    }
-
-    if (rc == EOWNERDEAD) {
-        /* what it left half done SQLite knows how to undo */
-        pthread_mutex_consistent(store->mutex);
-        rc = 0;
-    }
-
-    /* if there is something wrong with it, SQLite has locks of its own */
-
-    db->locked = (rc == 0);
-
-    if (db->locked && store->locked) {
-        store->locked(1);
-    }
-
-    return SQLITE_OK;
-}
-
-
-void
-ngx_http_ilert_sqlite_unlock(ngx_http_ilert_store_t *store)
-{
-    ngx_http_ilert_sqlite_db_t  *db;
-
-    db = store->private;
-
-    if (db && db->locked) {
-
-        if (store->locked) {
-            store->locked(0);
-        }
-
-        db->locked = 0;
-        pthread_mutex_unlock(store->mutex);
-    }
-}
-
-
-/* others than our processes may have a lock, as people with a shell */
-
-int
-ngx_http_ilert_sqlite_busy(void *data, int n)
-{
-    ngx_http_ilert_sqlite_db_t *db = data;
-
-    if (ngx_http_ilert_clock_msec() >= db->deadline) {
-        return 0;
-    }
-
-    usleep(n < 10 ? 500 : 5000);
-
-    return 1;
-}
-
-
-ngx_int_t
-ngx_http_ilert_sqlite_result(int rc)
-{
-    if (rc == SQLITE_OK) {
-        return NGX_OK;
-    }
-
-    return (rc == NGX_HTTP_ILERT_SQLITE_MISSING) ? NGX_DECLINED : NGX_ERROR;
-}
-
-
 /* the ballast is looked at once while we have the lock */
 
 static ngx_int_t
@@ -396,38 +302,6 @@ ngx_http_ilert_sqlite_rollback(ngx_http_ilert_store_work_t *work)
         (void) sqlite3_step(db->stmts[NGX_HTTP_ILERT_SQLITE_ROLLBACK]);
         (void) sqlite3_reset(db->stmts[NGX_HTTP_ILERT_SQLITE_ROLLBACK]);
     }
-}
-
-
-/*
- * A limit that is less than there are pages lets the database not grow; as
- * another process may have let it grow since, it is set anew each time.
- */
-
-int
-ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db)
-{
-    int         rc;
-    int64_t     pages;
-    ngx_uint_t  n;
-
-    n = NGX_HTTP_ILERT_SQLITE_LIMIT_ALL;
-
-    if (db->accepts) {
-        n = db->low ? NGX_HTTP_ILERT_SQLITE_LIMIT_SIZE
-                    : NGX_HTTP_ILERT_SQLITE_LIMIT_ACCEPTS;
-    }
-
-    if (n == db->limit) {
-        return SQLITE_OK;
-    }
-
-    rc = ngx_http_ilert_sqlite_get(db, n, &pages, "");
-
-    db->limit = (rc == SQLITE_OK && pages == db->pages[n])
-                ? n : NGX_HTTP_ILERT_SQLITE_NSTMTS;
-
-    return rc;
 }
 
 

@@ -20,17 +20,19 @@
 
 
 /*
- * What the parts of the backend share; for nobody else.  From the top down:
+ * What the parts of the backend share; for nobody else.  Each part uses only
+ * those below it:
  *
- * sqlite.c            the table of functions, locks, and transactions
+ * sqlite.c            the table of functions, and transactions
+ * sqlite_tidy.c       puts right what others have left
  * sqlite_select.c     finds records
  * sqlite_load.c       reads them
  * sqlite_save.c       writes what has changed of them
- * sqlite_tidy.c       puts right what others have left
  * sqlite_ask.c        asks what waits in a database that cannot be opened
  * sqlite_check.c      finds damage
  * sqlite_file.c       opens, closes and moves the file, and keeps the ballast
  * sqlite_schema.c     makes the tables, or brings them up to date
+ * sqlite_lock.c       waits for other processes
  * sqlite_statement.c  the statements, and how one is run
  * sqlite_error.c      keeps the last error, and says what it is
  *
@@ -72,7 +74,9 @@
 #define NGX_HTTP_ILERT_SQLITE_LOCKED       -7   /* the mutex */
 
 
-struct ngx_http_ilert_sqlite_db_s {
+/* store->private */
+
+struct ngx_http_ilert_backend_data_s {
     ngx_http_ilert_store_t  *store;
 
     sqlite3                 *db;            /* NULL: not open */
@@ -110,22 +114,6 @@ struct ngx_http_ilert_sqlite_db_s {
     int                      version;       /* the newer schema */
     char                     message[128];
 };
-
-
-/* sqlite.c */
-
-/* for others than backend.h: takes the mutex, and lets it go */
-int ngx_http_ilert_sqlite_take_mutex(ngx_http_ilert_sqlite_db_t *db);
-void ngx_http_ilert_sqlite_unlock(ngx_http_ilert_store_t *store);
-
-/* waits a little, for the n-th time; false if there is no time left for it */
-int ngx_http_ilert_sqlite_busy(void *data, int n);
-
-/* the result of a function of backend.h */
-ngx_int_t ngx_http_ilert_sqlite_result(int rc);
-
-/* for what is written: accepts leave the room that all the rest needs */
-int ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db);
 
 
 /* sqlite_select.c: functions of backend.h */
@@ -245,12 +233,6 @@ void ngx_http_ilert_sqlite_make_ballast(ngx_http_ilert_sqlite_db_t *db,
     int64_t now);
 void ngx_http_ilert_sqlite_make_room(ngx_http_ilert_sqlite_db_t *db);
 
-/*
- * The name of the folder that the database's folder is in is made safe on
- * disk.
- */
-int ngx_http_ilert_sqlite_sync_folder(ngx_http_ilert_sqlite_db_t *db);
-
 
 /* sqlite_schema.c */
 
@@ -263,6 +245,21 @@ int ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db);
 /* the number in the first column of the first row, or 0 */
 int ngx_http_ilert_sqlite_pragma(ngx_http_ilert_sqlite_db_t *db,
     const char *sql, int64_t *value);
+
+
+/* sqlite_lock.c */
+
+/* takes the mutex of the processes of this nginx, up to .._LOCK_TIME later */
+int ngx_http_ilert_sqlite_take_mutex(ngx_http_ilert_sqlite_db_t *db);
+
+/* a function of backend.h: lets the mutex go, if we have it */
+void ngx_http_ilert_sqlite_unlock(ngx_http_ilert_store_t *store);
+
+/*
+ * SQLite's handler for locks of others: "data" is the db.  Waits a little, for
+ * the n-th time; false if there is no time left for it.
+ */
+int ngx_http_ilert_sqlite_busy(void *data, int n);
 
 
 /* sqlite_error.c */
@@ -281,6 +278,9 @@ ngx_uint_t ngx_http_ilert_sqlite_is_damaged(int rc);
 
 /* by the last error */
 ngx_uint_t ngx_http_ilert_sqlite_is_full(ngx_http_ilert_sqlite_db_t *db);
+
+/* what a function of backend.h returns */
+ngx_int_t ngx_http_ilert_sqlite_result(int rc);
 
 /* functions of backend.h */
 void ngx_http_ilert_sqlite_report(ngx_http_ilert_store_t *store);

@@ -331,3 +331,14 @@ ngx_http_ilert_sqlite_no_memory(ngx_http_ilert_store_t *store)
         (void) ngx_http_ilert_sqlite_nomem(store->private);
     }
 }
+
+
+ngx_int_t
+ngx_http_ilert_sqlite_result(int rc)
+{
+    if (rc == SQLITE_OK) {
+        return NGX_OK;
+    }
+
+    return (rc == NGX_HTTP_ILERT_SQLITE_MISSING) ? NGX_DECLINED : NGX_ERROR;
+}

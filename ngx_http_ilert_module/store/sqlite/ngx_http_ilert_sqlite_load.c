@@ -316,7 +316,7 @@ ngx_http_ilert_sqlite_edges(ngx_http_ilert_store_work_t *work,
         rc = SQLITE_OK;
     }
 
-    first = ngx_http_ilert_alert_first(alert);
+    first = ngx_http_ilert_work_first(alert);
 
     if (rc == SQLITE_OK && body && first && first->body.data == NULL) {
 

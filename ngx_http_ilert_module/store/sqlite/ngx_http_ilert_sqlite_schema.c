@@ -22,6 +22,7 @@
 
 static int ngx_http_ilert_sqlite_identify(ngx_http_ilert_sqlite_db_t *db,
     int *version);
+static int ngx_http_ilert_sqlite_sync_folder(ngx_http_ilert_sqlite_db_t *db);
 
 
 /* of waiting events, all of which are gone through */
@@ -478,4 +479,41 @@ ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
     /* what is not committed goes when the connection is closed */
 
     return (rc == SQLITE_OK) ? rc : ngx_http_ilert_sqlite_error(db, rc);
+}
+
+
+/*
+ * SQLite syncs the folder that its files are in, but not that folder's own
+ * name.  As long as this is not on disk, a loss of power takes away the folder
+ * with all that is in it.  Where the directory above cannot be opened, or is
+ * of a file system that does not sync directories, nothing can be done.
+ */
+
+static int
+ngx_http_ilert_sqlite_sync_folder(ngx_http_ilert_sqlite_db_t *db)
+{
+    int       rc;
+    char     *path;
+    ngx_fd_t  fd;
+
+    path = sqlite3_mprintf("%s/..", db->store->path.data);
+    if (path == NULL) {
+        return ngx_http_ilert_sqlite_nomem(db);
+    }
+
+    rc = SQLITE_OK;
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (fd != NGX_INVALID_FILE) {
+
+        if (fsync(fd) == -1 && ngx_errno != EINVAL) {
+            rc = ngx_http_ilert_sqlite_system_error(db, ngx_errno);
+        }
+
+        (void) ngx_close_file(fd);
+    }
+
+    sqlite3_free(path);
+
+    return rc;
 }

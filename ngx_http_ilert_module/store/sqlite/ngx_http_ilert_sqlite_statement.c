@@ -700,3 +700,35 @@ ngx_http_ilert_sqlite_copy(ngx_pool_t *pool, sqlite3_stmt *stmt,
 
     return NGX_OK;
 }
+
+
+/*
+ * A limit that is less than there are pages lets the database not grow; as
+ * another process may have let it grow since, it is set anew each time.
+ */
+
+int
+ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db)
+{
+    int         rc;
+    int64_t     pages;
+    ngx_uint_t  n;
+
+    n = NGX_HTTP_ILERT_SQLITE_LIMIT_ALL;
+
+    if (db->accepts) {
+        n = db->low ? NGX_HTTP_ILERT_SQLITE_LIMIT_SIZE
+                    : NGX_HTTP_ILERT_SQLITE_LIMIT_ACCEPTS;
+    }
+
+    if (n == db->limit) {
+        return SQLITE_OK;
+    }
+
+    rc = ngx_http_ilert_sqlite_get(db, n, &pages, "");
+
+    db->limit = (rc == SQLITE_OK && pages == db->pages[n])
+                ? n : NGX_HTTP_ILERT_SQLITE_NSTMTS;
+
+    return rc;
+}

@@ -13,8 +13,10 @@
 
 #include <sqlite3.h>
 
+#include "ngx_http_ilert_store.h"
 
-typedef struct ngx_http_ilert_sqlite_db_s  ngx_http_ilert_sqlite_db_t;
+
+typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
 
 
 /*
@@ -269,6 +271,12 @@ int ngx_http_ilert_sqlite_get(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
 int ngx_http_ilert_sqlite_write(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
     const char *fmt, ...);
 int ngx_http_ilert_sqlite_run(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n);
+
+/*
+ * Sets how far the database may grow by what is written from now on: accepts
+ * leave the room that all the rest needs.
+ */
+int ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db);
 
 /* a text or bytes of a row, copied; NGX_ERROR without memory */
 ngx_int_t ngx_http_ilert_sqlite_copy(ngx_pool_t *pool, sqlite3_stmt *stmt,
