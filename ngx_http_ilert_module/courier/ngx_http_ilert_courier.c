@@ -434,7 +434,7 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
     co->prepared = ngx_http_ilert_lock_seat();
 
     job->term = co->term;
-    job->mark = ngx_http_ilert_life_mark(NGX_HTTP_ILERT_LIFE_THREAD);
+    job->at_hand = ngx_http_ilert_life_mark(NGX_HTTP_ILERT_LIFE_THREAD);
 
     ngx_http_ilert_lock_set_job(job);
 

@@ -81,9 +81,9 @@ typedef struct {
 
 
 /*
- * A budget and its slots.  Each slot is a request that counts: "taken" ones
- * are under way, and the others have had their verdict at the time "at", and
- * count until a window later.
+ * A budget and its slots.  Each slot is a request that counts: some are under
+ * way, and the others have had their verdict at the time "at", and count until
+ * a window later.
  */
 
 typedef struct {
@@ -96,20 +96,22 @@ typedef struct {
 
     /* with "slots" only */
 
-    ngx_uint_t                  taken;
+    ngx_uint_t                  underway;
     int64_t                    *at;         /* in ascending order */
     ngx_uint_t                  nat;
 
     /* to be saved: the changes of slots are made in this order */
 
-    ngx_uint_t                  freed;      /* taken ones to be removed */
-    ngx_uint_t                  ended;      /* so many taken ones end now */
+    ngx_uint_t                  freed;      /* so many that are under way */
+                                            /* are removed */
+    ngx_uint_t                  ended;      /* so many others end now */
     int64_t                     late;       /* a time, or 0: an "at" that is */
                                             /* later becomes this time */
     int64_t                     expired;    /* a time, or 0: of slots whose */
                                             /* "at" is not later so many are */
     ngx_uint_t                  nexpired;   /* removed */
-    ngx_uint_t                  begun;      /* so many taken ones are added */
+    ngx_uint_t                  begun;      /* so many are added that are */
+                                            /* under way */
 
     unsigned                    slots:1;    /* they are loaded */
     unsigned                    added:1;    /* it is a new one */
@@ -278,8 +280,8 @@ struct ngx_http_ilert_store_work_s {
     unsigned                    end_others:1;
 
     unsigned                    end_slots:1;    /* to be saved, before slots */
-                                            /* that begin: those of all */
-                                            /* budgets, if taken, end now */
+                                            /* that begin: those under */
+                                            /* way, of all budgets, end */
     unsigned                    changed:1;  /* save() has written something */
     unsigned                    accepting:1;    /* what is saved now is of */
                                             /* events that come in */
@@ -290,7 +292,7 @@ struct ngx_http_ilert_store_work_s {
     unsigned                    enough:1;   /* than is for one job */
     ngx_uint_t                  rows;       /* alerts that may still be gone */
                                             /* through without taking any */
-    size_t                      taken;      /* bytes */
+    size_t                      bytes;      /* of bodies that were taken */
     int64_t                     due;        /* of what else waits, or 0 */
 
     /*

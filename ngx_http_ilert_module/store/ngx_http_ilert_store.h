@@ -367,12 +367,12 @@ typedef struct {
 
     /*
      * With "begin": events that are to be dead letters, by their seq, as
-     * workers have died of them.  "mark" shows the seq of the event that the
-     * thread is at, or 0; or NULL.
+     * workers have died of them.  "at_hand" shows the seq of the event that
+     * the thread is at, or 0; or NULL.
      */
     int64_t                    *deadly;
     ngx_uint_t                  ndeadly;
-    volatile int64_t           *mark;
+    volatile int64_t           *at_hand;
 
     uint64_t                   *ids;        /* for events of the store's own */
     ngx_uint_t                  nids;

@@ -175,7 +175,7 @@ ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
 
     alert->row.opened = opens ? work->now : 0;
 
-    return ngx_http_ilert_work_count_open(work, alert->row.source,
+    return ngx_http_ilert_work_tally_open(work, alert->row.source,
                                           opens ? 1 : -1);
 }
 
@@ -318,7 +318,7 @@ ngx_http_ilert_alert_remove(ngx_http_ilert_store_work_t *work,
 
     ngx_http_ilert_work_change(alert, ev, NGX_HTTP_ILERT_STORE_REMOVED);
 
-    return ngx_http_ilert_work_count(work,
+    return ngx_http_ilert_work_tally(work,
                                     ngx_http_ilert_alert_source_of(alert, ev),
                                     ev->urgency, -1);
 }
@@ -412,9 +412,9 @@ ngx_http_ilert_alert_set_source(ngx_http_ilert_store_work_t *work,
 
     if (alert->row.opened) {
 
-        if (ngx_http_ilert_work_count_open(work, alert->row.source, -1)
+        if (ngx_http_ilert_work_tally_open(work, alert->row.source, -1)
             != NGX_OK
-            || ngx_http_ilert_work_count_open(work, source, 1) != NGX_OK)
+            || ngx_http_ilert_work_tally_open(work, source, 1) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -470,11 +470,11 @@ ngx_http_ilert_alert_set_urgency(ngx_http_ilert_store_work_t *work,
 
     source = ngx_http_ilert_alert_source_of(alert, ev);
 
-    if (ngx_http_ilert_work_count(work, source, was, -1) != NGX_OK) {
+    if (ngx_http_ilert_work_tally(work, source, was, -1) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_ilert_work_count(work, source, urgency, 1);
+    return ngx_http_ilert_work_tally(work, source, urgency, 1);
 }
 
 
@@ -744,7 +744,7 @@ ngx_http_ilert_alert_put(ngx_http_ilert_store_work_t *work,
         waiting = replaced;
         since = waiting->since;
 
-        if (ngx_http_ilert_work_count(work,
+        if (ngx_http_ilert_work_tally(work,
                               ngx_http_ilert_alert_source_of(alert, waiting),
                               waiting->urgency, -1)
             != NGX_OK)
@@ -788,7 +788,7 @@ ngx_http_ilert_alert_put(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    return ngx_http_ilert_work_count(work, ev->source_id, urgency, 1);
+    return ngx_http_ilert_work_tally(work, ev->source_id, urgency, 1);
 }
 
 

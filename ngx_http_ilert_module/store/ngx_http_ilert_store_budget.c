@@ -105,7 +105,7 @@ ngx_http_ilert_budget_load(ngx_http_ilert_store_work_t *work,
 
         ngx_http_ilert_budget_expire(fund, budget->window, work->now);
 
-        budget->used = fund->taken + fund->nat;
+        budget->used = fund->underway + fund->nat;
         budget->left = (budget->used < budget->rate)
                        ? budget->rate - budget->used : 0;
     }
@@ -174,7 +174,7 @@ ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
         budgets[i]->left--;
         budgets[i]->used++;
 
-        fund->taken++;
+        fund->underway++;
         fund->begun++;
     }
 

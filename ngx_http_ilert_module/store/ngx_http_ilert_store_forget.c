@@ -429,6 +429,6 @@ ngx_http_ilert_forget_one(ngx_http_ilert_store_work_t *work,
     (*n)++;
 
     return (alert->row.opened > 0)
-           ? ngx_http_ilert_work_count_open(work, alert->row.source, -1)
+           ? ngx_http_ilert_work_tally_open(work, alert->row.source, -1)
            : NGX_OK;
 }

@@ -392,7 +392,7 @@ ngx_http_ilert_home_unite_opened(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    if (ngx_http_ilert_work_count_open(work, alert->row.source, -1)
+    if (ngx_http_ilert_work_tally_open(work, alert->row.source, -1)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -400,7 +400,7 @@ ngx_http_ilert_home_unite_opened(ngx_http_ilert_store_work_t *work,
 
     if (other->row.opened == 0) {
         other->row.opened = alert->row.opened;
-        return ngx_http_ilert_work_count_open(work, other->row.source, 1);
+        return ngx_http_ilert_work_tally_open(work, other->row.source, 1);
     }
 
     other->row.opened = ngx_min(alert->row.opened, other->row.opened);

@@ -988,11 +988,11 @@ ngx_http_ilert_job_verdicts(ngx_http_ilert_store_work_t *work,
     {
         ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
 
-        ngx_http_ilert_store_mark_event(job, ev->seq);
+        ngx_http_ilert_store_at_hand(job, ev->seq);
 
         rc = ngx_http_ilert_job_verdict(work, job, ev, without);
 
-        ngx_http_ilert_store_mark_event(job, 0);
+        ngx_http_ilert_store_at_hand(job, 0);
 
         if (rc != NGX_OK) {
             return rc;

@@ -178,7 +178,7 @@ ngx_http_ilert_query_used(ngx_http_ilert_store_fund_t *fund, int64_t window,
 {
     ngx_uint_t  n, used;
 
-    used = fund->taken;
+    used = fund->underway;
 
     for (n = fund->nat; n && fund->at[n - 1] > now - window; n--) {
         used++;

@@ -457,7 +457,7 @@ ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
             continue;
         }
 
-        if (work->rows == 0 || work->taken >= NGX_HTTP_ILERT_STORE_TAKE_SIZE) {
+        if (work->rows == 0 || work->bytes >= NGX_HTTP_ILERT_STORE_TAKE_SIZE) {
             work->more = 1;
             work->enough = 1;
             return NGX_OK;
@@ -474,11 +474,11 @@ ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
             continue;
         }
 
-        ngx_http_ilert_store_mark_event(job, candidate[i].head);
+        ngx_http_ilert_store_at_hand(job, candidate[i].head);
 
         rc = ngx_http_ilert_take_consider(work, job, &candidate[i], without);
 
-        ngx_http_ilert_store_mark_event(job, 0);
+        ngx_http_ilert_store_at_hand(job, 0);
 
         if (rc != NGX_OK) {
             return rc;
@@ -585,7 +585,7 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
         ngx_queue_insert_tail(&job->taken, &ev->queue);
 
         take->taken++;
-        work->taken += ev->body.len;
+        work->bytes += ev->body.len;
         alert->row.state = NGX_HTTP_ILERT_STORE_TAKEN;
 
         return ngx_http_ilert_budget_take(work, take->budgets);
@@ -723,12 +723,12 @@ ngx_http_ilert_take_deadly(ngx_http_ilert_store_work_t *work,
 
     for (i = 0; i < job->ndeadly; i++) {
 
-        ngx_http_ilert_store_mark_event(job, job->deadly[i]);
+        ngx_http_ilert_store_at_hand(job, job->deadly[i]);
 
         rc = ngx_http_ilert_take_deadly_event(work, job, job->deadly[i],
                                               without);
 
-        ngx_http_ilert_store_mark_event(job, 0);
+        ngx_http_ilert_store_at_hand(job, 0);
 
         if (rc == NGX_ERROR) {
             return rc;

@@ -250,7 +250,7 @@ ngx_http_ilert_work_source_of_id(ngx_http_ilert_store_work_t *work,
 
 
 ngx_int_t
-ngx_http_ilert_work_count(ngx_http_ilert_store_work_t *work, int64_t source,
+ngx_http_ilert_work_tally(ngx_http_ilert_store_work_t *work, int64_t source,
     ngx_uint_t urgency, int64_t n)
 {
     ngx_int_t                      rc;
@@ -267,7 +267,7 @@ ngx_http_ilert_work_count(ngx_http_ilert_store_work_t *work, int64_t source,
 
 
 ngx_int_t
-ngx_http_ilert_work_count_open(ngx_http_ilert_store_work_t *work,
+ngx_http_ilert_work_tally_open(ngx_http_ilert_store_work_t *work,
     int64_t source, int64_t n)
 {
     ngx_int_t                      rc;

@@ -62,12 +62,12 @@ ngx_int_t ngx_http_ilert_work_set_owner(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_ident_t *source, ngx_str_t *owner);
 
 /*
- * count() notes that "n" more events of a source and of an urgency wait, and
- * count_open() that "n" more of its alerts are open; "n" may be negative.
+ * tally() notes that "n" more events of a source and of an urgency wait, and
+ * tally_open() that "n" more of its alerts are open; "n" may be negative.
  */
-ngx_int_t ngx_http_ilert_work_count(ngx_http_ilert_store_work_t *work,
+ngx_int_t ngx_http_ilert_work_tally(ngx_http_ilert_store_work_t *work,
     int64_t source, ngx_uint_t urgency, int64_t n);
-ngx_int_t ngx_http_ilert_work_count_open(ngx_http_ilert_store_work_t *work,
+ngx_int_t ngx_http_ilert_work_tally_open(ngx_http_ilert_store_work_t *work,
     int64_t source, int64_t n);
 
 /* the budget of that name, which is made if there is none */
@@ -297,9 +297,9 @@ void ngx_http_ilert_query_answer(ngx_http_ilert_store_t *store,
 
 /* tells other processes the seq of the event that is at hand; 0: none */
 
-#define ngx_http_ilert_store_mark_event(job, n)                               \
-    if ((job)->mark) {                                                        \
-        *(job)->mark = n;                                                     \
+#define ngx_http_ilert_store_at_hand(job, n)                                  \
+    if ((job)->at_hand) {                                                     \
+        *(job)->at_hand = n;                                                  \
     }
 
 

@@ -204,7 +204,7 @@ test_deadly(void)
     test_t             t;
     event_t           *ev;
     ngx_queue_t       *q;
-    volatile int64_t   mark;
+    volatile int64_t   seq;
 
     setup(&t, "deadly");
     begin(&t);
@@ -213,15 +213,15 @@ test_deadly(void)
     accept_one(&t, "ops", "bad", RESOLVE, "2");
     accept_one(&t, "dev", "worse", ALERT, "3");
 
-    mark = 7;
-    t.job.mark = &mark;
+    seq = 7;
+    t.job.at_hand = &seq;
     t.job.deadly = seqs;
     t.job.ndeadly = 3;
     take(&t, "ops", 10, 0);
     take(&t, "dev", 10, 0);
     begin(&t);
 
-    check_int(mark, 0);
+    check_int(seq, 0);
     check_str(kept_letters(&t, "qe"),
               "1 a worker has died three times while it was handled,"
               "3 a worker has died three times while it was handled");

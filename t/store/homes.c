@@ -390,7 +390,7 @@ stray(test_t *t, const char *source, const char *key, ngx_uint_t shows,
 
         alert->row.urgency = NGX_HTTP_ILERT_CRITICAL_FIRST;
 
-        check(ngx_http_ilert_work_count(&work, ident->id, w->urgency, 1)
+        check(ngx_http_ilert_work_tally(&work, ident->id, w->urgency, 1)
               == NGX_OK);
     }
 

@@ -582,7 +582,7 @@ kept_slots(test_t *t, const char *budget)
 
     if (t->store.backend->fund(&work, &name, &fund) == NGX_OK) {
         check(t->store.backend->slots(&work, &fund) == NGX_OK);
-        n = fund.taken + fund.nat;
+        n = fund.underway + fund.nat;
     }
 
     kept_done(t, &work);
@@ -637,7 +637,7 @@ remove_alert(work_t *work, alert_t *alert, int64_t n)
     alert->removed = 1;
 
     if (alert->row.opened) {
-        check(ngx_http_ilert_work_count_open(work, alert->row.source, -1)
+        check(ngx_http_ilert_work_tally_open(work, alert->row.source, -1)
               == NGX_OK);
     }
 }

@@ -60,7 +60,7 @@ typedef struct {
     int64_t             paused;
     int64_t             pause;
 
-    ngx_uint_t          taken;              /* slots; and the others, */
+    ngx_uint_t          underway;           /* slots; and the others, */
     int64_t            *at;                 /* in ascending order */
     ngx_uint_t          nat;
     ngx_uint_t          size;               /* there is room for so many */

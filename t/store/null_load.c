@@ -222,7 +222,7 @@ null_slots(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    fund->taken = budget->taken;
+    fund->underway = budget->underway;
     fund->nat = budget->nat;
     fund->at = ngx_palloc(work->pool, (budget->nat + 1) * sizeof(int64_t));
 

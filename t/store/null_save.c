@@ -211,9 +211,9 @@ static void
 null_end_slots(null_t *n, null_budget_t *budget, ngx_uint_t number,
     int64_t now)
 {
-    number = ngx_min(number, budget->taken);
+    number = ngx_min(number, budget->underway);
 
-    null_set(n, budget->taken, budget->taken - number);
+    null_set(n, budget->underway, budget->underway - number);
     null_add_slots(n, budget, number, now);
 }
 
@@ -263,8 +263,8 @@ null_save_fund(ngx_http_ilert_store_work_t *work, null_t *n,
         work->changed = 1;
     }
 
-    null_set(n, budget->taken,
-             budget->taken - ngx_min(fund->freed, budget->taken));
+    null_set(n, budget->underway,
+             budget->underway - ngx_min(fund->freed, budget->underway));
 
     null_end_slots(n, budget, fund->ended, work->now);
 
@@ -285,7 +285,7 @@ null_save_fund(ngx_http_ilert_store_work_t *work, null_t *n,
         null_expire_slots(n, budget, i);
     }
 
-    null_set(n, budget->taken, budget->taken + fund->begun);
+    null_set(n, budget->underway, budget->underway + fund->begun);
 
     fund->freed = 0;
     fund->ended = 0;
@@ -310,9 +310,9 @@ null_save_slots(ngx_http_ilert_store_work_t *work, null_t *n)
         null_each(q, &n->budgets) {
             budget = ngx_queue_data(q, null_budget_t, queue);
 
-            if (budget->taken) {
+            if (budget->underway) {
                 work->changed = 1;
-                null_end_slots(n, budget, budget->taken, work->now);
+                null_end_slots(n, budget, budget->underway, work->now);
             }
         }
     }

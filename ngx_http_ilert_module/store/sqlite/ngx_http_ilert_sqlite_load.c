@@ -147,7 +147,7 @@ ngx_http_ilert_sqlite_slots(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_sqlite_result(rc);
     }
 
-    fund->taken = taken;
+    fund->underway = taken;
     fund->at = slots.elts;
     fund->nat = slots.nelts;
     fund->slots = 1;
