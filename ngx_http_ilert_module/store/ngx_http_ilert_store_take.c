@@ -619,7 +619,7 @@ ngx_http_ilert_take_go(ngx_http_ilert_store_work_t *work,
     ngx_queue_insert_tail(&job->taken, &ev->queue);
 
     take->taken++;
-    work->taken += ev->body.len;
+    work->bytes += ev->body.len;
     alert->row.state = NGX_HTTP_ILERT_STORE_TAKEN;
 
     return ngx_http_ilert_budget_take(work, take->budgets);

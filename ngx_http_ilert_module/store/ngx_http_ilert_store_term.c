@@ -22,8 +22,8 @@
 #define NGX_HTTP_ILERT_STORE_ABSENCE  180000
 
 
-static ngx_uint_t ngx_http_ilert_term_session(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job);
+static ngx_uint_t ngx_http_ilert_term_session(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job);
 static ngx_int_t ngx_http_ilert_term_begin(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 

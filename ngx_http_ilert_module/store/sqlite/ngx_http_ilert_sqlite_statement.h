@@ -273,8 +273,8 @@ int ngx_http_ilert_sqlite_write(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
 int ngx_http_ilert_sqlite_run(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n);
 
 /*
- * Sets how far the database may grow by what is written from now on: accepts,
- * if db->accepts is set, leave the room that all the rest needs.
+ * Sets how far the database may grow by what is written from now on: what is
+ * of events that come in (db->accepts) leaves the room that the rest needs.
  */
 int ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db);
 
