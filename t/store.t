@@ -97,7 +97,7 @@ sub start {
     mkdir $below or die "cannot make $below: $!";
 
     local $ENV{TEST_BACKEND} = $backend;
-    local $ENV{TEST_FAILING} = $backend eq 'failing' ? 100 : 0;
+    local $ENV{TEST_FAILING} = $backend eq 'failing' ? 40 : 0;
 
     open my $pipe, '-|', "$program $below @groups 2>&1"
         or die "cannot run $program: $!";
