@@ -178,7 +178,7 @@ run_job(test_t *t)
         query = ngx_queue_data(ngx_queue_head(&job->queries), query_t, queue);
     }
 
-    if (failing_jobs == 0
+    if (failing_jobs == 0 || !t->store.open
         || (query && (!ngx_queue_empty(&job->accepts)
                       || !ngx_queue_empty(&job->verdicts)
                       || !ngx_queue_empty(&job->orders) || job->ntakes
