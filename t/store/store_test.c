@@ -11,7 +11,7 @@
  * Each case runs in a process and in a folder of its own below DIR.  The
  * environment: TEST_SEED, of what is random; it is printed.  TEST_BACKEND:
  * "sqlite", or "null", of which only those cases are that any backend has to
- * pass.
+ * pass.  TEST_FAILING: how many times in a case a job fails before it is run.
  */
 
 
@@ -538,7 +538,7 @@ run(test_t *t)
 
     t->job.now = t->now;
 
-    state = ngx_http_ilert_store_run(&t->store, &t->job);
+    state = run_job(t);
 
     check_int(t->store.state, state);
     check((state == OK) == (t->store.error[0] == '\0'));
@@ -1056,6 +1056,10 @@ main(int argc, char **argv)
 
     if (backend && strcmp(backend, "null") == 0) {
         test_backend = &ngx_http_ilert_null;
+    }
+
+    if (getenv("TEST_FAILING")) {
+        failing_jobs = strtoul(getenv("TEST_FAILING"), NULL, 10);
     }
 
     if (argc >= 3 && strcmp(argv[1], "bench") == 0) {

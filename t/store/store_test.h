@@ -240,6 +240,18 @@ extern ngx_uint_t  vfs_unsynced;
 void vfs_quota(test_t *t, off_t size);
 
 
+/* failing.c */
+
+/* the n-th call of SQLite from now on fails so, and the one "after" that */
+void failing_call(ngx_uint_t n, ngx_uint_t after, int rc);
+/* how many have failed */
+ngx_uint_t failing_calls(void);
+/* each call of a job fails in turn before it is run, so often in a case */
+extern ngx_uint_t  failing_jobs;
+/* runs the job of the test */
+ngx_uint_t run_job(test_t *t);
+
+
 typedef struct {
     const char  *name;
     void       (*run)(void);
