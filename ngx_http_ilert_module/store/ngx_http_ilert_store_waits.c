@@ -24,6 +24,9 @@ static ngx_int_t ngx_http_ilert_waits_all(
 static ngx_int_t ngx_http_ilert_waits_event(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_event_t *ev,
     ngx_array_t *strays);
+static ngx_int_t ngx_http_ilert_waits_alert(
+    ngx_http_ilert_store_work_t *work, int64_t owner, int64_t source,
+    ngx_str_t *key, ngx_uint_t *waits);
 
 
 /*
@@ -123,7 +126,7 @@ ngx_http_ilert_waits_event(ngx_http_ilert_store_work_t *work,
     ngx_str_t                      *key;
     ngx_uint_t                      i, waits;
     ngx_http_ilert_store_fund_t    *fund;
-    ngx_http_ilert_store_alert_t   *alert, **stray;
+    ngx_http_ilert_store_alert_t  **stray;
     ngx_http_ilert_store_ident_t   *source;
 
     waits = 0;
@@ -152,32 +155,15 @@ ngx_http_ilert_waits_event(ngx_http_ilert_store_work_t *work,
         owner = fund->id;
     }
 
-    if (owner) {
-        rc = ngx_http_ilert_work_find_alert(work, owner, 0, key, &alert);
-
-        if (rc == NGX_ERROR) {
-            return rc;
-        }
-
-        if (rc == NGX_OK) {
-            waits = ngx_http_ilert_work_waits(alert->row.state,
-                                              alert->row.urgency,
-                                              alert->row.head);
-        }
+    if (ngx_http_ilert_waits_alert(work, owner, 0, key, &waits) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    if (!waits && source->id) {
-        rc = ngx_http_ilert_work_find_alert(work, 0, source->id, key, &alert);
-
-        if (rc == NGX_ERROR) {
-            return rc;
-        }
-
-        if (rc == NGX_OK) {
-            waits = ngx_http_ilert_work_waits(alert->row.state,
-                                              alert->row.urgency,
-                                              alert->row.head);
-        }
+    if (!waits
+        && ngx_http_ilert_waits_alert(work, 0, source->id, key, &waits)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     stray = strays->elts;
@@ -197,4 +183,25 @@ ngx_http_ilert_waits_event(ngx_http_ilert_store_work_t *work,
                       : NGX_HTTP_ILERT_STORE_NONE_WAITS;
 
     return NGX_OK;
+}
+
+
+/* by owner, or by source, of those two that is not 0 */
+
+static ngx_int_t
+ngx_http_ilert_waits_alert(ngx_http_ilert_store_work_t *work, int64_t owner,
+    int64_t source, ngx_str_t *key, ngx_uint_t *waits)
+{
+    ngx_int_t                      rc;
+    ngx_http_ilert_store_alert_t  *alert;
+
+    rc = ngx_http_ilert_work_find_alert(work, owner, source, key, &alert);
+
+    if (rc == NGX_OK) {
+        *waits = ngx_http_ilert_work_waits(alert->row.state,
+                                           alert->row.urgency,
+                                           alert->row.head);
+    }
+
+    return (rc == NGX_DECLINED) ? NGX_OK : rc;
 }
