@@ -305,6 +305,8 @@ struct ngx_http_ilert_store_work_s {
     int64_t                     next_source;
     int64_t                     next_budget;
 
+    int64_t                     first_seq;  /* next_seq, as the job found it */
+
     ngx_queue_t                 sources;    /* store_ident_t */
     ngx_queue_t                 budgets;    /* store_fund_t */
     ngx_queue_t                 alerts;     /* store_alert_t */

@@ -675,7 +675,11 @@ ngx_http_ilert_alert_first_said(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* it is gone, too, and later than all that there has been */
+/*
+ * The event is gone, too, and later than all dead letters of its alert, but
+ * not later than what comes next.  Numbers that were given in this job may be
+ * given again in the next one, if nothing with them has been saved.
+ */
 
 static ngx_int_t
 ngx_http_ilert_alert_accept_dropped(ngx_http_ilert_store_work_t *work,
@@ -695,7 +699,7 @@ ngx_http_ilert_alert_accept_dropped(ngx_http_ilert_store_work_t *work,
 
     alert->row.accepted = ev->body.len ? ngx_max(accepted, ev->said.received)
                                        : accepted;
-    alert->row.gone = work->next_seq;
+    alert->row.gone = ngx_max(alert->row.gone, work->first_seq);
 
     if (ngx_http_ilert_alert_set_source(work, alert, ev->source_id) != NGX_OK)
     {

@@ -443,6 +443,8 @@ ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
         rc = store->backend->begin(&work, 0);
 
         if (rc == NGX_OK) {
+            work.first_seq = work.next_seq;
+
             rc = ngx_http_ilert_job_all(&work, job, without);
 
             if (rc == NGX_OK) {
