@@ -97,7 +97,7 @@ subtest 'a storm of reloads' => sub {
     $status{$_->{status}}++ for $q->ledger;
     is_deeply([ keys %status ], [ 202 ], 'all were accepted')
         or diag explain \%status;
-    ok($q->courier, 'there is a courier');
+    ok(wait_until(sub { $q->courier }, 10), 'there is a courier');
 };
 
 subtest 'reload while ilert hangs' => sub {
