@@ -464,10 +464,10 @@ struct ngx_http_ilert_backend_s {
     /*
      * Saves all changes of the work, whose records are what is kept then.  An
      * urgency of .._LEAST becomes that of the most urgent event, of so many
-     * as .._ROWS, but at most NGX_HTTP_ILERT_UPDATES.  "accepts": what is
-     * saved is of events that come in, which leave the room that others need.
+     * as .._ROWS, but at most NGX_HTTP_ILERT_UPDATES.  With work->accepting it
+     * leaves the room that all but events that come in needs.
      */
-    ngx_int_t (*save)(ngx_http_ilert_store_work_t *work, ngx_uint_t accepts);
+    ngx_int_t (*save)(ngx_http_ilert_store_work_t *work);
 
     /*
      * Alerts: pushes pointers to at most filter->limit of them to "alerts",

@@ -91,7 +91,7 @@ ngx_http_ilert_control_all(ngx_http_ilert_store_work_t *work,
     /* for what is saved with accepts there is less room */
 
     return ngx_queue_empty(&job->orders) ? NGX_OK
-                                         : work->store->backend->save(work, 0);
+                                         : work->store->backend->save(work);
 }
 
 
@@ -173,7 +173,7 @@ ngx_http_ilert_control_has_left(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_work_no_memory(work);
     }
 
-    if (work->store->backend->save(work, 0) != NGX_OK
+    if (work->store->backend->save(work) != NGX_OK
         || work->store->backend->sources(work, &sources) != NGX_OK)
     {
         return NGX_ERROR;
@@ -446,7 +446,7 @@ ngx_http_ilert_control_letters(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_work_no_memory(work);
     }
 
-    if (work->store->backend->save(work, 0) != NGX_OK) {
+    if (work->store->backend->save(work) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -503,7 +503,7 @@ ngx_http_ilert_control_empty(ngx_http_ilert_store_work_t *work,
     ngx_int_t   rc;
     ngx_uint_t  left;
 
-    if (work->store->backend->save(work, 0) != NGX_OK) {
+    if (work->store->backend->save(work) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -162,7 +162,7 @@ ngx_http_ilert_forget_portion(ngx_http_ilert_store_work_t *work, ngx_uint_t *n)
         return NGX_ERROR;
     }
 
-    return work->store->backend->save(work, 0);
+    return work->store->backend->save(work);
 }
 
 
@@ -226,7 +226,7 @@ ngx_http_ilert_forget_open(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_work_no_memory(work);
     }
 
-    if (work->store->backend->save(work, 0) != NGX_OK
+    if (work->store->backend->save(work) != NGX_OK
         || work->store->backend->sources(work, &sources) != NGX_OK)
     {
         return NGX_ERROR;

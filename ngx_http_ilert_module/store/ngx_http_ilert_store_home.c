@@ -89,7 +89,7 @@ ngx_http_ilert_home_all(ngx_http_ilert_store_work_t *work,
 
     /* for what is saved with accepts there is less room */
 
-    return job->nhomes ? work->store->backend->save(work, 0) : NGX_OK;
+    return job->nhomes ? work->store->backend->save(work) : NGX_OK;
 }
 
 
@@ -362,7 +362,7 @@ static ngx_int_t
 ngx_http_ilert_home_unite(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_alert_t *other)
 {
-    if (work->store->backend->save(work, 0) != NGX_OK
+    if (work->store->backend->save(work) != NGX_OK
         || work->store->backend->move(work, alert, other, 0) != NGX_OK
         || ngx_http_ilert_home_unite_opened(work, alert, other) != NGX_OK)
     {
@@ -440,7 +440,7 @@ ngx_http_ilert_home_split(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    if (work->store->backend->save(work, 0) != NGX_OK
+    if (work->store->backend->save(work) != NGX_OK
         || work->store->backend->move(work, alert, other, source) != NGX_OK)
     {
         return NGX_ERROR;
@@ -453,7 +453,7 @@ ngx_http_ilert_home_split(ngx_http_ilert_store_work_t *work,
     other->row.last = ngx_max(alert->row.last, other->row.last);
 
     if (ngx_http_ilert_home_rehead(work, alert) != NGX_OK
-        || work->store->backend->save(work, 0) != NGX_OK)
+        || work->store->backend->save(work) != NGX_OK)
     {
         return NGX_ERROR;
     }

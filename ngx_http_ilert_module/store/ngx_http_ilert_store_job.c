@@ -488,7 +488,7 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
         ngx_http_ilert_term_seen(work);
     }
 
-    if (work->store->backend->save(work, 0) != NGX_OK) {
+    if (work->store->backend->save(work) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -525,7 +525,7 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
         work->accepting = 1;
 
         if (ngx_http_ilert_job_accepts(work, job) != NGX_OK
-            || work->store->backend->save(work, 1) != NGX_OK)
+            || work->store->backend->save(work) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -535,7 +535,7 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
 
     if (job->over) {
 
-        if (work->store->backend->save(work, 0) != NGX_OK) {
+        if (work->store->backend->save(work) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -704,7 +704,7 @@ ngx_http_ilert_job_clean(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    if (work->store->backend->save(work, 0) != NGX_OK) {
+    if (work->store->backend->save(work) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -739,7 +739,7 @@ ngx_http_ilert_job_forget_letters(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_work_no_memory(work);
     }
 
-    if (work->store->backend->save(work, 0) != NGX_OK
+    if (work->store->backend->save(work) != NGX_OK
         || work->store->backend->letters(work, &filter, &letters) != NGX_OK)
     {
         return NGX_ERROR;

@@ -119,7 +119,7 @@ ngx_http_ilert_take_all(ngx_http_ilert_store_work_t *work,
         }
     }
 
-    if (work->store->backend->save(work, 0) != NGX_OK
+    if (work->store->backend->save(work) != NGX_OK
         || work->store->backend->due(work, &job->due) != NGX_OK)
     {
         return NGX_ERROR;
@@ -341,7 +341,7 @@ ngx_http_ilert_take_candidates(ngx_http_ilert_store_work_t *work,
 {
     ngx_uint_t  i, n, urgency;
 
-    if (work->store->backend->save(work, 0) != NGX_OK) {
+    if (work->store->backend->save(work) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -767,7 +767,7 @@ ngx_http_ilert_take_deadly_event(ngx_http_ilert_store_work_t *work,
 
     ngx_memzero(&source, sizeof(ngx_http_ilert_store_ident_t));
 
-    if (work->store->backend->save(work, 0) != NGX_OK) {
+    if (work->store->backend->save(work) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -551,7 +551,7 @@ ngx_http_ilert_work_alerts(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_work_no_memory(work);
     }
 
-    if (work->store->backend->save(work, 0) != NGX_OK) {
+    if (work->store->backend->save(work) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -591,7 +591,7 @@ ngx_http_ilert_work_reload(ngx_http_ilert_store_work_t *work,
 {
     ngx_int_t  rc;
 
-    rc = work->store->backend->save(work, work->accepting);
+    rc = work->store->backend->save(work);
 
     return (rc == NGX_OK) ? ngx_http_ilert_work_load_edges(work, alert, which,
                                                            body)

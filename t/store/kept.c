@@ -94,7 +94,7 @@ kept_begin(test_t *t, work_t *work)
 void
 kept_end(test_t *t, work_t *work)
 {
-    check(t->store.backend->save(work, 0) == NGX_OK);
+    check(t->store.backend->save(work) == NGX_OK);
     check(t->store.backend->commit(work) == NGX_OK);
 
     ngx_http_ilert_work_destroy(work);
@@ -725,7 +725,7 @@ change_letters(test_t *t, int64_t died)
         ngx_queue_insert_tail(&work.letters, &letters[i].queue);
     }
 
-    check(t->store.backend->save(&work, 0) == NGX_OK);
+    check(t->store.backend->save(&work) == NGX_OK);
 
     for (i = 0; i < n && died; i++) {
         letters[i].removed = 0;

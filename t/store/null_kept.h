@@ -208,7 +208,7 @@ void null_insert_event(null_t *n, null_alert_t *alert, null_event_t *ev);
 void null_take_event(null_t *n, null_alert_t *alert, null_event_t *ev);
 void null_expire_slots(null_t *n, null_budget_t *budget, ngx_uint_t number);
 ngx_uint_t null_is_later(null_letter_t *letter, int64_t died, int64_t seq);
-ngx_int_t null_save(ngx_http_ilert_store_work_t *work, ngx_uint_t accepts);
+ngx_int_t null_save(ngx_http_ilert_store_work_t *work);
 
 /* null_select.c */
 

@@ -799,7 +799,7 @@ null_save_letters(ngx_http_ilert_store_work_t *work, null_t *n)
 
 
 ngx_int_t
-null_save(ngx_http_ilert_store_work_t *work, ngx_uint_t accepts)
+null_save(ngx_http_ilert_store_work_t *work)
 {
     null_t       *n;
     int64_t       bytes;
@@ -825,9 +825,7 @@ null_save(ngx_http_ilert_store_work_t *work, ngx_uint_t accepts)
         return NGX_ERROR;
     }
 
-    accepts |= work->accepting;
-
-    if (accepts && work->store->max_size && n->bytes > bytes
+    if (work->accepting && work->store->max_size && n->bytes > bytes
         && null_used(n) > null_limit(work->store))
     {
         work->store->fault = NGX_HTTP_ILERT_STORE_NO_SIZE;

@@ -192,8 +192,7 @@ void ngx_http_ilert_sqlite_read_event(sqlite3_stmt *stmt,
 
 /* sqlite_save.c: functions of backend.h */
 
-ngx_int_t ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work,
-    ngx_uint_t accepts);
+ngx_int_t ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work);
 ngx_int_t ngx_http_ilert_sqlite_move(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *from, ngx_http_ilert_store_alert_t *to,
     int64_t source);

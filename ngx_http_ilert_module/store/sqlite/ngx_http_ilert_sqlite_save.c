@@ -52,8 +52,7 @@ static int ngx_http_ilert_sqlite_save_letter(ngx_http_ilert_store_work_t *work,
 
 
 ngx_int_t
-ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work,
-    ngx_uint_t accepts)
+ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work)
 {
     int                            rc;
     ngx_queue_t                   *q;
@@ -61,7 +60,7 @@ ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t  *alert;
 
     db = work->store->private;
-    db->accepts = accepts;
+    db->accepts = work->accepting;
 
     rc = ngx_http_ilert_sqlite_save_total(work);
 
