@@ -85,13 +85,17 @@ ngx_int_t ngx_http_ilert_text_valid(ngx_str_t *text, ngx_pool_t *pool);
 size_t ngx_http_ilert_text_cut(ngx_str_t *text, size_t max);
 
 
-/* Returns true if both texts have the same bytes; case counts. */
+/*
+ * Returns true if both texts have the same bytes; case counts.  A text of no
+ * bytes may have no address.
+ */
 
 static ngx_inline ngx_uint_t
 ngx_http_ilert_text_same(ngx_str_t *one, ngx_str_t *two)
 {
     return one->len == two->len
-           && ngx_memcmp(one->data, two->data, one->len) == 0;
+           && (one->len == 0
+               || ngx_memcmp(one->data, two->data, one->len) == 0);
 }
 
 

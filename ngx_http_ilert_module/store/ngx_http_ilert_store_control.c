@@ -49,9 +49,6 @@ static ngx_int_t ngx_http_ilert_control_find(
 static ngx_int_t ngx_http_ilert_control_discard_all(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order,
     int64_t source);
-static ngx_int_t ngx_http_ilert_control_letters(
-    ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_letter_filter_t *filter, ngx_array_t *letters);
 static void ngx_http_ilert_control_remove(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_letter_t *letter);
 static void ngx_http_ilert_control_pause(ngx_http_ilert_store_work_t *work,
@@ -166,16 +163,7 @@ ngx_http_ilert_control_has_left(ngx_http_ilert_store_work_t *work,
 
     *left = 0;
 
-    if (ngx_array_init(&sources, work->pool, 16,
-                       sizeof(ngx_http_ilert_store_counted_t))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (work->store->backend->save(work) != NGX_OK
-        || work->store->backend->sources(work, &sources) != NGX_OK)
-    {
+    if (ngx_http_ilert_work_sources(work, &sources) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -216,7 +204,7 @@ ngx_http_ilert_control_letter(ngx_http_ilert_store_work_t *work,
     filter.limit = 1;
     filter.body = (order->action == NGX_HTTP_ILERT_STORE_REPLAY);
 
-    if (ngx_http_ilert_control_letters(work, &filter, &letters) != NGX_OK) {
+    if (ngx_http_ilert_work_letters(work, &filter, &letters) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -271,7 +259,7 @@ ngx_http_ilert_control_replay_all(ngx_http_ilert_store_work_t *work,
         filter.died = order->next[0];
         filter.seq = order->next[1];
 
-        rc = ngx_http_ilert_control_letters(work, &filter, &letters);
+        rc = ngx_http_ilert_work_letters(work, &filter, &letters);
 
         if (rc != NGX_OK || letters.nelts == 0) {
             return rc;
@@ -416,7 +404,7 @@ ngx_http_ilert_control_discard_all(ngx_http_ilert_store_work_t *work,
     filter.died = INT64_MIN;
     filter.limit = NGX_HTTP_ILERT_CONTROL_EVENTS;
 
-    if (ngx_http_ilert_control_letters(work, &filter, &letters) != NGX_OK) {
+    if (ngx_http_ilert_work_letters(work, &filter, &letters) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -430,27 +418,6 @@ ngx_http_ilert_control_discard_all(ngx_http_ilert_store_work_t *work,
     order->more = (letters.nelts == NGX_HTTP_ILERT_CONTROL_EVENTS);
 
     return NGX_OK;
-}
-
-
-/* "letters" is made here: its elements may be in work->letters from then on */
-
-static ngx_int_t
-ngx_http_ilert_control_letters(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_letter_filter_t *filter, ngx_array_t *letters)
-{
-    if (ngx_array_init(letters, work->pool, ngx_min(filter->limit, 16),
-                       sizeof(ngx_http_ilert_store_letter_t))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (work->store->backend->save(work) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return work->store->backend->letters(work, filter, letters);
 }
 
 

@@ -218,17 +218,12 @@ ngx_http_ilert_forget_open(ngx_http_ilert_store_work_t *work,
 
     if (ngx_array_init(&lists, work->pool, 16,
                        sizeof(ngx_http_ilert_forget_list_t))
-        != NGX_OK
-        || ngx_array_init(&sources, work->pool, 16,
-                          sizeof(ngx_http_ilert_store_counted_t))
-           != NGX_OK)
+        != NGX_OK)
     {
         return ngx_http_ilert_work_no_memory(work);
     }
 
-    if (work->store->backend->save(work) != NGX_OK
-        || work->store->backend->sources(work, &sources) != NGX_OK)
-    {
+    if (ngx_http_ilert_work_sources(work, &sources) != NGX_OK) {
         return NGX_ERROR;
     }
 

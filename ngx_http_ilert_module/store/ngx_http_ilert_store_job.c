@@ -10,6 +10,7 @@
 #include "ngx_http_ilert_monotonic.h"
 #include "ngx_http_ilert_event.h"
 #include "ngx_http_ilert_store_work.h"
+#include "ngx_http_ilert_text.h"
 
 
 /*
@@ -732,16 +733,7 @@ ngx_http_ilert_job_forget_letters(ngx_http_ilert_store_work_t *work,
     filter.which = NGX_HTTP_ILERT_LETTERS_OLDEST;
     filter.limit = limit;
 
-    if (ngx_array_init(&letters, work->pool, ngx_min(limit, 16),
-                       sizeof(ngx_http_ilert_store_letter_t))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (work->store->backend->save(work) != NGX_OK
-        || work->store->backend->letters(work, &filter, &letters) != NGX_OK)
-    {
+    if (ngx_http_ilert_work_letters(work, &filter, &letters) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -864,9 +856,7 @@ ngx_http_ilert_job_alert_of(ngx_http_ilert_store_work_t *work,
         return rc;
     }
 
-    if (found->alert_key.len != ev->key.len
-        || ngx_memcmp(found->alert_key.data, ev->key.data, ev->key.len) != 0)
-    {
+    if (!ngx_http_ilert_text_same(&found->alert_key, &ev->key)) {
         found->alert_key = ev->key;
         found->renamed = 1;
     }

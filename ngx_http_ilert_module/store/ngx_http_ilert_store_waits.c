@@ -9,6 +9,7 @@
 
 #include "ngx_http_ilert_event.h"
 #include "ngx_http_ilert_store_work.h"
+#include "ngx_http_ilert_text.h"
 
 
 /*
@@ -170,9 +171,7 @@ ngx_http_ilert_waits_event(ngx_http_ilert_store_work_t *work,
 
     for (i = 0; i < strays->nelts && !waits; i++) {
 
-        if (stray[i]->key.len == key->len
-            && ngx_memcmp(stray[i]->key.data, key->data, key->len) == 0)
-        {
+        if (ngx_http_ilert_text_same(&stray[i]->key, key)) {
             waits = ngx_http_ilert_work_waits(stray[i]->row.state,
                                               stray[i]->row.urgency,
                                               stray[i]->row.head);

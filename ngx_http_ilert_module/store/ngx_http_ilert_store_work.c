@@ -9,6 +9,7 @@
 
 #include "ngx_http_ilert_event.h"
 #include "ngx_http_ilert_store_work.h"
+#include "ngx_http_ilert_text.h"
 
 
 /*
@@ -35,7 +36,6 @@ static ngx_int_t ngx_http_ilert_work_load_alert(
 static ngx_int_t ngx_http_ilert_work_load_edges(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_edges_e which, ngx_uint_t body);
-static ngx_uint_t ngx_http_ilert_work_same(ngx_str_t *one, ngx_str_t *two);
 static ngx_uint_t ngx_http_ilert_work_hash(ngx_str_t *key);
 static ngx_int_t ngx_http_ilert_work_copy(ngx_http_ilert_store_work_t *work,
     ngx_str_t *to, ngx_str_t *from);
@@ -132,7 +132,7 @@ ngx_http_ilert_work_known_source(ngx_http_ilert_store_work_t *work,
         ident = ngx_queue_data(q, ngx_http_ilert_store_ident_t, queue);
 
         if (ident->name.data
-            && ngx_http_ilert_work_same(&ident->name, name))
+            && ngx_http_ilert_text_same(&ident->name, name))
         {
             return ident;
         }
@@ -297,7 +297,7 @@ ngx_http_ilert_work_fund(ngx_http_ilert_store_work_t *work, ngx_str_t *name,
     {
         f = ngx_queue_data(q, ngx_http_ilert_store_fund_t, queue);
 
-        if (ngx_http_ilert_work_same(&f->name, name)) {
+        if (ngx_http_ilert_text_same(&f->name, name)) {
             *fund = f;
             return NGX_OK;
         }
@@ -414,7 +414,7 @@ ngx_http_ilert_work_load_alert(ngx_http_ilert_store_work_t *work,
         if (!found->removed
             && (owner ? found->row.owner == owner
                       : found->row.source == source)
-            && ngx_http_ilert_work_same(&found->key, key))
+            && ngx_http_ilert_text_same(&found->key, key))
         {
             *alert = found;
             return NGX_OK;
@@ -556,6 +556,44 @@ ngx_http_ilert_work_alerts(ngx_http_ilert_store_work_t *work,
     }
 
     return work->store->backend->alerts(work, filter, alerts);
+}
+
+
+ngx_int_t
+ngx_http_ilert_work_letters(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_filter_t *filter, ngx_array_t *letters)
+{
+    if (ngx_array_init(letters, work->pool, ngx_min(filter->limit, 16),
+                       sizeof(ngx_http_ilert_store_letter_t))
+        != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    if (work->store->backend->save(work) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return work->store->backend->letters(work, filter, letters);
+}
+
+
+ngx_int_t
+ngx_http_ilert_work_sources(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *sources)
+{
+    if (ngx_array_init(sources, work->pool, 16,
+                       sizeof(ngx_http_ilert_store_counted_t))
+        != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    if (work->store->backend->save(work) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return work->store->backend->sources(work, sources);
 }
 
 
@@ -761,15 +799,6 @@ ngx_http_ilert_work_range(int64_t n, int64_t least, int64_t most,
     }
 
     return n;
-}
-
-
-static ngx_uint_t
-ngx_http_ilert_work_same(ngx_str_t *one, ngx_str_t *two)
-{
-    return one->len == two->len
-           && (one->len == 0 || ngx_memcmp(one->data, two->data, one->len)
-                                == 0);
 }
 
 

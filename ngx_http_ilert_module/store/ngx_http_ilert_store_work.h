@@ -108,9 +108,17 @@ ngx_http_ilert_store_alert_t *ngx_http_ilert_work_alert(
     ngx_http_ilert_store_work_t *work, int64_t id, ngx_str_t *key,
     ngx_str_t *alert_key, ngx_uint_t *known);
 
-/* saves all; "alerts" is made, and has pointers to those that were selected */
+/*
+ * Each of these saves all, as a backend does not see what has not been saved,
+ * and makes the array of what was selected: of pointers to alerts, of dead
+ * letters, of all sources and what they count.
+ */
 ngx_int_t ngx_http_ilert_work_alerts(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_filter_t *filter, ngx_array_t *alerts);
+ngx_int_t ngx_http_ilert_work_letters(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_filter_t *filter, ngx_array_t *letters);
+ngx_int_t ngx_http_ilert_work_sources(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *sources);
 
 /*
  * At least the first two, or the last two, of the events that wait are known
