@@ -20,11 +20,15 @@
  * could not be replayed otherwise.  There may be many of them, which are
  * passed over.  So a search goes on where the last one has ended: its mark, in
  * the store, is the last alert that was gone through.
+ *
+ * Dead letters are forgotten after a time, too, and the oldest ones if they
+ * have more than a quarter of max_size.
  */
 
 #define NGX_HTTP_ILERT_FORGET_DAY         ((int64_t) 24 * 60 * 60 * 1000)
 #define NGX_HTTP_ILERT_FORGET_OVER        (7 * NGX_HTTP_ILERT_FORGET_DAY)
 #define NGX_HTTP_ILERT_FORGET_OPEN        (90 * NGX_HTTP_ILERT_FORGET_DAY)
+#define NGX_HTTP_ILERT_FORGET_LETTERS     (30 * NGX_HTTP_ILERT_FORGET_DAY)
 
 /* alerts that are loaded at a time, once some of a list have been used */
 
@@ -41,6 +45,9 @@ typedef struct {
 } ngx_http_ilert_forget_list_t;
 
 
+static ngx_int_t ngx_http_ilert_forget_oldest_letters(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
+    ngx_uint_t limit, ngx_uint_t *n);
 static ngx_int_t ngx_http_ilert_forget_portion(
     ngx_http_ilert_store_work_t *work, ngx_uint_t *n);
 static ngx_int_t ngx_http_ilert_forget_over(ngx_http_ilert_store_work_t *work,
@@ -66,6 +73,70 @@ static int64_t ngx_http_ilert_forget_time(ngx_http_ilert_forget_list_t *list,
     ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_forget_one(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_uint_t *n);
+
+
+/* mostly there is no letter to be forgotten: the first one is looked at */
+
+ngx_int_t
+ngx_http_ilert_forget_letters(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t  n;
+
+    if (ngx_http_ilert_forget_oldest_letters(work, job, 1, &n) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return n ? ngx_http_ilert_forget_oldest_letters(work, job,
+                                           NGX_HTTP_ILERT_STORE_ROWS - 1, &n)
+             : NGX_OK;
+}
+
+
+/* those that are too old, or of which there are too many, the oldest first */
+
+static ngx_int_t
+ngx_http_ilert_forget_oldest_letters(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t limit, ngx_uint_t *n)
+{
+    off_t                                 max_size;
+    ngx_uint_t                            i;
+    ngx_array_t                           letters;
+    ngx_http_ilert_store_letter_t        *letter;
+    ngx_http_ilert_store_letter_filter_t  filter;
+
+    *n = 0;
+    max_size = work->store->max_size;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_letter_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_LETTERS_OLDEST;
+    filter.limit = limit;
+
+    if (ngx_http_ilert_work_letters(work, &filter, &letters) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    letter = letters.elts;
+
+    for (i = 0; i < letters.nelts; i++) {
+
+        if (letter[i].died > work->now - NGX_HTTP_ILERT_FORGET_LETTERS
+            && (max_size == 0 || work->total.dead_bytes <= max_size / 4))
+        {
+            break;
+        }
+
+        letter[i].removed = 1;
+        ngx_queue_insert_tail(&work->letters, &letter[i].queue);
+
+        work->total.dead_bytes -= letter[i].size;
+        job->dropped++;
+        (*n)++;
+    }
+
+    return NGX_OK;
+}
 
 
 ngx_int_t

@@ -45,8 +45,6 @@
 /* milliseconds */
 
 #define NGX_HTTP_ILERT_STORE_RETRY_TIME   500
-#define NGX_HTTP_ILERT_STORE_DAY          ((int64_t) 24 * 60 * 60 * 1000)
-#define NGX_HTTP_ILERT_STORE_DEAD_TIME    (30 * NGX_HTTP_ILERT_STORE_DAY)
 
 /* transactions of a job that may make room by forgetting alerts */
 
@@ -87,9 +85,6 @@ static ngx_int_t ngx_http_ilert_job_verdict(ngx_http_ilert_store_work_t *work,
     ngx_uint_t without);
 static ngx_int_t ngx_http_ilert_job_clean(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
-static ngx_int_t ngx_http_ilert_job_forget_letters(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
-    ngx_uint_t limit, ngx_uint_t *n);
 static ngx_int_t ngx_http_ilert_job_accepts(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
 static ngx_int_t ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
@@ -684,78 +679,16 @@ static ngx_int_t
 ngx_http_ilert_job_clean(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job)
 {
-    ngx_uint_t  n;
-
-    if (ngx_http_ilert_job_forget_letters(work, job, 1, &n) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (n
-        && ngx_http_ilert_job_forget_letters(work, job,
-                                             NGX_HTTP_ILERT_STORE_ROWS - 1, &n)
-           != NGX_OK)
+    if (ngx_http_ilert_forget_letters(work, job) != NGX_OK
+        || ngx_http_ilert_forget_old(work, job, NGX_HTTP_ILERT_STORE_ROWS
+                                                - job->dropped)
+           != NGX_OK
+        || work->store->backend->save(work) != NGX_OK)
     {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_ilert_forget_old(work, job, NGX_HTTP_ILERT_STORE_ROWS
-                                             - job->dropped)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (work->store->backend->save(work) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return work->store->backend->tidy(work);
-}
-
-
-/* those that are too old, or of which there are too many, the oldest first */
-
-static ngx_int_t
-ngx_http_ilert_job_forget_letters(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job, ngx_uint_t limit, ngx_uint_t *n)
-{
-    off_t                                 max_size;
-    ngx_uint_t                            i;
-    ngx_array_t                           letters;
-    ngx_http_ilert_store_letter_t        *letter;
-    ngx_http_ilert_store_letter_filter_t  filter;
-
-    *n = 0;
-    max_size = work->store->max_size;
-
-    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_letter_filter_t));
-
-    filter.which = NGX_HTTP_ILERT_LETTERS_OLDEST;
-    filter.limit = limit;
-
-    if (ngx_http_ilert_work_letters(work, &filter, &letters) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    letter = letters.elts;
-
-    for (i = 0; i < letters.nelts; i++) {
-
-        if (letter[i].died > work->now - NGX_HTTP_ILERT_STORE_DEAD_TIME
-            && (max_size == 0 || work->total.dead_bytes <= max_size / 4))
-        {
-            break;
-        }
-
-        letter[i].removed = 1;
-        ngx_queue_insert_tail(&work->letters, &letter[i].queue);
-
-        work->total.dead_bytes -= letter[i].size;
-        job->dropped++;
-        (*n)++;
-    }
-
-    return NGX_OK;
 }
 
 

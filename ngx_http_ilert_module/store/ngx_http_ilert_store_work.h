@@ -311,6 +311,13 @@ ngx_int_t ngx_http_ilert_control_all(ngx_http_ilert_store_work_t *work,
 /* store_forget.c */
 
 /*
+ * Dead letters that are too old, or of which there are too many: a bounded
+ * number, which is added to job->dropped.
+ */
+ngx_int_t ngx_http_ilert_forget_letters(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+
+/*
  * Alerts that were resolved, or not heard of, for too long: counts the latter
  * in job->silent, and sets job->more.  Goes through so many records.
  */
