@@ -582,30 +582,18 @@ static ngx_int_t
 ngx_http_ilert_job_release(ngx_http_ilert_store_work_t *work, int64_t source,
     ngx_uint_t *more)
 {
-    ngx_uint_t                       i, n;
-    ngx_array_t                      alerts;
-    ngx_http_ilert_store_alert_t   **alert;
-    ngx_http_ilert_store_filter_t    filter;
+    ngx_uint_t  i, n;
 
-    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_RELEASE; i += n) {
 
-    filter.which = NGX_HTTP_ILERT_ALERTS_HELD;
-    filter.source = source;
-    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
-
-    for (n = 0; n < NGX_HTTP_ILERT_STORE_RELEASE; n += alerts.nelts) {
-
-        if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+        if (ngx_http_ilert_take_ready(work, NGX_HTTP_ILERT_ALERTS_HELD, source,
+                                      0, &n)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
-        alert = alerts.elts;
-
-        for (i = 0; i < alerts.nelts; i++) {
-            ngx_http_ilert_alert_ready(alert[i]);
-        }
-
-        if (alerts.nelts < filter.limit) {
+        if (n < NGX_HTTP_ILERT_STORE_ROWS) {
             return NGX_OK;
         }
     }

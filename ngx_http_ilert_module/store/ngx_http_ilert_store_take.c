@@ -37,8 +37,6 @@ typedef struct {
 
 static ngx_int_t ngx_http_ilert_take_due(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
-static ngx_int_t ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_which_e which, int64_t time, ngx_uint_t *n);
 static ngx_int_t ngx_http_ilert_take_events(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static ngx_int_t ngx_http_ilert_take_begin(ngx_http_ilert_store_work_t *work,
@@ -149,8 +147,8 @@ ngx_http_ilert_take_due(ngx_http_ilert_store_work_t *work,
 {
     ngx_uint_t  n;
 
-    if (ngx_http_ilert_take_ready(work, NGX_HTTP_ILERT_ALERTS_DUE, work->now,
-                                  &n)
+    if (ngx_http_ilert_take_ready(work, NGX_HTTP_ILERT_ALERTS_DUE, 0,
+                                  work->now, &n)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -160,7 +158,7 @@ ngx_http_ilert_take_due(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    if (ngx_http_ilert_take_ready(work, NGX_HTTP_ILERT_ALERTS_LATE,
+    if (ngx_http_ilert_take_ready(work, NGX_HTTP_ILERT_ALERTS_LATE, 0,
                                   work->now + job->longest, &n)
         != NGX_OK)
     {
@@ -175,9 +173,10 @@ ngx_http_ilert_take_due(ngx_http_ilert_store_work_t *work,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_which_e which, int64_t time, ngx_uint_t *n)
+    ngx_http_ilert_store_which_e which, int64_t source, int64_t time,
+    ngx_uint_t *n)
 {
     ngx_uint_t                       i;
     ngx_array_t                      alerts;
@@ -187,6 +186,7 @@ ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
     ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
 
     filter.which = which;
+    filter.source = source;
     filter.time = time;
     filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
 

@@ -293,6 +293,14 @@ void ngx_http_ilert_waits_find(ngx_http_ilert_store_t *store,
 ngx_int_t ngx_http_ilert_take_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 
+/*
+ * Alerts that are selected by "which", of a source or a time, may go from now
+ * on.  Sets how many: if it is .._ROWS, there may be others.
+ */
+ngx_int_t ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_which_e which, int64_t source, int64_t time,
+    ngx_uint_t *n);
+
 /* the events of job->deadly become dead letters */
 ngx_int_t ngx_http_ilert_take_deadly(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
