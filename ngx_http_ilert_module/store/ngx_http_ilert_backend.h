@@ -150,11 +150,15 @@ typedef struct {
     ngx_http_ilert_store_change_e  change;
     unsigned                    listed:1;   /* in alert->changes */
     unsigned                    attempted:1;    /* one attempt more */
-    ngx_http_ilert_store_event_t  *ev;      /* whose body it is */
     ngx_queue_t                 changes;    /* of alert->changes */
 
-    /* with "body", of an alert's first event: in memory of the pool */
+    /*
+     * Where the body is in memory: in "ev", of one that came in this job,
+     * whether it has been saved or not; in "body", of an alert's first event
+     * that was loaded with it.
+     */
 
+    ngx_http_ilert_store_event_t  *ev;
     ngx_str_t                   body;
 } ngx_http_ilert_store_waiting_t;
 

@@ -623,7 +623,6 @@ null_save_alert(ngx_http_ilert_store_work_t *work, null_t *n,
         ev->change = NGX_HTTP_ILERT_STORE_KEPT;
         ev->listed = 0;
         ev->attempted = 0;
-        ev->ev = NULL;
     }
 
     if (kept) {

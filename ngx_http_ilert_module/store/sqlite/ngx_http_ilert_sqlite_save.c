@@ -340,7 +340,6 @@ ngx_http_ilert_sqlite_save_events(ngx_http_ilert_store_work_t *work,
 
         ev->listed = 0;
         ev->attempted = 0;
-        ev->ev = NULL;
 
         work->changed = 1;
     }
