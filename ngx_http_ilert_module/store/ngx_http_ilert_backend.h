@@ -443,7 +443,7 @@ struct ngx_http_ilert_backend_s {
      * source: "name" is looked up; sets all but "strays", which is set if
      * owner is 0.
      * fund: as "source", of a budget.
-     * slots: those of a budget that has been loaded or added.
+     * slots: those of a budget that has been loaded; sets fund->slots.
      * alert: by owner and folded key if the owner is not 0, else by source and
      * folded key; its record is made by ngx_http_ilert_work_alert().
      * alert_of_id: by id, likewise.

@@ -95,12 +95,10 @@ ngx_http_ilert_budget_load(ngx_http_ilert_store_work_t *work,
 
     if (budget->rate) {
 
-        if (!fund->slots) {
-            if (work->store->backend->slots(work, fund) != NGX_OK) {
-                return NGX_ERROR;
-            }
-
-            fund->slots = 1;
+        if (!fund->slots
+            && work->store->backend->slots(work, fund) != NGX_OK)
+        {
+            return NGX_ERROR;
         }
 
         ngx_http_ilert_budget_expire(fund, budget->window, work->now);

@@ -59,6 +59,8 @@ static void ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job);
 static ngx_uint_t ngx_http_ilert_job_pauses(int64_t since, int64_t now);
 static void ngx_http_ilert_job_write(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
+static void ngx_http_ilert_job_failed(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job);
 static ngx_uint_t ngx_http_ilert_job_is_full(ngx_http_ilert_store_t *store);
 static ngx_uint_t ngx_http_ilert_job_makes_room(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
@@ -128,9 +130,8 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
         store->backend->unlock(store);
 
     } else {
-        store->failed = job->now;
         store->asked = 0;
-        store->backend->report(store);
+        ngx_http_ilert_job_failed(store, job);
     }
 
     for (q = ngx_queue_head(&job->queries);
@@ -285,11 +286,21 @@ ngx_http_ilert_job_write(ngx_http_ilert_store_t *store,
         ngx_http_ilert_job_written(store, job, without);
 
     } else {
-        store->failed = job->now;
-        store->backend->report(store);
-        store->blocked = (store->fault == NGX_HTTP_ILERT_STORE_BLOCKED);
+        ngx_http_ilert_job_failed(store, job);
         store->backend->trust(store, 0, NGX_ERROR, job->now);
     }
+}
+
+
+/* nothing could be written */
+
+static void
+ngx_http_ilert_job_failed(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
+{
+    store->failed = job->now;
+    store->blocked = (store->fault == NGX_HTTP_ILERT_STORE_BLOCKED);
+    store->backend->report(store);
 }
 
 
@@ -421,14 +432,15 @@ ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
     ngx_int_t                    rc;
     ngx_http_ilert_store_work_t  work;
 
-    rc = store->backend->open(store, job->now);
-
-    if (rc != NGX_OK
-        || (store->state == NGX_HTTP_ILERT_STORE_OK
-            && ngx_queue_empty(&job->accepts)
-            && !ngx_http_ilert_job_has_work(job) && !store->lost))
+    if (store->state == NGX_HTTP_ILERT_STORE_OK
+        && ngx_queue_empty(&job->accepts)
+        && !ngx_http_ilert_job_has_work(job))
     {
-        return rc;
+        rc = store->backend->open(store, job->now);
+
+        if (rc != NGX_OK || !store->lost) {
+            return rc;
+        }
     }
 
     rc = ngx_http_ilert_work_create(&work, store, job->now);

@@ -196,8 +196,6 @@ ngx_http_ilert_sqlite_report(ngx_http_ilert_store_t *store)
 
     db = store->private;
 
-    store->blocked = 0;
-
     if (db == NULL) {
         store->state = NGX_HTTP_ILERT_STORE_FAILED;
         sqlite3_snprintf(sizeof(store->error), store->error, "out of memory");
@@ -228,8 +226,6 @@ ngx_http_ilert_sqlite_report(ngx_http_ilert_store_t *store)
     store->state = NGX_HTTP_ILERT_STORE_FAILED;
 
     if (ngx_http_ilert_sqlite_is_blocked(db)) {
-        store->blocked = 1;
-
         sqlite3_snprintf(sizeof(store->error), store->error,
                          "\"%s\" is locked by another process", db->name);
         return;
