@@ -603,7 +603,6 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     take->source = source->name;
     take->passthrough = source->passthrough;
     take->n = n;
-    take->max_age = source->policy.max_age;
     take->policy = source->policy;
     take->budgets[0] = source->shared->courier->budget;
     take->budgets[1] = source->endpoint->courier->budget;

@@ -164,10 +164,10 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
 
 
 ngx_uint_t
-ngx_http_ilert_rules_expired(ngx_http_ilert_shown_t *shown,
-    ngx_http_ilert_said_t *said, int64_t max_age, int64_t now)
+ngx_http_ilert_rules_expired(ngx_http_ilert_policy_t *policy,
+    ngx_http_ilert_shown_t *shown, ngx_http_ilert_said_t *said, int64_t now)
 {
-    if (max_age == 0 || said->received + max_age > now) {
+    if (policy->max_age == 0 || said->received + policy->max_age > now) {
         return 0;
     }
 

@@ -117,11 +117,11 @@ ngx_http_ilert_rule_e ngx_http_ilert_rules_judge(
     int64_t *until);
 
 /*
- * Whether an event is older than "max_age", in ms, or 0: none is.  A RESOLVE
- * goes however old it is, unless ilert has been told another one.
+ * Whether an event is older than the policy's "max_age".  A RESOLVE goes
+ * however old it is, unless ilert has been told another one.
  */
-ngx_uint_t ngx_http_ilert_rules_expired(ngx_http_ilert_shown_t *shown,
-    ngx_http_ilert_said_t *said, int64_t max_age, int64_t now);
+ngx_uint_t ngx_http_ilert_rules_expired(ngx_http_ilert_policy_t *policy,
+    ngx_http_ilert_shown_t *shown, ngx_http_ilert_said_t *said, int64_t now);
 
 /*
  * The urgency at "now" of what waits since then: no news starves.  What has

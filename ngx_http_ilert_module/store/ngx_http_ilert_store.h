@@ -150,7 +150,6 @@ typedef struct {
     ngx_str_t                   source;
     unsigned                    passthrough:1;  /* its kind */
     ngx_uint_t                  n;          /* events, at most */
-    int64_t                     max_age;    /* ms; 0: any */
     ngx_http_ilert_policy_t     policy;
     ngx_http_ilert_store_budget_t  *budgets[NGX_HTTP_ILERT_STORE_BUDGETS];
                                             /* of the job's, or NULL */

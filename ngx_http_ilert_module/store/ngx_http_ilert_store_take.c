@@ -568,8 +568,8 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
                                       next, work->now, &until);
 
     if (rule == NGX_HTTP_ILERT_GO
-        && ngx_http_ilert_rules_expired(&alert->shown, &ev->said,
-                                        take->max_age, work->now))
+        && ngx_http_ilert_rules_expired(&take->policy, &alert->shown,
+                                        &ev->said, work->now))
     {
         rule = ev->said.repeat ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_EXPIRE;
     }

@@ -404,8 +404,8 @@ take(test_t *t, const char *source, ngx_uint_t n, int64_t max_age)
     take->source.data = (u_char *) source;
     take->source.len = strlen(source);
     take->n = n;
-    take->max_age = max_age;
     take->policy = t->policy;
+    take->policy.max_age = max_age;
 
     for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
         take->budgets[i] = (i < t->nbudgets) ? &t->budgets[i] : NULL;
