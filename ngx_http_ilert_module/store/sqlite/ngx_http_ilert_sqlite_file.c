@@ -340,7 +340,7 @@ ngx_http_ilert_sqlite_aside(ngx_http_ilert_sqlite_db_t *db, int64_t now)
 
     sec = now / 1000;
     gmtime_r(&sec, &tm);
-    strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm);
+    (void) strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm);
 
     len = ngx_strlen(db->name) + sizeof(".damaged-") + sizeof(date) + 32;
 

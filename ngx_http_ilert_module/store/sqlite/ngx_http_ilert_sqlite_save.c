@@ -46,9 +46,9 @@ static int ngx_http_ilert_sqlite_save_letter(ngx_http_ilert_store_work_t *work,
 /* loops over a queue of records, whose body may end it by "rc" */
 
 #define ngx_http_ilert_sqlite_each(q, queue)                                  \
-    for (q = ngx_queue_head(queue);                                           \
-         rc == SQLITE_OK && q != ngx_queue_sentinel(queue);                   \
-         q = ngx_queue_next(q))
+    for ((q) = ngx_queue_head(queue);                                         \
+         rc == SQLITE_OK && (q) != ngx_queue_sentinel(queue);                 \
+         (q) = ngx_queue_next(q))
 
 
 ngx_int_t
