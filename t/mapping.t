@@ -836,7 +836,7 @@ subtest 'off' => sub {
     webhook_to('no alert key', '/type/off', $none, result => 'ignored');
     webhook_to('no alert key, not off', '/type/ALERT', $none, status => 400);
     webhook_to('but one that is given', '/type/ALERT?key=a', $none, event =>
-        { alertKey => '"a"', summary => '"CRITICAL"' });
+        { alertKey => '"a"', summary => '"a is CRITICAL"' });
 
     webhook_to('no source', "/off-nowhere$_", json(), result => 'ignored')
         for '', '?source=none', '?source=ops', '?source=off';

@@ -257,6 +257,7 @@ static ngx_int_t
 ngx_http_ilert_event_summary(ngx_http_ilert_event_ctx_t *ctx)
 {
     u_char                    *p;
+    ngx_str_t                 *key;
     ngx_http_ilert_webhook_t  *wh;
 
     wh = ctx->webhook;
@@ -267,25 +268,25 @@ ngx_http_ilert_event_summary(ngx_http_ilert_event_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (wh->message.len) {
+    if (!ngx_http_ilert_text_blank(&wh->message)) {
         ctx->summary = wh->message;
         return NGX_OK;
     }
 
-    if (ngx_http_ilert_text_blank(&wh->id)) {
-        ctx->summary = wh->level_name;
-        return NGX_OK;
-    }
+    /* A level alone would not tell people which alert they look at. */
 
-    p = ngx_pnalloc(ctx->pool, wh->id.len + sizeof(" is ") - 1
+    key = ngx_http_ilert_text_blank(&wh->id) ? &ctx->event->alert_key
+                                             : &wh->id;
+
+    p = ngx_pnalloc(ctx->pool, key->len + sizeof(" is ") - 1
                                + wh->level_name.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     ctx->summary.data = p;
-    ctx->summary.len = ngx_sprintf(p, "%V is %V", &wh->id, &wh->level_name)
-                       - p;
+    ctx->summary.len = ngx_sprintf(p, "%V is %V", key, &wh->level_name) - p;
+
     return NGX_OK;
 }
 

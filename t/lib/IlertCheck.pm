@@ -128,7 +128,9 @@ sub webhook {
     my $answer = $self->{test}->post($uri // '/kapacitor', $body,
                                      @{$request // []});
     my @sent = $self->sent;
-    my $expected = $map // 1 ? IlertMap::expect($body) : undef;
+    my $expected = $map // 1
+        ? IlertMap::expect($body, max => $max // 65536)
+        : undef;
 
     my %got = (answer => $answer, request => $sent[0]);
     my @wrong = answer_wrong($answer, $expected);

@@ -380,7 +380,8 @@ sub event {
     my %list = map { $_ => [items($m, $_)] } @LISTS;
     my $labels = named(@{$list{label}});
 
-    $value{summary} = summary($w) if $value{summary} eq '';
+    $value{summary} = summary($w, cut_key($key, $m->{mapping}{max}))
+        if $value{summary} eq '';
 
     if ($value{details} eq '') {
         $value{details} = $facts->{dump} ? '' : text($w->get('details') // '');
@@ -614,13 +615,12 @@ sub key {
 
 
 sub summary {
-    my ($w) = @_;
+    my ($w, $key) = @_;
 
     my ($message, $id, $level) = map { $w->get($_) } qw(message id level);
 
-    return $message if ($message // '') ne '';
-    return "$id is $level" if !blank($id);
-    return $level;
+    return $message if !blank($message);
+    return (blank($id) ? $key : $id) . " is $level";
 }
 
 
