@@ -23,8 +23,9 @@ my $OTHER = 'il1api5ec4e7a02';
 my $fake = IlertFake->start(keys => { $KEY => 'api', $KAP => 'kapacitor' });
 my $second = IlertFake->start(keys => { $OTHER => 'api' });
 
-my @KAPACITOR = qw(id message details time duration level previous_level
-                   recoverable name task group server);
+my @KAPACITOR = qw(id message details time time_ms time_local duration
+                   duration_text level previous_level recoverable name task
+                   group server);
 my @ILERT = qw(result source event_id event_type alert_key path attempt);
 my @TAGS = qw(host HOST Host cpu gr__e_test none a_b _ c1 K team dup empty);
 my @FIELDS = qw(usage USAGE value n none s t f big e x_y time u nul dup);
@@ -44,7 +45,10 @@ my @ENDPOINT = (map({ "ilert_$_" } @ILERT), map({ "kapacitor_$_" } @KAPACITOR),
 my $headers = join "\n", map {
     my $name = s/_/-/gr; qq(proxy_set_header X-$name "<\$$_>";) } @ENDPOINT;
 
+# an hour ahead of UTC, and two in summer
+
 my $t = IlertTest->new(fake => [ $fake, $second ], workers => 1,
+    env => { TZ => 'CET-1CEST,M3.5.0,M10.5.0/3' },
     conf => <<"CONF")->start;
     log_format all escape=json '$format';
     log_format plain '\$kapacitor_id \$kapacitor_tag_none \$ilert_source';
@@ -181,7 +185,10 @@ subtest 'a capture' => sub {
         kapacitor_message => 'cpu:host=web01 is CRITICAL',
         kapacitor_details => $json->{details},
         kapacitor_time => '2026-03-01T08:16:10.123456789Z',
+        kapacitor_time_ms => '1772352970123',
+        kapacitor_time_local => '2026-03-01 09:16:10 +0100',
         kapacitor_duration => '30000000000',
+        kapacitor_duration_text => '30s',
         kapacitor_level => 'CRITICAL', kapacitor_previous_level => 'WARNING',
         kapacitor_recoverable => 'true', kapacitor_name => 'cpu',
         kapacitor_task => 't01', kapacitor_group => 'host=web01',
@@ -220,6 +227,7 @@ subtest 'little' => sub {
         . '"recoverable":false}'), {
         kapacitor_id => 'a', kapacitor_level => 'OK', early => '<>',
         kapacitor_details => '<b>x</b>', kapacitor_duration => '0',
+        kapacitor_duration_text => '0s',
         kapacitor_recoverable => 'false',
         ilert_result => 'DELIVERED', ilert_source => 'ops',
         ilert_event_type => 'RESOLVE', ilert_alert_key => 'a',
@@ -229,6 +237,55 @@ subtest 'little' => sub {
         . series('{"b":"2","a":"1"}', '["time"]', qq(["$NOW"])) . '}');
     is($got->{ilert_alert_key}, 'cpu{b=2,a=1}', 'made of the series');
     is($got->{kapacitor_id}, undef);
+};
+
+# [ the time, its milliseconds, and how it is written in nginx's zone ]
+
+subtest 'times' => sub {
+    for (
+        [ '2026-03-29T00:59:59.9999Z', '1774745999999',
+          '2026-03-29 01:59:59 +0100' ],
+        [ '2026-03-29T01:00:00Z', '1774746000000',
+          '2026-03-29 03:00:00 +0200' ],
+        [ '2026-07-01T12:00:00+05:30', '1782887400000',
+          '2026-07-01 08:30:00 +0200' ],
+        [ '1970-01-01T00:00:00Z', '0', '1970-01-01 01:00:00 +0100' ],
+        [ '1969-12-31T23:59:59.999Z', '-1', '1970-01-01 00:59:59 +0100' ],
+        [ '0001-01-01T00:00:00Z', '-62135596800000',
+          '0001-01-01 01:00:00 +0100' ],
+        [ '2026-03-01 08:16:10.5 +0000 UTC', '1772352970500',
+          '2026-03-01 09:16:10 +0100' ],
+        [ '2026-03-01 08:16:10 -0330 NST m=+0.1', '1772365570000',
+          '2026-03-01 12:46:10 +0100' ],
+        map({ [ $_, undef, undef ] } '', 'yesterday', '2026-03-01',
+            '2026-03-01 08:16:10', '2026-03-01 08:16:10 +00',
+            '2026-03-01 08:16:10 +0000x', '1772352970'),
+    ) {
+        my ($time, $ms, $local) = @$_;
+        my $got = logged('/ops', qq({"id":"a","level":"OK","time":"$time"}));
+
+        is($got->{kapacitor_time_ms}, $ms, "'$time' in milliseconds");
+        is($got->{kapacitor_time_local}, $local, 'in words');
+    }
+};
+
+subtest 'durations' => sub {
+    for (
+        [ 0 => '0s' ], [ 1 => '1ns' ], [ 999 => '999ns' ],
+        [ 1000 => '1µs' ], [ 1500 => '1.5µs' ], [ 1_000_000 => '1ms' ],
+        [ 1_050_000 => '1.05ms' ], [ 999_999_999 => '999.999999ms' ],
+        [ 1_000_000_000 => '1s' ], [ 59_999_999_999 => '59s' ],
+        [ 60_000_000_000 => '1m0s' ], [ 330_000_000_000 => '5m30s' ],
+        [ 3600_000_000_000 => '1h0m0s' ],
+        [ 93784_500_000_000 => '26h3m4s' ], [ -5_000_000_000 => '-5s' ],
+        [ '9223372036854775807' => '2562047h47m16s' ],
+        map({ [ $_ => undef ] } '9223372036854775808', '1e9', '1.5'),
+    ) {
+        my ($ns, $text) = @$_;
+        my $got = logged('/ops', qq({"id":"a","level":"OK","duration":$ns}));
+
+        is($got->{kapacitor_duration_text}, $text, "$ns ns");
+    }
 };
 
 subtest 'results' => sub {

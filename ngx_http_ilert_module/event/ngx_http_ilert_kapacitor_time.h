@@ -13,8 +13,9 @@
 
 
 /*
- * Times in a body of Kapacitor's.  They are compared as instants, not as
- * texts, since one instant can be written with several offsets from UTC.
+ * Times and durations in a body of Kapacitor's.  Times are compared as
+ * instants, not as texts, since one instant can be written with several
+ * offsets from UTC.
  */
 
 
@@ -26,8 +27,9 @@ typedef struct {
 
 /*
  * Parses a time of RFC 3339: 2026-03-01T08:16:10.123456789Z, in which a second
- * has no fraction or one of any length, and the offset may be any.  Returns
- * NGX_OK, or NGX_DECLINED for any other text.
+ * has no fraction or one of any length, and the offset may be any; or the time
+ * as a template of Kapacitor's has it: 2026-03-01 08:16:10.5 +0000 UTC.
+ * Returns NGX_OK, or NGX_DECLINED for any other text.
  */
 ngx_int_t ngx_http_ilert_kapacitor_parse_time(ngx_str_t *text,
     ngx_http_ilert_kapacitor_time_t *time);
@@ -40,6 +42,26 @@ ngx_int_t ngx_http_ilert_kapacitor_parse_time(ngx_str_t *text,
  */
 ngx_int_t ngx_http_ilert_kapacitor_compare_time(ngx_str_t *token,
     ngx_http_ilert_kapacitor_time_t *time, ngx_pool_t *pool);
+
+
+/*
+ * Parses a duration: an integer, which is a number of nanoseconds, or what Go
+ * writes for one, 1h5m30.5s.  Sets "ns" to the nanoseconds.  Returns NGX_OK,
+ * or NGX_DECLINED for any other text, or if the number has over 63 bits.
+ */
+ngx_int_t ngx_http_ilert_kapacitor_parse_duration(ngx_str_t *text,
+    int64_t *ns);
+
+
+/* the longest duration, with its sign: -2562047h47m16s */
+
+#define NGX_HTTP_ILERT_KAPACITOR_DURATION_LEN  32
+
+/*
+ * Writes a duration as Go does, but without a fraction of a second unless it
+ * is shorter than one: 1h5m30s, 30s, 1.5ms, 0s.  Returns the place behind it.
+ */
+u_char *ngx_http_ilert_kapacitor_write_duration(u_char *p, int64_t ns);
 
 
 #endif /* _NGX_HTTP_ILERT_KAPACITOR_TIME_H_INCLUDED_ */

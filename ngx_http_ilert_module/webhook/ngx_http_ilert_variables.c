@@ -9,9 +9,15 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_kapacitor_time.h"
 #include "ngx_http_ilert_request.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_variables.h"
+
+
+/* room for a time of any year: 2026-11-30 12:00:00 +0100 */
+
+#define NGX_HTTP_ILERT_VARIABLE_TIME_LEN  48
 
 
 /*
@@ -42,6 +48,12 @@ static ngx_int_t ngx_http_ilert_variable_field(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ilert_variable_webhook(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
 static ngx_int_t ngx_http_ilert_variable_id_md5(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_time_ms(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_time_local(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_duration(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
 static ngx_int_t ngx_http_ilert_variable_event(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
@@ -104,6 +116,14 @@ static ngx_http_ilert_variable_t  ngx_http_ilert_variables[] = {
       offsetof(ngx_http_ilert_webhook_t, server) },
 
     { ngx_string("kapacitor_id_md5"), ngx_http_ilert_variable_id_md5, 0 },
+
+    { ngx_string("kapacitor_time_ms"), ngx_http_ilert_variable_time_ms, 0 },
+
+    { ngx_string("kapacitor_time_local"), ngx_http_ilert_variable_time_local,
+      0 },
+
+    { ngx_string("kapacitor_duration_text"), ngx_http_ilert_variable_duration,
+      0 },
 
     { ngx_string("ilert_event_id"), ngx_http_ilert_variable_event,
       offsetof(ngx_http_ilert_event_t, id) },
@@ -297,6 +317,95 @@ ngx_http_ilert_variable_id_md5(ngx_http_request_t *r,
     ngx_http_ilert_kapacitor_md5(ctx->webhook, id, digest);
 
     value->len = ngx_hex_dump(value->data, digest, sizeof(digest))
+                 - value->data;
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_time_ms(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    ngx_http_ilert_kapacitor_time_t  time;
+
+    if (ctx->webhook == NULL
+        || ngx_http_ilert_kapacitor_parse_time(&ctx->webhook->time, &time)
+           != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    value->data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->len = ngx_sprintf(value->data, "%L",
+                             time.sec * 1000 + (int64_t) time.nsec / 1000000)
+                 - value->data;
+    return NGX_OK;
+}
+
+
+/*
+ * The offset is the one that nginx's zone has at that time, and not the
+ * present one: a webhook may be posted across a change of the clocks.
+ */
+
+static ngx_int_t
+ngx_http_ilert_variable_time_local(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    u_char                           *p;
+    struct tm                         tm;
+    ngx_http_ilert_kapacitor_time_t   time;
+
+    if (ctx->webhook == NULL
+        || ngx_http_ilert_kapacitor_parse_time(&ctx->webhook->time, &time)
+           != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    value->data = ngx_pnalloc(r->pool, NGX_HTTP_ILERT_VARIABLE_TIME_LEN);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_libc_localtime((time_t) time.sec, &tm);
+
+    p = ngx_sprintf(value->data, "%04d-%02d-%02d %02d:%02d:%02d ",
+                    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                    tm.tm_hour, tm.tm_min, tm.tm_sec);
+
+    p += strftime((char *) p, sizeof("+0000"), "%z", &tm);
+
+    value->len = p - value->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_variable_duration(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    int64_t  ns;
+
+    if (ctx->webhook == NULL
+        || ngx_http_ilert_kapacitor_parse_duration(&ctx->webhook->duration,
+                                                   &ns)
+           != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    value->data = ngx_pnalloc(r->pool, NGX_HTTP_ILERT_KAPACITOR_DURATION_LEN);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->len = ngx_http_ilert_kapacitor_write_duration(value->data, ns)
                  - value->data;
     return NGX_OK;
 }

@@ -830,7 +830,8 @@ sub row {
 }
 
 
-# "seconds.nanoseconds" of an RFC 3339 time, equal for equal instants.
+# "seconds.nanoseconds" of a time of RFC 3339, or as Go writes it without being
+# told how, equal for equal instants.
 
 sub instant {
     my ($time) = @_;
@@ -838,8 +839,8 @@ sub instant {
     return if !is_string($time);
 
     my ($y, $mon, $d, $h, $min, $s, $frac, $zone) = $time =~
-        /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)
-          (?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)\z/xa
+        /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)
+          (?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d|[ ][+-]\d{4}(?:[ ].*)?)\z/xas
         or return;
 
     # days since 0000-03-01 of the proleptic Gregorian calendar
@@ -849,7 +850,7 @@ sub instant {
 
     my $seconds = (($days * 24 + $h) * 60 + $min) * 60 + $s;
 
-    if ($zone =~ /^([+-])(\d\d):(\d\d)/) {
+    if ($zone =~ /^ ?([+-])(\d\d):?(\d\d)/) {
         $seconds -= ($2 * 60 + $3) * 60 * ($1 eq '-' ? -1 : 1);
     }
 
