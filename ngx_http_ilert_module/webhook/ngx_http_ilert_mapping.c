@@ -10,6 +10,7 @@
 
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_text.h"
+#include "ngx_http_ilert_words.h"
 
 
 /* the least time between two warnings of one location, in seconds */
@@ -61,7 +62,6 @@ static ngx_int_t ngx_http_ilert_mapping_item(ngx_http_request_t *r,
     ngx_http_complex_value_t *cv, ngx_http_ilert_item_t *item);
 static void ngx_http_ilert_mapping_add(ngx_http_ilert_list_t *list,
     ngx_http_ilert_item_t *item, ngx_uint_t named);
-static void ngx_http_ilert_mapping_unmap(void *data);
 
 
 static ngx_str_t  ngx_http_ilert_mapping_types[] = {
@@ -282,51 +282,23 @@ ngx_int_t
 ngx_http_ilert_mapping_init(ngx_conf_t *cf,
     ngx_http_ilert_mapping_conf_t **confs, ngx_uint_t n)
 {
-    ngx_shm_t           *shm;
-    ngx_uint_t           i;
-    ngx_pool_cleanup_t  *cln;
+    ngx_uint_t     i;
+    ngx_atomic_t  *words;
 
     if (n == 0) {
         return NGX_OK;
     }
 
-    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_shm_t));
-    if (cln == NULL) {
+    words = ngx_http_ilert_words(cf, n);
+    if (words == NULL) {
         return NGX_ERROR;
     }
-
-    shm = cln->data;
-
-    ngx_memzero(shm, sizeof(ngx_shm_t));
-
-    shm->size = n * sizeof(ngx_atomic_t);
-    ngx_str_set(&shm->name, "ilert");
-    shm->log = ngx_cycle->log;
-
-    if (ngx_shm_alloc(shm) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_http_ilert_mapping_unmap;
 
     for (i = 0; i < n; i++) {
-        confs[i]->warned = (ngx_atomic_t *) shm->addr + i;
+        confs[i]->warned = &words[i];
     }
 
     return NGX_OK;
-}
-
-
-static void
-ngx_http_ilert_mapping_unmap(void *data)
-{
-    ngx_shm_t  *shm = data;
-
-    /* The log that was set at the start may be gone by now. */
-
-    shm->log = ngx_cycle->log;
-
-    ngx_shm_free(shm);
 }
 
 
