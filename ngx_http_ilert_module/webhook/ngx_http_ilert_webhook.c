@@ -16,6 +16,7 @@
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_relay.h"
+#include "ngx_http_ilert_route.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_webhook.h"
 
@@ -46,8 +47,6 @@ static ngx_int_t ngx_http_ilert_webhook_choose_type(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_uint_t *off);
 static ngx_int_t ngx_http_ilert_webhook_choose_key(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_str_t *error);
-static ngx_int_t ngx_http_ilert_webhook_choose_source(ngx_http_request_t *r,
-    ngx_http_ilert_source_t **source, ngx_str_t *name);
 static void ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer,
     void *data);
 static ngx_int_t ngx_http_ilert_webhook_reject(ngx_http_request_t *r,
@@ -136,11 +135,12 @@ static ngx_int_t
 ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_body_t *body)
 {
-    ngx_int_t                  rc;
-    ngx_str_t                  error;
-    ngx_uint_t                 off;
-    ngx_http_ilert_event_t    *ev;
-    ngx_http_ilert_webhook_t  *wh;
+    ngx_int_t                   rc;
+    ngx_str_t                   error;
+    ngx_uint_t                  off;
+    ngx_http_ilert_event_t     *ev;
+    ngx_http_ilert_webhook_t   *wh;
+    ngx_http_ilert_loc_conf_t  *ilcf;
 
     if (body->rc == NGX_DECLINED) {
         return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_REQUEST,
@@ -177,7 +177,9 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
         return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_REQUEST, &error);
     }
 
-    rc = ngx_http_ilert_webhook_choose_source(r, &ev->source, &error);
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    rc = ngx_http_ilert_route(r, ilcf, &ev->source, &error);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -220,11 +222,14 @@ ngx_http_ilert_webhook_set_id(ngx_http_ilert_event_t *ev, ngx_pool_t *pool)
 static ngx_int_t
 ngx_http_ilert_webhook_test(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 {
-    ngx_int_t                 rc;
-    ngx_str_t                 error;
-    ngx_http_ilert_source_t  *source;
+    ngx_int_t                   rc;
+    ngx_str_t                   error;
+    ngx_http_ilert_source_t    *source;
+    ngx_http_ilert_loc_conf_t  *ilcf;
 
-    rc = ngx_http_ilert_webhook_choose_source(r, &source, &error);
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    rc = ngx_http_ilert_route(r, ilcf, &source, &error);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -388,70 +393,6 @@ ngx_http_ilert_webhook_choose_key(ngx_http_request_t *r,
 
     return ngx_http_ilert_event_key(ctx->event, ctx->webhook, &value,
                                     ilcf->event_max_size, error, r->pool);
-}
-
-
-/*
- * Sets the source, or NULL for "off".  NGX_DECLINED with "error" set if
- * there is none of the name.
- */
-
-static ngx_int_t
-ngx_http_ilert_webhook_choose_source(ngx_http_request_t *r,
-    ngx_http_ilert_source_t **source, ngx_str_t *error)
-{
-    u_char                      *p;
-    size_t                       len;
-    ngx_str_t                    name;
-    ngx_http_ilert_loc_conf_t   *ilcf;
-    ngx_http_ilert_main_conf_t  *imcf;
-
-    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
-
-    *source = ilcf->source;
-
-    if (*source || ilcf->off) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, ilcf->kapacitor, &name) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (name.len == 3 && ngx_strncmp(name.data, "off", 3) == 0) {
-        return NGX_OK;
-    }
-
-    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
-
-    *source = ngx_http_ilert_find_source(imcf, &name);
-
-    if (*source) {
-        return NGX_OK;
-    }
-
-    if (name.len == 0) {
-        ngx_str_set(error, "ilert_kapacitor: no source, the value is empty");
-        return NGX_DECLINED;
-    }
-
-    /* the name may come from the webhook */
-
-    len = ngx_http_ilert_text_cut(&name, 64);
-
-    p = ngx_pnalloc(r->pool, len + 64);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    error->data = p;
-    error->len = ngx_sprintf(p, "ilert_kapacitor: no source \"%*s\"",
-                             len, name.data)
-                 - p;
-
-    ngx_http_ilert_text_line(error);
-
-    return NGX_DECLINED;
 }
 
 
