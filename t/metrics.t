@@ -42,7 +42,8 @@ my %LABELS = (
     ilert_info => 'version',
     (map { +"ilert_events_${_}_total" => 'source' }
          qw(accepted ignored coalesced delivered dead retried)),
-    ilert_requests_total => 'code source',
+    (map { +"ilert_${_}_total" => 'code source' }
+         qw(requests webhooks_rejected webhooks_unavailable)),
     (map { +"ilert_$_" => 'source' }
          qw(pending oldest_seconds open_alerts dead_letters source_parked)),
     ilert_source_state => 'source state',

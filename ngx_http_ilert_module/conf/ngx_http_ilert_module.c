@@ -20,6 +20,7 @@
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_queue_zone.h"
+#include "ngx_http_ilert_refuse.h"
 #include "ngx_http_ilert_resolve.h"
 #include "ngx_http_ilert_source.h"
 #include "ngx_http_ilert_status.h"
@@ -515,7 +516,8 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
 
     if (ngx_http_ilert_resolve(cf, imcf) != NGX_OK
         || ngx_http_ilert_control_init(cf) != NGX_OK
-        || ngx_http_ilert_counters_init(cf, imcf) != NGX_OK)
+        || ngx_http_ilert_counters_init(cf, imcf) != NGX_OK
+        || ngx_http_ilert_refuse_init(cf, imcf) != NGX_OK)
     {
         return NGX_ERROR;
     }

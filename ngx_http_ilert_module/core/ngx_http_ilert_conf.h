@@ -165,6 +165,18 @@ typedef struct {
 } ngx_http_ilert_mapping_conf_t;
 
 
+/*
+ * How often "webhook refused" is logged of a location, or of all requests that
+ * have no location.  The workers share it.
+ */
+
+typedef struct {
+    ngx_atomic_t                 time;      /* of the last line, in seconds */
+    ngx_atomic_t                 more;      /* of which there is no line, */
+                                            /* since then */
+} ngx_http_ilert_refused_t;
+
+
 /* "ilert_status" */
 
 typedef enum {
@@ -195,6 +207,8 @@ typedef struct {
     ngx_array_t                  handlers;  /* ngx_http_ilert_handler_t */
     ngx_http_ilert_queue_conf_t  queue;
     ngx_http_ilert_heartbeat_conf_t  heartbeat;
+    ngx_http_ilert_refused_t    *refused;   /* without a location; NULL: no */
+                                            /* webhooks are configured */
     ngx_http_ilert_counters_t   *counters;
     ngx_uint_t                   cycle;     /* its number, by counters.c */
 } ngx_http_ilert_main_conf_t;
@@ -220,6 +234,7 @@ typedef struct {
     off_t                        max_body_size;
     off_t                        event_max_size;
     ngx_http_ilert_mapping_conf_t  mapping;
+    ngx_http_ilert_refused_t    *refused;
 
     u_char                      *file_name;
     ngx_uint_t                   line;
@@ -227,14 +242,16 @@ typedef struct {
 
 
 /*
- * Of a webhook's request: webhook, event and result, as far as they have
+ * Of a webhook's request: body, webhook, event and result, as far as they have
  * come about.  Of a request to ilert, its main one: delivery.
  */
 
 typedef struct {
+    ngx_str_t                    body;      /* as received */
     ngx_http_ilert_webhook_t    *webhook;
     ngx_http_ilert_event_t      *event;
     ngx_str_t                    result;    /* $ilert_result */
+    unsigned                     answered:1;    /* by us, not by nginx */
 
     ngx_http_ilert_request_t    *delivery;
 } ngx_http_ilert_ctx_t;

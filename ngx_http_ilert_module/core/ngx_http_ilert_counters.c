@@ -61,8 +61,6 @@ static void ngx_http_ilert_counters_park_key(ngx_http_ilert_main_conf_t *imcf,
     ngx_http_ilert_source_t *source, ngx_str_t *reason, int64_t until);
 static void ngx_http_ilert_counters_park(ngx_http_ilert_counters_last_t *last,
     ngx_str_t *reason, int64_t until);
-static void ngx_http_ilert_counters_set_text(
-    ngx_http_ilert_counters_text_t *text, ngx_str_t *value);
 
 
 /* of the zone that the node, or what begins with one, is in */
@@ -218,6 +216,8 @@ ngx_http_ilert_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         counters->shpool = shpool;
         counters->bytes = -1;
 
+        ngx_http_ilert_counters_init_refused(counters->refused);
+
         shpool->data = counters;
         shpool->log_nomem = 0;
     }
@@ -299,6 +299,8 @@ ngx_http_ilert_counters_find_nodes(ngx_http_ilert_main_conf_t *imcf,
             if (source->counters == NULL) {
                 return NGX_ERROR;
             }
+
+            ngx_http_ilert_counters_init_refused(source->counters->refused);
         }
     }
 
@@ -621,9 +623,7 @@ ngx_http_ilert_counters_park(ngx_http_ilert_counters_last_t *last,
 }
 
 
-/* under the mutex */
-
-static void
+void
 ngx_http_ilert_counters_set_text(ngx_http_ilert_counters_text_t *text,
     ngx_str_t *value)
 {

@@ -40,6 +40,13 @@
 #define NGX_HTTP_ILERT_COUNTERS_CODES    32
 #define NGX_HTTP_ILERT_COUNTERS_TEXT     256
 
+/* of what is not HTTP's among the answers to webhooks: other 4xx, other 5xx */
+
+#define NGX_HTTP_ILERT_COUNTERS_OTHER_REJECTED     1
+#define NGX_HTTP_ILERT_COUNTERS_OTHER_UNAVAILABLE  2
+
+#define NGX_HTTP_ILERT_COUNTERS_REFUSED  24
+
 /* bytes of a text that tells what is wrong with the queue */
 
 #define NGX_HTTP_ILERT_COUNTERS_ERROR_SIZE  512
@@ -56,6 +63,22 @@ typedef struct {
     size_t                       len;
     u_char                       data[NGX_HTTP_ILERT_COUNTERS_TEXT];
 } ngx_http_ilert_counters_text_t;
+
+
+/*
+ * A webhook that was answered with another status than 2xx.  A text that is
+ * not known is empty.
+ */
+
+typedef struct {
+    int64_t                      time;      /* 0: there was none */
+    ngx_uint_t                   status;
+    ngx_http_ilert_counters_text_t  from;      /* the client's address */
+    ngx_http_ilert_counters_text_t  location;
+    ngx_http_ilert_counters_text_t  error;
+    ngx_http_ilert_counters_text_t  id;
+    ngx_http_ilert_counters_text_t  level;
+} ngx_http_ilert_counters_refusal_t;
 
 
 /* by ilert's last answers, or the lack of one; under the mutex */
@@ -125,6 +148,7 @@ struct ngx_http_ilert_counters_source_s {
     /* a code stays where it is, and its number is added to after that */
 
     ngx_http_ilert_counters_code_t  codes[NGX_HTTP_ILERT_COUNTERS_CODES];
+    ngx_http_ilert_counters_code_t  refused[NGX_HTTP_ILERT_COUNTERS_REFUSED];
 
     /* set under the mutex, looked at one by one */
 
@@ -181,7 +205,13 @@ struct ngx_http_ilert_counters_s {
     ngx_http_ilert_counters_node_t  *sources;
     ngx_http_ilert_counters_node_t  *endpoints;
 
-    ngx_atomic_t                 ignored;   /* without a source */
+    /* of webhooks without a source */
+
+    ngx_atomic_t                 ignored;
+    ngx_http_ilert_counters_code_t  refused[NGX_HTTP_ILERT_COUNTERS_REFUSED];
+
+    ngx_http_ilert_counters_refusal_t  refusal;    /* the last one, under */
+                                            /* the mutex */
     ngx_http_ilert_counters_histogram_t  commit;
     ngx_http_ilert_counters_histogram_t  delivery;
 
@@ -277,6 +307,37 @@ void ngx_http_ilert_counters_set_trouble(ngx_http_ilert_counters_t *counters,
     ngx_uint_t trouble, ngx_str_t *error);
 ngx_uint_t ngx_http_ilert_counters_get_trouble(
     ngx_http_ilert_counters_t *counters, ngx_str_t *error, ngx_pool_t *pool);
+
+/*
+ * Gives the usual codes their places in new counters of refused webhooks, so
+ * that there is a 0 before the first one is counted, from which Prometheus can
+ * tell an increase.
+ */
+void ngx_http_ilert_counters_init_refused(
+    ngx_http_ilert_counters_code_t *refused);
+
+/*
+ * Counts a webhook that was answered with "status", which is not 2xx or of
+ * which nothing was kept: with the source, or without one if that is NULL.
+ */
+void ngx_http_ilert_counters_refused(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_source_t *source, ngx_uint_t status);
+
+/*
+ * Returns whether what is counted under a code could not be kept, and so is
+ * no fault of the webhook: 5xx.
+ */
+ngx_uint_t ngx_http_ilert_counters_unavailable(ngx_uint_t code);
+
+/* keeps the last one, a copy; and a copy of that */
+void ngx_http_ilert_counters_set_refusal(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_refusal_t *refusal);
+void ngx_http_ilert_counters_get_refusal(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_refusal_t *refusal);
+
+/* Sets a text that is not shared yet, cut to the size that there is for it. */
+void ngx_http_ilert_counters_set_text(ngx_http_ilert_counters_text_t *text,
+    ngx_str_t *value);
 
 /* keeps what was read from the store, a copy; and a copy of that */
 void ngx_http_ilert_counters_set_waiting(ngx_http_ilert_counters_source_t *ss,

@@ -34,6 +34,10 @@
 
 static void ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
+static void ngx_http_ilert_status_refused(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf);
+static void ngx_http_ilert_status_add_refused(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_counters_code_t *refused);
 static ngx_int_t ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
@@ -88,6 +92,7 @@ ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
     st->counters = imcf->counters;
 
     ngx_http_ilert_status_queue(st, imcf);
+    ngx_http_ilert_status_refused(st, imcf);
 
     if (ngx_array_init(&st->sources, st->pool, imcf->sources.nelts + 1,
                        sizeof(ngx_http_ilert_status_source_t))
@@ -207,6 +212,46 @@ ngx_http_ilert_status_is_silent(ngx_str_t *error, ngx_pool_t *pool)
     return 0;
 
 #endif
+}
+
+
+static void
+ngx_http_ilert_status_refused(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+
+    st->rejected = 0;
+    st->unavailable = 0;
+
+    ngx_http_ilert_status_add_refused(st, st->counters->refused);
+
+    sources = imcf->sources.elts;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+        ngx_http_ilert_status_add_refused(st, sources[i]->counters->refused);
+    }
+
+    ngx_http_ilert_counters_get_refusal(st->counters, &st->refusal);
+}
+
+
+static void
+ngx_http_ilert_status_add_refused(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_counters_code_t *refused)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_REFUSED; i++) {
+
+        if (ngx_http_ilert_counters_unavailable(refused[i].code)) {
+            st->unavailable += refused[i].n;
+
+        } else {
+            st->rejected += refused[i].n;
+        }
+    }
 }
 
 

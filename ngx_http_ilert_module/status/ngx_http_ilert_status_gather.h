@@ -89,6 +89,10 @@ typedef struct {
     int64_t                      pending;
     int64_t                      oldest;
 
+    int64_t                      rejected;  /* webhooks, of all sources and */
+    int64_t                      unavailable;   /* of none */
+    ngx_http_ilert_counters_refusal_t  refusal;    /* the last one of both */
+
     ngx_array_t                  sources;   /* status_source_t */
     ngx_array_t                  endpoints; /* status_endpoint_t */
 

@@ -32,6 +32,12 @@ static void ngx_http_ilert_status_json_source(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st, ngx_http_ilert_status_source_t *ss);
 static void ngx_http_ilert_status_json_error(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_source_t *ss);
+static void ngx_http_ilert_status_json_refused(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
+static void ngx_http_ilert_status_json_refusal(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_counters_refusal_t *refusal);
+static void ngx_http_ilert_status_json_known(ngx_http_ilert_json_writer_t *w,
+    const char *name, ngx_http_ilert_counters_text_t *known);
 static void ngx_http_ilert_status_json_open(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_status_json_dead(ngx_http_ilert_json_writer_t *w,
@@ -91,6 +97,7 @@ ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w, void *data)
     ngx_http_ilert_status_json_queue(w, st);
     ngx_http_ilert_status_json_endpoints(w, st);
     ngx_http_ilert_status_json_sources(w, st);
+    ngx_http_ilert_status_json_refused(w, st);
     ngx_http_ilert_status_json_open(w, st);
     ngx_http_ilert_status_json_dead(w, st);
 
@@ -296,6 +303,66 @@ ngx_http_ilert_status_json_error(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_json_string(w, &ss->error);
 
     ngx_http_ilert_json_literal(w, "}");
+}
+
+
+static void
+ngx_http_ilert_status_json_refused(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    ngx_http_ilert_status_json_next(w, "refused");
+
+    ngx_http_ilert_status_json_first(w, "rejected");
+    ngx_http_ilert_status_json_number(w, st->rejected);
+
+    ngx_http_ilert_status_json_next(w, "unavailable");
+    ngx_http_ilert_status_json_number(w, st->unavailable);
+
+    ngx_http_ilert_status_json_next(w, "last");
+
+    if (st->refusal.time) {
+        ngx_http_ilert_status_json_refusal(w, &st->refusal);
+
+    } else {
+        ngx_http_ilert_json_literal(w, "null");
+    }
+
+    ngx_http_ilert_json_literal(w, "}");
+}
+
+
+static void
+ngx_http_ilert_status_json_refusal(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_counters_refusal_t *refusal)
+{
+    ngx_http_ilert_status_json_first(w, "time");
+    ngx_http_ilert_status_json_time(w, refusal->time);
+
+    ngx_http_ilert_status_json_known(w, "from", &refusal->from);
+    ngx_http_ilert_status_json_known(w, "location", &refusal->location);
+
+    ngx_http_ilert_status_json_next(w, "status");
+    ngx_http_ilert_status_json_number(w, refusal->status);
+
+    ngx_http_ilert_status_json_known(w, "error", &refusal->error);
+    ngx_http_ilert_status_json_known(w, "id", &refusal->id);
+    ngx_http_ilert_status_json_known(w, "level", &refusal->level);
+
+    ngx_http_ilert_json_literal(w, "}");
+}
+
+
+static void
+ngx_http_ilert_status_json_known(ngx_http_ilert_json_writer_t *w,
+    const char *name, ngx_http_ilert_counters_text_t *known)
+{
+    ngx_str_t  text;
+
+    text.data = known->data;
+    text.len = known->len;
+
+    ngx_http_ilert_status_json_next(w, name);
+    ngx_http_ilert_status_json_text(w, &text);
 }
 
 

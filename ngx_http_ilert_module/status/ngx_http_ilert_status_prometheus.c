@@ -47,6 +47,12 @@ static int64_t ngx_http_ilert_metric_value(ngx_http_ilert_status_t *st,
     ngx_http_ilert_metric_t *metric, ngx_http_ilert_status_source_t *ss);
 static void ngx_http_ilert_metric_requests(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
+static void ngx_http_ilert_metric_refused(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st, const char *name, const char *help,
+    ngx_uint_t unavailable);
+static void ngx_http_ilert_metric_codes(ngx_http_ilert_json_writer_t *w,
+    const char *name, ngx_str_t *source,
+    ngx_http_ilert_counters_code_t *refused, ngx_uint_t unavailable);
 static void ngx_http_ilert_metric_states(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_endpoints(ngx_http_ilert_json_writer_t *w,
@@ -128,6 +134,12 @@ ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w, void *data)
     {
         ngx_http_ilert_metric_sources(w, st, &ngx_http_ilert_metrics[i]);
     }
+
+    ngx_http_ilert_metric_refused(w, st, "webhooks_rejected",
+                                  "Webhooks refused, by the answer.", 0);
+    ngx_http_ilert_metric_refused(w, st, "webhooks_unavailable",
+                                  "Webhooks of which nothing could be kept, "
+                                  "by the answer.", 1);
 
     ngx_http_ilert_metric_requests(w, st);
     ngx_http_ilert_metric_states(w, st);
@@ -260,6 +272,71 @@ ngx_http_ilert_metric_requests(ngx_http_ilert_json_writer_t *w,
 
             ngx_http_ilert_metric_print(w, "} %uA\n", code->n);
         }
+    }
+}
+
+
+static void
+ngx_http_ilert_metric_refused(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st, const char *name, const char *help,
+    ngx_uint_t unavailable)
+{
+    ngx_uint_t                       i;
+    ngx_http_ilert_status_source_t  *ss;
+
+    static ngx_str_t                 none = ngx_string("");
+
+    ngx_http_ilert_metric_head(w, name, help, "counter",
+                               st->openmetrics ? "" : "_total");
+
+    ss = st->sources.elts;
+
+    for (i = 0; i < st->sources.nelts; i++) {
+
+        if (ss[i].counters) {
+            ngx_http_ilert_metric_codes(w, name, &ss[i].name,
+                                        ss[i].counters->refused, unavailable);
+        }
+    }
+
+    if (st->source.len == 0) {
+        ngx_http_ilert_metric_codes(w, name, &none, st->counters->refused,
+                                    unavailable);
+    }
+}
+
+
+static void
+ngx_http_ilert_metric_codes(ngx_http_ilert_json_writer_t *w, const char *name,
+    ngx_str_t *source, ngx_http_ilert_counters_code_t *refused,
+    ngx_uint_t unavailable)
+{
+    ngx_uint_t                       i;
+    ngx_http_ilert_counters_code_t  *code;
+
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_REFUSED; i++) {
+
+        code = &refused[i];
+
+        if (code->code == 0
+            || ngx_http_ilert_counters_unavailable(code->code) != unavailable)
+        {
+            continue;
+        }
+
+        ngx_http_ilert_metric_print(w, "ilert_%s_total{", name);
+        ngx_http_ilert_metric_label(w, "source", source);
+
+        if (code->code == NGX_HTTP_ILERT_COUNTERS_OTHER_REJECTED
+            || code->code == NGX_HTTP_ILERT_COUNTERS_OTHER_UNAVAILABLE)
+        {
+            ngx_http_ilert_json_literal(w, ",code=\"other\"");
+
+        } else {
+            ngx_http_ilert_metric_print(w, ",code=\"%uA\"", code->code);
+        }
+
+        ngx_http_ilert_metric_print(w, "} %uA\n", code->n);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "ngx_http_ilert_json.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_refuse.h"
 #include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_route.h"
 #include "ngx_http_ilert_text.h"
@@ -141,6 +142,10 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     ngx_http_ilert_event_t     *ev;
     ngx_http_ilert_webhook_t   *wh;
     ngx_http_ilert_loc_conf_t  *ilcf;
+
+    if (body->rc != NGX_ERROR) {
+        ctx->body = body->text;
+    }
 
     if (body->rc == NGX_DECLINED) {
         return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_REQUEST,
@@ -423,8 +428,7 @@ ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
                                            "event", &ctx->event->id);
 
     } else {
-        rc = ngx_http_ilert_webhook_answer(r, answer->status, "rejected",
-                                           "error", &answer->error);
+        rc = ngx_http_ilert_webhook_reject(r, answer->status, &answer->error);
     }
 
     ngx_http_finalize_request(r, rc);
@@ -437,7 +441,8 @@ static ngx_int_t
 ngx_http_ilert_webhook_reject(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *error)
 {
-    ngx_http_ilert_ctx_t  *ctx;
+    ngx_http_ilert_ctx_t       *ctx;
+    ngx_http_ilert_loc_conf_t  *ilcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
 
@@ -447,6 +452,10 @@ ngx_http_ilert_webhook_reject(ngx_http_request_t *r, ngx_uint_t status,
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "kapacitor webhook rejected: %V", error);
     }
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    ngx_http_ilert_refuse(r, ilcf, status, error);
 
     return ngx_http_ilert_webhook_answer(r, status, "rejected", "error",
                                          error);
@@ -461,10 +470,14 @@ ngx_http_ilert_webhook_answer(ngx_http_request_t *r, ngx_uint_t status,
 {
     u_char                        *p;
     size_t                         size;
+    ngx_http_ilert_ctx_t          *ctx;
     ngx_http_complex_value_t       cv;
     ngx_http_ilert_json_writer_t   w;
 
     static ngx_str_t               type = ngx_string("application/json");
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
+    ctx->answered = 1;
 
     size = NGX_HTTP_ILERT_ANSWER_SIZE + value->len
            + ngx_escape_json(NULL, value->data, value->len);

@@ -85,6 +85,13 @@ my %STATUS = (
                                       text => 'text' } ],
         },
     },
+    refused => {
+        rejected => 'count', unavailable => 'count',
+        last => [ 'null', { time => 'time', from => 'text',
+                            location => 'text|null', status => 'count',
+                            error => 'text', id => 'text|null',
+                            level => 'text|null' } ],
+    },
     open => { list => { source => 'text', alert_key => 'text',
         level => qr/^(?:CRITICAL|WARNING|INFO|OK)$/, since => 'time',
         last_event => 'time' } },

@@ -1,0 +1,98 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_counters.h"
+
+
+static ngx_uint_t  ngx_http_ilert_counters_usual[] = {
+    NGX_HTTP_BAD_REQUEST,
+    NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+    422,
+    NGX_HTTP_BAD_GATEWAY,
+    NGX_HTTP_SERVICE_UNAVAILABLE,
+    NGX_HTTP_GATEWAY_TIME_OUT,
+    0
+};
+
+
+void
+ngx_http_ilert_counters_init_refused(ngx_http_ilert_counters_code_t *refused)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_http_ilert_counters_usual[i]; i++) {
+        refused[i].code = ngx_http_ilert_counters_usual[i];
+    }
+}
+
+
+void
+ngx_http_ilert_counters_refused(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_source_t *source, ngx_uint_t status)
+{
+    ngx_uint_t                       i, other;
+    ngx_http_ilert_counters_code_t  *refused, *code;
+
+    refused = source ? source->counters->refused : counters->refused;
+
+    /* The last two places have what there is no place for. */
+
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_REFUSED - 2; i++) {
+        code = &refused[i];
+
+        if (code->code == status || ngx_atomic_cmp_set(&code->code, 0, status)
+            || code->code == status)
+        {
+            ngx_http_ilert_counters_add(code->n, 1);
+            return;
+        }
+    }
+
+    if (ngx_http_ilert_counters_unavailable(status)) {
+        other = NGX_HTTP_ILERT_COUNTERS_OTHER_UNAVAILABLE;
+        code = &refused[i + 1];
+
+    } else {
+        other = NGX_HTTP_ILERT_COUNTERS_OTHER_REJECTED;
+        code = &refused[i];
+    }
+
+    code->code = other;
+    ngx_http_ilert_counters_add(code->n, 1);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_counters_unavailable(ngx_uint_t code)
+{
+    return code >= NGX_HTTP_INTERNAL_SERVER_ERROR
+           || code == NGX_HTTP_ILERT_COUNTERS_OTHER_UNAVAILABLE;
+}
+
+
+void
+ngx_http_ilert_counters_set_refusal(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_refusal_t *refusal)
+{
+    ngx_shmtx_lock(&counters->shpool->mutex);
+    counters->refusal = *refusal;
+    ngx_shmtx_unlock(&counters->shpool->mutex);
+}
+
+
+void
+ngx_http_ilert_counters_get_refusal(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_refusal_t *refusal)
+{
+    ngx_shmtx_lock(&counters->shpool->mutex);
+    *refusal = counters->refusal;
+    ngx_shmtx_unlock(&counters->shpool->mutex);
+}
