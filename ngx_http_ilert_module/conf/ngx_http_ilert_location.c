@@ -36,6 +36,7 @@ ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_ilert_loc_conf_t *ilcf = conf;
 
     ngx_str_t                         *value;
+    ngx_http_ilert_srv_conf_t         *iscf;
     ngx_http_compile_complex_value_t   ccv;
 
     if (ilcf->kapacitor) {
@@ -63,6 +64,9 @@ ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
     ilcf->line = cf->conf_file->line;
 
     ilcf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    iscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_ilert_module);
+    iscf->webhooks = 1;
 
     if (ngx_http_ilert_location_add(cf, ilcf) != NGX_OK) {
         return NGX_CONF_ERROR;

@@ -24,6 +24,7 @@
 #include "ngx_http_ilert_resolve.h"
 #include "ngx_http_ilert_source.h"
 #include "ngx_http_ilert_status.h"
+#include "ngx_http_ilert_unseen.h"
 #include "ngx_http_ilert_variables.h"
 #include "ngx_http_ilert_webhook.h"
 
@@ -522,7 +523,10 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (imcf->locations.nelts && ngx_http_ilert_body_init(cf) != NGX_OK) {
+    if (imcf->locations.nelts
+        && (ngx_http_ilert_body_init(cf) != NGX_OK
+            || ngx_http_ilert_unseen_init(cf) != NGX_OK))
+    {
         return NGX_ERROR;
     }
 

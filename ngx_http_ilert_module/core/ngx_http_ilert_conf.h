@@ -218,6 +218,9 @@ typedef struct {
     ngx_str_t                    control;   /* location of "ilert_control" */
     ngx_array_t                  names;     /* ngx_http_server_name_t, with */
                                             /* "ilert_control" only */
+    unsigned                     webhooks:1;    /* has "ilert_kapacitor" */
+    unsigned                     near:1;    /* or is the default server of */
+                                            /* an address where one has it */
 } ngx_http_ilert_srv_conf_t;
 
 

@@ -1,0 +1,430 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_refuse.h"
+#include "ngx_http_ilert_unseen.h"
+
+
+/* of nginx's log, for a client that went away before it was answered */
+
+#define NGX_HTTP_ILERT_UNSEEN_GONE  NGX_HTTP_CLIENT_CLOSED_REQUEST
+
+
+typedef struct {
+    ngx_uint_t                   status;    /* 0: any other */
+    ngx_str_t                    error;
+} ngx_http_ilert_unseen_reason_t;
+
+
+static void ngx_http_ilert_unseen_find_servers(
+    ngx_http_core_main_conf_t *cmcf);
+static void ngx_http_ilert_unseen_check_address(ngx_http_conf_addr_t *addr);
+static ngx_http_ilert_srv_conf_t *ngx_http_ilert_unseen_server(
+    ngx_http_core_srv_conf_t *cscf);
+static ngx_int_t ngx_http_ilert_unseen_begin(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_unseen_log(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_ilert_unseen_has_no_location(ngx_http_request_t *r);
+static ngx_http_ilert_loc_conf_t *ngx_http_ilert_unseen_location(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_unseen_uri(ngx_http_request_t *r,
+    ngx_str_t *uri);
+static ngx_http_core_loc_conf_t *ngx_http_ilert_unseen_find(
+    ngx_http_core_loc_conf_t *parent, ngx_str_t *uri, ngx_uint_t *final);
+static ngx_http_core_loc_conf_t *ngx_http_ilert_unseen_find_static(
+    ngx_http_location_tree_node_t *node, ngx_str_t *uri, ngx_uint_t *final);
+
+
+static ngx_http_ilert_unseen_reason_t  ngx_http_ilert_unseen_reasons[] = {
+
+    { NGX_HTTP_BAD_REQUEST,
+      ngx_string("nginx answered itself: bad request") },
+
+    { NGX_HTTP_UNAUTHORIZED,
+      ngx_string("nginx answered itself: no user, or a wrong password") },
+
+    { NGX_HTTP_FORBIDDEN,
+      ngx_string("nginx answered itself: access is denied") },
+
+    { NGX_HTTP_REQUEST_TIME_OUT,
+      ngx_string("nginx answered itself: the request did not come in time") },
+
+    { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+      ngx_string("nginx answered itself: the body is larger than "
+                 "\"ilert_max_body_size\"") },
+
+    { NGX_HTTP_TOO_MANY_REQUESTS,
+      ngx_string("nginx answered itself: a limit of requests or "
+                 "connections") },
+
+    { NGX_HTTP_ILERT_UNSEEN_GONE,
+      ngx_string("the client went away before all of the body had come") },
+
+    { NGX_HTTP_INTERNAL_SERVER_ERROR,
+      ngx_string("nginx answered itself: an internal error") },
+
+    { NGX_HTTP_SERVICE_UNAVAILABLE,
+      ngx_string("nginx answered itself: a limit of requests or connections, "
+                 "or a \"return\"") },
+
+    { 0,
+      ngx_string("nginx answered itself: see \"return\", \"rewrite\", and "
+                 "\"error_page\"") }
+};
+
+
+ngx_int_t
+ngx_http_ilert_unseen_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_ilert_unseen_begin;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_ilert_unseen_log;
+
+    ngx_http_ilert_unseen_find_servers(cmcf);
+
+    return NGX_OK;
+}
+
+
+/*
+ * A request that is no HTTP belongs to the default server of its address, for
+ * which another one of the same address may have the webhooks.
+ */
+
+static void
+ngx_http_ilert_unseen_find_servers(ngx_http_core_main_conf_t *cmcf)
+{
+    ngx_uint_t              i, k;
+    ngx_http_conf_addr_t   *addr;
+    ngx_http_conf_port_t   *port;
+
+    if (cmcf->ports == NULL) {
+        return;
+    }
+
+    port = cmcf->ports->elts;
+
+    for (i = 0; i < cmcf->ports->nelts; i++) {
+
+        addr = port[i].addrs.elts;
+
+        for (k = 0; k < port[i].addrs.nelts; k++) {
+            ngx_http_ilert_unseen_check_address(&addr[k]);
+        }
+    }
+}
+
+
+static void
+ngx_http_ilert_unseen_check_address(ngx_http_conf_addr_t *addr)
+{
+    ngx_uint_t                   i;
+    ngx_http_core_srv_conf_t   **cscfp;
+    ngx_http_ilert_srv_conf_t   *iscf;
+
+    cscfp = addr->servers.elts;
+
+    for (i = 0; i < addr->servers.nelts; i++) {
+
+        iscf = ngx_http_ilert_unseen_server(cscfp[i]);
+
+        if (iscf->webhooks) {
+            iscf->near = 1;
+
+            iscf = ngx_http_ilert_unseen_server(addr->default_server);
+            iscf->near = 1;
+        }
+    }
+}
+
+
+static ngx_http_ilert_srv_conf_t *
+ngx_http_ilert_unseen_server(ngx_http_core_srv_conf_t *cscf)
+{
+    return cscf->ctx->srv_conf[ngx_http_ilert_module.ctx_index];
+}
+
+
+/*
+ * It is there to be passed: the first phase has a handler, so a request that
+ * is still at the first one had no header that nginx could read.
+ */
+
+static ngx_int_t
+ngx_http_ilert_unseen_begin(ngx_http_request_t *r)
+{
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_unseen_log(ngx_http_request_t *r)
+{
+    ngx_uint_t                       status;
+    ngx_http_ilert_ctx_t            *ctx;
+    ngx_http_ilert_loc_conf_t       *ilcf;
+    ngx_http_ilert_unseen_reason_t  *reason;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
+
+    if (ctx && (ctx->answered || ctx->delivery)) {
+        return NGX_OK;
+    }
+
+    status = r->err_status ? r->err_status : r->headers_out.status;
+
+    if (ngx_http_ilert_unseen_has_no_location(r)) {
+
+        if (status < NGX_HTTP_BAD_REQUEST) {
+            return NGX_OK;
+        }
+
+        ilcf = NULL;
+
+    } else {
+        ilcf = ngx_http_ilert_unseen_location(r);
+
+        if (ilcf == NULL) {
+            return NGX_OK;
+        }
+    }
+
+    if (status == 0) {
+        status = NGX_HTTP_ILERT_UNSEEN_GONE;
+    }
+
+    reason = ngx_http_ilert_unseen_reasons;
+
+    while (reason->status && reason->status != status) {
+        reason++;
+    }
+
+    ngx_http_ilert_refuse(r, ilcf, status, &reason->error);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Whether the request line or the header could not be read, of a request that
+ * may have been a webhook.  Where "error_page" has sent it to a location, no
+ * URI of its own tells.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_unseen_has_no_location(ngx_http_request_t *r)
+{
+    ngx_http_ilert_srv_conf_t  *iscf;
+
+    iscf = ngx_http_get_module_srv_conf(r, ngx_http_ilert_module);
+
+    if (r != r->main || !iscf->near) {
+        return 0;
+    }
+
+    return r->internal ? r->unparsed_uri.len == 0 : r->phase_handler == 0;
+}
+
+
+/*
+ * The location with "ilert_kapacitor" that the request was for, or NULL.  That
+ * is where it is; or, if it was sent elsewhere, or the server has answered
+ * before a location was looked for, the one that its URI leads to.
+ */
+
+static ngx_http_ilert_loc_conf_t *
+ngx_http_ilert_unseen_location(ngx_http_request_t *r)
+{
+    ngx_str_t                   uri;
+    ngx_uint_t                  final;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_core_srv_conf_t   *cscf;
+    ngx_http_ilert_loc_conf_t  *ilcf;
+    ngx_http_ilert_srv_conf_t  *iscf;
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    if (ilcf->kapacitor) {
+        return ilcf;
+    }
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+    iscf = ngx_http_get_module_srv_conf(r, ngx_http_ilert_module);
+
+    if (r != r->main || !iscf->webhooks
+        || (!r->internal && r->loc_conf != cscf->ctx->loc_conf)
+        || ngx_http_ilert_unseen_uri(r, &uri) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    final = 0;
+
+    clcf = cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
+    clcf = ngx_http_ilert_unseen_find(clcf, &uri, &final);
+
+    if (clcf == NULL) {
+        return NULL;
+    }
+
+    ilcf = clcf->loc_conf[ngx_http_ilert_module.ctx_index];
+
+    return ilcf->kapacitor ? ilcf : NULL;
+}
+
+
+/* the path as the client has sent it */
+
+static ngx_int_t
+ngx_http_ilert_unseen_uri(ngx_http_request_t *r, ngx_str_t *uri)
+{
+    u_char  *p, *src, *dst, *last;
+
+    if (!r->internal) {
+        *uri = r->uri;
+        return NGX_OK;
+    }
+
+    src = r->unparsed_uri.data;
+    last = src + r->unparsed_uri.len;
+
+    for (p = src; p < last && *p != '?' && *p != '#'; p++) { /* void */ }
+
+    uri->data = src;
+    uri->len = p - src;
+
+    if (ngx_strlchr(src, p, '%') == NULL) {
+        return NGX_OK;
+    }
+
+    dst = ngx_pnalloc(r->pool, uri->len);
+    if (dst == NULL) {
+        return NGX_ERROR;
+    }
+
+    uri->data = dst;
+
+    ngx_unescape_uri(&dst, &src, uri->len, 0);
+
+    uri->len = dst - uri->data;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Finds the location below "parent" that nginx would take for the URI: one of
+ * exactly that name, else the first regular expression that matches, unless
+ * the longest prefix forbids them, else the longest prefix.  "final" is set
+ * if no regular expression of a level above counts any more.
+ */
+
+static ngx_http_core_loc_conf_t *
+ngx_http_ilert_unseen_find(ngx_http_core_loc_conf_t *parent, ngx_str_t *uri,
+    ngx_uint_t *final)
+{
+    ngx_http_core_loc_conf_t   *clcf, *nested;
+#if (NGX_PCRE)
+    ngx_http_core_loc_conf_t  **clcfp;
+#endif
+
+    clcf = ngx_http_ilert_unseen_find_static(parent->static_locations, uri,
+                                             final);
+    if (*final) {
+        return clcf;
+    }
+
+    nested = clcf ? ngx_http_ilert_unseen_find(clcf, uri, final) : NULL;
+
+    if (*final) {
+        return nested;
+    }
+
+#if (NGX_PCRE)
+
+    if (parent->regex_locations && (clcf == NULL || !clcf->noregex)) {
+
+        for (clcfp = parent->regex_locations; *clcfp; clcfp++) {
+
+            if (ngx_regex_exec((*clcfp)->regex->regex, uri, NULL, 0) >= 0) {
+                nested = ngx_http_ilert_unseen_find(*clcfp, uri, final);
+                *final = 1;
+                return nested ? nested : *clcfp;
+            }
+        }
+    }
+
+#endif
+
+    return nested ? nested : clcf;
+}
+
+
+/*
+ * Does the same with names that are no regular expressions.  A node of nginx's
+ * tree has a name, or the rest of one, that names on its left are before and
+ * those on its right are behind; those that begin with it are below it.
+ */
+
+static ngx_http_core_loc_conf_t *
+ngx_http_ilert_unseen_find_static(ngx_http_location_tree_node_t *node,
+    ngx_str_t *uri, ngx_uint_t *final)
+{
+    u_char                    *p;
+    size_t                     len;
+    ngx_int_t                  rc;
+    ngx_http_core_loc_conf_t  *prefix;
+
+    prefix = NULL;
+    p = uri->data;
+    len = uri->len;
+
+    while (node) {
+
+        rc = ngx_filename_cmp(p, node->name, ngx_min(len, node->len));
+
+        if (rc < 0 || (rc == 0 && len < node->len)) {
+            node = node->left;
+
+        } else if (rc > 0) {
+            node = node->right;
+
+        } else if (len == node->len && node->exact) {
+            *final = 1;
+            return node->exact;
+
+        } else if (node->inclusive) {
+            prefix = node->inclusive;
+            p += node->len;
+            len -= node->len;
+            node = node->tree;
+
+        } else {
+            node = node->right;
+        }
+    }
+
+    return prefix;
+}
