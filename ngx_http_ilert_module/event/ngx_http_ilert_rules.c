@@ -213,3 +213,13 @@ ngx_http_ilert_rules_limited(ngx_uint_t n, int64_t window)
 {
     return ngx_min(window / 6 * (int64_t) (n + 1), window / 2);
 }
+
+
+ngx_uint_t
+ngx_http_ilert_rules_refused_goes(int64_t n, int64_t bytes, int64_t max_size,
+    int64_t time, int64_t now)
+{
+    return n > NGX_HTTP_ILERT_REFUSED_NUMBER
+           || (max_size && bytes > max_size / 10)
+           || time <= now - NGX_HTTP_ILERT_REFUSED_TIME;
+}

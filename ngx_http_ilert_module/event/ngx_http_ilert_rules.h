@@ -145,4 +145,22 @@ ngx_uint_t ngx_http_ilert_rules_affords(ngx_uint_t left, ngx_uint_t rate,
 int64_t ngx_http_ilert_rules_limited(ngx_uint_t n, int64_t window);
 
 
+/*
+ * Webhooks that were refused are kept, so many of them, for so many ms, and of
+ * the body of each so many bytes.
+ */
+
+#define NGX_HTTP_ILERT_REFUSED_NUMBER  1000
+#define NGX_HTTP_ILERT_REFUSED_TIME    ((int64_t) 30 * 24 * 60 * 60 * 1000)
+#define NGX_HTTP_ILERT_REFUSED_BODY    65536
+
+/*
+ * Whether the oldest one of "n" that are kept, which take so many bytes, is to
+ * go: it was refused at "time".  They have a tenth of "max_size", or as many
+ * bytes as they like if that is 0.
+ */
+ngx_uint_t ngx_http_ilert_rules_refused_goes(int64_t n, int64_t bytes,
+    int64_t max_size, int64_t time, int64_t now);
+
+
 #endif /* _NGX_HTTP_ILERT_RULES_H_INCLUDED_ */

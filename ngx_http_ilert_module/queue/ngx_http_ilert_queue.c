@@ -236,6 +236,7 @@ ngx_http_ilert_queue_end_session(ngx_http_ilert_queue_t *q)
     ngx_queue_init(&job->verdicts);
     ngx_queue_init(&job->orders);
     ngx_queue_init(&job->queries);
+    ngx_queue_init(&job->refused);
     ngx_queue_init(&job->taken);
 
     job->now = ngx_http_ilert_clock_now();
@@ -471,6 +472,7 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     ngx_http_ilert_queue_move(&job->verdicts, &q->verdicts);
     ngx_http_ilert_queue_move(&job->orders, &q->orders);
     ngx_http_ilert_queue_move(&job->queries, &q->queries);
+    ngx_queue_init(&job->refused);
     ngx_queue_init(&job->taken);
     ngx_queue_init(&job->buried);
 

@@ -16,10 +16,10 @@
 
 /*
  * A backend keeps what waits: sources, budgets, alerts with their events, and
- * dead letters.  It knows no rule.  The store loads records from it into
- * a "work", decides in C what is to become of them, and saves what has
- * changed.  Locks, ids, files, connections and what is wrong with them are the
- * backend's.
+ * dead letters; and webhooks that were refused.  It knows no rule.  The store
+ * loads records from it into a "work", decides in C what is to become of them,
+ * and saves what has changed.  Locks, ids, files, connections and what is
+ * wrong with them are the backend's.
  *
  * All functions are called on the store's thread, one at a time, and may
  * block.  Those that return ngx_int_t return
@@ -260,7 +260,9 @@ typedef struct {
     int64_t                     resumed;
     int64_t                     courier;
     int64_t                     dead_bytes; /* of all letters; the backend */
-                                            /* keeps it */
+                                            /* keeps it, and these: */
+    int64_t                     refused;    /* refused webhooks, and what */
+    int64_t                     refused_bytes;  /* they count as */
 } ngx_http_ilert_store_total_t;
 
 
@@ -315,6 +317,7 @@ struct ngx_http_ilert_store_work_s {
     ngx_queue_t                 budgets;    /* store_fund_t */
     ngx_queue_t                 alerts;     /* store_alert_t */
     ngx_queue_t                 letters;    /* store_letter_t, to be saved */
+    ngx_queue_t                 refused;    /* store_refused_t, to be saved */
 
     /* alerts by id, and by a hash of their keys */
 
@@ -379,6 +382,22 @@ typedef struct {
     ngx_uint_t                  limit;
     unsigned                    body:1;     /* with it */
 } ngx_http_ilert_store_letter_filter_t;
+
+
+/* which refused webhooks */
+
+typedef enum {
+    NGX_HTTP_ILERT_REFUSED_OF_ID = 0,
+    NGX_HTTP_ILERT_REFUSED_OLDEST,      /* by id */
+    NGX_HTTP_ILERT_REFUSED_LATEST       /* the last one first */
+} ngx_http_ilert_store_refused_e;
+
+typedef struct {
+    ngx_http_ilert_store_refused_e  which;
+    int64_t                     id;
+    ngx_uint_t                  limit;
+    unsigned                    body:1;     /* with it */
+} ngx_http_ilert_store_refused_filter_t;
 
 
 /* a source as it is listed: what is kept of its counts, too */
@@ -537,6 +556,14 @@ struct ngx_http_ilert_backend_s {
      */
     ngx_int_t (*letters)(ngx_http_ilert_store_work_t *work,
         ngx_http_ilert_store_letter_filter_t *filter, ngx_array_t *letters);
+
+    /*
+     * Refused webhooks: pushes store_refused_t.  The caller may put them into
+     * work->refused, to remove them.  Those that are added get the next id,
+     * which is never used again.
+     */
+    ngx_int_t (*refused)(ngx_http_ilert_store_work_t *work,
+        ngx_http_ilert_store_refused_filter_t *filter, ngx_array_t *refused);
 
     /* all sources, by name: pushes store_counted_t */
     ngx_int_t (*sources)(ngx_http_ilert_store_work_t *work,

@@ -183,6 +183,31 @@ typedef struct {
 
 
 /*
+ * A webhook that was refused, and is kept for people to look at: with its
+ * strings it is one allocation, freed with ngx_free(), if it is to be kept by
+ * a job.
+ */
+
+typedef struct {
+    ngx_queue_t                 queue;
+
+    int64_t                     id;         /* by the store, from 1 on */
+    int64_t                     time;
+    ngx_str_t                   from;       /* address of the client */
+    ngx_str_t                   location;
+    ngx_uint_t                  status;     /* of the answer */
+    ngx_str_t                   error;      /* what was wrong */
+    int64_t                     size;       /* bytes of the body as it came */
+    ngx_str_t                   body;       /* its first ones; not of lists */
+
+    /* the store's own */
+
+    int64_t                     bytes;      /* that it counts as */
+    unsigned                    removed:1;  /* to be removed, else added */
+} ngx_http_ilert_store_refused_t;
+
+
+/*
  * An order of an operator.  It is carried out in parts, one in each job: as
  * long as "more" is set it is given again, with "after" set to "next".  The
  * outcome is that of one part, and holds if the job is "decided".
@@ -193,17 +218,20 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_DISCARD,
     NGX_HTTP_ILERT_STORE_PAUSE,         /* of a source */
     NGX_HTTP_ILERT_STORE_RESUME,
-    NGX_HTTP_ILERT_STORE_EMPTY          /* its waiting events, but for those */
+    NGX_HTTP_ILERT_STORE_EMPTY,         /* its waiting events, but for those */
                                         /* in flight, and RESOLVEs of alerts */
                                         /* that ilert may show */
+    NGX_HTTP_ILERT_STORE_FORGET         /* webhooks that were refused */
 } ngx_http_ilert_store_action_e;
 
 typedef struct {
     ngx_queue_t                 queue;
 
     ngx_http_ilert_store_action_e  action;
-    uint64_t                    id;         /* of a letter; 0: of all those */
-    ngx_str_t                   source;     /* of the source of this name */
+    uint64_t                    id;         /* of a letter, or a webhook; 0: */
+                                            /* all those of the source, or */
+                                            /* all webhooks */
+    ngx_str_t                   source;     /* its name */
 
     /* on the thread: whether there is a source of that name */
     ngx_uint_t                (*configured)(ngx_str_t *name, void *data);
@@ -211,7 +239,8 @@ typedef struct {
 
     /* the outcome */
 
-    ngx_uint_t                  count;      /* letters, events, or sources */
+    ngx_uint_t                  count;      /* letters, events, sources, or */
+                                            /* webhooks */
     ngx_uint_t                  refused;    /* letters, see "why" */
     const char                 *why;        /* not; NULL if it was done */
     unsigned                    missing:1;  /* for there is no such thing */
@@ -298,6 +327,9 @@ struct ngx_http_ilert_store_query_s {
     unsigned                    alert:1;
     unsigned                    probe:1;    /* asks for nothing but whether */
                                             /* something can be committed */
+    int64_t                     refused;    /* asks for nothing but the */
+                                            /* refused webhook of this id; */
+                                            /* 0: for none */
 
     /* the answer */
 
@@ -310,6 +342,9 @@ struct ngx_http_ilert_store_query_s {
     ngx_array_t                 sources;    /* store_source_t; by name */
     ngx_array_t                 open;       /* store_open_t; last one first */
     ngx_array_t                 dead;       /* store_dead_t; last one first */
+    ngx_array_t                 kept;       /* store_refused_t; last one */
+                                            /* first; or the one asked for */
+    int64_t                     nkept;      /* webhooks, of all of them */
 
     /* of an alert */
 
@@ -341,6 +376,12 @@ typedef struct {
     ngx_queue_t                 orders;     /* store_order_t */
     ngx_queue_t                 accepts;    /* in the order of commit */
     ngx_queue_t                 queries;    /* store_query_t */
+
+    /*
+     * store_refused_t, to be kept as far as it goes: in a transaction of their
+     * own, after the other one, and not tried again.
+     */
+    ngx_queue_t                 refused;
 
     ngx_http_ilert_store_take_t  *takes;
     ngx_uint_t                  ntakes;
@@ -421,6 +462,8 @@ typedef struct {
                                             /* not heard of for too long */
     ngx_uint_t                  forgotten;  /* to make room; they are, even */
                                             /* if the job has failed */
+    ngx_uint_t                  evicted;    /* refused webhooks, likewise */
+    ngx_uint_t                  kept;       /* of "refused" */
     unsigned                    over:1;     /* it is not the courier's that */
                                             /* delivers */
     unsigned                    fresh:1;    /* "begun" is of the first one */

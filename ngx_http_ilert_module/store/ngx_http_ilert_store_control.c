@@ -14,7 +14,8 @@
 
 /*
  * What operators order: dead letters are replayed or discarded, a source is
- * paused or resumed, and the events that wait of a source are discarded.
+ * paused or resumed, the events that wait of a source are discarded, or
+ * refused webhooks.
  *
  * An order may be of any number of records, and a job goes through a bounded
  * number of them: "more" says that some are left, and "next" is where the next
@@ -28,6 +29,10 @@
 #define NGX_HTTP_ILERT_CONTROL_LETTERS  100
 #define NGX_HTTP_ILERT_CONTROL_BYTES    (4 * 1024 * 1024)
 #define NGX_HTTP_ILERT_CONTROL_EVENTS   1000
+
+/* refused webhooks, likewise */
+
+#define NGX_HTTP_ILERT_CONTROL_REFUSED  100
 
 
 static ngx_int_t ngx_http_ilert_control_order(
@@ -51,6 +56,10 @@ static ngx_int_t ngx_http_ilert_control_discard_all(
     int64_t source);
 static void ngx_http_ilert_control_remove(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_letter_t *letter);
+static ngx_int_t ngx_http_ilert_control_forget(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order);
+static ngx_int_t ngx_http_ilert_control_forget_all(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order);
 static void ngx_http_ilert_control_pause(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source);
 static ngx_int_t ngx_http_ilert_control_empty(
@@ -103,6 +112,10 @@ ngx_http_ilert_control_order(ngx_http_ilert_store_work_t *work,
 
     order->next[0] = order->after[0];
     order->next[1] = order->after[1];
+
+    if (order->action == NGX_HTTP_ILERT_STORE_FORGET) {
+        return ngx_http_ilert_control_forget(work, order);
+    }
 
     if (order->id) {
         return ngx_http_ilert_control_letter(work, order);
@@ -428,6 +441,88 @@ ngx_http_ilert_control_remove(ngx_http_ilert_store_work_t *work,
     letter->removed = 1;
 
     ngx_queue_insert_tail(&work->letters, &letter->queue);
+}
+
+
+/* the refused webhook with the order's id */
+
+static ngx_int_t
+ngx_http_ilert_control_forget(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order)
+{
+    ngx_array_t                             list;
+    ngx_http_ilert_store_refused_t         *refused;
+    ngx_http_ilert_store_refused_filter_t   filter;
+
+    if (order->id == 0) {
+        return ngx_http_ilert_control_forget_all(work, order);
+    }
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_refused_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_REFUSED_OF_ID;
+    filter.id = order->id;
+    filter.limit = 1;
+
+    if (ngx_http_ilert_work_refused(work, &filter, &list) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (list.nelts == 0) {
+        order->missing = 1;
+        order->why = "there is no such refused webhook";
+        return NGX_OK;
+    }
+
+    refused = list.elts;
+
+    refused->removed = 1;
+    ngx_queue_insert_tail(&work->refused, &refused->queue);
+
+    order->count = 1;
+
+    return NGX_OK;
+}
+
+
+/* those that there are when the first job begins: "next" is the last one */
+
+static ngx_int_t
+ngx_http_ilert_control_forget_all(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order)
+{
+    ngx_array_t                             list;
+    ngx_http_ilert_store_refused_t         *refused;
+    ngx_http_ilert_store_refused_filter_t   filter;
+
+    if (order->after[0] == 0) {
+        ngx_memzero(&filter, sizeof(ngx_http_ilert_store_refused_filter_t));
+
+        filter.which = NGX_HTTP_ILERT_REFUSED_LATEST;
+        filter.limit = 1;
+
+        if (ngx_http_ilert_work_refused(work, &filter, &list) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (list.nelts == 0) {
+            return NGX_OK;
+        }
+
+        refused = list.elts;
+        order->next[0] = refused->id;
+    }
+
+    if (ngx_http_ilert_refused_remove(work, NGX_HTTP_ILERT_CONTROL_REFUSED,
+                                      order->next[0], &order->count)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    order->more = (order->count == NGX_HTTP_ILERT_CONTROL_REFUSED);
+
+    return NGX_OK;
 }
 
 

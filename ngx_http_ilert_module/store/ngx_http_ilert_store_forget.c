@@ -23,12 +23,19 @@
  *
  * Dead letters are forgotten after a time, too, and the oldest ones if they
  * have more than a quarter of max_size.
+ *
+ * Refused webhooks are of use to people only: they make room before alerts
+ * that may be open.
  */
 
 #define NGX_HTTP_ILERT_FORGET_DAY         ((int64_t) 24 * 60 * 60 * 1000)
 #define NGX_HTTP_ILERT_FORGET_OVER        (7 * NGX_HTTP_ILERT_FORGET_DAY)
 #define NGX_HTTP_ILERT_FORGET_OPEN        (90 * NGX_HTTP_ILERT_FORGET_DAY)
 #define NGX_HTTP_ILERT_FORGET_LETTERS     (30 * NGX_HTTP_ILERT_FORGET_DAY)
+
+/* refused webhooks that make room at a time */
+
+#define NGX_HTTP_ILERT_FORGET_REFUSED     64
 
 /* alerts that are loaded at a time, once some of a list have been used */
 
@@ -49,7 +56,7 @@ static ngx_int_t ngx_http_ilert_forget_oldest_letters(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
     ngx_uint_t limit, ngx_uint_t *n);
 static ngx_int_t ngx_http_ilert_forget_portion(
-    ngx_http_ilert_store_work_t *work, ngx_uint_t *n);
+    ngx_http_ilert_store_work_t *work, ngx_uint_t *n, ngx_uint_t *refused);
 static ngx_int_t ngx_http_ilert_forget_over(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_mark_t *mark, int64_t before, ngx_uint_t *rows,
     ngx_uint_t *n);
@@ -174,21 +181,23 @@ ngx_http_ilert_forget_old(ngx_http_ilert_store_work_t *work,
 
 
 ngx_uint_t
-ngx_http_ilert_forget_oldest(ngx_http_ilert_store_t *store, int64_t now)
+ngx_http_ilert_forget_oldest(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
 {
     ngx_int_t                    rc;
-    ngx_uint_t                   n;
+    ngx_uint_t                   n, refused;
     ngx_http_ilert_store_work_t  work;
 
     n = 0;
+    refused = 0;
 
-    rc = ngx_http_ilert_work_create(&work, store, now);
+    rc = ngx_http_ilert_work_create(&work, store, job->now);
 
     if (rc == NGX_OK) {
         rc = store->backend->begin(&work, 0);
 
         if (rc == NGX_OK) {
-            rc = ngx_http_ilert_forget_portion(&work, &n);
+            rc = ngx_http_ilert_forget_portion(&work, &n, &refused);
 
             if (rc == NGX_OK) {
                 rc = store->backend->commit(&work);
@@ -202,14 +211,22 @@ ngx_http_ilert_forget_oldest(ngx_http_ilert_store_t *store, int64_t now)
 
     ngx_http_ilert_work_destroy(&work);
 
-    return (rc == NGX_OK) ? n : 0;
+    if (rc != NGX_OK) {
+        return 0;
+    }
+
+    job->forgotten += n;
+    job->evicted += refused;
+
+    return n + refused;
 }
 
 
-/* "n" alerts are forgotten, whatever their age */
+/* "n" alerts are forgotten, or refused webhooks, whatever their age */
 
 static ngx_int_t
-ngx_http_ilert_forget_portion(ngx_http_ilert_store_work_t *work, ngx_uint_t *n)
+ngx_http_ilert_forget_portion(ngx_http_ilert_store_work_t *work, ngx_uint_t *n,
+    ngx_uint_t *refused)
 {
     ngx_uint_t                    rows;
     ngx_http_ilert_store_mark_t  *marks;
@@ -225,10 +242,20 @@ ngx_http_ilert_forget_portion(ngx_http_ilert_store_work_t *work, ngx_uint_t *n)
 
     if (*n == 0) {
         rows = NGX_HTTP_ILERT_STORE_ROWS;
+
+        if (work->total.refused
+            && ngx_http_ilert_refused_remove(work,
+                                             NGX_HTTP_ILERT_FORGET_REFUSED,
+                                             INT64_MAX, refused)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
-    if (ngx_http_ilert_forget_open(work, &marks[1], INT64_MAX, &rows, n)
-        != NGX_OK)
+    if (*refused == 0
+        && ngx_http_ilert_forget_open(work, &marks[1], INT64_MAX, &rows, n)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

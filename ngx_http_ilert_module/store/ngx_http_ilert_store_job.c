@@ -25,7 +25,8 @@
  *     clean      what is too old is forgotten
  *     accepts    new events, in the order in which they came
  *     takes      what goes next, of what has been saved
- *     queries    what is on disk now, when the transaction is over
+ *     refused    webhooks that were refused, in another transaction
+ *     queries    what is on disk now, when all that is over
  *
  * These hold:
  *
@@ -109,6 +110,8 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
     ngx_http_ilert_job_reset(job);
 
     job->forgotten = 0;
+    job->evicted = 0;
+    job->kept = 0;
 
     pauses = (store->state != NGX_HTTP_ILERT_STORE_OK
               && ngx_http_ilert_job_pauses(store->failed, job->now));
@@ -126,6 +129,8 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
         if (!job->accepted) {
             ngx_http_ilert_waits_find(store, job);
         }
+
+        ngx_http_ilert_refused_keep(store, job);
 
         store->backend->unlock(store);
 
@@ -318,7 +323,7 @@ static ngx_uint_t
 ngx_http_ilert_job_makes_room(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job)
 {
-    ngx_uint_t  n, i;
+    ngx_uint_t  i;
 
     if (ngx_queue_empty(&job->accepts) || !store->open
         || store->fault != NGX_HTTP_ILERT_STORE_NO_SIZE)
@@ -330,10 +335,7 @@ ngx_http_ilert_job_makes_room(ngx_http_ilert_store_t *store,
 
     for (i = 0; i < NGX_HTTP_ILERT_STORE_PORTIONS; i++) {
 
-        n = ngx_http_ilert_forget_oldest(store, job->now);
-
-        if (n) {
-            job->forgotten += n;
+        if (ngx_http_ilert_forget_oldest(store, job)) {
             return 1;
         }
 
@@ -419,7 +421,7 @@ ngx_http_ilert_job_has_room(ngx_http_ilert_store_t *store,
         return 0;
     }
 
-    job->forgotten += ngx_http_ilert_forget_oldest(store, job->now);
+    (void) ngx_http_ilert_forget_oldest(store, job);
 
     return store->backend->has_room(store, store->size);
 }
@@ -679,7 +681,8 @@ static ngx_int_t
 ngx_http_ilert_job_clean(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job)
 {
-    if (ngx_http_ilert_forget_letters(work, job) != NGX_OK
+    if (ngx_http_ilert_refused_clean(work) != NGX_OK
+        || ngx_http_ilert_forget_letters(work, job) != NGX_OK
         || ngx_http_ilert_forget_old(work, job, NGX_HTTP_ILERT_STORE_ROWS
                                                 - job->dropped)
            != NGX_OK

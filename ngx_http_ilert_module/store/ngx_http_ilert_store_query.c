@@ -55,6 +55,11 @@ static int ngx_libc_cdecl ngx_http_ilert_query_cmp_open(const void *one,
     const void *two);
 static ngx_int_t ngx_http_ilert_query_dead(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query);
+static ngx_int_t ngx_http_ilert_query_kept(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query);
+static ngx_int_t ngx_http_ilert_query_refused(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_query_t *query,
+    ngx_http_ilert_store_refused_t *refused);
 static ngx_int_t ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query);
 static ngx_int_t ngx_http_ilert_query_letters(
@@ -115,6 +120,10 @@ static ngx_int_t
 ngx_http_ilert_query_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_query_t *query)
 {
+    if (query->refused) {
+        return ngx_http_ilert_query_kept(work, query);
+    }
+
     if (work->store->backend->size(work, &query->bytes) != NGX_OK
         || ngx_http_ilert_query_budgets(work, job, query) != NGX_OK
         || ngx_http_ilert_query_sources(work, query) != NGX_OK)
@@ -122,8 +131,12 @@ ngx_http_ilert_query_all(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    return query->alert ? ngx_http_ilert_query_alert(work, query)
-                        : ngx_http_ilert_query_dead(work, query);
+    if (query->alert) {
+        return ngx_http_ilert_query_alert(work, query);
+    }
+
+    return (ngx_http_ilert_query_dead(work, query) == NGX_OK)
+           ? ngx_http_ilert_query_kept(work, query) : NGX_ERROR;
 }
 
 
@@ -427,6 +440,78 @@ ngx_http_ilert_query_dead(ngx_http_ilert_store_work_t *work,
     }
 
     return ngx_http_ilert_query_letters(work, query, source->id, NULL);
+}
+
+
+/* the webhooks that were refused last, or the one that is asked for */
+
+static ngx_int_t
+ngx_http_ilert_query_kept(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_uint_t                              i;
+    ngx_array_t                             list;
+    ngx_http_ilert_store_refused_t         *refused;
+    ngx_http_ilert_store_refused_filter_t   filter;
+
+    query->nkept = work->total.refused;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_refused_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_REFUSED_LATEST;
+    filter.limit = NGX_HTTP_ILERT_STORE_LISTED;
+
+    if (query->refused) {
+        filter.which = NGX_HTTP_ILERT_REFUSED_OF_ID;
+        filter.id = query->refused;
+        filter.limit = 1;
+        filter.body = 1;
+    }
+
+    if (ngx_http_ilert_work_refused(work, &filter, &list) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    refused = list.elts;
+
+    for (i = 0; i < list.nelts; i++) {
+        if (ngx_http_ilert_query_refused(work, query, &refused[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_query_refused(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query,
+    ngx_http_ilert_store_refused_t *refused)
+{
+    ngx_http_ilert_store_refused_t  *kept;
+
+    kept = ngx_http_ilert_query_push(work, query, &query->kept,
+                                     sizeof(ngx_http_ilert_store_refused_t));
+    if (kept == NULL) {
+        return NGX_ERROR;
+    }
+
+    *kept = *refused;
+
+    if (ngx_http_ilert_query_copy(work, query, &kept->from, &refused->from)
+        != NGX_OK
+        || ngx_http_ilert_query_copy(work, query, &kept->location,
+                                     &refused->location)
+           != NGX_OK
+        || ngx_http_ilert_query_copy(work, query, &kept->error,
+                                     &refused->error)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_query_copy(work, query, &kept->body, &refused->body);
 }
 
 

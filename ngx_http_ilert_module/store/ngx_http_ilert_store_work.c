@@ -56,6 +56,7 @@ ngx_http_ilert_work_create(ngx_http_ilert_store_work_t *work,
     ngx_queue_init(&work->budgets);
     ngx_queue_init(&work->alerts);
     ngx_queue_init(&work->letters);
+    ngx_queue_init(&work->refused);
 
     work->pool = ngx_create_pool(NGX_HTTP_ILERT_WORK_POOL, ngx_cycle->log);
 
@@ -575,6 +576,25 @@ ngx_http_ilert_work_letters(ngx_http_ilert_store_work_t *work,
     }
 
     return work->store->backend->letters(work, filter, letters);
+}
+
+
+ngx_int_t
+ngx_http_ilert_work_refused(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_refused_filter_t *filter, ngx_array_t *refused)
+{
+    if (ngx_array_init(refused, work->pool, ngx_min(filter->limit, 16),
+                       sizeof(ngx_http_ilert_store_refused_t))
+        != NGX_OK)
+    {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    if (work->store->backend->save(work) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return work->store->backend->refused(work, filter, refused);
 }
 
 

@@ -25,6 +25,7 @@
  * store_take.c     which events go next
  * store_home.c     which integration key an alert belongs to
  * store_forget.c   what is forgotten
+ * store_refused.c  webhooks that were refused
  * store_query.c    what is to be known
  * store_alert.c    what becomes of an alert and its events: decisions only
  * store_budget.c   requests that may be made
@@ -111,12 +112,14 @@ ngx_http_ilert_store_alert_t *ngx_http_ilert_work_alert(
 /*
  * Each of these saves all, as a backend does not see what has not been saved,
  * and makes the array of what was selected: of pointers to alerts, of dead
- * letters, of all sources and what they count.
+ * letters, of refused webhooks, of all sources and what they count.
  */
 ngx_int_t ngx_http_ilert_work_alerts(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_filter_t *filter, ngx_array_t *alerts);
 ngx_int_t ngx_http_ilert_work_letters(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_letter_filter_t *filter, ngx_array_t *letters);
+ngx_int_t ngx_http_ilert_work_refused(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_refused_filter_t *filter, ngx_array_t *refused);
 ngx_int_t ngx_http_ilert_work_sources(ngx_http_ilert_store_work_t *work,
     ngx_array_t *sources);
 
@@ -333,11 +336,34 @@ ngx_int_t ngx_http_ilert_forget_old(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t rows);
 
 /*
- * Forgets the oldest ones in a transaction of its own, so it must not be
- * called within one.  Returns how many, or 0 after an error.
+ * Forgets what is oldest in a transaction of its own, so it must not be called
+ * within one: alerts that are resolved, else refused webhooks, else the other
+ * alerts.  Counts them in job->forgotten or job->evicted, and returns how many
+ * there are, or 0 after an error.
  */
 ngx_uint_t ngx_http_ilert_forget_oldest(ngx_http_ilert_store_t *store,
-    int64_t now);
+    ngx_http_ilert_store_job_t *job);
+
+
+/* store_refused.c */
+
+/*
+ * With the lock, when the job is done: keeps its refused webhooks, if it can,
+ * and counts them in job->kept.  Whatever becomes of that, the store's state
+ * stays as it is.
+ */
+void ngx_http_ilert_refused_keep(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job);
+
+/* removes those that are too old: a bounded number */
+ngx_int_t ngx_http_ilert_refused_clean(ngx_http_ilert_store_work_t *work);
+
+/*
+ * Removes the oldest ones, at most so many, and none with an id after "last",
+ * however old they are; sets how many: "n".
+ */
+ngx_int_t ngx_http_ilert_refused_remove(ngx_http_ilert_store_work_t *work,
+    ngx_uint_t limit, int64_t last, ngx_uint_t *n);
 
 
 /* store_query.c: answers a query when the job is done */

@@ -277,12 +277,14 @@ null_create(ngx_http_ilert_store_t *store)
     ngx_queue_init(&n->alerts);
     ngx_queue_init(&n->busy);
     ngx_queue_init(&n->letters);
+    ngx_queue_init(&n->refused);
 
     n->total.epoch = 1;
     n->next_seq = 1;
     n->next_alert = 1;
     n->next_source = 1;
     n->next_budget = 1;
+    n->next_refused = 1;
 
     n->next = null_all;
     null_all = n;
@@ -407,6 +409,7 @@ null_forget(ngx_str_t *path)
     null_event_t    *ev;
     null_budget_t   *budget;
     null_letter_t   *letter;
+    null_refused_t  *refused;
     null_source_t   *source;
     null_session_t  *s;
 
@@ -450,6 +453,17 @@ null_forget(ngx_str_t *path)
         free(letter->kept.error.data);
         free(letter->kept.body.data);
         free(letter);
+    }
+
+    while (!ngx_queue_empty(&n->refused)) {
+        q = ngx_queue_head(&n->refused);
+        ngx_queue_remove(q);
+        refused = ngx_queue_data(q, null_refused_t, queue);
+        free(refused->kept.from.data);
+        free(refused->kept.location.data);
+        free(refused->kept.error.data);
+        free(refused->kept.body.data);
+        free(refused);
     }
 
     while (!ngx_queue_empty(&n->sources)) {
@@ -697,6 +711,7 @@ ngx_http_ilert_backend_t  ngx_http_ilert_null = {
     .move = null_move,
     .others = null_others,
     .letters = null_letters,
+    .refused = null_refused,
     .sources = null_sources,
     .oldest = null_oldest,
     .due = null_due,

@@ -100,6 +100,12 @@ struct null_letter_s {
     ngx_http_ilert_store_letter_t  kept;    /* without the source's name */
 };
 
+typedef struct {
+    ngx_queue_t         queue;              /* by id */
+
+    ngx_http_ilert_store_refused_t  kept;
+} null_refused_t;
+
 typedef struct null_session_s  null_session_t;
 
 struct null_session_s {
@@ -121,6 +127,7 @@ struct ngx_http_ilert_backend_data_s {
     int64_t             next_alert;
     int64_t             next_source;
     int64_t             next_budget;
+    int64_t             next_refused;
 
     int64_t             bytes;
 
@@ -129,6 +136,7 @@ struct ngx_http_ilert_backend_data_s {
     ngx_queue_t         alerts;
     ngx_queue_t         busy;
     ngx_queue_t         letters;
+    ngx_queue_t         refused;
 
     null_alert_t       *by_id[NULL_BUCKETS];
     null_alert_t       *by_key[NULL_BUCKETS];
@@ -230,6 +238,8 @@ ngx_int_t null_others(ngx_http_ilert_store_work_t *work,
     ngx_uint_t *own);
 ngx_int_t null_letters(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_letter_filter_t *filter, ngx_array_t *letters);
+ngx_int_t null_refused(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_refused_filter_t *filter, ngx_array_t *refused);
 ngx_int_t null_sources(ngx_http_ilert_store_work_t *work,
     ngx_array_t *sources);
 ngx_int_t null_oldest(ngx_http_ilert_store_work_t *work, int64_t source,

@@ -44,12 +44,12 @@ null_save_sessions(ngx_http_ilert_store_work_t *work, null_t *n)
 }
 
 
-/* the sum of letters is ours */
+/* what is counted of letters, and of refused webhooks, is ours */
 
 static void
 null_save_total(ngx_http_ilert_store_work_t *work, null_t *n)
 {
-    int64_t  dead_bytes;
+    ngx_http_ilert_store_total_t  total;
 
     if (memcmp(&work->total, &work->saved,
                sizeof(ngx_http_ilert_store_total_t))
@@ -60,10 +60,12 @@ null_save_total(ngx_http_ilert_store_work_t *work, null_t *n)
 
     work->changed = 1;
 
-    dead_bytes = n->total.dead_bytes;
+    total = work->total;
+    total.dead_bytes = n->total.dead_bytes;
+    total.refused = n->total.refused;
+    total.refused_bytes = n->total.refused_bytes;
 
-    null_set(n, n->total, work->total);
-    n->total.dead_bytes = dead_bytes;
+    null_set(n, n->total, total);
 
     work->saved = work->total;
 }
@@ -797,6 +799,95 @@ null_save_letters(ngx_http_ilert_store_work_t *work, null_t *n)
 }
 
 
+static void
+null_count_refused(null_t *n, null_refused_t *refused, int number)
+{
+    null_set(n, n->total.refused, n->total.refused + number);
+    null_set(n, n->total.refused_bytes,
+             n->total.refused_bytes + number * refused->kept.bytes);
+
+    null_add(n, number * (100 + refused->kept.bytes));
+}
+
+
+static void
+null_add_refused(null_t *n, ngx_http_ilert_store_refused_t *from)
+{
+    null_refused_t  *refused;
+
+    refused = null_new(n, sizeof(null_refused_t));
+
+    refused->kept = *from;
+    refused->kept.id = n->next_refused;
+
+    null_set(n, n->next_refused, n->next_refused + 1);
+
+    ngx_str_null(&refused->kept.from);
+    ngx_str_null(&refused->kept.location);
+    ngx_str_null(&refused->kept.error);
+    ngx_str_null(&refused->kept.body);
+
+    null_copy(n, &refused->kept.from, &from->from);
+    null_copy(n, &refused->kept.location, &from->location);
+    null_copy(n, &refused->kept.error, &from->error);
+    null_copy(n, &refused->kept.body, &from->body);
+
+    null_insert_after(n, ngx_queue_last(&n->refused), &refused->queue);
+    null_count_refused(n, refused, 1);
+}
+
+
+static void
+null_remove_refused(null_t *n, int64_t id)
+{
+    ngx_queue_t     *q;
+    null_refused_t  *refused;
+
+    null_each(q, &n->refused) {
+        refused = ngx_queue_data(q, null_refused_t, queue);
+
+        if (refused->kept.id != id) {
+            continue;
+        }
+
+        null_remove(n, q);
+        null_count_refused(n, refused, -1);
+
+        null_free(n, refused->kept.from.data);
+        null_free(n, refused->kept.location.data);
+        null_free(n, refused->kept.error.data);
+        null_free(n, refused->kept.body.data);
+        null_free(n, refused);
+
+        return;
+    }
+}
+
+
+static void
+null_save_refused(ngx_http_ilert_store_work_t *work, null_t *n)
+{
+    ngx_queue_t                     *q;
+    ngx_http_ilert_store_refused_t  *refused;
+
+    while (!ngx_queue_empty(&work->refused)) {
+        q = ngx_queue_head(&work->refused);
+        ngx_queue_remove(q);
+
+        refused = ngx_queue_data(q, ngx_http_ilert_store_refused_t, queue);
+
+        work->changed = 1;
+
+        if (refused->removed) {
+            null_remove_refused(n, refused->id);
+
+        } else {
+            null_add_refused(n, refused);
+        }
+    }
+}
+
+
 ngx_int_t
 null_save(ngx_http_ilert_store_work_t *work)
 {
@@ -819,6 +910,7 @@ null_save(ngx_http_ilert_store_work_t *work)
     null_save_slots(work, n);
     null_save_alerts(work, n);
     null_save_letters(work, n);
+    null_save_refused(work, n);
 
     if (null_fails(work)) {
         return NGX_ERROR;

@@ -548,6 +548,69 @@ null_letters(ngx_http_ilert_store_work_t *work,
 }
 
 
+static ngx_int_t
+null_read_refused(ngx_http_ilert_store_work_t *work, null_refused_t *kept,
+    ngx_uint_t body, ngx_http_ilert_store_refused_t *refused)
+{
+    *refused = kept->kept;
+
+    if (null_give(work, &refused->from, &kept->kept.from) != NGX_OK
+        || null_give(work, &refused->location, &kept->kept.location) != NGX_OK
+        || null_give(work, &refused->error, &kept->kept.error) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (body) {
+        return null_give(work, &refused->body, &kept->kept.body);
+    }
+
+    ngx_str_null(&refused->body);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+null_refused(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_refused_filter_t *filter, ngx_array_t *refused)
+{
+    null_t                          *n;
+    ngx_uint_t                       last;
+    ngx_queue_t                     *q;
+    null_refused_t                  *kept;
+    ngx_http_ilert_store_refused_t  *p;
+
+    n = null_of(work);
+    last = (filter->which == NGX_HTTP_ILERT_REFUSED_LATEST);
+
+    for (q = last ? ngx_queue_last(&n->refused) : ngx_queue_head(&n->refused);
+         q != ngx_queue_sentinel(&n->refused)
+         && refused->nelts < filter->limit;
+         q = last ? ngx_queue_prev(q) : ngx_queue_next(q))
+    {
+        kept = ngx_queue_data(q, null_refused_t, queue);
+
+        if (filter->which == NGX_HTTP_ILERT_REFUSED_OF_ID
+            && kept->kept.id != filter->id)
+        {
+            continue;
+        }
+
+        p = ngx_array_push(refused);
+        if (p == NULL) {
+            return ngx_http_ilert_work_no_memory(work);
+        }
+
+        if (null_read_refused(work, kept, filter->body, p) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 null_sources(ngx_http_ilert_store_work_t *work, ngx_array_t *sources)
 {

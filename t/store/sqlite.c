@@ -32,7 +32,7 @@ test_new(void)
     check(st.st_blocks * 512 >= 4 * 1024 * 1024);
 
     check_str(sql(&t, "PRAGMA application_id"), "1768714868");
-    check_str(sql(&t, "PRAGMA user_version"), "4");
+    check_str(sql(&t, "PRAGMA user_version"), "5");
     check_str(sql(&t, "PRAGMA journal_mode"), "wal");
     check_str(sql(&t, "PRAGMA integrity_check"), "ok");
 
@@ -77,6 +77,7 @@ is_bounded(const char *text, const char *detail)
         { "SCAN sqlite_sequence", "" },
         { "SCAN CONSTANT ROW", "" },
         { "SCAN slot", "" },
+        { "SCAN refused", " ORDER BY id " },
         { "SCAN dead USING INDEX dead_died", "" },
         { "SCAN alert USING INDEX alert_next", "" },
         { "SCAN alert USING INDEX alert_taken", "" },

@@ -217,6 +217,7 @@ begin_job(test_t *t)
     ngx_queue_init(&t->job.verdicts);
     ngx_queue_init(&t->job.orders);
     ngx_queue_init(&t->job.queries);
+    ngx_queue_init(&t->job.refused);
     ngx_queue_init(&t->job.accepts);
     ngx_queue_init(&t->job.taken);
 
@@ -238,6 +239,19 @@ free_events(ngx_queue_t *events)
         q = ngx_queue_head(events);
         ngx_queue_remove(q);
         ngx_free(ngx_queue_data(q, event_t, queue));
+    }
+}
+
+
+static void
+free_refused(ngx_queue_t *refused)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(refused)) {
+        q = ngx_queue_head(refused);
+        ngx_queue_remove(q);
+        ngx_free(ngx_queue_data(q, ngx_http_ilert_store_refused_t, queue));
     }
 }
 
@@ -305,6 +319,7 @@ teardown(test_t *t)
 
     free_events(&t->job.verdicts);
     free_events(&t->job.accepts);
+    free_refused(&t->job.refused);
     free_events(&outcome.taken);
     free_events(&outcome.accepts);
     free_events(&outcome.buried);
@@ -550,6 +565,7 @@ run(test_t *t)
     free_events(&outcome.taken);
     free_events(&outcome.accepts);
     free_events(&outcome.buried);
+    free_refused(&t->job.refused);
 
     outcome = t->job;
 
@@ -1032,6 +1048,7 @@ main(int argc, char **argv)
         { "forget", forget_cases, 0 },
         { "status", status_cases, 0 },
         { "control", control_cases, 0 },
+        { "refused", refused_cases, 0 },
         { "couriers", courier_cases, 0 },
         { "storm", storm_cases, 0 },
 
@@ -1039,6 +1056,7 @@ main(int argc, char **argv)
         { "homes", home_sqlite_cases, 1 },
         { "forget", forget_sqlite_cases, 1 },
         { "status", status_sqlite_cases, 1 },
+        { "refused", refused_sqlite_cases, 1 },
         { "couriers", courier_sqlite_cases, 1 },
         { "sqlite", sqlite_cases, 1 },
         { "versions", version_cases, 1 },

@@ -693,7 +693,7 @@ test_migrate(void)
 
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
-    check_str(sql(&t, "PRAGMA user_version"), "4");
+    check_str(sql(&t, "PRAGMA user_version"), "5");
     check_str(sql(&t, "PRAGMA integrity_check"), "ok");
 
     check_str(counts(&t, "ops"), "1 1 1 2 1 2 2 0");
@@ -911,23 +911,24 @@ test_older(void)
 
 /*
  * Steps of a made-up schema: release 0.1.0 has version 2 of it, and what comes
- * after the step that is to be tested makes version 4.
+ * after those that there are makes the last version.
  */
 
 static schema_t
 made_up(const char *text)
 {
+    ngx_uint_t          n;
     schema_t            schema;
-    static const char  *steps[3];
+    static const char  *steps[16];
 
-    check_int(ngx_http_ilert_sqlite_schema.nsteps, 2);
+    n = ngx_http_ilert_sqlite_schema.nsteps;
 
-    steps[0] = ngx_http_ilert_sqlite_schema.steps[0];
-    steps[1] = ngx_http_ilert_sqlite_schema.steps[1];
-    steps[2] = text;
+    check(n < 16);
+    memcpy(steps, ngx_http_ilert_sqlite_schema.steps, n * sizeof(char *));
+    steps[n] = text;
 
     schema.first = 2;
-    schema.nsteps = 3;
+    schema.nsteps = n + 1;
     schema.steps = steps;
 
     return schema;
@@ -959,7 +960,7 @@ test_steps(void)
     begin_steps(&t, "steps", 2, &schema);
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
-    check_str(sql(&t, "PRAGMA user_version"), "4");
+    check_str(sql(&t, "PRAGMA user_version"), "5");
     check_str(sql(&t, "SELECT count(*) FROM extra"), "0");
     check_str(drain(&t, "ops"), "k:1");
     teardown(&t);
@@ -968,10 +969,11 @@ test_steps(void)
 
     begin_steps(&t, "steps_last", 2, &schema);
     check_int(old_exec(&t, schema.steps[1]), SQLITE_OK);
-    sql(&t, "PRAGMA user_version = 3");
+    check_int(old_exec(&t, schema.steps[2]), SQLITE_OK);
+    sql(&t, "PRAGMA user_version = 4");
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
-    check_str(sql(&t, "PRAGMA user_version"), "4");
+    check_str(sql(&t, "PRAGMA user_version"), "5");
     check_str(sql(&t, "SELECT count(*) FROM extra"), "0");
     check_str(drain(&t, "ops"), "k:1");
     teardown(&t);
@@ -981,7 +983,7 @@ test_steps(void)
     setup(&t, "steps_new");
     ngx_http_ilert_sqlite_create(&t.store)->schema = &schema;
     accept_one(&t, "ops", "k", ALERT, "1");
-    check_str(sql(&t, "PRAGMA user_version"), "4");
+    check_str(sql(&t, "PRAGMA user_version"), "5");
     check_str(sql(&t, "SELECT count(*) FROM extra"), "0");
     check_str(drain(&t, "ops"), "k:1");
     teardown(&t);
@@ -1007,7 +1009,7 @@ test_step_fails(void)
 
     check_str(sql(&t, "PRAGMA user_version"), "2");
     check_str(sql(&t, "SELECT count(*) FROM sqlite_master"
-                      " WHERE name IN ('extra', 'session', 'alert_owner')"),
+                      " WHERE name IN ('extra', 'session', 'refused')"),
               "0");
     check_str(sql(&t, "SELECT count(*) FROM pragma_table_info('event')"
                       " WHERE name = 'source'"), "0");
@@ -1016,7 +1018,7 @@ test_step_fails(void)
     t.now += SECOND;
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
-    check_str(sql(&t, "PRAGMA user_version"), "4");
+    check_str(sql(&t, "PRAGMA user_version"), "5");
     check_str(drain(&t, "ops"), "k:1");
 
     teardown(&t);
@@ -1036,7 +1038,7 @@ test_step_foreign(void)
     check_int(run(&t), OK);
     check(strstr(t.store.notice, "(not a queue of this module)") != NULL);
     check(count_files(&t, "queue.db.damaged-") > 0);
-    check_str(sql(&t, "PRAGMA user_version"), "4");
+    check_str(sql(&t, "PRAGMA user_version"), "5");
 
     teardown(&t);
 }
@@ -1083,7 +1085,7 @@ fail_in_turn(const char *name, fault_e fault)
         }
 
         check_str(t.store.notice, "");
-        check_str(sql(&t, "PRAGMA user_version"), "4");
+        check_str(sql(&t, "PRAGMA user_version"), "5");
         check_str(sql(&t, "PRAGMA integrity_check"), "ok");
         check_str(drain(&t, "ops"), "k:1");
         check_int(count_files(&t, "queue.db.damaged"), 0);
@@ -1127,11 +1129,16 @@ static struct {
 static int
 go_first(unsigned type, void *data, void *stmt, void *text)
 {
+    ngx_uint_t  n;
+
     if (strcmp(text, "BEGIN IMMEDIATE") == 0 && !other.done) {
         other.done = 1;
 
-        check_int(old_exec(other.t, ngx_http_ilert_sqlite_schema.steps[1]),
-                  SQLITE_OK);
+        for (n = 1; n < ngx_http_ilert_sqlite_schema.nsteps; n++) {
+            check_int(old_exec(other.t, ngx_http_ilert_sqlite_schema.steps[n]),
+                      SQLITE_OK);
+        }
+
         sql(other.t, "PRAGMA user_version = %d", other.version);
     }
 
@@ -1156,7 +1163,7 @@ test_other_first(void)
     begin_steps(&t, "other_first", 3, &ngx_http_ilert_sqlite_schema);
 
     other.t = &t;
-    other.version = 4;
+    other.version = 5;
     other.done = 0;
 
     sqlite3_auto_extension((void (*)(void)) watch);
@@ -1172,14 +1179,14 @@ test_other_first(void)
     begin_steps(&t, "newer_first", 3, &ngx_http_ilert_sqlite_schema);
 
     other.t = &t;
-    other.version = 5;
+    other.version = 6;
     other.done = 0;
 
     sqlite3_auto_extension((void (*)(void)) watch);
     check_int(run(&t), CLOSED);
     check_int(other.done, 1);
-    check(strstr(t.store.error, "has schema 5 of a newer release") != NULL);
-    check_str(sql(&t, "PRAGMA user_version"), "5");
+    check(strstr(t.store.error, "has schema 6 of a newer release") != NULL);
+    check_str(sql(&t, "PRAGMA user_version"), "6");
     check_int(count_files(&t, "queue.db.damaged"), 0);
     teardown(&t);
 }
@@ -1211,7 +1218,7 @@ test_together(void)
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
     check_int(count_files(&t, "queue.db.damaged"), 0);
-    check_str(sql(&t, "PRAGMA user_version"), "4");
+    check_str(sql(&t, "PRAGMA user_version"), "5");
     check_str(drain(&t, "ops"), "k:1");
 
     teardown(&t);

@@ -70,6 +70,7 @@ ngx_http_ilert_backend_t  ngx_http_ilert_sqlite = {
     .move = ngx_http_ilert_sqlite_move,
     .others = ngx_http_ilert_sqlite_others,
     .letters = ngx_http_ilert_sqlite_letters,
+    .refused = ngx_http_ilert_sqlite_refused,
     .sources = ngx_http_ilert_sqlite_sources,
     .oldest = ngx_http_ilert_sqlite_oldest,
     .due = ngx_http_ilert_sqlite_due,
@@ -226,6 +227,8 @@ ngx_http_ilert_sqlite_read_total(ngx_http_ilert_store_work_t *work)
     total->resumed = sqlite3_column_int64(stmt, i++);
     total->courier = sqlite3_column_int64(stmt, i++);
     total->dead_bytes = sqlite3_column_int64(stmt, i++);
+    total->refused = sqlite3_column_int64(stmt, i++);
+    total->refused_bytes = sqlite3_column_int64(stmt, i++);
 
     work->has_session = sqlite3_column_int(stmt, i++);
     work->others = sqlite3_column_int(stmt, i++);

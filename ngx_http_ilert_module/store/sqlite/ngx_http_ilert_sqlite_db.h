@@ -28,6 +28,7 @@
  * sqlite_select.c     finds records
  * sqlite_load.c       reads them
  * sqlite_save.c       writes what has changed of them
+ * sqlite_refused.c    finds, reads and writes refused webhooks
  * sqlite_ask.c        asks what waits in a database that cannot be opened
  * sqlite_check.c      finds damage
  * sqlite_file.c       opens, closes and moves the file, and keeps the ballast
@@ -200,6 +201,14 @@ ngx_int_t ngx_http_ilert_sqlite_move(ngx_http_ilert_store_work_t *work,
 /* so many events and alerts of a source more than are kept, or fewer */
 int ngx_http_ilert_sqlite_write_counts(ngx_http_ilert_sqlite_db_t *db,
     int64_t source, int64_t *waiting, int64_t open);
+
+
+/* sqlite_refused.c: a function of backend.h, and what save() calls */
+
+ngx_int_t ngx_http_ilert_sqlite_refused(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_refused_filter_t *filter, ngx_array_t *refused);
+int ngx_http_ilert_sqlite_save_refused(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_refused_t *refused);
 
 
 /* sqlite_tidy.c: a function of backend.h */

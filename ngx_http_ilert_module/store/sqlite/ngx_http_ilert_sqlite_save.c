@@ -114,6 +114,13 @@ ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work)
 
     ngx_queue_init(&work->letters);
 
+    ngx_http_ilert_sqlite_each(q, &work->refused) {
+        rc = ngx_http_ilert_sqlite_save_refused(work, ngx_queue_data(q,
+                                      ngx_http_ilert_store_refused_t, queue));
+    }
+
+    ngx_queue_init(&work->refused);
+
     return ngx_http_ilert_sqlite_result(rc);
 }
 

@@ -233,7 +233,37 @@ static const char  *ngx_http_ilert_sqlite_steps[] = {
 
     "ALTER TABLE total ADD COLUMN\n"
     "    courier    INTEGER  -- number of the last one that has begun\n"
+    "               NOT NULL DEFAULT 0;\n",
+
+    /* 5: webhooks that were refused are kept */
+
+    "CREATE TABLE refused (\n"
+    "    id         INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+    "    time       INTEGER NOT NULL,\n"
+    "    status     INTEGER NOT NULL,  -- of the answer\n"
+    "    size       INTEGER NOT NULL,  -- bytes of the body as it came\n"
+    "    bytes      INTEGER NOT NULL,  -- that the row counts as\n"
+    "    address    TEXT NOT NULL,     -- of the client\n"
+    "    location   TEXT NOT NULL,\n"
+    "    error      TEXT NOT NULL,\n"
+    "    body       BLOB NOT NULL      -- the first bytes of it\n"
+    ");\n"
+
+    "ALTER TABLE total ADD COLUMN\n"
+    "    refused    INTEGER  -- rows of that table\n"
     "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE total ADD COLUMN\n"
+    "    refused_bytes INTEGER  -- sum of refused.bytes\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "CREATE TRIGGER refused_inserted AFTER INSERT ON refused BEGIN\n"
+    "    UPDATE total SET refused = refused + 1,\n"
+    "        refused_bytes = refused_bytes + NEW.bytes;\n"
+    "END;\n"
+    "CREATE TRIGGER refused_deleted AFTER DELETE ON refused BEGIN\n"
+    "    UPDATE total SET refused = refused - 1,\n"
+    "        refused_bytes = refused_bytes - OLD.bytes;\n"
+    "END;\n"
 };
 
 ngx_http_ilert_sqlite_schema_t  ngx_http_ilert_sqlite_schema = {

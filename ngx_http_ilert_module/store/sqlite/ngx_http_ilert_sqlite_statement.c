@@ -41,6 +41,12 @@ static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
     " source.name"                                                            \
     NGX_HTTP_ILERT_SQLITE_LETTER(NGX_HTTP_ILERT_SQLITE_OF_LETTER)
 
+/* and of a refused webhook */
+
+#define NGX_HTTP_ILERT_SQLITE_SELECT_REFUSED                                  \
+    "SELECT id, time, status, size, bytes, address, location, error,"         \
+    " CASE ?1 WHEN 1 THEN body END"
+
 #define NGX_HTTP_ILERT_SQLITE_SELECT_SOURCE                                   \
     "SELECT id, name, owner, paused"
 
@@ -83,6 +89,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
 
     [NGX_HTTP_ILERT_SQLITE_GET_TOTAL] =
         "SELECT epoch, recovered, seen, resumed, courier, dead_bytes,"
+        " refused, refused_bytes,"
         " EXISTS (SELECT 1 FROM session WHERE id = ?1),"
         " EXISTS (SELECT 1 FROM session WHERE id < ?1)"
         " OR EXISTS (SELECT 1 FROM session WHERE id > ?1),"
@@ -460,7 +467,27 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         ") VALUES (?, ?"
         NGX_HTTP_ILERT_SQLITE_LETTER(NGX_HTTP_ILERT_SQLITE_VALUE) ")",
 
-    [NGX_HTTP_ILERT_SQLITE_DELETE_LETTER] = "DELETE FROM dead WHERE seq = ?1"
+    [NGX_HTTP_ILERT_SQLITE_DELETE_LETTER] = "DELETE FROM dead WHERE seq = ?1",
+
+    /* refused webhooks */
+
+    [NGX_HTTP_ILERT_SQLITE_FIND_REFUSED] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_REFUSED " FROM refused WHERE id = ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_OLDEST_REFUSED] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_REFUSED
+        " FROM refused ORDER BY id LIMIT ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_LATEST_REFUSED] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_REFUSED
+        " FROM refused ORDER BY id DESC LIMIT ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_REFUSED] =
+        "INSERT INTO refused (time, status, size, bytes, address, location,"
+        " error, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+
+    [NGX_HTTP_ILERT_SQLITE_DELETE_REFUSED] =
+        "DELETE FROM refused WHERE id = ?1"
 };
 
 

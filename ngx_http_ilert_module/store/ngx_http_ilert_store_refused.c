@@ -1,0 +1,294 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_rules.h"
+#include "ngx_http_ilert_store_work.h"
+
+
+/*
+ * Webhooks that were refused, for people to look at, and to send once more.
+ * Nothing depends on them: so they are kept in a transaction of their own,
+ * which no event waits for, they leave the room that events have not got yet,
+ * and they are not tried a second time.  The oldest ones go as the rules say.
+ */
+
+
+/* what a row takes beside its texts, about */
+
+#define NGX_HTTP_ILERT_REFUSED_ROW   64
+
+/* those that are loaded at a time, to be removed */
+
+#define NGX_HTTP_ILERT_REFUSED_PAGE  64
+
+
+static void ngx_http_ilert_refused_count(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, int64_t *n, int64_t *bytes);
+static ngx_int_t ngx_http_ilert_refused_add(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+static ngx_int_t ngx_http_ilert_refused_shorten(
+    ngx_http_ilert_store_work_t *work, int64_t *n, int64_t *bytes);
+static ngx_int_t ngx_http_ilert_refused_oldest(
+    ngx_http_ilert_store_work_t *work, ngx_uint_t limit,
+    ngx_array_t *refused);
+
+
+void
+ngx_http_ilert_refused_keep(ngx_http_ilert_store_t *store,
+    ngx_http_ilert_store_job_t *job)
+{
+    ngx_int_t                    rc;
+    ngx_http_ilert_store_work_t  work;
+
+    /* where there is trouble with events it is not to become worse */
+
+    if (ngx_queue_empty(&job->refused) || !job->decided
+        || store->state != NGX_HTTP_ILERT_STORE_OK)
+    {
+        return;
+    }
+
+    rc = ngx_http_ilert_work_create(&work, store, job->now);
+
+    if (rc == NGX_OK) {
+        rc = store->backend->begin(&work, 0);
+
+        if (rc == NGX_OK) {
+            work.accepting = 1;
+
+            rc = ngx_http_ilert_refused_add(&work, job);
+
+            if (rc == NGX_OK) {
+                rc = store->backend->commit(&work);
+            }
+
+            if (rc != NGX_OK) {
+                store->backend->rollback(&work);
+            }
+        }
+    }
+
+    if (rc != NGX_OK) {
+        job->kept = 0;
+        store->backend->trust(store, 0, NGX_ERROR, job->now);
+    }
+
+    ngx_http_ilert_work_destroy(&work);
+}
+
+
+/* the last ones of the job, if they alone are more than may be kept */
+
+static ngx_int_t
+ngx_http_ilert_refused_add(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    int64_t                          n, bytes;
+    ngx_int_t                        rc;
+    ngx_queue_t                     *q;
+    ngx_http_ilert_store_refused_t  *refused, *copy;
+
+    ngx_http_ilert_refused_count(work, job, &n, &bytes);
+
+    n += work->total.refused;
+    bytes += work->total.refused_bytes;
+
+    rc = ngx_http_ilert_refused_shorten(work, &n, &bytes);
+
+    if (rc == NGX_ERROR) {
+        return rc;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_ilert_refused_count(work, job, &n, &bytes);
+    }
+
+    for (q = ngx_queue_head(&job->refused);
+         q != ngx_queue_sentinel(&job->refused);
+         q = ngx_queue_next(q))
+    {
+        refused = ngx_queue_data(q, ngx_http_ilert_store_refused_t, queue);
+
+        if (refused->removed) {
+            continue;
+        }
+
+        if (ngx_http_ilert_rules_refused_goes(n, bytes, work->store->max_size,
+                                              refused->time, work->now))
+        {
+            n--;
+            bytes -= refused->bytes;
+            continue;
+        }
+
+        /* the job has its queue, and the work another one */
+
+        copy = ngx_palloc(work->pool, sizeof(ngx_http_ilert_store_refused_t));
+        if (copy == NULL) {
+            return ngx_http_ilert_work_no_memory(work);
+        }
+
+        *copy = *refused;
+
+        ngx_queue_insert_tail(&work->refused, &copy->queue);
+        job->kept++;
+    }
+
+    return work->store->backend->save(work);
+}
+
+
+/*
+ * Sets what each of the job's counts as, and how many there are: without those
+ * that are too large by themselves, which are not worth all the others.
+ */
+
+static void
+ngx_http_ilert_refused_count(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, int64_t *n, int64_t *bytes)
+{
+    ngx_queue_t                     *q;
+    ngx_http_ilert_store_refused_t  *refused;
+
+    *n = 0;
+    *bytes = 0;
+
+    for (q = ngx_queue_head(&job->refused);
+         q != ngx_queue_sentinel(&job->refused);
+         q = ngx_queue_next(q))
+    {
+        refused = ngx_queue_data(q, ngx_http_ilert_store_refused_t, queue);
+
+        refused->bytes = NGX_HTTP_ILERT_REFUSED_ROW + refused->from.len
+                         + refused->location.len + refused->error.len
+                         + refused->body.len;
+
+        refused->removed = ngx_http_ilert_rules_refused_goes(1, refused->bytes,
+                               work->store->max_size, refused->time,
+                               work->now);
+
+        if (!refused->removed) {
+            (*n)++;
+            *bytes += refused->bytes;
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_ilert_refused_clean(ngx_http_ilert_store_work_t *work)
+{
+    int64_t    n, bytes;
+    ngx_int_t  rc;
+
+    n = work->total.refused;
+    bytes = work->total.refused_bytes;
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_ilert_refused_shorten(work, &n, &bytes);
+
+    return (rc == NGX_DECLINED) ? NGX_OK : rc;
+}
+
+
+/*
+ * Removes the oldest ones that are kept as long as they are to go, but no more
+ * than .._STORE_ROWS: "n" and "bytes" become what is left.  NGX_DECLINED: none
+ * is left, whatever was counted.
+ */
+
+static ngx_int_t
+ngx_http_ilert_refused_shorten(ngx_http_ilert_store_work_t *work, int64_t *n,
+    int64_t *bytes)
+{
+    ngx_uint_t                       i, limit, rows;
+    ngx_array_t                      list;
+    ngx_http_ilert_store_refused_t  *refused;
+
+    /* mostly the first one may stay */
+
+    limit = 1;
+
+    for (rows = 0; rows < NGX_HTTP_ILERT_STORE_ROWS; rows += list.nelts) {
+
+        if (ngx_http_ilert_refused_oldest(work, limit, &list) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (list.nelts == 0) {
+            return NGX_DECLINED;
+        }
+
+        refused = list.elts;
+
+        for (i = 0; i < list.nelts; i++) {
+
+            if (!ngx_http_ilert_rules_refused_goes(*n, *bytes,
+                                                   work->store->max_size,
+                                                   refused[i].time, work->now))
+            {
+                return NGX_OK;
+            }
+
+            refused[i].removed = 1;
+            ngx_queue_insert_tail(&work->refused, &refused[i].queue);
+
+            (*n)--;
+            *bytes -= refused[i].bytes;
+        }
+
+        limit = NGX_HTTP_ILERT_REFUSED_PAGE;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_refused_remove(ngx_http_ilert_store_work_t *work,
+    ngx_uint_t limit, int64_t last, ngx_uint_t *n)
+{
+    ngx_uint_t                       i;
+    ngx_array_t                      list;
+    ngx_http_ilert_store_refused_t  *refused;
+
+    *n = 0;
+
+    if (ngx_http_ilert_refused_oldest(work, limit, &list) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    refused = list.elts;
+
+    for (i = 0; i < list.nelts && refused[i].id <= last; i++) {
+        refused[i].removed = 1;
+        ngx_queue_insert_tail(&work->refused, &refused[i].queue);
+        (*n)++;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_refused_oldest(ngx_http_ilert_store_work_t *work,
+    ngx_uint_t limit, ngx_array_t *list)
+{
+    ngx_http_ilert_store_refused_filter_t  filter;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_refused_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_REFUSED_OLDEST;
+    filter.limit = limit;
+
+    return ngx_http_ilert_work_refused(work, &filter, list);
+}
