@@ -14,6 +14,7 @@
 #include "ngx_http_ilert_life.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_queue_log.h"
+#include "ngx_http_ilert_queue_refused.h"
 #include "ngx_http_ilert_queue_wait.h"
 #include "ngx_http_ilert_sqlite.h"
 #include "ngx_http_ilert_queue_zone.h"
@@ -55,8 +56,11 @@ typedef struct {
     ngx_uint_t                          nverdicts;  /* the job's, too */
     ngx_uint_t                          njob;       /* those of the job */
 
+    ngx_http_ilert_queue_refused_t      refused;
+
     ngx_event_t                         retry;
     ngx_event_t                         hold;
+    ngx_event_t                         pause;      /* of "refused" */
 
     ngx_http_ilert_queue_log_t          log;
 
@@ -88,6 +92,7 @@ static void ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q,
 static void ngx_http_ilert_queue_count_urgent(ngx_queue_t *accepts);
 static void ngx_http_ilert_queue_retry_handler(ngx_event_t *ev);
 static void ngx_http_ilert_queue_hold_handler(ngx_event_t *ev);
+static void ngx_http_ilert_queue_pause_handler(ngx_event_t *ev);
 
 
 static ngx_http_ilert_queue_t  *ngx_http_ilert_queue;
@@ -157,6 +162,11 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     ngx_http_ilert_clock_init_event(&q->retry,
                                     ngx_http_ilert_queue_retry_handler, 1);
 
+    ngx_http_ilert_queue_refused_init(&q->refused);
+
+    ngx_http_ilert_clock_init_event(&q->pause,
+                                    ngx_http_ilert_queue_pause_handler, 0);
+
     /* whether the database can be opened is seen, and said, at once */
 
     q->probe = 1;
@@ -186,7 +196,10 @@ ngx_http_ilert_queue_exit_process(void)
         ngx_http_ilert_queue_free(&q->job.taken, 0);
         ngx_http_ilert_queue_free(&q->job.buried, 0);
         ngx_http_ilert_queue_free_queries(&q->job.queries);
+        ngx_http_ilert_queue_refused_free(&q->job.refused);
     }
+
+    ngx_http_ilert_queue_refused_free(&q->refused.waiting);
 
     ngx_http_ilert_queue_free(&q->accepts, 0);
     ngx_http_ilert_queue_free(&q->verdicts, 1);
@@ -356,6 +369,23 @@ ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order)
 }
 
 
+void
+ngx_http_ilert_queue_keep(ngx_http_ilert_store_refused_t *refused)
+{
+    ngx_http_ilert_queue_t  *q;
+
+    q = ngx_http_ilert_queue;
+
+    if (q == NULL) {
+        return;
+    }
+
+    ngx_http_ilert_queue_refused_add(&q->refused, refused);
+
+    ngx_http_ilert_queue_run();
+}
+
+
 /* on the thread; the configuration does not change */
 
 static ngx_uint_t
@@ -476,6 +506,10 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     ngx_queue_init(&job->taken);
     ngx_queue_init(&job->buried);
 
+    if (!q->pause.timer_set) {
+        ngx_http_ilert_queue_refused_give(&q->refused, job);
+    }
+
     for (link = ngx_queue_head(&job->accepts);
          link != ngx_queue_sentinel(&job->accepts);
          link = ngx_queue_next(link))
@@ -507,6 +541,7 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     return !ngx_queue_empty(&job->accepts) || !ngx_queue_empty(&job->verdicts)
            || !ngx_queue_empty(&job->orders)
            || !ngx_queue_empty(&job->queries)
+           || !ngx_queue_empty(&job->refused)
            || job->ntakes || job->nrelease || job->nhomes || job->begin
            || job->clean || probe;
 }
@@ -570,7 +605,8 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 {
     ngx_http_ilert_queue_t *q = ev->data;
 
-    ngx_uint_t   accepted, decided;
+    ngx_msec_t   pause;
+    ngx_uint_t   accepted, decided, unkept;
     ngx_queue_t  accepts, verdicts, orders, queries;
 
     q->busy = 0;
@@ -586,7 +622,13 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 
     decided = q->job.decided;
 
-    ngx_http_ilert_queue_log(&q->log, &q->store, &q->job);
+    pause = ngx_http_ilert_queue_refused_done(&q->refused, &q->job, &unkept);
+
+    if (pause) {
+        ngx_add_timer(&q->pause, pause);
+    }
+
+    ngx_http_ilert_queue_log(&q->log, &q->store, &q->job, unkept);
 
     q->undecided = !q->job.decided;
 
@@ -803,6 +845,15 @@ ngx_http_ilert_queue_hold_handler(ngx_event_t *ev)
 }
 
 
+/* a job may be given refused webhooks again */
+
+static void
+ngx_http_ilert_queue_pause_handler(ngx_event_t *ev)
+{
+    ngx_http_ilert_queue_run();
+}
+
+
 #else
 
 ngx_int_t
@@ -824,6 +875,12 @@ ngx_int_t
 ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order)
 {
     return NGX_DECLINED;
+}
+
+
+void
+ngx_http_ilert_queue_keep(ngx_http_ilert_store_refused_t *refused)
+{
 }
 
 #endif

@@ -100,6 +100,14 @@ ngx_int_t ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order);
 
 
 /*
+ * Keeps a copy of a webhook that was refused, if there is a queue: "id" and
+ * what is the store's own need not be set.  It may come to nothing, as when
+ * there are too many at a time, which is counted and logged.
+ */
+void ngx_http_ilert_queue_keep(ngx_http_ilert_store_refused_t *refused);
+
+
+/*
  * For the client: an event that had been taken has its verdict, and both it
  * and its "data" are freed when that is on disk.
  */

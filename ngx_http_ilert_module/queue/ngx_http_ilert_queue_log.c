@@ -30,6 +30,8 @@
 
 static void ngx_http_ilert_queue_log_counts(ngx_http_ilert_queue_log_t *ql,
     ngx_http_ilert_store_job_t *job);
+static void ngx_http_ilert_queue_log_refused(ngx_http_ilert_queue_log_t *ql,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t unkept);
 static ngx_uint_t ngx_http_ilert_queue_count(
     ngx_http_ilert_queue_count_t *count, ngx_uint_t n);
 static void ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_log_t *ql,
@@ -42,7 +44,8 @@ static void ngx_http_ilert_queue_log_refusal(ngx_http_ilert_queue_log_t *ql,
 
 void
 ngx_http_ilert_queue_log(ngx_http_ilert_queue_log_t *ql,
-    ngx_http_ilert_store_t *store, ngx_http_ilert_store_job_t *job)
+    ngx_http_ilert_store_t *store, ngx_http_ilert_store_job_t *job,
+    ngx_uint_t unkept)
 {
     u_char  *p;
 
@@ -64,6 +67,7 @@ ngx_http_ilert_queue_log(ngx_http_ilert_queue_log_t *ql,
     ngx_http_ilert_queue_log_trouble(ql, store);
 
     ngx_http_ilert_queue_log_counts(ql, job);
+    ngx_http_ilert_queue_log_refused(ql, job, unkept);
 }
 
 
@@ -133,6 +137,30 @@ ngx_http_ilert_queue_log_counts(ngx_http_ilert_queue_log_t *ql,
         ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                       "ilert queue \"%V\": %ui events were coalesced, they "
                       "needed no request", ql->path, n);
+    }
+}
+
+
+static void
+ngx_http_ilert_queue_log_refused(ngx_http_ilert_queue_log_t *ql,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t unkept)
+{
+    ngx_uint_t  n;
+
+    n = ngx_http_ilert_queue_count(&ql->evicted, job->evicted);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %ui refused webhooks were removed "
+                      "to make room within \"max_size\"", ql->path, n);
+    }
+
+    n = ngx_http_ilert_queue_count(&ql->unkept, unkept);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %ui refused webhooks could not be "
+                      "kept, there are too many, or no room", ql->path, n);
     }
 }
 

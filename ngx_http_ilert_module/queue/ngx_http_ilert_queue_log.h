@@ -52,6 +52,8 @@ typedef struct {
     ngx_http_ilert_queue_count_t        dropped;
     ngx_http_ilert_queue_count_t        silent;
     ngx_http_ilert_queue_count_t        forgotten;
+    ngx_http_ilert_queue_count_t        evicted;
+    ngx_http_ilert_queue_count_t        unkept;
     ngx_http_ilert_queue_count_t        resolved;
     ngx_http_ilert_queue_count_t        coalesced;
     ngx_http_ilert_queue_count_t        damaged;
@@ -66,9 +68,13 @@ typedef struct {
 } ngx_http_ilert_queue_log_t;
 
 
-/* a job has been run: logs what there is to say, and counts trouble */
+/*
+ * A job has been run, and so many refused webhooks were not kept: logs what
+ * there is to say, and counts trouble.
+ */
 void ngx_http_ilert_queue_log(ngx_http_ilert_queue_log_t *ql,
-    ngx_http_ilert_store_t *store, ngx_http_ilert_store_job_t *job);
+    ngx_http_ilert_store_t *store, ngx_http_ilert_store_job_t *job,
+    ngx_uint_t unkept);
 
 /*
  * On the thread, before that: there are events of a source that is not
