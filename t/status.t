@@ -275,7 +275,8 @@ subtest 'dead' => sub {
     $fake->drop_rule($rule);
 
     $rule = $fake->rule(match => qr/bad4/, status => 418,
-                        body => join '', map { chr } 0 .. 255);
+                        body => '{"message":"'
+                                . (join '', map { chr } 0x7f .. 0xff) . '"}');
     $q->say('bad4 CRITICAL');
     ok($q->drained);
     agrees($q, 'for a strange reason', ops => { dead => 4 });

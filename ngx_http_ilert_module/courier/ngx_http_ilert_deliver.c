@@ -63,6 +63,8 @@ static ngx_int_t ngx_http_ilert_deliver_send(ngx_http_ilert_courier_t *co,
 static void ngx_http_ilert_deliver_done(ngx_http_ilert_request_t *ir);
 static void ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
     ngx_http_ilert_deliver_delivery_t *cd);
+static u_char *ngx_http_ilert_deliver_error(ngx_http_ilert_request_t *ir,
+    ngx_http_ilert_deliver_delivery_t *cd);
 static void ngx_http_ilert_deliver_crowd(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_deliver_delivered(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source);
@@ -531,10 +533,7 @@ ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
         return;
     }
 
-    error.len = ngx_http_ilert_outcome_error(ir->event, &ir->outcome,
-                                             cd->error,
-                                             cd->error + sizeof(cd->error))
-                - cd->error;
+    error.len = ngx_http_ilert_deliver_error(ir, cd) - cd->error;
 
     if (ir->outcome.unsent) {
         se->verdict = NGX_HTTP_ILERT_STORE_UNSENT;
@@ -579,6 +578,33 @@ ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
 
     ngx_http_ilert_outcome_count(ir->event, &ir->outcome, &error,
                                  (se->refused && pause > 0) ? pause : 0);
+}
+
+
+/* of what parks a key it is said who has refused it, if it is not ilert */
+
+static u_char *
+ngx_http_ilert_deliver_error(ngx_http_ilert_request_t *ir,
+    ngx_http_ilert_deliver_delivery_t *cd)
+{
+    u_char  *p, *last;
+
+    last = cd->error + sizeof(cd->error);
+
+    if (!ir->outcome.foreign) {
+        return ngx_http_ilert_outcome_error(ir->event, &ir->outcome,
+                                            cd->error, last);
+    }
+
+    p = ngx_slprintf(cd->error, last, "ilert answered %ui, without an error "
+                     "of its own: a proxy or a front end on the way has "
+                     "refused it", ir->outcome.status);
+
+    if (ir->outcome.reason.len) {
+        p = ngx_slprintf(p, last, ": %V", &ir->outcome.reason);
+    }
+
+    return p;
 }
 
 

@@ -38,9 +38,9 @@ struct ngx_http_ilert_request_s {
 };
 
 
-/* of an answer's body: what is kept, for its reason */
+/* of an answer's body: what is kept, for its reason, and to see whose it is */
 
-#define NGX_HTTP_ILERT_ANSWER_KEPT   1024
+#define NGX_HTTP_ILERT_ANSWER_KEPT   4096
 
 #define NGX_HTTP_ILERT_REASON_SIZE   256
 

@@ -30,7 +30,9 @@
 typedef enum {
     NGX_HTTP_ILERT_DONE = 0,    /* 2xx */
     NGX_HTTP_ILERT_AGAIN,       /* 408, 429, 5xx, or no answer */
-    NGX_HTTP_ILERT_PARK,        /* 401, 402, 403, 404, 407, 3xx: the source */
+    NGX_HTTP_ILERT_PARK,        /* 401, 402, 403, 404, 407, 3xx, and any */
+                                /* other 4xx that is not ilert's own: the */
+                                /* source */
     NGX_HTTP_ILERT_DEAD         /* other 4xx: this event will never do */
 } ngx_http_ilert_verdict_e;
 
@@ -40,6 +42,8 @@ typedef struct {
     ngx_uint_t                          status;     /* ilert's, or 0 */
     time_t                              retry_after;    /* seconds, or 0 */
     unsigned                            sent:1;     /* ilert may have it */
+    unsigned                            foreign:1;  /* PARK, as the 4xx has */
+                                                    /* no error of ilert's */
 
     /* where status is 0, why there is no answer of ilert's */
     unsigned                            given_up:1; /* by us */
@@ -54,8 +58,13 @@ typedef struct {
 } ngx_http_ilert_outcome_t;
 
 
-/* the verdict by the status of ilert's answer; a pure function */
-ngx_http_ilert_verdict_e ngx_http_ilert_outcome_verdict(ngx_uint_t status);
+/*
+ * The verdict by the status of an answer, which is of ilert, or of anybody
+ * else on the way: "own" is set if its body is an error of ilert's, without
+ * which no event becomes a dead letter.  A pure function.
+ */
+ngx_http_ilert_verdict_e ngx_http_ilert_outcome_verdict(ngx_uint_t status,
+    ngx_uint_t own);
 
 /*
  * Writes what has gone wrong with the event, in one line, from "buf" on and

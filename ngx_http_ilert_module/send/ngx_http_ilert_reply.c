@@ -35,15 +35,20 @@ static ngx_uint_t ngx_http_ilert_reply_is_unsent(ngx_http_request_t *sr,
     ngx_int_t rc);
 static ngx_uint_t ngx_http_ilert_reply_sent(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_ilert_reply_misrouted(ngx_http_request_t *sr);
+static ngx_uint_t ngx_http_ilert_reply_is_own(ngx_http_ilert_delivery_t *d,
+    ngx_str_t *message);
 static void ngx_http_ilert_reply_log_answer(ngx_http_ilert_delivery_t *d);
 static time_t ngx_http_ilert_reply_retry_after(ngx_http_upstream_t *u);
-static void ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d);
+static void ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d,
+    ngx_str_t *message);
 static void ngx_http_ilert_reply_line(ngx_str_t *text);
 
 
 void
 ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 {
+    ngx_str_t                  message;
+    ngx_uint_t                 own;
     ngx_http_request_t        *sr;
     ngx_http_ilert_outcome_t  *outcome;
 
@@ -60,10 +65,15 @@ ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
     } else if (ngx_http_ilert_reply_has_answer(sr->upstream)) {
         outcome->status = sr->upstream->headers_in.status_n;
-        outcome->verdict = ngx_http_ilert_outcome_verdict(outcome->status);
+        own = ngx_http_ilert_reply_is_own(d, &message);
+        outcome->verdict = ngx_http_ilert_outcome_verdict(outcome->status,
+                                                          own);
+        outcome->foreign = (outcome->verdict
+                            != ngx_http_ilert_outcome_verdict(outcome->status,
+                                                              1));
 
         if (outcome->verdict != NGX_HTTP_ILERT_DONE) {
-            ngx_http_ilert_reply_reason(d);
+            ngx_http_ilert_reply_reason(d, &message);
             outcome->retry_after = ngx_http_ilert_reply_retry_after(
                                                                sr->upstream);
         }
@@ -133,6 +143,74 @@ ngx_http_ilert_reply_has_answer(ngx_http_upstream_t *u)
 {
     return u->headers_in.status_n && u->state
            && u->state->header_time != (ngx_msec_t) -1;
+}
+
+
+/*
+ * An error of ilert's is a JSON object that has a message or a code, whatever
+ * its Content-Type is.  Of one that is longer than what is kept the beginning
+ * tells.  Sets "message" to the token of that member, or to nothing.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_reply_is_own(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                      text, name, value;
+    ngx_uint_t                     own, string;
+    ngx_http_ilert_json_reader_t   reader;
+
+    static ngx_str_t  members[] = {
+        ngx_string("\"message\""),
+        ngx_string("\"code\"")
+    };
+
+    ngx_str_null(message);
+
+    text.data = d->answer;
+    text.len = d->kept;
+
+    ngx_http_ilert_json_init(&reader, &text, NGX_HTTP_ILERT_JSON_ANY_NUMBER);
+
+    own = 0;
+    rc = ngx_http_ilert_json_enter(&reader, '{');
+
+    while (rc == NGX_OK) {
+
+        rc = ngx_http_ilert_json_name(&reader, &name);
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        string = (ngx_http_ilert_json_peek(&reader) == '"');
+
+        if (string && (ngx_http_ilert_text_same(&name, &members[0])
+                       || ngx_http_ilert_text_same(&name, &members[1])))
+        {
+            own = 1;
+        }
+
+        rc = string ? ngx_http_ilert_json_scalar(&reader, &value)
+                    : ngx_http_ilert_json_skip(&reader);
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        if (string && ngx_http_ilert_text_same(&name, &members[0])) {
+            *message = value;
+        }
+
+        rc = ngx_http_ilert_json_next(&reader, '}');
+    }
+
+    if (d->received == d->kept
+        && (rc != NGX_DONE || ngx_http_ilert_json_end(&reader) != NGX_OK))
+    {
+        ngx_str_null(message);
+        return 0;
+    }
+
+    return own;
 }
 
 
@@ -268,14 +346,9 @@ ngx_http_ilert_reply_header(ngx_list_t *headers, const char *name,
 /* of {"status":400,"message":"…"}, or the first line of a text */
 
 static void
-ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d)
+ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
 {
-    ngx_str_t                      text;
-    ngx_http_ilert_json_reader_t   reader;
-
-    ngx_http_ilert_json_member_t   message = {
-        ngx_string("message"), ngx_null_string
-    };
+    ngx_str_t  text;
 
     text.data = d->answer;
     text.len = d->kept;
@@ -288,14 +361,8 @@ ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d)
 
     if (text.data[0] == '{') {
 
-        ngx_http_ilert_json_init(&reader, &text,
-                                 NGX_HTTP_ILERT_JSON_ANY_NUMBER);
-
-        if (ngx_http_ilert_json_skip(&reader) != NGX_OK
-            || ngx_http_ilert_json_end(&reader) != NGX_OK
-            || ngx_http_ilert_json_pick(&text, &message, 1) != NGX_OK
-            || message.value.len == 0 || message.value.data[0] != '"'
-            || ngx_http_ilert_json_decode(&message.value, &text, d->main->pool)
+        if (message->len == 0
+            || ngx_http_ilert_json_decode(message, &text, d->main->pool)
                != NGX_OK)
         {
             return;

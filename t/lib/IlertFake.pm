@@ -33,7 +33,8 @@ package IlertFake;
 # ANY/pings/KEY.  Answers 202 without a body but with a correlation-id; 404 for
 # an unknown key or one of the wrong kind; 429; 400 with the reason for what
 # IlertSchema::event_errors finds, another Content-Type than application/json
-# or no Host.  An error body is {"status":N,"message":TEXT,"code":TEXT}.
+# or no Host.  An error body is {"status":N,"message":TEXT,"code":TEXT}; it has
+# no message if a rule gives the status 4xx and no body.
 #
 # port, address ("127.0.0.1:PORT"), url ("http(s)://ADDRESS"), pid, stop
 # keys                      { key => kind }; keys({..}) replaces them

@@ -958,11 +958,13 @@ sub answer_body {
     return 'x' x $rule->{huge} if $rule->{huge};
     return $rule->{body} if defined $rule->{body};
     return 'half a body' if _place($rule) eq 'midbody';
-    return '' unless defined $message;
+
+    my $own = $status =~ /^4/ && $rule->{status};
+    return '' unless $own || defined $message;
 
     return JSON::PP->new->utf8->canonical->encode({
-        status => 0 + $status, message => $message,
-        code => $CODE{$status} || 'ERROR',
+        status => 0 + $status, code => $CODE{$status} || 'ERROR',
+        defined $message ? (message => $message) : (),
     });
 }
 
