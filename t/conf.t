@@ -314,10 +314,11 @@ subtest 'endpoints' => sub {
         '"ilert_endpoint" directive is duplicate in F:6');
     bad("$OPS\n" . server("location /x/ {\nilert_endpoint $_; $PASS }"),
         'invalid number of arguments in "ilert_endpoint" directive in F:5')
-        for 'a b c', 'a rate=off c';
+        for 'a b c d', 'a rate=off host=b c';
 
     my %shown_as = ("''" => '', 'color=red' => 'color=red', 'a b' => 'b',
-                    'rate=off a' => 'a', 'a ratio=5' => 'ratio=5');
+                    'rate=off a' => 'a', 'host=b a' => 'a', 'a b c' => 'b',
+                    'a rate=off b' => 'b', 'a ratio=5' => 'ratio=5');
 
     for (sort keys %shown_as) {
         bad("$OPS\n" . server("location /x/ {\nilert_endpoint $_; $PASS }"),
@@ -342,9 +343,37 @@ subtest 'rate of an endpoint' => sub {
             . 'or "rate=10r/s" and "rate=off" are allowed in F:5');
     }
 
-    bad($endpoint->('default rate=off rate=off'),
-        'invalid number of arguments in "ilert_endpoint" directive in F:5');
-    bad($endpoint->('rate=1r/s rate=1r/s'), qr/^\[emerg\] .* in F:5$/);
+    bad($endpoint->($_), qr/^\[emerg\] .* in F:5$/)
+        for 'default rate=off rate=off', 'rate=1r/s rate=1r/s';
+};
+
+subtest 'host of an endpoint' => sub {
+    my $endpoint = sub {
+        my ($arguments) = @_;
+        return "$OPS\n" . server('location /ilert/ { internal; '
+            . "$PASS\nilert_endpoint $arguments; }");
+    };
+
+    good($endpoint->($_)) for map({ "host=$_" } qw(api.ilert.com localhost
+        api.ilert.com:443 API.Ilert.COM a_b-c.d 192.0.2.1 192.0.2.1:65535
+        [::1] [2001:db8::1]:8443)),
+        'default host=a', 'default rate=off host=a', 'default host=a rate=off',
+        'host=a rate=off';
+
+    for my $host ('', qw(: :80 a: a:0 a:65536 a:b a:80:81 a/ a/b http://a a?b
+        a..b .a a. .. a@b a*b *.b $host a$host [ [] [::1 [::1]a [::1]:
+        [a] [::1]:0 ::1 unix:/a unix:), "\xc3\xa4", 'a,b', '"a b"', '"a\\tb"')
+    {
+        my $shown = $host =~ s/"//gr =~ s/\\t/\t/r;
+
+        bad($endpoint->($host =~ /^"(.*)"$/ ? "\"host=$1\"" : "host=$host"),
+            "invalid parameter \"host=$shown\" of \"ilert_endpoint\", the "
+            . 'name of a host, and its port if need be, such as '
+            . '"host=api.ilert.com" or "host=localhost:9092", is allowed in '
+            . 'F:5');
+    }
+
+    bad($endpoint->('host=a host=a'), qr/^\[emerg\] .* in F:5$/);
 };
 
 subtest 'locations' => sub {

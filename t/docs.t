@@ -369,7 +369,8 @@ subtest 'directives' => sub {
     }
 
     while ($chapter =~ /^\#\#\#[ ](\w+)\n
-                        \n\*\*Syntax:\*\*[ ]\*\*`(\w+)`\*\*(?:;|[ ].*)\n
+                        \n\*\*Syntax:\*\*[ ]\*\*`(\w+)`\*\*
+                          (?:;|[ ].*(?:\n.+)*)\n
                         \n\*\*Default:\*\*[ ](.*)\n
                         \n\*\*Context:\*\*[ ](.*)\n/gmx)
     {

@@ -169,7 +169,7 @@ subtest 'proxy_set_header' => sub {
             'X-Forwarded-For: 127.0.0.1', 'X-Type: application/json',
             "X-Agent: ngx_http_ilert_module/$VERSION",
             'X-Request: POST /set/events', 'Content-Type: application/json',
-            "X-Length: $length", 'X-Host: endpoint.test' ],
+            "X-Length: $length", 'X-Host: api.ilert.com' ],
             'what the location sets is sent once, nothing of the client\'s');
     }
 };

@@ -24,6 +24,10 @@
 
 static ngx_int_t ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
     ngx_http_ilert_endpoint_t *endpoint);
+static void ngx_http_ilert_location_endpoint_defaults(
+    ngx_http_ilert_endpoint_t *endpoint);
+static ngx_int_t ngx_http_ilert_location_parse_host(ngx_conf_t *cf,
+    ngx_http_ilert_host_t *host);
 static ngx_int_t ngx_http_ilert_location_check_prefix(ngx_conf_t *cf,
     const char *name, const char *example);
 static char *ngx_http_ilert_location_set_handler(ngx_conf_t *cf,
@@ -158,7 +162,7 @@ ngx_http_ilert_location_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* "[name] [rate=...]" */
+/* "[name] [rate=...] [host=...]" */
 
 static ngx_int_t
 ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
@@ -192,19 +196,42 @@ ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
+        if (ngx_strncmp(value[i].data, "host=", 5) == 0
+            && endpoint->host.header.len == 0)
+        {
+            if (ngx_http_ilert_location_set_host(cf, &endpoint->host,
+                                                 &value[i])
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
         if (i > 1 || value[i].len == 0
             || ngx_strlchr(value[i].data, value[i].data + value[i].len, '='))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" in "
                                "\"ilert_endpoint\", a name and then "
-                               "\"rate=\" are allowed", &value[i]);
+                               "\"rate=\" and \"host=\" are allowed",
+                               &value[i]);
             return NGX_ERROR;
         }
 
         endpoint->name = value[i];
     }
 
+    ngx_http_ilert_location_endpoint_defaults(endpoint);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_location_endpoint_defaults(ngx_http_ilert_endpoint_t *endpoint)
+{
     if (endpoint->name.len == 0) {
         ngx_str_set(&endpoint->name, "default");
     }
@@ -214,7 +241,107 @@ ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
         endpoint->rate.window = NGX_HTTP_ILERT_MINUTE;
     }
 
-    return NGX_OK;
+    if (endpoint->host.header.len) {
+        return;
+    }
+
+    if (endpoint->name.len == sizeof(NGX_HTTP_ILERT_HEARTBEAT) - 1
+        && ngx_strncmp(endpoint->name.data, NGX_HTTP_ILERT_HEARTBEAT,
+                       endpoint->name.len) == 0)
+    {
+        ngx_str_set(&endpoint->host.header, "beat.ilert.com");
+
+    } else {
+        ngx_str_set(&endpoint->host.header, "api.ilert.com");
+    }
+
+    endpoint->host.name = endpoint->host.header;
+}
+
+
+ngx_int_t
+ngx_http_ilert_location_set_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host,
+    ngx_str_t *parameter)
+{
+    ngx_str_t  *directive;
+
+    host->header.data = parameter->data + sizeof("host=") - 1;
+    host->header.len = parameter->len - (sizeof("host=") - 1);
+
+    switch (ngx_http_ilert_location_parse_host(cf, host)) {
+
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        directive = cf->args->elts;
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of \"%V\", the name of "
+                           "a host, and its port if need be, such as "
+                           "\"host=api.ilert.com\" or "
+                           "\"host=localhost:9092\", is allowed", parameter,
+                           directive);
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* NGX_DECLINED: it is none */
+
+static ngx_int_t
+ngx_http_ilert_location_parse_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host)
+{
+    size_t      i;
+    u_char      c, last;
+    ngx_url_t   u;
+    ngx_str_t  *name;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    u.url = host->header;
+    u.no_resolve = 1;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        return u.err ? NGX_DECLINED : NGX_ERROR;
+    }
+
+    if (u.family == AF_UNIX) {
+        return NGX_DECLINED;
+    }
+
+    name = &host->name;
+
+    name->len = u.host.len;
+    name->data = ngx_pnalloc(cf->pool, name->len);
+    if (name->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_strlow(name->data, u.host.data, name->len);
+
+    if (u.family == AF_INET6) {
+        return NGX_OK;
+    }
+
+    /* labels of letters, digits, "-" and "_", none of which is empty */
+
+    last = '.';
+
+    for (i = 0; i < name->len; i++) {
+        c = name->data[i];
+
+        if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-'
+            && c != '_' && (c != '.' || last == '.'))
+        {
+            return NGX_DECLINED;
+        }
+
+        last = c;
+    }
+
+    return (last == '.') ? NGX_DECLINED : NGX_OK;
 }
 
 

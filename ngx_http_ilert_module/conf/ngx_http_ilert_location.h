@@ -39,6 +39,14 @@ char *ngx_http_ilert_location_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
+ * Takes the value of a directive's parameter "host=", the parameter as
+ * a whole: a name or an address, and a port if there is one.  If that is not
+ * allowed, it is logged, and NGX_ERROR is returned.
+ */
+ngx_int_t ngx_http_ilert_location_set_host(ngx_conf_t *cf,
+    ngx_http_ilert_host_t *host, ngx_str_t *parameter);
+
+/*
  * The location takes webhooks: its source is looked for when all of them are
  * known.  NGX_ERROR if there is no memory.
  */

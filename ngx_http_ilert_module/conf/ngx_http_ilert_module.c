@@ -82,7 +82,7 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       NULL },
 
     { ngx_string("ilert_endpoint"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE123,
       ngx_http_ilert_location_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

@@ -840,8 +840,8 @@ ngx_http_ilert_source_heartbeat(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    ngx_str_set(&source->name, "heartbeat");
-    ngx_str_set(&source->endpoint_name, "heartbeat");
+    ngx_str_set(&source->name, NGX_HTTP_ILERT_HEARTBEAT);
+    ngx_str_set(&source->endpoint_name, NGX_HTTP_ILERT_HEARTBEAT);
 
     source->heartbeat = 1;
 

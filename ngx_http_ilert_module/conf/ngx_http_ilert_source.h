@@ -25,6 +25,10 @@
 
 #define NGX_HTTP_ILERT_MINUTE          60000
 
+/* the endpoint through which pings leave, and their source in logs */
+
+#define NGX_HTTP_ILERT_HEARTBEAT       "heartbeat"
+
 
 /* handlers of the directives "ilert_source" and "ilert_heartbeat" */
 char *ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd,

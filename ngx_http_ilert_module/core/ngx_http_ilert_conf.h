@@ -72,11 +72,20 @@ typedef struct {
 } ngx_http_ilert_key_t;
 
 
+/* "host=": what the requests through a location are for */
+
+typedef struct {
+    ngx_str_t                    header;    /* Host: as given, with the port */
+    ngx_str_t                    name;      /* without, in lower case */
+} ngx_http_ilert_host_t;
+
+
 /* a location with "ilert_endpoint": events leave through it */
 
 struct ngx_http_ilert_endpoint_s {
     ngx_str_t                    name;
     ngx_http_ilert_rate_t        rate;
+    ngx_http_ilert_host_t        host;
     ngx_str_t                    prefix;    /* the location's, ends in "/" */
     ngx_http_conf_ctx_t         *conf_ctx;  /* of the location */
 

@@ -74,7 +74,8 @@ static ngx_int_t ngx_http_ilert_request_create_connection(
     ngx_http_ilert_delivery_t *d);
 static ngx_int_t ngx_http_ilert_request_create_main(
     ngx_http_ilert_delivery_t *d);
-static ngx_int_t ngx_http_ilert_request_create_headers(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_request_create_headers(
+    ngx_http_ilert_delivery_t *d);
 static ngx_int_t ngx_http_ilert_request_create_body(ngx_http_request_t *r,
     ngx_http_ilert_event_t *ev);
 static ngx_int_t ngx_http_ilert_request_create_subrequest(
@@ -323,7 +324,7 @@ ngx_http_ilert_request_create_main(ngx_http_ilert_delivery_t *d)
     cln->handler = ngx_http_ilert_request_cleanup;
     cln->data = d;
 
-    if (ngx_http_ilert_request_create_headers(r) != NGX_OK) {
+    if (ngx_http_ilert_request_create_headers(d) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -338,25 +339,37 @@ ngx_http_ilert_request_create_main(ngx_http_ilert_delivery_t *d)
 
 /*
  * Real hashes, since the proxy module looks by them for the headers that
- * it sets itself; Content-Length is made of content_length_n.
+ * it sets itself; Content-Length is made of content_length_n.  Host is a
+ * header that it sets: ours is what $host and $http_host have.
  */
 
 static ngx_int_t
-ngx_http_ilert_request_create_headers(ngx_http_request_t *r)
+ngx_http_ilert_request_create_headers(ngx_http_ilert_delivery_t *d)
 {
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
+    ngx_uint_t              i;
+    ngx_table_elt_t        *h, **field;
+    ngx_http_request_t     *r;
+    ngx_http_ilert_host_t  *host;
 
     static struct {
         ngx_str_t  key;
         u_char    *lowcase_key;
-        ngx_str_t  value;
+        size_t     offset;
+        ngx_str_t  value;       /* empty: the endpoint's */
     } headers[] = {
-        { ngx_string("Content-Type"), (u_char *) "content-type",
-          ngx_string("application/json") },
+        { ngx_string("Host"), (u_char *) "host",
+          offsetof(ngx_http_headers_in_t, host),
+          ngx_null_string },
         { ngx_string("User-Agent"), (u_char *) "user-agent",
-          ngx_string("ngx_http_ilert_module/" NGX_HTTP_ILERT_VERSION) }
+          offsetof(ngx_http_headers_in_t, user_agent),
+          ngx_string("ngx_http_ilert_module/" NGX_HTTP_ILERT_VERSION) },
+        { ngx_string("Content-Type"), (u_char *) "content-type",
+          offsetof(ngx_http_headers_in_t, content_type),
+          ngx_string("application/json") }
     };
+
+    r = d->main;
+    host = &d->request.event->source->endpoint->host;
 
     if (ngx_list_init(&r->headers_in.headers, r->pool, 4,
                       sizeof(ngx_table_elt_t))
@@ -365,9 +378,16 @@ ngx_http_ilert_request_create_headers(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
+    r->headers_in.server = host->name;
+
     for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
 
-        if (i == 0 && r->method == NGX_HTTP_GET) {
+        field = (ngx_table_elt_t **) ((char *) &r->headers_in
+                                      + headers[i].offset);
+
+        if (field == &r->headers_in.content_type
+            && r->method == NGX_HTTP_GET)
+        {
             continue;
         }
 
@@ -380,15 +400,10 @@ ngx_http_ilert_request_create_headers(ngx_http_request_t *r)
 
         h->key = headers[i].key;
         h->lowcase_key = headers[i].lowcase_key;
-        h->value = headers[i].value;
+        h->value = headers[i].value.len ? headers[i].value : host->header;
         h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
 
-        if (i == 0) {
-            r->headers_in.content_type = h;
-
-        } else {
-            r->headers_in.user_agent = h;
-        }
+        *field = h;
     }
 
     return NGX_OK;
