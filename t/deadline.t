@@ -34,7 +34,8 @@ my $many = "upstream many { @{['server %%FAKE%% max_fails=0;' x $SERVERS]} }";
 my $slow = 'proxy_next_upstream error timeout non_idempotent; '
          . 'proxy_connect_timeout 1s; proxy_send_timeout 1s; '
          . 'proxy_read_timeout 1s; proxy_set_header X-Attempt $ilert_attempt; '
-         . 'proxy_set_header X-Source $ilert_source;';
+         . 'proxy_set_header X-Source $ilert_source; '
+         . 'proxy_set_header Host $host;';
 
 sub location {
     my ($endpoint, $path) = @_;

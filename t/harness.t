@@ -37,7 +37,7 @@ my $CONF = <<'CONF';
     upstream kept { server %%FAKE%%; keepalive 4; }
 CONF
 
-my $fake = IlertFake->start(
+my $fake = IlertFake->start(hosts => [ 'kept' ],
     keys => { $KEY => 'api', il1api0456 => 'api', $NATIVE => 'kapacitor',
               il1hbt0789 => 'heartbeat' });
 
@@ -171,8 +171,24 @@ subtest 'bad events' => sub {
     }
 
     my %direct = (port => $fake->port);
-    is($t->post('/api/events', $good, %direct, headers => [ Host => undef ])
-       ->{status}, 400, 'no Host');
+
+    for (
+        [ undef, 400 ], [ '', 400 ], [ 'api.ilert.com:', 400 ],
+        [ 'api ilert com', 400 ], [ 'x', 404 ], [ '127.0.0.1', 404 ],
+        [ 'xapi.ilert.com', 404 ], [ 'kept', 202 ], [ 'Api.ilert.com', 202 ],
+        [ 'beat.ilert.test:9', 202 ], [ $fake->address, 202 ],
+        [ 'localhost:' . $fake->port, 202 ],
+    ) {
+        my ($host, $status) = @$_;
+        my $r = $t->post('/api/events', $good, %direct,
+                         headers => [ Host => $host ]);
+        my $what = defined $host ? "Host: $host" : 'no Host';
+
+        is($r->{status}, $status, $what);
+        is(defined $fake->request(-1)->{fault}, $status != 202, 'a fault');
+        $status == 202 or like($r->{body}, qr/^<html>/, 'of a front end');
+    }
+
     is($t->post('/api/events', $good, %direct, no_length => 1)->{status}, 411,
        'no length');
     is($t->post('/api/events', $good, %direct, raw => "BAD\r\n\r\n")->{status},

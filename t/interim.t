@@ -56,7 +56,8 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             my $to = $_ eq 'kept' ? 'kept' : $_ eq 'next' ? 'two' : '%%FAKE%%';
             "location = /$_ { ilert_kapacitor $_; } location /to-$_/ { "
             . "internal; ilert_endpoint $_; $ENDPOINTS{$_} "
-            . "proxy_pass http://$to/api/\$ilert_path; }" } @NAMES]}
+            . "proxy_pass http://$to/api/\$ilert_path; "
+            . 'proxy_set_header Host $host; }' } @NAMES]}
     }
 CONF
 

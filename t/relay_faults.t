@@ -46,6 +46,7 @@ my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<"CONF")->start;
             proxy_pass http://kept/api/\$ilert_path;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
+            proxy_set_header Host \$host;
         }
 
         location /unbuffered/ {

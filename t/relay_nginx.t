@@ -113,7 +113,8 @@ for my $name (sort keys %ENDPOINT) {
     $sources .= "ilert_source $name { integration_key $KEY;"
                 . " endpoint $name; }\n";
     $locations .= "location /e_$name/ { internal; ilert_endpoint $name; "
-                  . "proxy_read_timeout 1s; $ENDPOINT{$name} }\n";
+                  . "proxy_read_timeout 1s; $ENDPOINT{$name} "
+                  . 'proxy_set_header Host $host; }' . "\n";
 }
 
 my $t = IlertTest->new(fake => [ $fake, $second ], workers => 1,

@@ -36,6 +36,7 @@ my $CONF = <<'CONF';
             proxy_pass http://ilert/api/$ilert_path;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
+            proxy_set_header Host $host;
             proxy_read_timeout 30s;
         }
     }

@@ -76,11 +76,15 @@ for my $name (sort keys %fake, 'plain', 'unverified', 'kept',
         $more = 'proxy_ssl_verify on; proxy_ssl_server_name on;';
     }
 
-    $pass = 'https://next/api/$ilert_path' if $name eq 'next';
+    if ($name eq 'next') {
+        $pass = 'https://next/api/$ilert_path';
+        $more .= 'proxy_set_header Host $host;';
+    }
 
     if ($name eq 'kept') {
         $pass = 'https://kept/api/$ilert_path';
-        $more .= 'proxy_http_version 1.1; proxy_set_header Connection "";';
+        $more .= 'proxy_http_version 1.1; proxy_set_header Connection "";
+                  proxy_set_header Host $host;';
     }
 
     # each handshake costs the fake some 30 ms of CPU: many at once take

@@ -25,6 +25,7 @@ package IlertFake;
 #     foreign => { key => N }    another sender, which has so many of the
 #                           events of each window, and is the first
 #     retry_after => N      header of the 429; default: none, as ilert
+#     hosts => [ names ]    other names that it is asked by, see below
 #     bodies => 0           records without body and json, for many requests
 #     schema => path        default t/data/ilert-event.schema.json
 #
@@ -32,9 +33,12 @@ package IlertFake;
 # ANY/v1/events/kapacitor/KEY (native; Kapacitor's body) and GET|HEAD
 # ANY/pings/KEY.  Answers 202 without a body but with a correlation-id; 404 for
 # an unknown key or one of the wrong kind; 429; 400 with the reason for what
-# IlertSchema::event_errors finds, another Content-Type than application/json
-# or no Host.  An error body is {"status":N,"message":TEXT,"code":TEXT}; it has
-# no message if a rule gives the status 4xx and no body.
+# IlertSchema::event_errors finds, or another Content-Type than
+# application/json.  An error body is {"status":N,"message":TEXT,"code":TEXT};
+# it has no message if a rule gives the status 4xx and no body.
+# Host must be ADDRESS, localhost, ilert.com, api or beat of it, the same of
+# ilert.test, or one of "hosts".  If it is not, a front end answers with a page
+# of its own: 400 if it is missing or malformed, else 404.
 #
 # port, address ("127.0.0.1:PORT"), url ("http(s)://ADDRESS"), pid, stop
 # keys                      { key => kind }; keys({..}) replaces them
@@ -76,9 +80,10 @@ package IlertFake;
 #       received), folded, event { summary, details, .., level and time of
 #       Kapacitor, if they are known }, status (answered; 0: none), message (of
 #       an error), fault (what is wrong with it, whatever was answered), taken,
-#       limited (by the rate), time (when it was read), connection (number),
-#       sni, rule (number), inflight (requests in work, this one included),
-#       parallel (those of the same key and folded alert key, likewise) }
+#       limited (by the rate), page (a front end has answered), time (when it
+#       was read), connection (number), sni, rule (number), inflight (requests
+#       in work, this one included), parallel (those of the same key and folded
+#       alert key, likewise) }
 #     What a rule cut at 'accept' or 'before' is not in the list.
 # request($n)               the record n (from 0; negative: from the end)
 # events                    those that were taken
@@ -155,8 +160,8 @@ sub free_port {
 sub start {
     my ($class, %opt) = @_;
 
-    _check_names('option', \%opt, qw(keys port address tls print bodies
-                                     schema), @IlertFakeServer::LIMITS);
+    _check_names('option', \%opt, qw(keys port address tls hosts print
+                                     bodies schema), @IlertFakeServer::LIMITS);
 
     my $address = $opt{address} || '127.0.0.1';
     my $self = bless {

@@ -72,6 +72,8 @@ sub new {
         print => $opt{print},
         limit => { map { $_ => $opt{$_} } @LIMITS },
         no_bodies => defined $opt{bodies} && !$opt{bodies},
+        hosts => { map { lc $_ => 1 } "$fake->{ip}:$fake->{port}",
+                   "localhost:$fake->{port}", @{$opt{hosts} || []} },
         schema => IlertSchema->load($schema),
         conn => {},                 # by file descriptor
         rbits => '',
@@ -544,10 +546,12 @@ sub begin_work {
         ($status, $message) = (429, 'rate limit exceeded');
     }
 
-    $r->{fault} = $message if $status =~ /^(?:400|405|411|415)$/;
+    $r->{fault} = $message
+        if $r->{page} || $status =~ /^(?:400|405|411|415)$/;
 
     if ($rule && defined $rule->{status}) {
         ($status, $message) = ($rule->{status}, undef);
+        delete $r->{page};
     }
 
     my $lost = $rule && ($rule->{hang} || defined $rule->{raw}
@@ -610,8 +614,11 @@ sub judge {
     my ($self, $r) = @_;
 
     return (400, $r->{bad}) if defined $r->{bad};
-    return (400, 'Host: missing')
-        unless defined $r->{lc}{host} && length $r->{lc}{host};
+
+    if (my ($status, $message) = $self->check_host($r->{lc}{host})) {
+        $r->{page} = 1;
+        return ($status, $message);
+    }
 
     my ($path) = $r->{uri} =~ m{^([^?]*)$};
     return (404, 'unexpected query') unless defined $path;
@@ -638,6 +645,22 @@ sub judge {
     }
 
     return (404, 'no such path');
+}
+
+# What is in front of ilert chooses by Host who gets the request, and answers
+# with a page of its own if there is nobody.
+
+sub check_host {
+    my ($self, $host) = @_;
+
+    return (400, 'Host: missing') unless defined $host && length $host;
+
+    my ($name) = $host =~ /^([\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/ai
+        or return (400, 'Host: malformed');
+
+    return if $self->{hosts}{lc $host}
+              || $name =~ /^(?:(?:api|beat)\.)?ilert\.(?:com|test)$/i;
+    return (404, "Host: nobody has the name $host");
 }
 
 sub check_post {
@@ -926,7 +949,7 @@ sub begin_answer {
         return $self->send_bytes($c, $rule->{raw}, sub { $self->shut($c) });
     }
 
-    my $body = $self->answer_body($rule, $status, $message);
+    my $body = $self->answer_body($rule, $status, $message, $r->{page});
     my $head = $self->answer_head($c, $r, $rule, $status, $message, $body);
     my $place = _place($rule);
 
@@ -953,11 +976,13 @@ sub begin_answer {
 }
 
 sub answer_body {
-    my ($self, $rule, $status, $message) = @_;
+    my ($self, $rule, $status, $message, $page) = @_;
 
     return 'x' x $rule->{huge} if $rule->{huge};
     return $rule->{body} if defined $rule->{body};
     return 'half a body' if _place($rule) eq 'midbody';
+    return "<html><body><h1>$status $REASON{$status}</h1></body></html>\n"
+        if $page;
 
     my $own = $status =~ /^4/ && $rule->{status};
     return '' unless $own || defined $message;
@@ -975,7 +1000,8 @@ sub answer_head {
                                          : $REASON{$status} || 'Unknown';
     my @lines = "HTTP/1.1 $status $reason";
 
-    push @lines, 'content-type: application/json'
+    push @lines, 'content-type: '
+                 . ($r->{page} ? 'text/html' : 'application/json')
         if defined $message && !defined $rule->{body};
 
     if ($rule->{endless}) {
@@ -987,7 +1013,7 @@ sub answer_head {
         push @lines, 'content-length: ' . length $body;
     }
 
-    push @lines, 'correlation-id: fake-' . ($r->{n} + 1);
+    push @lines, 'correlation-id: fake-' . ($r->{n} + 1) unless $r->{page};
     push @lines, "retry-after: $self->{limit}{retry_after}"
         if $r->{limited} && defined $self->{limit}{retry_after};
 

@@ -264,6 +264,7 @@ server {
         proxy_pass http://ilert/api/\$ilert_path;
         proxy_http_version 1.1;
         proxy_set_header Connection "";
+        proxy_set_header Host \$host;
         proxy_set_header X-Attempt \$ilert_attempt;
         proxy_set_header X-Source \$ilert_source;
         proxy_read_timeout $self->{timeout};
