@@ -135,7 +135,8 @@ sub completed {
     $conf .= "ilert_source ops { integration_key_file key; }\n"
         if $conf !~ /^ilert_source/m;
     $conf .= "server {\nlisten 81;\nlocation /ilert/ {\ninternal;\n"
-             . "ilert_endpoint;\nproxy_pass http://127.0.0.1:9;\n}\n}\n"
+             . "ilert_endpoint;\nproxy_pass http://127.0.0.1:9;\n"
+             . "proxy_read_timeout 20s;\n}\n}\n"
         if $conf !~ /^\s*ilert_endpoint\b(?! heartbeat)/m;
 
     return "http {\n$conf\n}\n";
@@ -420,6 +421,17 @@ subtest 'directives' => sub {
            ($module =~ /^#define NGX_HTTP_ILERT_$value +(\d+)$/m)[0],
            "$name: the rate by default");
     }
+};
+
+# The table of checks
+
+subtest 'checks of the set-up' => sub {
+    my @checks = $text{"${CODE}_checks.c"}
+                 =~ /\{ ngx_string\("(\w+)"\),\s*ngx_http_ilert_checks_/g;
+    my ($section) = $reference =~ /^### Set-up\n(.*?)(?=^#)/ms;
+
+    cmp_ok(scalar @checks, '>', 5, 'checks of the code');
+    is_deeply([ $section =~ /^\| `(\w+)` /gm ], \@checks, 'are shown');
 };
 
 # The log lines of the code are compared with those of the reference.  A string

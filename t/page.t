@@ -19,6 +19,7 @@ use IlertQueue;
 use IlertTest;
 
 IlertQueue::need();
+plan(skip_all => 'no disk: not all is well') unless IlertTest::on_disk();
 my $b = IlertBrowser::start();
 
 my $LOST = 'il1api5ec4e7f07';
@@ -609,6 +610,37 @@ subtest 'without control' => sub {
     is($b->js('return document.querySelectorAll("main button").length'), 1,
        'no buttons but that of the question');
     is_deeply($b->js('return window.violations'), []);
+    quiet('there');
+};
+
+subtest 'the set-up' => sub {
+    $b->open($URL);
+    ok($b->wait_js(source('ops') . ' !== undefined'), 'the page is open');
+    is($b->js('return document.getElementById("setup").checkVisibility()'),
+       JSON::PP::false, 'nothing is wrong, nothing is shown');
+
+    my $name = '<b>&#104;</b>';
+    $q->change(endpoint => 'proxy_send_timeout 5s;', timeout => '26s',
+               http => "server { listen 127.0.0.1:%%PORT_1%%; $PAGE "
+                       . "location '/$name/' { ilert_kapacitor ops; } }");
+    $q->reload;
+    $b->js('window.fast = true');
+
+    ok($b->wait_js('document.querySelectorAll("#setup-list li").length === 2'),
+       'what is wrong is shown');
+    like(text('#setup-list'), qr/endpoint_timeout .*"proxy_read_timeout\ 25s"
+         .*location_slash .*location\ "\/\Q$name\E\/"/x, 'each in words');
+    like(text('#attention'), qr/The set-up may lose alerts: 2 things to mend/,
+         'how many there are');
+    ok($b->js('return [...document.querySelectorAll("#attention a")].some('
+              . 'a => a.hash === "#setup")'), 'and where');
+    is_deeply(odd_words(), [], 'no word is odd');
+
+    $q->change(timeout => '5s', endpoint => '',
+               http => "server { listen 127.0.0.1:%%PORT_1%%; $PAGE }");
+    $q->reload;
+    ok($b->wait_js('!document.getElementById("setup").checkVisibility()'),
+       'mended');
     quiet('there');
 };
 

@@ -241,8 +241,8 @@ subtest 'the folder' => sub {
     is($q->post("id $_", 'CRITICAL')->{status}, 202) for 1 .. 20;
 
     my %files = %{$q->files};
-    my @known = qw(ballast courier.lock queue.db queue.db-shm queue.db-wal
-                   wakeup);
+    my @known = qw(ballast courier.lock masters queue.db queue.db-shm
+                   queue.db-wal wakeup);
     is_deeply([ sort keys %files ], \@known, 'what is in it');
 
     for my $name (@known) {

@@ -68,6 +68,7 @@ ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
     ilcf->line = cf->conf_file->line;
 
     ilcf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    ilcf->conf_ctx = cf->ctx;
 
     iscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_ilert_module);
     iscf->webhooks = 1;

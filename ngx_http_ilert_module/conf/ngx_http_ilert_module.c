@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_body.h"
+#include "ngx_http_ilert_checks.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_connections.h"
 #include "ngx_http_ilert_control.h"
@@ -19,6 +20,7 @@
 #include "ngx_http_ilert_location.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_queue_masters.h"
 #include "ngx_http_ilert_queue_zone.h"
 #include "ngx_http_ilert_refuse.h"
 #include "ngx_http_ilert_resolve.h"
@@ -267,6 +269,9 @@ ngx_http_ilert_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&imcf->handlers, cf->pool, 4,
                           sizeof(ngx_http_ilert_handler_t))
+           != NGX_OK
+        || ngx_array_init(&imcf->setup, cf->pool, 4,
+                          sizeof(ngx_http_ilert_setup_t))
            != NGX_OK)
     {
         return NULL;
@@ -299,6 +304,7 @@ ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
      *     ilcf->kapacitor = NULL;
      *     ilcf->source = NULL;
      *     ilcf->off = 0;
+     *     ilcf->conf_ctx = NULL;
      *     ilcf->endpoint = NULL;
      *     ilcf->status = NGX_HTTP_ILERT_STATUS_OFF;
      *     ilcf->control = { 0, NULL };
@@ -439,17 +445,23 @@ ngx_http_ilert_queue_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_http_ilert_init_module(ngx_cycle_t *cycle)
 {
-#if (NGX_THREADS)
-
     ngx_http_ilert_main_conf_t  *imcf;
 
     imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_ilert_module);
 
-    if (imcf && imcf->queue.path.len) {
+    if (imcf == NULL) {
+        return NGX_OK;
+    }
+
+#if (NGX_THREADS)
+
+    if (imcf->queue.path.len) {
         ngx_http_ilert_queue_create(cycle, &imcf->queue);
     }
 
 #endif
+
+    ngx_http_ilert_checks(cycle, imcf);
 
     return NGX_OK;
 }
@@ -474,6 +486,8 @@ ngx_http_ilert_init_process(ngx_cycle_t *cycle)
 #if (NGX_THREADS)
 
     if (imcf && imcf->queue.path.len) {
+
+        ngx_http_ilert_queue_masters_join(&imcf->queue);
 
         if (ngx_http_ilert_queue_init_process(cycle, &imcf->queue,
                                               &ngx_http_ilert_courier_client)

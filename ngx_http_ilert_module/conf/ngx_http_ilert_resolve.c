@@ -141,13 +141,6 @@ ngx_http_ilert_resolve_check_endpoint(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (!clcf->internal) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "the location of \"ilert_endpoint\" \"%V\" is open to "
-                      "clients, use \"internal\" in it in %s:%ui",
-                      &endpoint->name, endpoint->file_name, endpoint->line);
-    }
-
     return NGX_OK;
 }
 

@@ -196,6 +196,14 @@ typedef enum {
 } ngx_http_ilert_format_e;
 
 
+/* a set-up that is probably not meant, and what is wrong with it */
+
+typedef struct {
+    ngx_str_t                    check;     /* its name */
+    ngx_str_t                    text;
+} ngx_http_ilert_setup_t;
+
+
 /* a directive that takes the requests of its location */
 
 typedef struct {
@@ -214,6 +222,7 @@ typedef struct {
     ngx_array_t                  keys;      /* ngx_http_ilert_key_t * */
     ngx_array_t                  locations; /* ngx_http_ilert_loc_conf_t * */
     ngx_array_t                  handlers;  /* ngx_http_ilert_handler_t */
+    ngx_array_t                  setup;     /* ngx_http_ilert_setup_t */
     ngx_http_ilert_queue_conf_t  queue;
     ngx_http_ilert_heartbeat_conf_t  heartbeat;
     ngx_http_ilert_refused_t    *refused;   /* without a location; NULL: no */
@@ -238,6 +247,8 @@ typedef struct {
     ngx_http_ilert_source_t     *source;    /* if that is a name */
     unsigned                     off:1;     /* if that is "off" */
     ngx_http_core_loc_conf_t    *clcf;      /* whose handler is ours */
+    ngx_http_conf_ctx_t         *conf_ctx;  /* of the location, with */
+                                            /* "ilert_kapacitor" only */
 
     ngx_http_ilert_endpoint_t   *endpoint;
     ngx_uint_t                   status;    /* ngx_http_ilert_format_e */

@@ -26,6 +26,12 @@
 static ngx_int_t ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex);
+static void ngx_http_ilert_queue_give(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf, ngx_uid_t user);
+static ngx_int_t ngx_http_ilert_queue_next_file(
+    ngx_http_ilert_queue_conf_t *conf, ngx_dir_t *dir, u_char *name,
+    ngx_file_info_t *fi);
+static ngx_uint_t ngx_http_ilert_queue_is_file(ngx_file_info_t *fi);
 
 
 extern ngx_module_t  ngx_thread_pool_module;
@@ -160,10 +166,8 @@ void
 ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
     ngx_http_ilert_queue_conf_t *conf)
 {
-    ngx_file_info_t   fi;
-    ngx_core_conf_t  *ccf;
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    ngx_uid_t        user;
+    ngx_file_info_t  fi;
 
     if (ngx_create_dir(conf->path.data, 0700) == NGX_FILE_ERROR
         && ngx_errno != NGX_EEXIST)
@@ -174,23 +178,177 @@ ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
         return;
     }
 
-    if (ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT || geteuid() != 0) {
+    user = ngx_http_ilert_queue_user(cycle);
+
+    if (geteuid() != 0) {
         return;
     }
 
     /* as ngx_create_paths() does, which would not go on after a failure */
 
     if (ngx_file_info(conf->path.data, &fi) == NGX_FILE_ERROR
-        || (fi.st_uid != ccf->user
-            && chown((const char *) conf->path.data, ccf->user, -1) == -1)
+        || (fi.st_uid != user
+            && chown((const char *) conf->path.data, user, -1) == -1)
         || ((fi.st_mode & S_IRWXU) != S_IRWXU
             && chmod((const char *) conf->path.data,
                      (fi.st_mode | S_IRWXU) & 07777) == -1))
     {
         ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
                       "\"%V\" of \"ilert_queue\" cannot be given to user %d",
-                      &conf->path, (int) ccf->user);
+                      &conf->path, (int) user);
+        return;
     }
+
+    if (!ngx_test_config) {
+        ngx_http_ilert_queue_give(cycle, conf, user);
+    }
+}
+
+
+ngx_uid_t
+ngx_http_ilert_queue_user(ngx_cycle_t *cycle)
+{
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (geteuid() != 0 || ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT) {
+        return geteuid();
+    }
+
+    return ccf->user;
+}
+
+
+/*
+ * The folder is the workers', who could have put a link into it: nothing is
+ * given to them by a name, and nothing that has another name elsewhere.
+ */
+
+static void
+ngx_http_ilert_queue_give(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf, ngx_uid_t user)
+{
+    u_char           name[NGX_MAX_PATH];
+    ngx_fd_t         fd;
+    ngx_dir_t        dir;
+    ngx_file_info_t  fi;
+
+    if (ngx_open_dir(&conf->path, &dir) == NGX_ERROR) {
+        return;
+    }
+
+    while (ngx_http_ilert_queue_next_file(conf, &dir, name, &fi) == NGX_OK) {
+
+        if (fi.st_uid == user) {
+            continue;
+        }
+
+        fd = open((const char *) name, O_PATH|O_NOFOLLOW|O_CLOEXEC);
+
+        if (fd == NGX_INVALID_FILE) {
+            continue;
+        }
+
+        if (ngx_fd_info(fd, &fi) == 0
+            && ngx_http_ilert_queue_is_file(&fi) && fi.st_nlink == 1
+            && fchownat(fd, "", user, -1, AT_EMPTY_PATH) == -1)
+        {
+            ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                          "\"%s\" of \"ilert_queue\" cannot be given to "
+                          "user %d", name, (int) user);
+        }
+
+        (void) ngx_close_file(fd);
+    }
+
+    (void) ngx_close_dir(&dir);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_queue_foreign(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf, ngx_uid_t user, ngx_str_t *name,
+    ngx_uid_t *owner)
+{
+    u_char           buf[NGX_MAX_PATH];
+    ngx_uint_t       foreign;
+    ngx_dir_t        dir;
+    ngx_file_info_t  fi;
+
+    if (ngx_file_info(conf->path.data, &fi) == NGX_FILE_ERROR) {
+        return 0;
+    }
+
+    if (fi.st_uid != user) {
+        *name = conf->path;
+        *owner = fi.st_uid;
+        return 1;
+    }
+
+    if (ngx_open_dir(&conf->path, &dir) == NGX_ERROR) {
+        return 0;
+    }
+
+    foreign = 0;
+
+    while (ngx_http_ilert_queue_next_file(conf, &dir, buf, &fi) == NGX_OK) {
+
+        if (fi.st_uid != user) {
+            foreign = 1;
+            break;
+        }
+    }
+
+    (void) ngx_close_dir(&dir);
+
+    if (!foreign) {
+        return 0;
+    }
+
+    name->len = ngx_strlen(buf);
+    name->data = ngx_pnalloc(cycle->pool, name->len);
+
+    if (name->data == NULL) {
+        return 0;
+    }
+
+    ngx_memcpy(name->data, buf, name->len);
+    *owner = fi.st_uid;
+
+    return 1;
+}
+
+
+/* sets name and status of the next file or FIFO; NGX_DONE: there is none */
+
+static ngx_int_t
+ngx_http_ilert_queue_next_file(ngx_http_ilert_queue_conf_t *conf,
+    ngx_dir_t *dir, u_char *name, ngx_file_info_t *fi)
+{
+    while (ngx_read_dir(dir) == NGX_OK) {
+
+        if (conf->path.len + 1 + ngx_de_namelen(dir) >= NGX_MAX_PATH) {
+            continue;
+        }
+
+        ngx_sprintf(name, "%V/%s%Z", &conf->path, ngx_de_name(dir));
+
+        if (ngx_link_info(name, fi) == 0
+            && ngx_http_ilert_queue_is_file(fi))
+        {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DONE;
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_queue_is_file(ngx_file_info_t *fi)
+{
+    return S_ISREG(fi->st_mode) || S_ISFIFO(fi->st_mode);
 }
 
 #endif

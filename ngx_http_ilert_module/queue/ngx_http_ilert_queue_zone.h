@@ -63,11 +63,23 @@ ngx_int_t ngx_http_ilert_queue_init(ngx_conf_t *cf,
 extern ngx_str_t  ngx_http_ilert_queue_pool_name;
 
 /*
- * Makes the folder, in the master; where that fails it is logged, and all
- * goes on without a queue.
+ * Makes the folder, in the master, and gives it and its files to the workers'
+ * user; where that fails it is logged, and all goes on without a queue.  Who
+ * only tests the configuration gives no files away: workers may be at them.
  */
 void ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
     ngx_http_ilert_queue_conf_t *conf);
+
+/* the user whose worker processes are */
+ngx_uid_t ngx_http_ilert_queue_user(ngx_cycle_t *cycle);
+
+/*
+ * Whether the folder, or a file in it, belongs to another user; sets the path
+ * of the first one, of the cycle's pool, and its owner.
+ */
+ngx_uint_t ngx_http_ilert_queue_foreign(ngx_cycle_t *cycle,
+    ngx_http_ilert_queue_conf_t *conf, ngx_uid_t user, ngx_str_t *name,
+    ngx_uid_t *owner);
 
 
 #endif /* _NGX_HTTP_ILERT_QUEUE_ZONE_H_INCLUDED_ */

@@ -11,6 +11,7 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_lock.h"
+#include "ngx_http_ilert_queue_masters.h"
 #include "ngx_http_ilert_status_gather.h"
 #include "ngx_http_ilert_store.h"
 #include "ngx_http_ilert_text.h"
@@ -31,6 +32,10 @@
 
 #define NGX_HTTP_ILERT_STATUS_SILENT  128
 
+/* the longest text of what is wrong with the set-up */
+
+#define NGX_HTTP_ILERT_STATUS_SETUP   1024
+
 
 static void ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
@@ -38,6 +43,8 @@ static void ngx_http_ilert_status_refused(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
 static void ngx_http_ilert_status_add_refused(ngx_http_ilert_status_t *st,
     ngx_http_ilert_counters_code_t *refused);
+static ngx_int_t ngx_http_ilert_status_setup(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf);
 static ngx_int_t ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
@@ -94,9 +101,10 @@ ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
     ngx_http_ilert_status_queue(st, imcf);
     ngx_http_ilert_status_refused(st, imcf);
 
-    if (ngx_array_init(&st->sources, st->pool, imcf->sources.nelts + 1,
-                       sizeof(ngx_http_ilert_status_source_t))
-        != NGX_OK
+    if (ngx_http_ilert_status_setup(st, imcf) != NGX_OK
+        || ngx_array_init(&st->sources, st->pool, imcf->sources.nelts + 1,
+                          sizeof(ngx_http_ilert_status_source_t))
+           != NGX_OK
         || ngx_array_init(&st->endpoints, st->pool, imcf->endpoints.nelts + 1,
                           sizeof(ngx_http_ilert_status_endpoint_t))
            != NGX_OK)
@@ -180,6 +188,66 @@ ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
     }
 
     ngx_str_set(&st->state, "ok");
+}
+
+
+/* what was found at the start, and what may have changed since */
+
+static ngx_int_t
+ngx_http_ilert_status_setup(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_uint_t               i;
+    ngx_http_ilert_setup_t  *setup, *found;
+#if (NGX_THREADS)
+    u_char                  *last;
+    ngx_str_t                text;
+#endif
+
+    if (ngx_array_init(&st->setup, st->pool, imcf->setup.nelts + 1,
+                       sizeof(ngx_http_ilert_setup_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    found = imcf->setup.elts;
+
+    for (i = 0; i < imcf->setup.nelts; i++) {
+        setup = ngx_array_push(&st->setup);
+
+        setup->check = found[i].check;
+        setup->text = ngx_http_ilert_status_name(st, &found[i].text);
+    }
+
+#if (NGX_THREADS)
+
+    if (imcf->queue.path.len == 0) {
+        return NGX_OK;
+    }
+
+    text.data = ngx_pnalloc(st->pool, NGX_HTTP_ILERT_STATUS_SETUP);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = text.data + NGX_HTTP_ILERT_STATUS_SETUP;
+
+    text.len = ngx_http_ilert_queue_masters_another((ngx_cycle_t *) ngx_cycle,
+                                                    &imcf->queue, text.data,
+                                                    last)
+               - text.data;
+
+    if (text.len) {
+        setup = ngx_array_push(&st->setup);
+
+        ngx_str_set(&setup->check, "queue_shared");
+        setup->text = ngx_http_ilert_status_name(st, &text);
+    }
+
+#endif
+
+    return NGX_OK;
 }
 
 

@@ -93,6 +93,7 @@ typedef struct {
     int64_t                      unavailable;   /* of none */
     ngx_http_ilert_counters_refusal_t  refusal;    /* the last one of both */
 
+    ngx_array_t                  setup;     /* ngx_http_ilert_setup_t */
     ngx_array_t                  sources;   /* status_source_t */
     ngx_array_t                  endpoints; /* status_endpoint_t */
 

@@ -38,6 +38,8 @@ static void ngx_http_ilert_status_json_refusal(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_counters_refusal_t *refusal);
 static void ngx_http_ilert_status_json_known(ngx_http_ilert_json_writer_t *w,
     const char *name, ngx_http_ilert_counters_text_t *known);
+static void ngx_http_ilert_status_json_setup(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_status_json_open(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_status_json_dead(ngx_http_ilert_json_writer_t *w,
@@ -100,6 +102,7 @@ ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w, void *data)
     ngx_http_ilert_status_json_refused(w, st);
     ngx_http_ilert_status_json_open(w, st);
     ngx_http_ilert_status_json_dead(w, st);
+    ngx_http_ilert_status_json_setup(w, st);
 
     ngx_http_ilert_json_literal(w, "}\n");
 }
@@ -363,6 +366,37 @@ ngx_http_ilert_status_json_known(ngx_http_ilert_json_writer_t *w,
 
     ngx_http_ilert_status_json_next(w, name);
     ngx_http_ilert_status_json_text(w, &text);
+}
+
+
+static void
+ngx_http_ilert_status_json_setup(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    ngx_uint_t               i;
+    ngx_http_ilert_setup_t  *setup;
+
+    ngx_http_ilert_status_json_next(w, "setup");
+    ngx_http_ilert_json_literal(w, "[");
+
+    setup = st->setup.elts;
+
+    for (i = 0; i < st->setup.nelts; i++) {
+
+        if (i) {
+            ngx_http_ilert_json_literal(w, ",");
+        }
+
+        ngx_http_ilert_status_json_first(w, "check");
+        ngx_http_ilert_json_string(w, &setup[i].check);
+
+        ngx_http_ilert_status_json_next(w, "text");
+        ngx_http_ilert_json_string(w, &setup[i].text);
+
+        ngx_http_ilert_json_literal(w, "}");
+    }
+
+    ngx_http_ilert_json_literal(w, "]");
 }
 
 

@@ -96,6 +96,7 @@ my %STATUS = (
         level => qr/^(?:CRITICAL|WARNING|INFO|OK)$/, since => 'time',
         last_event => 'time' } },
     dead => { list => \%DEAD },
+    setup => { list => { check => qr/^[a-z_]+$/, text => 'text' } },
 );
 
 my %ALERT = (

@@ -1,0 +1,630 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_checks.h"
+#include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_probe.h"
+#include "ngx_http_ilert_queue_masters.h"
+#include "ngx_http_ilert_queue_zone.h"
+
+
+/*
+ * Kapacitor waits for 30 seconds: 5 of them are for all that comes before
+ * the answer of ilert, and after it
+ */
+
+#define NGX_HTTP_ILERT_CHECKS_READ_TIMEOUT  25000
+
+#define NGX_HTTP_ILERT_CHECKS_TEXT          1024
+
+
+typedef struct ngx_http_ilert_check_s  ngx_http_ilert_check_t;
+
+
+/* what a check looks at: "endpoint" or "location" is what it is called for */
+
+typedef struct {
+    ngx_cycle_t                 *cycle;
+    ngx_log_t                   *log;
+    ngx_http_ilert_main_conf_t  *imcf;
+    ngx_http_ilert_check_t      *check;
+
+    ngx_http_ilert_endpoint_t   *endpoint;
+    ngx_http_upstream_t         *upstream;  /* of the endpoint, or NULL */
+    ngx_http_ilert_loc_conf_t   *location;
+} ngx_http_ilert_checks_t;
+
+
+struct ngx_http_ilert_check_s {
+    ngx_str_t                    name;
+    void                       (*look)(ngx_http_ilert_checks_t *ch);
+    unsigned                     passing:1; /* it may pass while nginx runs */
+};
+
+
+/* file systems that are no place for a queue, by statfs(2) */
+
+typedef struct {
+    uint32_t                     type;
+    const char                  *what;
+} ngx_http_ilert_checks_fs_t;
+
+
+static void ngx_http_ilert_checks_run(ngx_http_ilert_checks_t *ch,
+    ngx_http_ilert_check_t *check);
+static void ngx_http_ilert_checks_endpoint(ngx_http_ilert_checks_t *ch);
+static void ngx_cdecl ngx_http_ilert_checks_say(ngx_http_ilert_checks_t *ch,
+    const char *fmt, ...);
+#if (NGX_THREADS)
+static void ngx_http_ilert_checks_queue_disk(ngx_http_ilert_checks_t *ch);
+static void ngx_http_ilert_checks_queue_owner(ngx_http_ilert_checks_t *ch);
+static void ngx_http_ilert_checks_queue_shared(ngx_http_ilert_checks_t *ch);
+#endif
+static void ngx_http_ilert_checks_endpoint_internal(
+    ngx_http_ilert_checks_t *ch);
+#if (NGX_HTTP_SSL)
+static void ngx_http_ilert_checks_endpoint_verify(ngx_http_ilert_checks_t *ch);
+static void ngx_http_ilert_checks_endpoint_sni(ngx_http_ilert_checks_t *ch);
+#endif
+static void ngx_http_ilert_checks_endpoint_resolver(
+    ngx_http_ilert_checks_t *ch);
+static ngx_uint_t ngx_http_ilert_checks_is_group(ngx_http_ilert_checks_t *ch,
+    ngx_http_upstream_resolved_t *resolved);
+static void ngx_http_ilert_checks_endpoint_timeout(
+    ngx_http_ilert_checks_t *ch);
+static void ngx_http_ilert_checks_source_default(ngx_http_ilert_checks_t *ch);
+static ngx_uint_t ngx_http_ilert_checks_default(ngx_http_ilert_checks_t *ch,
+    ngx_http_ilert_probe_t *probe, ngx_uint_t unheard);
+static void ngx_http_ilert_checks_location_slash(ngx_http_ilert_checks_t *ch);
+static ngx_uint_t ngx_http_ilert_checks_is_covered(
+    ngx_http_ilert_checks_t *ch, ngx_str_t *path);
+
+
+static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_queue[] = {
+#if (NGX_THREADS)
+    { ngx_string("queue_disk"), ngx_http_ilert_checks_queue_disk, 0 },
+    { ngx_string("queue_owner"), ngx_http_ilert_checks_queue_owner, 0 },
+    { ngx_string("queue_shared"), ngx_http_ilert_checks_queue_shared, 1 },
+#endif
+    { ngx_null_string, NULL, 0 }
+};
+
+
+static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_endpoint[] = {
+    { ngx_string("endpoint_internal"),
+      ngx_http_ilert_checks_endpoint_internal, 0 },
+#if (NGX_HTTP_SSL)
+    { ngx_string("endpoint_verify"),
+      ngx_http_ilert_checks_endpoint_verify, 0 },
+    { ngx_string("endpoint_sni"), ngx_http_ilert_checks_endpoint_sni, 0 },
+#endif
+    { ngx_string("endpoint_resolver"),
+      ngx_http_ilert_checks_endpoint_resolver, 0 },
+    { ngx_string("endpoint_timeout"),
+      ngx_http_ilert_checks_endpoint_timeout, 0 },
+    { ngx_null_string, NULL, 0 }
+};
+
+
+static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_location[] = {
+    { ngx_string("source_default"), ngx_http_ilert_checks_source_default, 0 },
+    { ngx_string("location_slash"), ngx_http_ilert_checks_location_slash, 0 },
+    { ngx_null_string, NULL, 0 }
+};
+
+
+#if (NGX_THREADS)
+
+static ngx_http_ilert_checks_fs_t  ngx_http_ilert_checks_fs[] = {
+    { 0x01021994, "tmpfs, which is empty after the machine has been "
+                  "restarted" },
+    { 0x858458f6, "ramfs, which is empty after the machine has been "
+                  "restarted" },
+    { 0x794c7630, "overlay, which goes with its container" },
+    { 0x61756673, "aufs, which goes with its container" },
+    { 0x00006969, "NFS, where a database cannot be shared by processes" },
+    { 0xff534d42, "CIFS, where a database cannot be shared by processes" },
+    { 0xfe534d42, "SMB, where a database cannot be shared by processes" },
+    { 0, NULL }
+};
+
+#endif
+
+
+void
+ngx_http_ilert_checks(ngx_cycle_t *cycle, ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_uint_t                    i;
+    ngx_http_ilert_checks_t       ch;
+    ngx_http_ilert_endpoint_t   **endpoints;
+    ngx_http_ilert_loc_conf_t   **locations;
+
+    ngx_memzero(&ch, sizeof(ngx_http_ilert_checks_t));
+
+    ch.cycle = cycle;
+    ch.imcf = imcf;
+
+    /* the log that the configuration was read with */
+
+    ch.log = cycle->old_cycle->log;
+
+    if (imcf->queue.path.len) {
+        ngx_http_ilert_checks_run(&ch, ngx_http_ilert_checks_of_queue);
+    }
+
+    endpoints = imcf->endpoints.elts;
+
+    for (i = 0; i < imcf->endpoints.nelts; i++) {
+        ch.endpoint = endpoints[i];
+        ngx_http_ilert_checks_endpoint(&ch);
+    }
+
+    locations = imcf->locations.elts;
+
+    for (i = 0; i < imcf->locations.nelts; i++) {
+
+        /* "if" and "limit_except" have what their location has */
+
+        if (!locations[i]->clcf->noname) {
+            ch.location = locations[i];
+            ngx_http_ilert_checks_run(&ch, ngx_http_ilert_checks_of_location);
+        }
+    }
+}
+
+
+static void
+ngx_http_ilert_checks_run(ngx_http_ilert_checks_t *ch,
+    ngx_http_ilert_check_t *check)
+{
+    for ( /* void */ ; check->look; check++) {
+        ch->check = check;
+        check->look(ch);
+    }
+}
+
+
+static void
+ngx_http_ilert_checks_endpoint(ngx_http_ilert_checks_t *ch)
+{
+    ngx_http_ilert_probe_t  probe;
+
+    if (ngx_http_ilert_probe_create(&probe, ch->endpoint->conf_ctx,
+                                    &ch->endpoint->prefix, ch->log)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    ch->upstream = ngx_http_ilert_probe_upstream(&probe);
+
+    ngx_http_ilert_checks_run(ch, ngx_http_ilert_checks_of_endpoint);
+
+    ngx_http_ilert_probe_free(&probe);
+}
+
+
+/* without memory for it the line is in the log all the same */
+
+static void ngx_cdecl
+ngx_http_ilert_checks_say(ngx_http_ilert_checks_t *ch, const char *fmt, ...)
+{
+    u_char                  *p, buf[NGX_HTTP_ILERT_CHECKS_TEXT];
+    va_list                  args;
+    ngx_str_t                text;
+    ngx_http_ilert_setup_t  *setup;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(buf, buf + sizeof(buf), fmt, args);
+    va_end(args);
+
+    text.len = p - buf;
+    text.data = buf;
+
+    ngx_log_error(NGX_LOG_WARN, ch->log, 0, "%V", &text);
+
+    if (ch->check->passing) {
+        return;
+    }
+
+    text.data = ngx_pstrdup(ch->cycle->pool, &text);
+    if (text.data == NULL) {
+        return;
+    }
+
+    setup = ngx_array_push(&ch->imcf->setup);
+    if (setup == NULL) {
+        return;
+    }
+
+    setup->check = ch->check->name;
+    setup->text = text;
+}
+
+
+#if (NGX_THREADS)
+
+static void
+ngx_http_ilert_checks_queue_disk(ngx_http_ilert_checks_t *ch)
+{
+    struct statfs                fs;
+    ngx_http_ilert_checks_fs_t  *bad;
+
+    if (statfs((const char *) ch->imcf->queue.path.data, &fs) == -1) {
+        return;
+    }
+
+    for (bad = ngx_http_ilert_checks_fs; bad->what; bad++) {
+
+        if ((uint32_t) fs.f_type == bad->type) {
+            ngx_http_ilert_checks_say(ch, "\"%V\" of \"ilert_queue\" is on "
+                                      "%s, use a directory on a disk, or "
+                                      "a volume", &ch->imcf->queue.path,
+                                      bad->what);
+            return;
+        }
+    }
+}
+
+
+/* what was not, or could not be, given to the workers' user */
+
+static void
+ngx_http_ilert_checks_queue_owner(ngx_http_ilert_checks_t *ch)
+{
+    ngx_uid_t  owner, user;
+    ngx_str_t  name;
+
+    /* the master that is started will give it to them */
+
+    if (ngx_test_config && geteuid() == 0) {
+        return;
+    }
+
+    user = ngx_http_ilert_queue_user(ch->cycle);
+
+    if (!ngx_http_ilert_queue_foreign(ch->cycle, &ch->imcf->queue, user,
+                                      &name, &owner))
+    {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "\"%V\" of \"ilert_queue\" belongs to user "
+                              "%d, and worker processes are of user %d, "
+                              "\"chown -R %d %V\" gives it to them",
+                              &name, (int) owner, (int) user, (int) user,
+                              &ch->imcf->queue.path);
+}
+
+
+static void
+ngx_http_ilert_checks_queue_shared(ngx_http_ilert_checks_t *ch)
+{
+    u_char     buf[NGX_HTTP_ILERT_CHECKS_TEXT];
+    ngx_str_t  text;
+
+    text.data = buf;
+    text.len = ngx_http_ilert_queue_masters_another(ch->cycle,
+                                                    &ch->imcf->queue, buf,
+                                                    buf + sizeof(buf))
+               - buf;
+
+    if (text.len) {
+        ngx_http_ilert_checks_say(ch, "%V", &text);
+    }
+}
+
+#endif
+
+
+static void
+ngx_http_ilert_checks_endpoint_internal(ngx_http_ilert_checks_t *ch)
+{
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_ilert_endpoint_t  *endpoint;
+
+    endpoint = ch->endpoint;
+    clcf = endpoint->conf_ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    if (clcf->internal) {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "the location of \"ilert_endpoint\" \"%V\" "
+                              "is open to clients, use \"internal\" in it in "
+                              "%s:%ui", &endpoint->name, endpoint->file_name,
+                              endpoint->line);
+}
+
+
+#if (NGX_HTTP_SSL)
+
+static void
+ngx_http_ilert_checks_endpoint_verify(ngx_http_ilert_checks_t *ch)
+{
+    if (ch->upstream == NULL || !ch->upstream->ssl
+        || ch->upstream->conf->ssl_verify == 1)
+    {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "\"ilert_endpoint\" \"%V\" does not check "
+                              "the certificate of its server, anybody can "
+                              "take its place and read the keys, use "
+                              "\"proxy_ssl_verify on\" in %s:%ui",
+                              &ch->endpoint->name, ch->endpoint->file_name,
+                              ch->endpoint->line);
+}
+
+
+static void
+ngx_http_ilert_checks_endpoint_sni(ngx_http_ilert_checks_t *ch)
+{
+    if (ch->upstream == NULL || !ch->upstream->ssl
+        || ch->upstream->conf->ssl_server_name == 1)
+    {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "\"ilert_endpoint\" \"%V\" does not tell "
+                              "its server the name that it wants, which may "
+                              "then have the certificate of another one, use "
+                              "\"proxy_ssl_server_name on\" in %s:%ui",
+                              &ch->endpoint->name, ch->endpoint->file_name,
+                              ch->endpoint->line);
+}
+
+#endif
+
+
+/* as ngx_http_upstream_init_request() looks for it */
+
+static void
+ngx_http_ilert_checks_endpoint_resolver(ngx_http_ilert_checks_t *ch)
+{
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_upstream_resolved_t  *resolved;
+
+    if (ch->upstream == NULL || ch->upstream->resolved == NULL) {
+        return;
+    }
+
+    resolved = ch->upstream->resolved;
+
+    if (resolved->sockaddr || resolved->host.len == 0
+        || ngx_http_ilert_checks_is_group(ch, resolved))
+    {
+        return;
+    }
+
+    clcf = ch->endpoint->conf_ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    if (clcf->resolver && clcf->resolver->connections.nelts) {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "\"ilert_endpoint\" \"%V\" cannot find "
+                              "\"%V\": as its URL has variables, \"resolver\" "
+                              "with the address of a name server is needed "
+                              "in %s:%ui", &ch->endpoint->name,
+                              &resolved->host, ch->endpoint->file_name,
+                              ch->endpoint->line);
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_checks_is_group(ngx_http_ilert_checks_t *ch,
+    ngx_http_upstream_resolved_t *resolved)
+{
+    ngx_str_t                       *host;
+    ngx_uint_t                       i;
+    ngx_http_upstream_srv_conf_t   **uscfp;
+    ngx_http_upstream_main_conf_t   *umcf;
+
+    umcf = ch->endpoint->conf_ctx->main_conf[
+                                          ngx_http_upstream_module.ctx_index];
+    uscfp = umcf->upstreams.elts;
+    host = &resolved->host;
+
+    for (i = 0; i < umcf->upstreams.nelts; i++) {
+
+        if (uscfp[i]->host.len == host->len
+            && ((uscfp[i]->port == 0 && resolved->no_port)
+                || uscfp[i]->port == resolved->port)
+            && ngx_strncasecmp(uscfp[i]->host.data, host->data, host->len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* nobody waits for a ping of the heartbeat */
+
+static void
+ngx_http_ilert_checks_endpoint_timeout(ngx_http_ilert_checks_t *ch)
+{
+    ngx_uint_t                 i;
+    ngx_http_ilert_source_t  **sources;
+
+    if (ch->upstream == NULL
+        || ch->upstream->conf->read_timeout
+           <= NGX_HTTP_ILERT_CHECKS_READ_TIMEOUT)
+    {
+        return;
+    }
+
+    sources = ch->imcf->sources.elts;
+
+    for (i = 0; i < ch->imcf->sources.nelts; i++) {
+        if (sources[i]->endpoint == ch->endpoint) {
+            break;
+        }
+    }
+
+    if (i == ch->imcf->sources.nelts) {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "\"ilert_endpoint\" \"%V\" waits %M "
+                              "seconds for an answer, and Kapacitor for 30 "
+                              "seconds if an event has to be sent while it "
+                              "waits, use \"proxy_read_timeout 25s\" or less "
+                              "in %s:%ui", &ch->endpoint->name,
+                              ch->upstream->conf->read_timeout / 1000,
+                              ch->endpoint->file_name, ch->endpoint->line);
+}
+
+
+static void
+ngx_http_ilert_checks_source_default(ngx_http_ilert_checks_t *ch)
+{
+    ngx_http_ilert_probe_t      probe;
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    ilcf = ch->location;
+
+    if (ilcf->kapacitor->lengths == NULL
+        || ngx_http_ilert_probe_create(&probe, ilcf->conf_ctx,
+                                       &ilcf->clcf->name, ch->log)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    /* what a map lists for an empty value does not help for an unknown one */
+
+    if (ngx_http_ilert_checks_default(ch, &probe, 0)) {
+        (void) ngx_http_ilert_checks_default(ch, &probe, 1);
+    }
+
+    ngx_http_ilert_probe_free(&probe);
+}
+
+
+/* 0: something has been said */
+
+static ngx_uint_t
+ngx_http_ilert_checks_default(ngx_http_ilert_checks_t *ch,
+    ngx_http_ilert_probe_t *probe, ngx_uint_t unheard)
+{
+    ngx_str_t                   value;
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    ilcf = ch->location;
+
+    if (ngx_http_ilert_probe_value(probe, ilcf->kapacitor, unheard, &value)
+        != NGX_OK
+        || (value.len == 3 && ngx_strncmp(value.data, "off", 3) == 0)
+        || ngx_http_ilert_find_source(ch->imcf, &value))
+    {
+        return 1;
+    }
+
+    if (value.len == 0) {
+        ngx_http_ilert_checks_say(ch, "\"ilert_kapacitor %V\" in %s:%ui "
+                                  "refuses webhooks of which its \"map\" does "
+                                  "not know the source, use \"default\" with "
+                                  "the name of a source, or with \"off\", in "
+                                  "that \"map\"", &ilcf->kapacitor->value,
+                                  ilcf->file_name, ilcf->line);
+        return 0;
+    }
+
+    ngx_http_ilert_checks_say(ch, "\"ilert_kapacitor %V\" in %s:%ui refuses "
+                              "webhooks of which its \"map\" does not know "
+                              "the source, as there is no \"ilert_source\" "
+                              "\"%V\"", &ilcf->kapacitor->value,
+                              ilcf->file_name, ilcf->line, &value);
+    return 0;
+}
+
+
+/* Chronograf and people write the URL without a slash at its end */
+
+static void
+ngx_http_ilert_checks_location_slash(ngx_http_ilert_checks_t *ch)
+{
+    ngx_str_t                  path;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ch->location->clcf;
+    path = clcf->name;
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return;
+    }
+#endif
+
+    if (clcf->named || path.len < 2 || path.data[path.len - 1] != '/') {
+        return;
+    }
+
+    path.len--;
+
+    if (ngx_http_ilert_checks_is_covered(ch, &path)) {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "\"ilert_kapacitor\" in %s:%ui is in "
+                              "location \"%V\", which does not take webhooks "
+                              "to \"%V\", use \"location = %V\" if they are "
+                              "posted there", ch->location->file_name,
+                              ch->location->line, &clcf->name, &path, &path);
+}
+
+
+/* whether another location of the server takes webhooks to that path */
+
+static ngx_uint_t
+ngx_http_ilert_checks_is_covered(ngx_http_ilert_checks_t *ch, ngx_str_t *path)
+{
+    ngx_str_t                  *name;
+    ngx_uint_t                  i;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_ilert_loc_conf_t  *ilcf, **locations;
+
+    locations = ch->imcf->locations.elts;
+
+    for (i = 0; i < ch->imcf->locations.nelts; i++) {
+
+        ilcf = locations[i];
+        clcf = ilcf->clcf;
+        name = &clcf->name;
+
+        if (clcf->noname || clcf->named
+            || ilcf->conf_ctx->srv_conf != ch->location->conf_ctx->srv_conf)
+        {
+            continue;
+        }
+
+#if (NGX_PCRE)
+
+        /* what a regular expression matches is not known */
+
+        if (clcf->regex) {
+            return 1;
+        }
+#endif
+
+        if (name->len <= path->len
+            && ngx_strncmp(name->data, path->data, name->len) == 0
+            && (name->len == path->len || !clcf->exact_match))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
