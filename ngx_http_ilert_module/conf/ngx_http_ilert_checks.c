@@ -13,6 +13,7 @@
 #include "ngx_http_ilert_probe.h"
 #include "ngx_http_ilert_queue_masters.h"
 #include "ngx_http_ilert_queue_zone.h"
+#include "ngx_http_ilert_reach.h"
 
 
 /*
@@ -83,6 +84,8 @@ static void ngx_http_ilert_checks_source_default(ngx_http_ilert_checks_t *ch);
 static ngx_uint_t ngx_http_ilert_checks_default(ngx_http_ilert_checks_t *ch,
     ngx_http_ilert_probe_t *probe, ngx_uint_t unheard);
 static void ngx_http_ilert_checks_location_slash(ngx_http_ilert_checks_t *ch);
+static void ngx_http_ilert_checks_location_reached(
+    ngx_http_ilert_checks_t *ch);
 static ngx_uint_t ngx_http_ilert_checks_is_covered(
     ngx_http_ilert_checks_t *ch, ngx_str_t *path);
 
@@ -116,6 +119,8 @@ static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_endpoint[] = {
 static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_location[] = {
     { ngx_string("source_default"), ngx_http_ilert_checks_source_default, 0 },
     { ngx_string("location_slash"), ngx_http_ilert_checks_location_slash, 0 },
+    { ngx_string("location_reached"),
+      ngx_http_ilert_checks_location_reached, 0 },
     { ngx_null_string, NULL, 0 }
 };
 
@@ -627,4 +632,24 @@ ngx_http_ilert_checks_is_covered(ngx_http_ilert_checks_t *ch, ngx_str_t *path)
     }
 
     return 0;
+}
+
+
+static void
+ngx_http_ilert_checks_location_reached(ngx_http_ilert_checks_t *ch)
+{
+    const char  *where;
+    ngx_uint_t   status;
+
+    status = ngx_http_ilert_reach_status(ch->cycle, ch->location, &where);
+
+    if (status == 0) {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "no webhook reaches \"ilert_kapacitor\" in "
+                              "%s:%ui, a \"return\" or \"rewrite\" in its %s "
+                              "answers all of them with %ui",
+                              ch->location->file_name, ch->location->line,
+                              where, status);
 }
