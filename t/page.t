@@ -519,7 +519,8 @@ subtest 'for those who do not see it' => sub {
            'landmarks');
         is_deeply([ sort keys %{$named{region}} ], [ 'Dead letters',
             'Did it get out?', 'Endpoints', 'Now', 'Open alerts', 'Queue ok',
-            'Sources', 'The last ten minutes' ], 'regions');
+            'Refused webhooks', 'Sources', 'The last ten minutes' ],
+            'regions');
         is_deeply([ grep { !length } map { keys %{$named{$_} || {}} }
                     qw(table img image meter textbox combobox link) ], [],
                   'nothing is without a name');
@@ -659,6 +660,36 @@ subtest 'without a queue' => sub {
        'no buttons but that of the question');
     $q->post('relayed', 'CRITICAL');
     ok($b->wait_js(source('ops', 'delivered') . ' > 0'), 'it counts');
+    is_deeply(odd_words(), [], 'no word is odd');
+    quiet('there');
+};
+
+# The page speaks of these for an hour.
+
+subtest 'a refused webhook' => sub {
+    $b->open($URL);
+    $b->js('window.fast = true');
+    ok($b->wait_js(source('ops') . ' !== undefined'), 'the page is open');
+    is(text('#no-refused'), 'None since the start of nginx.', 'none');
+
+    $t->post('/ops', qq({"id":"$hostile{markup}","level":"AWFUL"}));
+    ok($b->wait_js('document.getElementById("headline").textContent'
+                   . '.startsWith("A webhook was refused")'), 'headline');
+    like(text('#attention'), qr/A webhook was refused \d+ s ago: 400 level:/,
+         'and what to look at');
+    ok(live('Webhooks: some are refused.'), 'and said aloud');
+
+    like(text('#some-refused'),
+         qr/^1 webhook was refused, and 0 could not be kept/, 'how many');
+    like(text('#some-refused'), qr{ from 127\.0\.0\.1 to /ops: 400 level: },
+         'the last one');
+    like(text('#some-refused'), qr/Id \Q$hostile{markup}\E, level AWFUL$/,
+         'and what it was');
+    is($b->js('return document.querySelector("#figures [data-t=refused]")'
+              . '.textContent'), '1', 'the figure');
+    is($b->js('return document.querySelectorAll("main img").length'), 0,
+       'no element was made of it');
+    is_deeply($b->js($CONTRAST), [], 'contrast');
     is_deeply(odd_words(), [], 'no word is odd');
     quiet('there');
 };
