@@ -108,6 +108,10 @@ sub answers {
     sleep(2.1);
 }
 
+# what nginx says if there is no answer of a name server
+
+my $LATE = '110: Operation timed out';
+
 # Nothing was sent, and Kapacitor is told within the time.
 
 sub unavailable {
@@ -118,7 +122,8 @@ sub unavailable {
 
     is($r->{status}, 502, "$what: 502");
     is($r->{json}{status}, 'rejected', 'rejected');
-    like($r->{json}{error} || '', qr/^no answer from ilert/, 'the error');
+    is($r->{json}{error}, $opt{error} || 'no address of ilert was found: '
+       . "$NAME could not be resolved ($opt{why})", 'the error');
     ok($r->{closed}, 'closed');
     cmp_ok($r->{time}, '>', $opt{least}, 'it waited') if $opt{least};
     cmp_ok($r->{time}, '<', 3, 'but not for long');
@@ -130,8 +135,8 @@ sub unavailable {
 subtest 'nginx starts while the name server is down' => sub {
     my $mark = $t->mark;
 
-    unavailable('down');
-    unavailable('down, a webhook URL', uri => '/native');
+    unavailable('down', why => $LATE);
+    unavailable('down, a webhook URL', uri => '/native', why => $LATE);
 
     is_deeply([ sent() ], [ 0, 0 ], 'nothing was sent');
     ok($t->grep_log(qr/$NAME could not be resolved/, $mark), 'nginx says why');
@@ -142,7 +147,7 @@ subtest 'nginx starts while the name server is down' => sub {
 subtest 'the name server comes up' => sub {
     my $mark = $t->mark;
 
-    unavailable('before');
+    unavailable('before', why => $LATE);
     reset_fakes();
     $dns->mode('answer');
     becomes(202, 'delivered');
@@ -207,7 +212,7 @@ subtest 'troubles' => sub {
 
     $dns->mode('silent');
     my $n = $dns->queries;
-    unavailable('silent', least => 0.4);
+    unavailable('silent', least => 0.4, why => $LATE);
     cmp_ok(scalar $dns->queries, '>', $n, 'it was asked');
 
     # all of them wait at once
@@ -229,12 +234,14 @@ subtest 'troubles' => sub {
     becomes(202, 'back');
     is_deeply([ sent() ], [ 0, 1 ], 'what was refused is not sent later');
 
+    my %why = (servfail => '2: Server failure', down => $LATE);
+
     for my $mode ('servfail', 'down') {
         $dns->mode($mode);
         sleep(1.1);
         becomes(502, $mode);
         reset_fakes();
-        unavailable($mode);
+        unavailable($mode, why => $why{$mode});
         is_deeply([ sent() ], [ 0, 0 ], 'nothing was sent');
     }
 
@@ -242,11 +249,13 @@ subtest 'troubles' => sub {
     $dns->set($NAME);
     becomes(502, 'no such name');
     $mark = $t->mark;
-    unavailable('no such name');
+    unavailable('no such name', why => '3: Host not found');
     ok($t->grep_log(qr/$NAME could not be resolved \(3: Host not found\)/,
                     $mark), 'nginx says why');
 
-    unavailable('no resolver', uri => '/none');
+    unavailable('no resolver', uri => '/none',
+                error => 'no "resolver" is set to look up the name of ilert: '
+                . "no resolver defined to resolve $NAME");
     ok($t->grep_log(qr/no resolver defined to resolve $NAME/), 'nginx, too');
 
     $dns->set($NAME, '127.0.0.1');
@@ -338,6 +347,8 @@ CONF
     my $r;
     ok(wait_until(sub { $r = $n->post('/kapacitor', $OK);
                         $r->{status} == 502 }, 6), 'another server');
+    is($r->{json}{error},
+       qq(ilert's certificate does not have the name: "$NAME"), 'the error');
     is($wrong->counts->{requests}, 0, 'nothing was sent');
     cmp_ok($wrong->counts->{connections}, '>', 0, 'but it was tried');
     ok($n->grep_log(qr/certificate does not match "$NAME"/),

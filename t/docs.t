@@ -502,6 +502,28 @@ subtest 'log lines' => sub {
     }
 };
 
+# the reasons for which there is no answer
+
+subtest 'no answer from ilert' => sub {
+    my ($table) = $text{"${CODE}_fault.c"} =~ /_faults\[\] = \{(.*?)^\};/ms;
+    my (%coded, %told);
+
+    while ($table =~ /\{ "(\w+)",\s*($pieces), (\d) \}/g) {
+        my ($code, $text, $detail) = ($1, joined($2), $3);
+
+        $text = 'nginx answered CODE itself, check the location of '
+                . 'ilert_endpoint "NAME"' if $code eq 'nginx';
+        $text .= ': DETAIL' if $detail && $code ne 'nginx';
+        $coded{$code} = $text;
+    }
+
+    my $section = section($reference, '## No Answer from ilert');
+    $told{$1} = $2 while $section =~ /^\| `(\w+)` \| `(.*?)` \| \S/gm;
+
+    cmp_ok(scalar keys %coded, '>', 15, 'reasons');
+    is_deeply(\%told, \%coded, 'codes and texts');
+};
+
 my $operations = $text{'docs/operations.md'};
 
 # errors of the queue

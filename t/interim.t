@@ -96,9 +96,9 @@ for my $interim ([ 100 ], [ 103 ], [ 102 ], [ 100, 103, 103 ], $HUNDRED) {
 relayed('byte by byte', { interim => [ 100, 103 ], drip => 0.001 },
         202, 'accepted');
 relayed('nothing after it', { raw => "HTTP/1.1 103 Early Hints\r\n\r\n" },
-        502, 'no answer from ilert');
+        502, 'the connection to ilert was closed before the answer');
 relayed('half of a head after it', { interim => [ 103 ], reset => 'mid' },
-        502, 'no answer from ilert');
+        502, 'the connection to ilert was reset');
 relayed('silence after it', { interim => [ 103 ], drip => 10 },
         504, 'ilert did not answer in time');
 relayed('a status that is none', { raw => "HTTP/1.1 199 Own\r\nA: b\r\n\r\n"
@@ -107,8 +107,9 @@ relayed('a status that is none', { raw => "HTTP/1.1 199 Own\r\nA: b\r\n\r\n"
 relayed('another protocol', { raw => "HTTP/1.1 101 Switching\r\n\r\n"
         . "HTTP/1.1 202 Accepted\r\n\r\n" }, 502,
         'ilert answered 101: HTTP/1.1 202 Accepted');
-relayed('no end of them', { interim => [ (103) x 100 ] },
-        502, 'no answer from ilert');
+relayed('no end of them', { interim => [ (103) x 100 ] }, 502,
+        'what answered does not speak HTTP: upstream sent too many interim '
+        . 'answers');
 
 subtest 'the next server' => sub {
     $fake->reset;

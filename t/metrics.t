@@ -222,7 +222,7 @@ subtest 'values' => sub {
     my %requests;
     for my $r ($fake->requests) {
         my $code = $r->{status} || ($r->{event}{summary} =~ /hang/ ? 'timeout'
-                                                                  : 'error');
+                                                                  : 'reset');
         $requests{$r->{header}{'x-source'}}{$code}++;
     }
     for my $source (qw(ops two)) {
@@ -360,7 +360,7 @@ subtest 'states' => sub {
     is($m->value('ilert_endpoint_up', endpoint => 'default'), 0, 'not up');
     is($state->($m, 'ops'), 'retrying', 'its source');
     cmp_ok($m->value('ilert_requests_total', source => 'ops',
-                     code => 'error') // 0, '>', 1, 'errors');
+                     code => 'refused') // 0, '>', 1, 'refused');
     $fake->accept;
     $q->becomes(sub { !$_->{queue}{pending} }, 'delivered', 15);
 

@@ -63,7 +63,10 @@ CONF
 
 my @URIS = qw(/ops /native /kept /unbuffered);
 my $CRITICAL = webhook('01-levels-04-CRITICAL');
-my $NONE = 'no answer from ilert';
+my $REFUSED = 'the connection to ilert was refused';
+my $RESET = 'the connection to ilert was reset';
+my $CLOSED = 'the connection to ilert was closed before the answer';
+my $GONE = qr/^(?:\Q$RESET\E|\Q$CLOSED\E)$/;     # as soon as it is noticed
 my $LATE = 'ilert did not answer in time';
 
 
@@ -113,7 +116,7 @@ subtest 'refused' => sub {
     for my $uri (@URIS) {
         my $r = $t->post($uri, $CRITICAL);
         is($r->{status}, 502, $uri);
-        is($r->{json}{error}, $NONE);
+        is($r->{json}{error}, $REFUSED);
     }
 
     is(scalar(() = $t->grep_log(qr/connect\(\) failed \(111/)), 4,
@@ -126,13 +129,12 @@ $fake->accept;
 # event again: a POST is not idempotent.  Only a kept connection that is found
 # closed when the request is sent gets another try, by nginx's own rules.
 
-under("reset $_", { reset => $_ }, 502, $NONE, requests => 0)
+under("reset $_", { reset => $_ }, 502, $RESET, requests => 0)
     for 'accept', 'before';
-under("closed $_", { close => $_ }, 502, $NONE, requests => 0)
+under("closed $_", { close => $_ }, 502, $GONE, requests => 0)
     for 'accept', 'before';
-under("$_->[0] $_->[1]", { @$_ }, 502, $NONE)
-    for [ reset => 'after' ], [ reset => 'mid' ], [ close => 'after' ],
-        [ close => 'mid' ];
+under("reset $_", { reset => $_ }, 502, $RESET) for 'after', 'mid';
+under("closed $_", { close => $_ }, 502, $CLOSED) for 'after', 'mid';
 
 # The head is there: that is an answer.
 
@@ -159,17 +161,22 @@ under('slow 429', { delay => 0.7, status => 429 }, 503,
 
 # What is no HTTP.
 
-under('not HTTP', { raw => "hello\r\n\r\n" }, 502, $NONE);
-under('an empty line', { raw => "\r\n" }, 502, $NONE);
-under('no status', { raw => "HTTP/1.1 \r\n\r\n" }, 502, $NONE);
-under('a strange status', { raw => "HTTP/1.1 2022 x\r\n\r\n" }, 502, $NONE);
-under('half a status line', { raw => 'HTTP/1.1 202' }, 502, $NONE);
+my $SPEAKS = 'what answered does not speak HTTP: upstream sent';
+my $NO_HEADER = "$SPEAKS no valid HTTP/1.0 header";
+
+under('not HTTP', { raw => "hello\r\n\r\n" }, 502, $NO_HEADER);
+under('an empty line', { raw => "\r\n" }, 502, $NO_HEADER);
+under('no status', { raw => "HTTP/1.1 \r\n\r\n" }, 502, $NO_HEADER);
+under('a strange status', { raw => "HTTP/1.1 2022 x\r\n\r\n" }, 502,
+      $NO_HEADER);
+under('half a status line', { raw => 'HTTP/1.1 202' }, 502, $CLOSED);
 under('half a head', { raw => "HTTP/1.1 202 Accepted\r\nX-A: b\r\n" }, 502,
-      $NONE);
+      $CLOSED);
 under('a bad header', { raw => "HTTP/1.1 202 Accepted\r\nA\0: b\r\n\r\n" },
-      502, $NONE);
+      502, qr/^$SPEAKS invalid header: /);
 under('a head that is too large', { status => 202,
-      headers => [ map { ("X-$_" => 'x' x 1000) } 1 .. 20 ] }, 502, $NONE);
+      headers => [ map { ("X-$_" => 'x' x 1000) } 1 .. 20 ] }, 502,
+      "$SPEAKS too big header");
 under('no reason phrase', { raw => "HTTP/1.0 202\r\n\r\n" }, 202, undef);
 under('HTTP/1.0', { raw => "HTTP/1.0 400 no\r\n\r\nbecause" }, 502,
       'ilert answered 400: because');

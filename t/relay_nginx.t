@@ -160,6 +160,8 @@ my $t = IlertTest->new(fake => [ $fake, $second ], workers => 1,
 CONF
 
 my $CRITICAL = webhook('01-levels-04-CRITICAL');
+my $REFUSED = 'the connection to ilert was refused';
+my $RESET = 'the connection to ilert was reset';
 
 
 # The webhook to that source; its status and error, and how many requests the
@@ -225,14 +227,14 @@ subtest 'errors of ilert' => sub {
         }
 
         rule(reset => 'after');
-        to($name, 502, 'no answer from ilert', 1, 0);
+        to($name, 502, $RESET, 1, 0);
     }
 
     rule(hang => 1);
     to($_, 504, 'ilert did not answer in time', 1, 0)
         for qw(plain error_page intercept);
     rule(match => qr/none/);
-    to('dead', 502, 'no answer from ilert', 0, 0);
+    to('dead', 502, $REFUSED, 0, 0);
 };
 
 subtest 'answers of nginx' => sub {
@@ -308,11 +310,11 @@ subtest 'several upstream servers' => sub {
     rule(status => 503);
     to('next', 202, undef, 1, 1);
     to('next_default', 502, 'ilert answered 503', 1, 0);
-    to('gone', 502, 'no answer from ilert', 1, 0);
+    to('gone', 502, $REFUSED, 1, 0);
 
     rule(reset => 'after');
     to('next', 202, undef, 1, 1);
-    to('next_default', 502, 'no answer from ilert', 1, 0);
+    to('next_default', 502, $RESET, 1, 0);
 
     rule(status => 429);
     to('next_429', 202, undef, 1, 1);

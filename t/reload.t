@@ -188,6 +188,8 @@ subtest 'worker_shutdown_timeout' => sub {
         my @r = $n->finish(@h);
         is(scalar(grep { $_->{status} == 0 || $_->{status} == 502 } @r), 5,
            'answered or closed');
+        is_deeply([ grep { $_ ne 'nginx had to exit before ilert answered' }
+                    map { $_->{json}{error} // () } @r ], [], 'why');
         cmp_ok(time() - $begun, '<', 4, 'in time');
 
         ok(wait_until(sub { !-e "/proc/$old" || !$n->running }, 5), 'left');

@@ -11,6 +11,7 @@
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_fault.h"
 #include "ngx_http_ilert_text.h"
 
 
@@ -562,9 +563,13 @@ ngx_http_ilert_counters_code(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t                       i;
     ngx_http_ilert_counters_code_t  *sc;
 
-    /* if there are more codes than places the last one has the others */
+    /* the last place is of that fault, and of all codes without a place */
 
-    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_CODES - 1; i++) {
+    for (i = 0;
+         i < NGX_HTTP_ILERT_COUNTERS_CODES - 1
+         && code != NGX_HTTP_ILERT_FAULT_ERROR;
+         i++)
+    {
         sc = &ss->codes[i];
 
         if (sc->code == code || ngx_atomic_cmp_set(&sc->code, 0, code)
@@ -576,7 +581,7 @@ ngx_http_ilert_counters_code(ngx_http_ilert_counters_source_t *ss,
     }
 
     sc = &ss->codes[i];
-    sc->code = NGX_HTTP_ILERT_COUNTERS_ERROR;
+    sc->code = NGX_HTTP_ILERT_FAULT_ERROR;
     ngx_http_ilert_counters_add(sc->n, 1);
 }
 
@@ -711,7 +716,7 @@ ngx_http_ilert_counters_recent(time_t since, time_t period)
 
 ngx_uint_t
 ngx_http_ilert_counters_fault(ngx_http_ilert_counters_source_t *ss,
-    ngx_uint_t status, time_t period)
+    ngx_uint_t code, time_t period)
 {
     ngx_uint_t                        log;
     ngx_http_ilert_counters_fault_t  *sf;
@@ -721,13 +726,13 @@ ngx_http_ilert_counters_fault(ngx_http_ilert_counters_source_t *ss,
 
     ngx_http_ilert_counters_lock(ss);
 
-    if ((!sf->fault || sf->status != status)
+    if ((!sf->fault || sf->code != code)
         && !ngx_http_ilert_counters_recent(sf->time, period))
     {
         log = 1;
         sf->fault = 1;
         sf->time = ngx_time();
-        sf->status = status;
+        sf->code = code;
     }
 
     ngx_http_ilert_counters_unlock(ss);

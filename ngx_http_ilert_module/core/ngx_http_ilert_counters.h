@@ -32,12 +32,7 @@
  */
 
 
-/* of what is not HTTP's in ngx_http_ilert_counters_code_t */
-
-#define NGX_HTTP_ILERT_COUNTERS_ERROR    1
-#define NGX_HTTP_ILERT_COUNTERS_TIMEOUT  2
-
-#define NGX_HTTP_ILERT_COUNTERS_CODES    32
+#define NGX_HTTP_ILERT_COUNTERS_CODES    48
 #define NGX_HTTP_ILERT_COUNTERS_TEXT     256
 
 /* of what is not HTTP's among the answers to webhooks: other 4xx, other 5xx */
@@ -52,7 +47,8 @@
 #define NGX_HTTP_ILERT_COUNTERS_ERROR_SIZE  512
 
 typedef struct {
-    ngx_atomic_t                 code;      /* 0: not used yet */
+    ngx_atomic_t                 code;      /* HTTP's, or a fault; 0: not */
+                                            /* used yet */
     ngx_atomic_t                 n;
 } ngx_http_ilert_counters_code_t;
 
@@ -103,7 +99,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                   fault;     /* and not its end */
     time_t                       time;      /* of the last fault, or 0 */
-    ngx_uint_t                   status;
+    ngx_uint_t                   code;      /* HTTP's, or a fault */
 } ngx_http_ilert_counters_fault_t;
 
 
@@ -242,7 +238,7 @@ ngx_int_t ngx_http_ilert_counters_init(ngx_conf_t *cf,
 /* what a request for an event of a source has come to */
 
 typedef struct {
-    ngx_uint_t                   code;      /* HTTP's, or as above */
+    ngx_uint_t                   code;      /* HTTP's, or a fault */
     ngx_uint_t                   status;    /* ilert's, or 0 */
     ngx_str_t                   *error;     /* NULL: ilert has taken it */
     int64_t                      received;  /* the event was, wall clock */
@@ -288,7 +284,7 @@ ngx_uint_t ngx_http_ilert_counters_recent(time_t since, time_t period);
  * one was "period" seconds ago; and whether the end of one is.
  */
 ngx_uint_t ngx_http_ilert_counters_fault(ngx_http_ilert_counters_source_t *ss,
-    ngx_uint_t status, time_t period);
+    ngx_uint_t code, time_t period);
 ngx_uint_t ngx_http_ilert_counters_no_fault(
     ngx_http_ilert_counters_source_t *ss);
 

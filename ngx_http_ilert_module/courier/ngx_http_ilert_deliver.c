@@ -535,7 +535,7 @@ ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
 
     error.len = ngx_http_ilert_deliver_error(ir, cd) - cd->error;
 
-    if (ir->outcome.unsent) {
+    if (ir->outcome.fault == NGX_HTTP_ILERT_FAULT_UNSENT) {
         se->verdict = NGX_HTTP_ILERT_STORE_UNSENT;
         ngx_http_ilert_deliver_crowd(&ngx_http_ilert_courier);
         ngx_http_ilert_outcome_log(ir->event, &ir->outcome, &error);

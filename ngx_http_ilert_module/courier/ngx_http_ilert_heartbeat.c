@@ -213,7 +213,7 @@ ngx_http_ilert_heartbeat_done(ngx_http_ilert_request_t *ir)
         return;
     }
 
-    if (!ir->outcome.unsent) {
+    if (ir->outcome.fault != NGX_HTTP_ILERT_FAULT_UNSENT) {
         ngx_http_ilert_counters_set_down(hb->event.source->endpoint,
                                          ir->outcome.verdict
                                          != NGX_HTTP_ILERT_DONE);

@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_fault.h"
 #include "ngx_http_ilert_outcome.h"
 
 
@@ -74,8 +75,13 @@ typedef struct {
     ngx_uint_t                   interim;       /* answers of 1xx so far */
     size_t                       received;
     size_t                       kept;
+    ngx_http_ilert_fault_e       fault;         /* by what nginx has logged */
+    size_t                       noted;         /* bytes of that in "reason" */
+    u_char                      *message;       /* the end of what is being */
+                                                /* logged, before our words */
     unsigned                     ended:1;       /* the outcome is set */
     unsigned                     lost:1;        /* the core closed it */
+    unsigned                     resolver:1;    /* names can be looked up */
 
     u_char                       answer[NGX_HTTP_ILERT_ANSWER_KEPT];
     u_char                       reason[NGX_HTTP_ILERT_REASON_SIZE];

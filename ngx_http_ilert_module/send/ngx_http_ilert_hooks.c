@@ -119,6 +119,7 @@ ngx_http_ilert_hooks_content(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
     ngx_http_upstream_t        *u;
+    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_ilert_delivery_t  *d;
 
     d = ngx_http_ilert_hooks_delivery(r);
@@ -126,6 +127,10 @@ ngx_http_ilert_hooks_content(ngx_http_request_t *r)
     if (!ngx_http_ilert_request_may_send(d)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    d->resolver = (clcf->resolver->connections.nelts != 0);
 
     ngx_http_ilert_connections_lend();
 
@@ -165,7 +170,7 @@ ngx_http_ilert_hooks_resolved(ngx_resolver_ctx_t *ctx)
         && ngx_cycle->free_connections == NULL
         && !ngx_http_ilert_hooks_is_asked(ctx->resolver))
     {
-        d->request.outcome.unsent = 1;
+        d->fault = NGX_HTTP_ILERT_FAULT_UNSENT;
     }
 
     ngx_http_ilert_connections_lend();

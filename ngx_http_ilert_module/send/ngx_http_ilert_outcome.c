@@ -10,12 +10,17 @@
 
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_fault.h"
 #include "ngx_http_ilert_outcome.h"
 
 
 /* seconds between two lines about one source in trouble */
 
 #define NGX_HTTP_ILERT_FAULT_PERIOD  10
+
+
+static ngx_uint_t ngx_http_ilert_outcome_code(
+    ngx_http_ilert_outcome_t *outcome);
 
 
 ngx_http_ilert_verdict_e
@@ -67,23 +72,23 @@ ngx_http_ilert_outcome_error(ngx_http_ilert_event_t *ev,
         return p;
     }
 
-    if (outcome->timed_out) {
-        return ngx_slprintf(buf, last, "ilert did not answer in time");
-    }
-
-    if (outcome->misrouted) {
+    if (outcome->fault == NGX_HTTP_ILERT_FAULT_NGINX) {
         return ngx_slprintf(buf, last, "nginx answered %ui itself, check the "
                             "location of ilert_endpoint \"%V\"",
                             outcome->local_status,
                             &ev->source->endpoint->name);
     }
 
-    if (outcome->unsent) {
-        return ngx_slprintf(buf, last, "nginx had no connection for it, "
-                            "worker_connections are not enough");
-    }
+    return ngx_http_ilert_fault_text(outcome->fault, &outcome->reason, buf,
+                                     last);
+}
 
-    return ngx_slprintf(buf, last, "no answer from ilert");
+
+ngx_uint_t
+ngx_http_ilert_outcome_timed_out(ngx_http_ilert_outcome_t *outcome)
+{
+    return outcome->fault == NGX_HTTP_ILERT_FAULT_TIMEOUT
+           || outcome->fault == NGX_HTTP_ILERT_FAULT_CONNECT_TIMEOUT;
 }
 
 
@@ -106,7 +111,8 @@ ngx_http_ilert_outcome_log(ngx_http_ilert_event_t *ev,
         return;
     }
 
-    if (!ngx_http_ilert_counters_fault(source->counters, outcome->status,
+    if (!ngx_http_ilert_counters_fault(source->counters,
+                                       ngx_http_ilert_outcome_code(outcome),
                                        NGX_HTTP_ILERT_FAULT_PERIOD))
     {
         return;
@@ -115,6 +121,15 @@ ngx_http_ilert_outcome_log(ngx_http_ilert_event_t *ev,
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "ilert source \"%V\": event %V not delivered: %V",
                   &source->name, &ev->id, error);
+}
+
+
+/* what is counted, and another trouble if it is another: HTTP's, or a fault */
+
+static ngx_uint_t
+ngx_http_ilert_outcome_code(ngx_http_ilert_outcome_t *outcome)
+{
+    return outcome->status ? outcome->status : outcome->fault;
 }
 
 
@@ -127,14 +142,7 @@ ngx_http_ilert_outcome_count(ngx_http_ilert_event_t *ev,
 
     verdict = outcome->verdict;
 
-    if (outcome->status) {
-        co.code = outcome->status;
-
-    } else {
-        co.code = outcome->timed_out ? NGX_HTTP_ILERT_COUNTERS_TIMEOUT
-                                     : NGX_HTTP_ILERT_COUNTERS_ERROR;
-    }
-
+    co.code = ngx_http_ilert_outcome_code(outcome);
     co.status = outcome->status;
     co.error = (verdict == NGX_HTTP_ILERT_DONE) ? NULL : error;
     co.received = ev->received;

@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_fault.h"
 
 
 /*
@@ -44,16 +45,17 @@ typedef struct {
     unsigned                            sent:1;     /* ilert may have it */
     unsigned                            foreign:1;  /* PARK, as the 4xx has */
                                                     /* no error of ilert's */
+    unsigned                            given_up:1; /* by us */
 
     /* where status is 0, why there is no answer of ilert's */
-    unsigned                            given_up:1; /* by us */
-    unsigned                            timed_out:1;
-    unsigned                            unsent:1;   /* nginx had no */
-                                                    /* connection for it */
-    unsigned                            misrouted:1;    /* nginx answered */
-    ngx_uint_t                          local_status;   /* then, with that */
+    ngx_http_ilert_fault_e              fault;
+    ngx_uint_t                          local_status;   /* nginx's, if it */
+                                                        /* has answered */
 
-    /* ilert's reason in one line, keys masked; of an answer but 2xx */
+    /*
+     * In one line, keys masked: ilert's reason, of an answer but 2xx; or what
+     * nginx has said of the fault.
+     */
     ngx_str_t                           reason;
 } ngx_http_ilert_outcome_t;
 
@@ -65,6 +67,9 @@ typedef struct {
  */
 ngx_http_ilert_verdict_e ngx_http_ilert_outcome_verdict(ngx_uint_t status,
     ngx_uint_t own);
+
+/* whether it took too long */
+ngx_uint_t ngx_http_ilert_outcome_timed_out(ngx_http_ilert_outcome_t *outcome);
 
 /*
  * Writes what has gone wrong with the event, in one line, from "buf" on and

@@ -67,7 +67,7 @@ ngx_http_ilert_relay_done(ngx_http_ilert_request_t *ir)
         if (outcome->status == NGX_HTTP_TOO_MANY_REQUESTS) {
             answer.status = NGX_HTTP_SERVICE_UNAVAILABLE;
 
-        } else if (outcome->timed_out) {
+        } else if (ngx_http_ilert_outcome_timed_out(outcome)) {
             answer.status = NGX_HTTP_GATEWAY_TIME_OUT;
 
         } else {

@@ -8,10 +8,12 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_cause.h"
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_delivery.h"
 #include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_fault.h"
 #include "ngx_http_ilert_json.h"
 #include "ngx_http_ilert_outcome.h"
 #include "ngx_http_ilert_reply.h"
@@ -31,8 +33,6 @@
 #define NGX_HTTP_ILERT_KEY_PART      4
 
 
-static ngx_uint_t ngx_http_ilert_reply_is_unsent(ngx_http_request_t *sr,
-    ngx_int_t rc);
 static ngx_uint_t ngx_http_ilert_reply_sent(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_ilert_reply_misrouted(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_ilert_reply_is_own(ngx_http_ilert_delivery_t *d,
@@ -59,7 +59,7 @@ ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
     outcome->sent = ngx_http_ilert_reply_sent(sr);
 
     if (ngx_http_ilert_reply_misrouted(sr)) {
-        outcome->misrouted = 1;
+        outcome->fault = NGX_HTTP_ILERT_FAULT_NGINX;
         outcome->local_status = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
                                 ? (ngx_uint_t) rc : sr->headers_out.status;
 
@@ -80,30 +80,16 @@ ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
         ngx_http_ilert_reply_log_answer(d);
 
-    } else if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
-        outcome->timed_out = 1;
+    } else {
+        outcome->fault = ngx_http_ilert_cause_find(d, rc);
 
-    } else if (ngx_http_ilert_reply_is_unsent(sr, rc)) {
-        outcome->unsent = 1;
+        outcome->reason.data = d->reason;
+        outcome->reason.len = d->noted;
+
+        ngx_http_ilert_reply_line(&outcome->reason);
+        ngx_http_ilert_reply_mask(&outcome->reason,
+                                  &d->request.event->source->key);
     }
-}
-
-
-/*
- * Whether nginx had no connection, or no memory to make one: then there is
- * a state of the upstream without a peer, which is set once it connects.
- */
-
-static ngx_uint_t
-ngx_http_ilert_reply_is_unsent(ngx_http_request_t *sr, ngx_int_t rc)
-{
-    ngx_http_upstream_t  *u;
-
-    u = sr->upstream;
-
-    return rc == NGX_HTTP_INTERNAL_SERVER_ERROR
-           && sr->upstream_states && sr->upstream_states->nelts == 1
-           && u->state && u->state->peer == NULL && !u->request_sent;
 }
 
 
@@ -354,6 +340,16 @@ ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
     text.len = d->kept;
 
     ngx_http_ilert_text_trim(&text);
+
+    if (ngx_http_ilert_cause_wants_https(&text)) {
+        d->request.outcome.reason.data = d->reason;
+        d->request.outcome.reason.len = ngx_http_ilert_fault_text(
+                                     NGX_HTTP_ILERT_FAULT_HTTPS_PORT, &text,
+                                     d->reason,
+                                     d->reason + NGX_HTTP_ILERT_REASON_SIZE)
+                                 - d->reason;
+        return;
+    }
 
     if (text.len == 0 || text.data[0] == '<') {
         return;

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_cause.h"
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_connections.h"
@@ -275,6 +276,10 @@ ngx_http_ilert_request_create_main(ngx_http_ilert_delivery_t *d)
 
     d->log.writer = ngx_http_ilert_request_log_writer;
     d->log.next = NULL;
+
+    /* which reads what is wrong, also if nobody else does */
+
+    d->log.log_level = ngx_max(d->log.log_level, NGX_LOG_ERR);
 
 #if (NGX_STAT_STUB)
 
@@ -760,6 +765,7 @@ ngx_http_ilert_request_tick_handler(ngx_event_t *ev)
     {
         d = ngx_queue_data(q, ngx_http_ilert_delivery_t, queue);
 
+        d->fault = NGX_HTTP_ILERT_FAULT_EXIT;
         ngx_http_ilert_request_end(d, NGX_ERROR);
     }
 }
@@ -813,6 +819,10 @@ ngx_http_ilert_request_log_writer(ngx_log_t *log, ngx_uint_t level,
     d = ngx_queue_data(log, ngx_http_ilert_delivery_t, log);
     source = d->request.event->source;
 
+    if (level <= NGX_LOG_ERR && !d->ended) {
+        ngx_http_ilert_cause_note(d, buf, len);
+    }
+
     if (source->quiet && (level == NGX_LOG_ERR || level == NGX_LOG_WARN)) {
 
         /* it has been said what is wrong, and the event is not lost */
@@ -859,6 +869,8 @@ ngx_http_ilert_request_log_error(ngx_log_t *log, u_char *buf, size_t len)
 
     d = ngx_queue_data(log, ngx_http_ilert_delivery_t, log);
     source = d->request.event->source;
+
+    d->message = buf;
 
     p = buf;
 

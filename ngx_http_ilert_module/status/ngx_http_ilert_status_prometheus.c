@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_fault.h"
 #include "ngx_http_ilert_json.h"
 #include "ngx_http_ilert_status_gather.h"
 #include "ngx_http_ilert_status_prometheus.h"
@@ -260,11 +261,9 @@ ngx_http_ilert_metric_requests(ngx_http_ilert_json_writer_t *w,
             ngx_http_ilert_json_literal(w, "ilert_requests_total{");
             ngx_http_ilert_metric_label(w, "source", &ss[i].name);
 
-            if (code->code == NGX_HTTP_ILERT_COUNTERS_ERROR) {
-                ngx_http_ilert_json_literal(w, ",code=\"error\"");
-
-            } else if (code->code == NGX_HTTP_ILERT_COUNTERS_TIMEOUT) {
-                ngx_http_ilert_json_literal(w, ",code=\"timeout\"");
+            if (code->code < NGX_HTTP_ILERT_FAULT_N) {
+                ngx_http_ilert_metric_print(w, ",code=\"%s\"",
+                                      ngx_http_ilert_fault_code(code->code));
 
             } else {
                 ngx_http_ilert_metric_print(w, ",code=\"%uA\"", code->code);
