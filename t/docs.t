@@ -116,7 +116,7 @@ subtest 'configurations of docs/examples' => sub {
 
         SKIP: {
             skip("$_.conf is for a later nginx", 1) if too_old($conf);
-            taken("docs/examples/$_.conf", adapted($conf));
+            taken("docs/examples/$_.conf", adapted(completed($conf)));
         }
     }
 };
@@ -126,7 +126,7 @@ subtest 'configurations of docs/examples' => sub {
 sub completed {
     my ($conf) = @_;
 
-    if ($conf =~ /^(?:load_module|http)\b/m) {
+    if ($conf =~ /^http\b/m) {
         return $conf =~ /^events\b/m ? $conf : "$conf\nevents {\n}\n";
     }
 
@@ -163,6 +163,8 @@ subtest 'the same way out everywhere' => sub {
     my ($way_out) = $text{'docs/examples/minimal.conf'}
                     =~ /^( +location \/ilert\/ .*)\z/ms;
     $way_out =~ s/^ +# .*\n\n//m;
+    $way_out =~ s/^(?=.)/    /gm;
+    $way_out .= "}\n";
 
     for (grep { !/^(?:minimal|sandbox|keepalive|resolve)$/ } @examples) {
         my ($other) = $text{"docs/examples/$_.conf"}
@@ -700,6 +702,22 @@ subtest 'versions and targets' => sub {
                 $text{'README.md'}
                     =~ /(?:`|^)make (?:[A-Z_]+=\S+ )?([a-z]+)/gm ],
               [], 'targets that README.md names');
+};
+
+# What "make" and "make NGINX_SRC=DIR" need is known by tools/setup.
+
+subtest 'packages of README.md' => sub {
+    my $setup = text('tools/setup');
+    my %functions = $setup =~ /^(\w+)\(\) \{\n(.*?)^\}/gms;
+    my @needed = map { /^ +(?:command_of|header_of) \S+ (\S+)$/gm }
+                 @functions{qw(compiler libraries)};
+
+    my ($line) = $text{'README.md'} =~ /^ *apt-get install (.*?[^\\])$/ms;
+    my %there = map { $_ => 1 } split /[\s\\]+/, $line;
+
+    cmp_ok(scalar @needed, '>', 5, 'packages that are needed');
+    ok($there{$_}, "README.md has $_") for @needed, 'nginx', 'nginx-dev',
+                                           'ca-certificates', 'curl';
 };
 
 # the anchors of a page, as GitHub makes them

@@ -155,31 +155,134 @@ sub tagged {
 
 # The examples ------------------------------------------------------------
 
-sub minimal {
-    start('minimal', files => {
-        'ilert/ops.key' => $KEY{ops},
-        'ilert/dba.url' => "https://api.ilert.com/api/v1/events/kapacitor/"
-                           . $KEY{native},
-    });
+# This one is set up as README.md says, in the layout of Debian.
 
+sub layout { return <<'CONF' }
+include %%DIR%%/modules-enabled/*.conf;
+
+events {
+    worker_connections 768;
+}
+
+http {
+    sendfile on;
+    tcp_nopush on;
+    types_hash_max_size 2048;
+    default_type application/octet-stream;
+    access_log %%DIR%%/access.log;
+    gzip on;
+    include %%DIR%%/conf.d/*.conf;
+}
+CONF
+
+sub readme {
+    my ($chapter) = IlertTest::slurp(IlertTest::top() . '/README.md')
+                    =~ /^## Getting started\n(.*?)^## /ms;
+    return map { s/^   //gmr } $chapter =~ /^ *```sh\n(.*?)^ *```$/gms;
+}
+
+# Runs a step; returns what it printed.  %path: what is elsewhere here
+
+sub step {
+    my ($command, $input, %path) = @_;
+
+    my $from = join '|', map { quotemeta } sort { length $b <=> length $a }
+                         keys %path;
+    $command =~ s/($from)/$path{$1}/g;
+
+    my $dir = $t->dir;
+    $t->write_file('input', $input);
+    my $output = `cd '$dir' && { $command } <input 2>&1`;
+    is($?, 0, 'a step of README.md') or diag("$command\n$output");
+    return $output;
+}
+
+sub minimal {
+    my ($install, $load, $key, $conf, $start, $try) = readme();
+
+    $t = IlertTest->new(full => 1, conf => layout(), module => 0,
+                        fake => $fake, workers => 1);
+    my $dir = $t->dir;
+    my %path = ('/etc/nginx' => $dir, '/etc/resolv.conf' => 'resolv.conf',
+                'docs/examples/minimal.conf' => 'minimal.conf',
+                '127.0.0.1:8080' => '127.0.0.1:' . $t->port(0),
+                'modules/ngx_http_ilert_module.so' => $ENV{ILERT_MODULE}
+                    // IlertTest::top() . '/build/ngx_http_ilert_module.so');
+
+    mkdir "$dir/$_" for 'modules-enabled', 'conf.d';
+    step($load, '', %path) if $path{'modules/ngx_http_ilert_module.so'} ne '';
+
+    step($key, "$KEY{ops}\n", %path);
+    is(sprintf('%04o', (stat "$dir/$_->[0]")[2] & 07777), $_->[1],
+       "the mode of $_->[0]") for ['ilert', '0700'], ['ilert/ops.key', '0600'];
+
+    my %replace = replacements('127.0.0.1:8080');
+    my $from = join '|', map { quotemeta } sort { length $b <=> length $a }
+                         grep { $_ ne '127.0.0.53' } keys %replace;
+    my $text = IlertTest::slurp(IlertTest::top()
+                                . '/docs/examples/minimal.conf');
+    $text =~ s/($from)/$replace{$1}/g;
+    $text =~ s/%%PORT_0%%/$t->port(0)/ge;
+    $text =~ s/%%DIR%%/$dir/g;
+
+    $t->write_file('minimal.conf', $text);
+    $t->write_file('resolv.conf', <<'END');
+# nameserver 192.0.2.9
+search example.com
+nameserver 192.0.2.1
+nameserver fe80::1%eth0
+nameserver 2001:db8::1
+options edns0
+END
+    step($conf, '', %path);
+
+    $text = $t->read_file('conf.d/ilert.conf');
+    like($text, qr/^ *resolver 192\.0\.2\.1 \[2001:db8::1\];$/m,
+         'the name servers of the machine');
+    $t->write_file('conf.d/ilert.conf',
+                   $text =~ s/resolver \S+ \S+;/"resolver " . $dns->address
+                                                . ";"/er);
+
+    my ($code, $output) = $t->test_conf(layout());
+    ok($code == 0 && $output !~ /\[\w+\]/, 'nginx -t') or diag($output);
+    $t->start;
+
+    tried($try, %path);
+    in_order();
+}
+
+# the request of README.md, by curl if there is one
+
+sub tried {
+    my ($try, %path) = @_;
+
+    SKIP: {
+        skip('no curl', 1) if system('command -v curl >/dev/null');
+
+        my $n = $fake->requests;
+        like(step($try =~ s/curl/curl -sS/r, '', %path),
+             qr/^\{"status":"accepted","event":"[1-9]\d*"\}/, 'the answer');
+        $fake->wait_requests($n + 1);
+
+        my $request = $fake->request(-1);
+        is($request->{json}{summary}, 'This is a test', 'what ilert shows');
+        is($request->{sni}, 'api.ilert.com', 'the name of the server, in TLS');
+        is(shown(), 'ops: try: open', 'an alert');
+
+        step($try =~ s/curl/curl -sS/r =~ s/CRITICAL/OK/r, '', %path);
+        $fake->wait_requests($n + 2);
+        is(shown(), 'ops: try: resolved', 'and its end');
+    }
+}
+
+sub in_order {
     my $critical = webhook('01-levels-04-CRITICAL');
 
-    for (['/kapacitor', 'ops'], ['/kapacitor/dba', 'native']) {
-        my ($uri, $source) = @$_;
+    $fake->reset;
 
-        $fake->reset;
-
-        my $request = posted($uri, $critical);
-        is($request->{sni}, 'api.ilert.com', 'the name of the server, in TLS');
-        is($request->{uri}, $source eq 'ops' ? '/api/events'
-               : "/api/v1/events/kapacitor/$KEY{native}", 'the path');
-        is($request->{body}, $critical, 'the body is unchanged')
-            if $source eq 'native';
-        is(shown(), "$source: cpu:host=web01: open", 'CRITICAL');
-
-        posted($uri, '01-levels-06-OK');
-        is(shown(), "$source: cpu:host=web01: resolved", 'OK');
-    }
+    posted('/kapacitor', $critical);
+    posted('/kapacitor', '01-levels-06-OK');
+    is(shown(), 'ops: cpu:host=web01: resolved', 'CRITICAL and OK');
 
     not_sent('test', '/kapacitor', '37-service-test-01-OK');
     not_sent(404, '/kapacitor/', $critical);

@@ -23,7 +23,7 @@ package IlertTest;
 #                           of load_module (ours), daemon, pid, user,
 #                           error_log, worker_processes, access_log and
 #                           temporary paths is put in
-#     example => 'minimal'  docs/examples/minimal.conf as a whole file; its
+#     example => 'levels'   docs/examples/levels.conf as a whole file; its
 #                           load_module line of our module is adapted
 #     replace => { text => text }   literal replacements in the file, longest
 #                           first; a text that does not occur is an error
