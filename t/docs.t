@@ -67,7 +67,7 @@ sub text {
 # What they need of the machine is in the test's directory.
 
 my $t = IlertTest->new(conf => '', secrets => [ $API, $KAP ],
-    files => { key => "$API\n", url => "$URL\n" });
+    files => { key => "$API\n", url => "$URL\n", maintenance => '' });
 
 sub adapted {
     my ($conf) = @_;
@@ -80,6 +80,7 @@ sub adapted {
     $conf =~ s/(webhook_url_file) \S+;/$1 %%DIR%%\/url;/g;
     $conf =~ s{((?:access|error)_log) /\S+?([^/\s;]+)(?=[ ;])}
               {$1 %%DIR%%/$2}g;
+    $conf =~ s{(include) +/etc/nginx/ilert/}{$1 %%DIR%%/}g;
     $conf =~ s/(ilert_queue) \/[^\s;]+/$1 %%DIR%%\/queue/g;
     $conf =~ s/(server) api\.ilert\.com:443;/$1 127.0.0.1:9;/;
     $conf =~ s/(ssl_trusted_certificate) \S+;/$1 $certificates->{ca_file};/g;
@@ -166,7 +167,7 @@ subtest 'the same way out everywhere' => sub {
     $way_out =~ s/^(?=.)/    /gm;
     $way_out .= "}\n";
 
-    for (grep { !/^(?:minimal|sandbox|keepalive|resolve)$/ } @examples) {
+    for (grep { !/^(?:minimal|sandbox|keepalive|resolve|proxy)$/ } @examples) {
         my ($other) = $text{"docs/examples/$_.conf"}
                       =~ /^( +location \/ilert\/ .*)\z/ms;
         is($other, $way_out, "$_.conf: the endpoint of minimal.conf");

@@ -16,6 +16,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
+use IlertConnect;
 use IlertDNS;
 use IlertFake;
 use IlertTest qw(done wait_until webhook webhook_request);
@@ -47,7 +48,8 @@ my %drive = (
     grouping => \&grouping, levels => \&levels, chronograf => \&chronograf,
     case => \&case, pair => \&pair, ingest => \&ingest,
     keepalive => \&keepalive, resolve => \&resolve, storm => \&storm,
-    status => \&status,
+    status => \&status, proxy => \&proxy, traps => \&traps,
+    maintenance => \&maintenance,
 );
 
 my @examples = map { basename($_, '.conf') }
@@ -760,4 +762,140 @@ sub ingest {
     is($request->{header}{authorization}, undef,
        'the password stays here');
     is(shown(), 'ops: ep:host=web01: open', 'the alert opens');
+}
+
+
+sub traps {
+    start('traps');
+
+    # webhooks of traps, each with the level that the one before had
+
+    my $trap = sub {
+        my ($message, $device, $previous) = @_;
+        return '{"id":"snmp_traps","message":"' . $message . '","details":"",'
+            . '"time":"2026-05-04T03:00:01Z","duration":0,"level":"WARNING",'
+            . '"data":{"series":[{"name":"trap","tags":{"source":"' . $device
+            . '"},"columns":["time","text"],"values":[["2026-05-04T03:00:01Z",'
+            . '"' . $message . '"]]}]},"previousLevel":"' . $previous . '",'
+            . '"recoverable":false}';
+    };
+
+    my $request = posted('/kapacitor', $trap->('link down', 'sw1', 'OK'));
+    is($request->{json}{summary}, 'sw1: link down', 'the summary');
+    ok($t->wait_log(qr/delivered: source "traps"/), 'the source');
+
+    posted('/kapacitor', $trap->('power failed', 'sw1', 'WARNING'));
+    posted('/kapacitor', $trap->('link down', 'sw2', 'WARNING'));
+    not_sent('accepted', '/kapacitor',
+             $trap->('link down', 'sw1', 'WARNING'));
+
+    is(shown(), join('; ', map { "ops: snmp_traps $_: open" }
+                           'sw1 link down', 'sw1 power failed',
+                           'sw2 link down'), 'each is an alert');
+
+    # other alerts are as ever
+
+    $fake->reset;
+    $request = posted('/kapacitor', '01-levels-04-CRITICAL');
+    is($request->{json}{summary}, 'cpu:host=web01 is CRITICAL', 'its summary');
+    ok($t->wait_log(qr/delivered: source "ops"/), 'the source');
+    posted('/kapacitor', '01-levels-06-OK');
+    is(shown(), 'ops: cpu:host=web01: resolved', 'CRITICAL and OK');
+}
+
+
+sub maintenance {
+    my $file = 'ilert/maintenance';
+
+    start('maintenance', files => { 'ilert/ops.key' => $KEY{ops},
+                                    $file => '' });
+
+    my $other = webhook('01-levels-04-CRITICAL') =~ s/web01/web02/gr;
+
+    posted('/kapacitor', '01-levels-04-CRITICAL');
+    $t->write_file($file, "web01  1;\n");
+    $t->reload;
+
+    not_sent('ignored', '/kapacitor', "01-levels-$_")
+        for '05-WARNING', '04-CRITICAL';
+    posted('/kapacitor', $other);
+    posted('/kapacitor', '01-levels-06-OK');
+    is(shown(), 'ops: cpu:host=web01: resolved; ops: cpu:host=web02: open',
+       'an OK ends what was opened before');
+
+    $t->write_file($file, '');
+    $t->reload;
+    posted('/kapacitor', '01-levels-04-CRITICAL');
+    is(shown(), 'ops: cpu:host=web01: open; ops: cpu:host=web02: open',
+       'it is over');
+}
+
+
+# The proxy, a command for each connection to it as systemd's, and ilert.
+
+sub proxy {
+    plan(skip_all => 'no program ncat')
+        if system('command -v ncat >/dev/null');
+
+    my $units = IlertTest::top() . '/docs/examples/ilert-proxy';
+    my ($command) = IlertTest::slurp("$units\@.service") =~ s/\\\n *//gr
+                    =~ /^ExecStart=(.*)$/m;
+    my ($listen) = IlertTest::slurp("$units.socket")
+                   =~ /^ListenStream=(.*)$/m;
+    my ($variable) = IlertTest::slurp(IlertTest::top()
+        . '/docs/examples/proxy.conf') =~ /(NCAT_\w+)=/;
+
+    my $proxy = IlertConnect->proxy(auth => 'nginx:pass word%',
+        to => { 'api.ilert.com:443' => $fake->port });
+    $command =~ s/proxy\.example\.com:3128/'127.0.0.1:' . $proxy->port/e;
+    $command =~ s{^/usr/bin/}{};
+
+    my $unit = IlertConnect->socket(command => [ split / /, $command ],
+        env => { $variable => 'nginx:pass word%' }, errors => '/dev/null');
+
+    is($listen, '127.0.0.1:3129', 'the socket of both files');
+    my $via = '127.0.0.1:' . $unit->port;
+
+    start('proxy', $listen => $via, '127.0.0.53' => undef,
+          'api.ilert.com/' => undef);
+
+    my $request = posted('/kapacitor', '01-levels-04-CRITICAL');
+    is($request->{sni}, 'api.ilert.com', 'the name, in TLS');
+    is($request->{header}{host}, 'api.ilert.com', 'and in the request');
+    is_deeply([ (grep { $_->[1] == 200 } $proxy->asked)[0] ],
+              [ [ 'api.ilert.com:443', 200 ] ], 'the proxy looks up the name');
+    posted('/kapacitor', '01-levels-06-OK');
+    is(shown(), 'ops: cpu:host=web01: resolved', 'the end');
+
+    # the password is another one
+
+    $proxy->auth('nginx:new');
+    my $mark = $t->mark;
+    is($t->post('/kapacitor', webhook('01-levels-04-CRITICAL'))->{status},
+       202, 'is kept');
+    ok(wait_until(sub { ($proxy->asked)[-1][1] == 407 }), 'refused');
+    ok($t->wait_log(qr/not delivered/, 10, $mark), 'which is logged');
+
+    $unit->env($variable => 'nginx:new');
+    ok(wait_until(sub { shown() =~ /web01: open/ }, 30), 'and goes on');
+
+    # somebody takes ilert's place behind the proxy
+
+    my $other = IlertFake->start(keys => { $KEY{ops} => 'api' },
+        tls => IlertFake::certificates(tempdir(CLEANUP => 1),
+                                       hosts => [ 'api.ilert.com' ]));
+    my $wrong = IlertConnect->proxy(
+        to => { 'api.ilert.com:443' => $other->port });
+    $unit->stop;
+    $unit = IlertConnect->socket(errors => '/dev/null',
+        command => [ map { s/(127\.0\.0\.1):\d+/"$1:" . $wrong->port/er }
+                     split / /, $command ]);
+
+    start('proxy', $listen => '127.0.0.1:' . $unit->port,
+          '127.0.0.53' => undef, 'api.ilert.com/' => undef);
+    is($t->post('/kapacitor', webhook('01-levels-04-CRITICAL'))->{status},
+       202, 'is kept');
+    ok(wait_until(sub { $wrong->asked }), 'it is tried');
+    ok($t->wait_log(qr/certificate verify error/), 'and not trusted');
+    is(scalar $other->requests, 0, 'nobody else gets the key');
 }
