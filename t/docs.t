@@ -426,6 +426,34 @@ subtest 'directives' => sub {
     }
 };
 
+# The template of kapacitor.md, with what Kapacitor would put into it: "json"
+# ends with a line feed.
+
+subtest 'a template' => sub {
+    my ($template) = $text{'docs/kapacitor.md'}
+                     =~ /alert-template = \'\'\'(.*?)\'\'\'/s;
+    my $json = JSON::PP->new->allow_nonref->canonical->allow_bignum;
+
+    for my $name ('04-CRITICAL', '06-OK') {
+        my $body = $json->decode(webhook("01-levels-$name"));
+        my %value = map { lc $_ => $json->encode($body->{$_}) } keys %$body;
+
+        (my $posted = $template)
+            =~ s/\{\{ json \.(\w+) \}\}/$value{lc $1} . "\n"/ge;
+
+        my @events = map {
+            my $n = $fake->requests;
+            $nginx->post('/default', $_);
+            $fake->wait_requests($n + 1);
+            $json->decode($fake->request(-1)->{body});
+        } webhook("01-levels-$name"), $posted;
+
+        is_deeply($events[1], $events[0], "$name: as without it");
+        is_deeply([ sort keys %{$json->decode($posted)} ],
+                  [ sort keys %$body ], 'nothing is left out');
+    }
+};
+
 # The table of checks
 
 subtest 'checks of the set-up' => sub {
