@@ -49,7 +49,7 @@ my %drive = (
     case => \&case, pair => \&pair, ingest => \&ingest,
     keepalive => \&keepalive, resolve => \&resolve, storm => \&storm,
     status => \&status, proxy => \&proxy, traps => \&traps,
-    maintenance => \&maintenance,
+    maintenance => \&maintenance, grafana => \&grafana,
 );
 
 my @examples = map { basename($_, '.conf') }
@@ -801,6 +801,43 @@ sub traps {
     ok($t->wait_log(qr/delivered: source "ops"/), 'the source');
     posted('/kapacitor', '01-levels-06-OK');
     is(shown(), 'ops: cpu:host=web01: resolved', 'CRITICAL and OK');
+}
+
+
+sub grafana {
+    start('grafana');
+
+    my $link = sub {
+        my ($ms) = @_;
+        return [ { text => 'Host web01 at that time',
+                   href => "https://grafana.example.com/d/host?time=$ms"
+                           . '&time.window=3600000&var-host=web01' } ];
+    };
+
+    my $event = sub {
+        my ($name, %replace) = @_;
+        my $body = webhook("01-levels-$name");
+
+        for (sort keys %replace) {
+            $body =~ s/("$_":)(?:"[^"]*"|\d+)/$1$replace{$_}/ or die $_;
+        }
+
+        $fake->reset;
+        return posted('/kapacitor', $body)->{json};
+    };
+
+    my $got = $event->('04-CRITICAL', duration => 330000000000,
+                       time => '"2026-03-01T08:15:30.1239Z"');
+    is_deeply($got->{links}, $link->('1772352930123'), 'the link');
+    is($got->{customDetails}{lasts}, '5m30s', 'how long it lasts');
+    like($got->{customDetails}{local_time}, qr/^2026-0[23]-\d\d/, 'when');
+
+    is_deeply($event->('06-OK', time => '"2026-03-01T09:15:30+01:00"')
+                  ->{links}, $link->('1772352930000'), 'an OK');
+    is($event->('04-CRITICAL', host => '"a b"')->{links}, undef,
+       'a host that is none');
+    is($event->('05-WARNING', time => '"soon"')->{links}, undef,
+       'a time that is none');
 }
 
 
