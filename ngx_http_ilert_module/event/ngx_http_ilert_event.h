@@ -185,7 +185,7 @@ size_t ngx_http_ilert_event_silent_size(ngx_str_t *key);
  * alert for "silence" ms.  With "passthrough" the body is one that Kapacitor
  * could have sent, else an event.  ev->alert_key must have been set, and
  * ev->body.data must point to memory that ends at "last" and is large enough;
- * sets ev->body.len.  "now" is the wall clock.
+ * sets ev->body.len, the type, and the level.  "now" is the wall clock.
  */
 void ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev,
     ngx_uint_t passthrough, ngx_msec_t silence, time_t now, u_char *last);

@@ -7,8 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_ilert_event.h"
-#include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_event_write.h"
 #include "ngx_http_ilert_text.h"
 
 
@@ -16,23 +15,16 @@
 
 #define NGX_HTTP_ILERT_EVENT_SILENT_TEXT  512
 
-/* bytes of the whole event that do not depend on the key */
-
-#define NGX_HTTP_ILERT_EVENT_SILENT_SIZE  (NGX_HTTP_ILERT_EVENT_SILENT_TEXT   \
-                                           + 256)
-
 
 static u_char *ngx_http_ilert_event_silent_text(u_char *p, ngx_str_t *key,
     ngx_msec_t silence);
-static u_char *ngx_http_ilert_event_time(u_char *p, time_t now);
 
 
 size_t
 ngx_http_ilert_event_silent_size(ngx_str_t *key)
 {
-    /* The key is written twice, and each byte may take six, as \u00XX. */
-
-    return 2 * 6 * key->len + NGX_HTTP_ILERT_EVENT_SILENT_SIZE;
+    return ngx_http_ilert_event_own_size(key->len,
+                                         NGX_HTTP_ILERT_EVENT_SILENT_TEXT);
 }
 
 
@@ -40,9 +32,8 @@ void
 ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev, ngx_uint_t passthrough,
     ngx_msec_t silence, time_t now, u_char *last)
 {
-    u_char                         buf[NGX_HTTP_ILERT_EVENT_SILENT_TEXT];
-    ngx_str_t                      text;
-    ngx_http_ilert_json_writer_t   w;
+    u_char     buf[NGX_HTTP_ILERT_EVENT_SILENT_TEXT];
+    ngx_str_t  text;
 
     text.data = ev->alert_key.data;
     text.len = ngx_http_ilert_text_cut(&ev->alert_key,
@@ -51,33 +42,10 @@ ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev, ngx_uint_t passthrough,
     text.len = ngx_http_ilert_event_silent_text(buf, &text, silence) - buf;
     text.data = buf;
 
-    w.pos = ev->body.data;
-    w.last = last;
-    w.full = 0;
+    ev->type = NGX_HTTP_ILERT_RESOLVE;
+    ev->level = NGX_HTTP_ILERT_OK;
 
-    if (passthrough) {
-        ngx_http_ilert_json_literal(&w, "{\"id\":");
-        ngx_http_ilert_json_string(&w, &ev->alert_key);
-        ngx_http_ilert_json_literal(&w, ",\"message\":");
-        ngx_http_ilert_json_string(&w, &text);
-        ngx_http_ilert_json_literal(&w, ",\"details\":\"\",\"time\":");
-
-        text.len = ngx_http_ilert_event_time(buf, now) - buf;
-
-        ngx_http_ilert_json_string(&w, &text);
-        ngx_http_ilert_json_literal(&w, ",\"duration\":0,\"level\":\"OK\","
-                                        "\"data\":{\"series\":null}}");
-
-    } else {
-        ngx_http_ilert_json_literal(&w, "{\"eventType\":\"RESOLVE\","
-                                        "\"summary\":");
-        ngx_http_ilert_json_string(&w, &text);
-        ngx_http_ilert_json_literal(&w, ",\"alertKey\":");
-        ngx_http_ilert_json_string(&w, &ev->alert_key);
-        ngx_http_ilert_json_literal(&w, "}");
-    }
-
-    ev->body.len = w.pos - ev->body.data;
+    ngx_http_ilert_event_own(ev, passthrough, &text, now, last);
 }
 
 
@@ -114,18 +82,4 @@ ngx_http_ilert_event_silent_text(u_char *p, ngx_str_t *key, ngx_msec_t silence)
 
     return ngx_cpymem(p, ", resolved by nginx",
                       sizeof(", resolved by nginx") - 1);
-}
-
-
-/* Writes a time of RFC 3339, in UTC. */
-
-static u_char *
-ngx_http_ilert_event_time(u_char *p, time_t now)
-{
-    struct tm  tm;
-
-    gmtime_r(&now, &tm);
-
-    return p + strftime((char *) p, NGX_HTTP_ILERT_EVENT_SILENT_TEXT,
-                        "%Y-%m-%dT%H:%M:%SZ", &tm);
 }

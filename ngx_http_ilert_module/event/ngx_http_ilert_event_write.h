@@ -21,6 +21,9 @@
  * event.c decides how often an event is written, and with which limits.  It
  * calls event_rows.c, which writes the triggering row and all other rows, and
  * event_members.c, which writes everything else and is below both.
+ *
+ * Events that have no webhook are made by event_silent.c, and written by
+ * event_own.c.
  */
 
 
@@ -114,6 +117,23 @@ ngx_uint_t ngx_http_ilert_event_left_out(ngx_http_ilert_event_ctx_t *ctx,
  * Returns NGX_OK, also if they do not fit, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_event_data(ngx_http_ilert_event_ctx_t *ctx);
+
+
+/*
+ * event_own.c.  Returns the number of bytes that are enough for the body of an
+ * event without a webhook, whose alert key and text have so many bytes.
+ */
+size_t ngx_http_ilert_event_own_size(size_t key, size_t text);
+
+/*
+ * Writes such a body from ev->body.data on, where "last" is the end of memory
+ * that is large enough, and sets ev->body.len.  With "passthrough" it is one
+ * that Kapacitor could have sent at "now", by the wall clock, else an event.
+ * The type, the level, the priority, and the alert key must have been set; the
+ * text, which is valid UTF-8, says what the event is.
+ */
+void ngx_http_ilert_event_own(ngx_http_ilert_event_t *ev,
+    ngx_uint_t passthrough, ngx_str_t *text, time_t now, u_char *last);
 
 
 #endif /* _NGX_HTTP_ILERT_EVENT_WRITE_H_INCLUDED_ */
