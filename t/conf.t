@@ -414,7 +414,7 @@ subtest 'locations' => sub {
 
     bad(location('/k', "ilert_kapacitor$_;"),
         'invalid number of arguments in "ilert_kapacitor" directive in F:5')
-        for '', ' ops ops';
+        for '', ' ops test=send ops';
     bad(location('/k', "ilert_kapacitor ops;\nilert_kapacitor off;"),
         '"ilert_kapacitor" directive is duplicate in F:6');
     bad(location('/k', 'ilert_kapacitor $none;'),

@@ -283,6 +283,27 @@ subtest 'a replay that is refused, and all of a source' => sub {
     is_deeply([ $q->dead ], [], 'indeed');
 };
 
+subtest 'a test of a source' => sub {
+    fresh();
+    my $n = $fake->counts->{events};
+    my $button = source('lost', '') . '.parts.test';
+    confirm($button);
+    ok(live('Test: opened in '), 'said');
+    like($b->js('return ' . source('lost', '') . '.parts.outcome.textContent'),
+         qr/^Test: opened in [\d.]+ s, resolved in [\d.]+ s$/, 'how it was');
+    is($fake->counts->{events}, $n + 2, 'and so it was');
+
+    $fake->rule(status => 400, times => 1, body => '{"message":"no"}');
+    confirm($button);
+    ok(live('Test failed: ilert answered 400: no'), 'what is wrong');
+
+    confirm(source('lost', '') . '.parts.pause');
+    ok($b->wait_js(source('lost', 'state') . ' === "paused"'), 'paused');
+    ok($b->js("return $button.hidden"), 'it is not to be tested');
+    confirm(source('lost', '') . '.parts.resume');
+    ok($b->wait_js("!$button.hidden"), 'until it is resumed');
+};
+
 my $populated;
 
 sub populate {
@@ -391,7 +412,8 @@ subtest 'without a mouse' => sub {
 
     my $order = join '|', map { s/\d+/N/gr } @names;
     like($order, qr/^N\ dead\ letters:\ .*\|
-        Pause\ of\ source\ ops\|Replay\ all\ dead\ of\ source\ ops\|
+        Test\ of\ source\ ops\|Pause\ of\ source\ ops\|
+        Replay\ all\ dead\ of\ source\ ops\|
         .*Replay\ event\ N\ of\ source\ ops\|
         Discard\ event\ N\ of\ source\ ops.*\|ask-source\|ask-key\|
         Look\ it\ up$/x, 'the order is that of the page')
@@ -546,7 +568,7 @@ sub quiet {
     is_deeply(\@said, [], "$name: nothing in the console");
 }
 
-my $REFUSED = qr/with a status of 4(?:04|09)/;
+my $REFUSED = qr/with a status of (?:404|409|502)/;
 
 subtest 'its policy' => sub {
     fresh();
@@ -656,8 +678,8 @@ subtest 'without a queue' => sub {
     like(text('#queue'), qr/Queue off/, 'state of the queue');
     is(text('#queue-size'), 'There is no queue.', 'in words');
     is($b->js('return [...document.querySelectorAll("main button")].filter('
-              . 'e => e.checkVisibility()).length'), 1,
-       'no buttons but that of the question');
+              . 'e => e.checkVisibility()).map(e => e.textContent).join(" ")'),
+       'Test Test Look it up', 'no buttons but for tests and the question');
     $q->post('relayed', 'CRITICAL');
     ok($b->wait_js(source('ops', 'delivered') . ' > 0'), 'it counts');
     is_deeply(odd_words(), [], 'no word is odd');

@@ -22,6 +22,8 @@
 #define NGX_HTTP_ILERT_ENDPOINT_RATE   700
 
 
+static ngx_int_t ngx_http_ilert_location_test(ngx_conf_t *cf,
+    ngx_http_ilert_loc_conf_t *ilcf, ngx_str_t *value);
 static ngx_int_t ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
     ngx_http_ilert_endpoint_t *endpoint);
 static void ngx_http_ilert_location_endpoint_defaults(
@@ -64,6 +66,12 @@ ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    if (cf->args->nelts == 3
+        && ngx_http_ilert_location_test(cf, ilcf, &value[2]) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     ilcf->file_name = cf->conf_file->file.name.data;
     ilcf->line = cf->conf_file->line;
 
@@ -79,6 +87,30 @@ ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
 
     return ngx_http_ilert_location_set_handler(cf, cmd,
                                                ngx_http_ilert_webhook_handler);
+}
+
+
+/* "test=": what becomes of Chronograf's test */
+
+static ngx_int_t
+ngx_http_ilert_location_test(ngx_conf_t *cf, ngx_http_ilert_loc_conf_t *ilcf,
+    ngx_str_t *value)
+{
+    if (ngx_strcmp(value->data, "test=send") == 0) {
+        ilcf->send_test = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_strcmp(value->data, "test=ignore") == 0) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" in \"ilert_kapacitor\", "
+                       "\"test=ignore\" and \"test=send\" are allowed",
+                       value);
+
+    return NGX_ERROR;
 }
 
 

@@ -77,7 +77,7 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       NULL },
 
     { ngx_string("ilert_kapacitor"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_ilert_location_kapacitor,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -305,6 +305,7 @@ ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
      *     ilcf->source = NULL;
      *     ilcf->off = 0;
      *     ilcf->conf_ctx = NULL;
+     *     ilcf->send_test = 0;
      *     ilcf->endpoint = NULL;
      *     ilcf->status = NGX_HTTP_ILERT_STATUS_OFF;
      *     ilcf->control = { 0, NULL };
@@ -339,6 +340,7 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (clcf->noname && clcf->handler == NULL && prev->kapacitor) {
         conf->kapacitor = prev->kapacitor;
+        conf->send_test = prev->send_test;
         conf->file_name = prev->file_name;
         conf->line = prev->line;
         conf->clcf = clcf;

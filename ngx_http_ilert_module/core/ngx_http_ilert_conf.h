@@ -246,6 +246,7 @@ typedef struct {
     ngx_http_complex_value_t    *kapacitor; /* "ilert_kapacitor", as given */
     ngx_http_ilert_source_t     *source;    /* if that is a name */
     unsigned                     off:1;     /* if that is "off" */
+    unsigned                     send_test:1;   /* "test=send" */
     ngx_http_core_loc_conf_t    *clcf;      /* whose handler is ours */
     ngx_http_conf_ctx_t         *conf_ctx;  /* of the location, with */
                                             /* "ilert_kapacitor" only */

@@ -190,5 +190,15 @@ size_t ngx_http_ilert_event_silent_size(ngx_str_t *key);
 void ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev,
     ngx_uint_t passthrough, ngx_msec_t silence, time_t now, u_char *last);
 
+/*
+ * Makes the body of an event that only tests the way to ilert: an ALERT of
+ * priority LOW, or the RESOLVE of it.  ev->type and ev->alert_key must have
+ * been set; sets the level, the priority, and the body, which is allocated
+ * from the pool.  "source" is the source's name; "passthrough" and "now" are
+ * as above.  Returns NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_http_ilert_event_test(ngx_http_ilert_event_t *ev,
+    ngx_str_t *source, ngx_uint_t passthrough, time_t now, ngx_pool_t *pool);
+
 
 #endif /* _NGX_HTTP_ILERT_EVENT_H_INCLUDED_ */

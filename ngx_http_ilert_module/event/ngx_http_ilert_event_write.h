@@ -22,8 +22,8 @@
  * calls event_rows.c, which writes the triggering row and all other rows, and
  * event_members.c, which writes everything else and is below both.
  *
- * Events that have no webhook are made by event_silent.c, and written by
- * event_own.c.
+ * Events that have no webhook are made by event_silent.c and event_test.c, and
+ * written by event_own.c.
  */
 
 

@@ -11,6 +11,7 @@
 #include "ngx_http_ilert_answer.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_control.h"
+#include "ngx_http_ilert_control_test.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_reply.h"
@@ -34,6 +35,7 @@ typedef struct {
 typedef struct {
     ngx_http_request_t             *request;
     ngx_str_t                       path;   /* as it is logged */
+    ngx_uint_t                      test;   /* it is no order */
     ngx_http_ilert_queue_order_t    order;
 } ngx_http_ilert_control_ctx_t;
 
@@ -53,7 +55,7 @@ static ngx_int_t ngx_http_ilert_control_parse(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ilert_control_target(ngx_http_request_t *r,
     ngx_http_ilert_store_order_t *order, ngx_str_t *name, ngx_uint_t dead);
 static ngx_int_t ngx_http_ilert_control_action(
-    ngx_http_ilert_store_order_t *order, ngx_str_t *name, ngx_uint_t dead);
+    ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *name, ngx_uint_t dead);
 static ngx_int_t ngx_http_ilert_control_path(
     ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *path);
 static void ngx_http_ilert_control_done(ngx_http_ilert_queue_order_t *order);
@@ -154,11 +156,17 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
                              "path: expected dead/ID/replay, dead/ID/discard, "
                              "dead/replay?source=NAME, "
                              "dead/discard?source=NAME, sources/NAME/pause, "
-                             "sources/NAME/resume or sources/NAME/discard");
+                             "sources/NAME/resume, sources/NAME/discard or "
+                             "sources/NAME/test");
     }
 
     if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->test) {
+        return ngx_http_ilert_control_test(r, &ctx->order.order.source,
+                                           &ctx->path);
     }
 
     if (ngx_http_ilert_queue_order(&ctx->order) != NGX_OK) {
@@ -505,7 +513,7 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
     action.data = p;
     action.len = last - p;
 
-    if (ngx_http_ilert_control_action(order, &action, dead) != NGX_OK
+    if (ngx_http_ilert_control_action(ctx, &action, dead) != NGX_OK
         || (name.len == 0 && !(dead && slash == NULL)))
     {
         return NGX_DECLINED;
@@ -567,17 +575,22 @@ ngx_http_ilert_control_target(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_ilert_control_action(ngx_http_ilert_store_order_t *order,
+ngx_http_ilert_control_action(ngx_http_ilert_control_ctx_t *ctx,
     ngx_str_t *name, ngx_uint_t dead)
 {
     ngx_http_ilert_control_action_t  *action;
+
+    if (!dead && name->len == 4 && ngx_strncmp(name->data, "test", 4) == 0) {
+        ctx->test = 1;
+        return NGX_OK;
+    }
 
     for (action = ngx_http_ilert_control_actions; action->name.len; action++) {
 
         if (action->dead == dead && action->name.len == name->len
             && ngx_strncmp(action->name.data, name->data, name->len) == 0)
         {
-            order->action = action->action;
+            ctx->order.order.action = action->action;
             return NGX_OK;
         }
     }

@@ -18,6 +18,7 @@
 #include "ngx_http_ilert_refuse.h"
 #include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_route.h"
+#include "ngx_http_ilert_test.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_webhook.h"
 
@@ -38,6 +39,10 @@ static ngx_int_t ngx_http_ilert_webhook_set_id(ngx_http_ilert_event_t *ev,
     ngx_pool_t *pool);
 static ngx_int_t ngx_http_ilert_webhook_test(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_webhook_send_test(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx);
+static void ngx_http_ilert_webhook_tested(ngx_http_ilert_test_t *test,
+    void *data);
 static void ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
     ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_webhook_submit(ngx_http_request_t *r,
@@ -240,12 +245,95 @@ ngx_http_ilert_webhook_test(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ilcf->send_test) {
+
+        if (rc == NGX_DECLINED) {
+            return ngx_http_ilert_webhook_reject(r,
+                                                 NGX_HTTP_ILERT_UNPROCESSABLE,
+                                                 &error);
+        }
+
+        if (source) {
+            ctx->event->source = source;
+            return ngx_http_ilert_webhook_send_test(r, ctx);
+        }
+    }
+
     ngx_http_ilert_webhook_count_ignored(r, source);
 
     ngx_str_set(&ctx->result, "TEST");
 
     return ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "test", "event",
                                          &ctx->event->id);
+}
+
+
+/* an ALERT and its RESOLVE go the way of all events of the source */
+
+static ngx_int_t
+ngx_http_ilert_webhook_send_test(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    error;
+    ngx_http_ilert_main_conf_t  *imcf;
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    rc = ngx_http_ilert_test_start(imcf, ctx->event->source,
+                                   ngx_http_ilert_webhook_tested, r, &error,
+                                   r->pool);
+
+    if (rc == NGX_OK) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_DECLINED) {
+        ngx_str_set(&error, "no memory");
+    }
+
+    ngx_str_set(&ctx->result, "UNAVAILABLE");
+
+    return ngx_http_ilert_webhook_reject(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                         &error);
+}
+
+
+/* 202 if ilert has taken both, and the event is the ALERT then */
+
+static void
+ngx_http_ilert_webhook_tested(ngx_http_ilert_test_t *test, void *data)
+{
+    ngx_http_request_t  *r = data;
+
+    ngx_str_t                    *id;
+    ngx_http_ilert_ctx_t         *ctx;
+    ngx_http_ilert_answer_t       answer;
+    ngx_http_ilert_test_event_t  *failed;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
+    failed = ngx_http_ilert_test_failed(test);
+
+    id = &ngx_http_ilert_test_events(test)->event.id;
+
+    ctx->event->id.len = id->len;
+    ngx_memcpy(ctx->event->id.data, id->data, id->len);
+
+    ngx_memzero(&answer, sizeof(ngx_http_ilert_answer_t));
+
+    if (failed == NULL) {
+        answer.status = NGX_HTTP_ACCEPTED;
+        ngx_str_set(&answer.result, "TEST");
+        ngx_http_ilert_webhook_count_ignored(r, ctx->event->source);
+
+    } else {
+        answer.status = (failed->verdict == NGX_HTTP_ILERT_TEST_WAITS)
+                        ? NGX_HTTP_GATEWAY_TIME_OUT : NGX_HTTP_BAD_GATEWAY;
+        ngx_str_set(&answer.result, "UNAVAILABLE");
+        answer.error = failed->error;
+    }
+
+    ngx_http_ilert_webhook_done(&answer, r);
 }
 
 
@@ -421,7 +509,11 @@ ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
     ctx->result = answer->result;
 
-    if (answer->status == NGX_HTTP_ACCEPTED) {
+    if (ctx->webhook->test && answer->status == NGX_HTTP_ACCEPTED) {
+        rc = ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "test",
+                                           "event", &ctx->event->id);
+
+    } else if (answer->status == NGX_HTTP_ACCEPTED) {
         ngx_http_ilert_counters_add(ctx->event->source->counters->accepted, 1);
 
         rc = ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "accepted",

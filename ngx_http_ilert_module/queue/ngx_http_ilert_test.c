@@ -1,0 +1,700 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_ilert_clock.h"
+#include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_test.h"
+#include "ngx_http_ilert_text.h"
+
+
+/* Kapacitor waits for 30 seconds, and hears from us before that */
+
+#define NGX_HTTP_ILERT_TEST_DEADLINE  24000
+
+/* ms between two questions to the store: at first, and at most */
+
+#define NGX_HTTP_ILERT_TEST_FIRST     20
+#define NGX_HTTP_ILERT_TEST_LAST      250
+
+/* bytes of an error, and of an alert key */
+
+#define NGX_HTTP_ILERT_TEST_ERROR     512
+#define NGX_HTTP_ILERT_TEST_KEY       (sizeof("ilert-test:") + NGX_INT64_LEN)
+
+
+#define NGX_HTTP_ILERT_TEST_EVENTS    2     /* the ALERT and the RESOLVE */
+
+
+/* has a pool of its own, as its events may outlive the request for it */
+
+struct ngx_http_ilert_test_s {
+    ngx_pool_t                      *pool;
+    ngx_http_ilert_source_t         *source;
+    ngx_http_ilert_test_handler_pt   handler;   /* NULL: it has been called */
+    void                            *data;
+
+    ngx_http_ilert_test_event_t      events[NGX_HTTP_ILERT_TEST_EVENTS];
+    ngx_uint_t                       n;         /* the event at hand */
+
+    ngx_http_ilert_store_query_t    *query;     /* NULL: none is asked */
+    ngx_http_ilert_queue_order_t     order;
+    ngx_event_t                      timer;     /* of the next question */
+    ngx_event_t                      deadline;
+    ngx_msec_t                       pause;     /* before it */
+
+    unsigned                         spent:1;   /* a budget is, so the store */
+                                                /* has said */
+};
+
+
+static ngx_uint_t ngx_http_ilert_test_is_held(ngx_http_ilert_source_t *source,
+    u_char *buf, size_t *len);
+static ngx_int_t ngx_http_ilert_test_submit(ngx_http_ilert_test_t *test);
+static void ngx_http_ilert_test_answered(ngx_http_ilert_answer_t *answer,
+    void *data);
+static void ngx_http_ilert_test_goes_on(ngx_http_ilert_test_t *test);
+static void ngx_http_ilert_test_next(ngx_http_ilert_test_t *test);
+static void ngx_http_ilert_test_timer_handler(ngx_event_t *ev);
+static void ngx_http_ilert_test_ask(ngx_http_ilert_test_t *test);
+static void ngx_http_ilert_test_told(ngx_http_ilert_store_query_t *query);
+static void ngx_http_ilert_test_judge(ngx_http_ilert_test_t *test,
+    ngx_http_ilert_store_query_t *query);
+static ngx_uint_t ngx_http_ilert_test_waits(ngx_http_ilert_test_event_t *te,
+    ngx_http_ilert_store_query_t *query);
+static ngx_http_ilert_store_dead_t *ngx_http_ilert_test_letter(
+    ngx_http_ilert_test_event_t *te, ngx_http_ilert_store_query_t *query);
+static void ngx_http_ilert_test_look(ngx_http_ilert_test_t *test,
+    ngx_http_ilert_store_query_t *query);
+static ngx_uint_t ngx_http_ilert_test_is_spent(
+    ngx_http_ilert_store_query_t *query, ngx_str_t *name,
+    ngx_http_ilert_rate_t *rate);
+static void ngx_http_ilert_test_discard(ngx_http_ilert_test_t *test);
+static void ngx_http_ilert_test_discarded(ngx_http_ilert_queue_order_t *order);
+static void ngx_http_ilert_test_deadline_handler(ngx_event_t *ev);
+static void ngx_http_ilert_test_why(ngx_http_ilert_test_t *test,
+    ngx_http_ilert_test_event_t *te);
+static void ngx_http_ilert_test_set_error(ngx_http_ilert_test_event_t *te,
+    u_char *data, size_t len);
+static void ngx_http_ilert_test_finish(ngx_http_ilert_test_t *test);
+static void ngx_http_ilert_test_free(ngx_http_ilert_test_t *test);
+
+
+ngx_str_t  ngx_http_ilert_test_verdicts[] = {
+    ngx_string("unsent"),
+    ngx_string("waiting"),
+    ngx_string("delivered"),
+    ngx_string("refused"),
+    ngx_string("failed"),
+    ngx_string("discarded")
+};
+
+
+ngx_int_t
+ngx_http_ilert_test_start(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_source_t *source, ngx_http_ilert_test_handler_pt handler,
+    void *data, ngx_str_t *error, ngx_pool_t *pool)
+{
+    u_char                  buf[NGX_HTTP_ILERT_TEST_ERROR];
+    ngx_str_t               held;
+    ngx_pool_t             *own;
+    ngx_http_ilert_test_t  *test;
+
+    held.data = buf;
+
+    /* a relay is tried whatever is known of the key */
+
+    if (imcf->queue.path.len
+        && ngx_http_ilert_test_is_held(source, buf, &held.len))
+    {
+        error->len = held.len;
+        error->data = ngx_pstrdup(pool, &held);
+
+        return error->data ? NGX_DECLINED : NGX_ERROR;
+    }
+
+    own = ngx_create_pool(4096, ngx_cycle->log);
+    if (own == NULL) {
+        return NGX_ERROR;
+    }
+
+    test = ngx_pcalloc(own, sizeof(ngx_http_ilert_test_t));
+    if (test == NULL) {
+        ngx_destroy_pool(own);
+        return NGX_ERROR;
+    }
+
+    test->pool = own;
+    test->source = source;
+    test->handler = handler;
+    test->data = data;
+
+    ngx_http_ilert_clock_init_event(&test->timer,
+                                    ngx_http_ilert_test_timer_handler, 0);
+    ngx_http_ilert_clock_init_event(&test->deadline,
+                                    ngx_http_ilert_test_deadline_handler, 0);
+
+    test->timer.data = test;
+    test->deadline.data = test;
+
+    if (ngx_http_ilert_test_submit(test) != NGX_OK) {
+        ngx_destroy_pool(own);
+        return NGX_ERROR;
+    }
+
+    ngx_add_timer(&test->deadline, NGX_HTTP_ILERT_TEST_DEADLINE);
+
+    return NGX_OK;
+}
+
+
+ngx_http_ilert_test_event_t *
+ngx_http_ilert_test_events(ngx_http_ilert_test_t *test)
+{
+    return test->events;
+}
+
+
+ngx_http_ilert_test_event_t *
+ngx_http_ilert_test_failed(ngx_http_ilert_test_t *test)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_ILERT_TEST_EVENTS; i++) {
+        if (test->events[i].verdict != NGX_HTTP_ILERT_TEST_DELIVERED) {
+            return &test->events[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* whether nothing of the source is sent, and why; "buf" is ..TEST_ERROR */
+
+static ngx_uint_t
+ngx_http_ilert_test_is_held(ngx_http_ilert_source_t *source, u_char *buf,
+    size_t *len)
+{
+    u_char                          *last;
+    ngx_http_ilert_counters_last_t   known;
+
+    last = buf + NGX_HTTP_ILERT_TEST_ERROR;
+
+    ngx_http_ilert_counters_get_last(source->counters, &known);
+
+    if (known.parked) {
+        *len = ngx_slprintf(buf, last, "the source is parked: %*s",
+                            known.park.len, known.park.data)
+               - buf;
+        return 1;
+    }
+
+    if (source->counters->paused) {
+        *len = ngx_slprintf(buf, last, "the source is paused by control")
+               - buf;
+        return 1;
+    }
+
+    return 0;
+}
+
+
+/* the event at hand, which has not been made yet */
+
+static ngx_int_t
+ngx_http_ilert_test_submit(ngx_http_ilert_test_t *test)
+{
+    u_char                       *p;
+    ngx_http_ilert_event_t       *ev;
+    ngx_http_ilert_test_event_t  *te;
+
+    te = &test->events[test->n];
+    ev = &te->event;
+
+    te->test = test;
+
+    p = ngx_pnalloc(test->pool, NGX_INT64_LEN + NGX_HTTP_ILERT_TEST_KEY);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ev->source = test->source;
+    ev->number = ngx_http_ilert_clock_number();
+
+    ev->id.data = p;
+    ev->id.len = ngx_sprintf(p, "%uL", ev->number) - p;
+
+    if (test->n == 0) {
+        ev->type = NGX_HTTP_ILERT_ALERT;
+
+        ev->alert_key.data = p + NGX_INT64_LEN;
+        ev->alert_key.len = ngx_sprintf(ev->alert_key.data, "ilert-test:%V",
+                                        &ev->id)
+                            - ev->alert_key.data;
+
+    } else {
+        ev->type = NGX_HTTP_ILERT_RESOLVE;
+        ev->alert_key = test->events[0].event.alert_key;
+    }
+
+    ev->ilert_type = ev->type;
+    ev->ilert_key = ev->alert_key;
+
+    if (ngx_http_ilert_event_test(ev, &test->source->name,
+                                  test->source->passthrough, ngx_time(),
+                                  test->pool)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    te->begun = ngx_http_ilert_clock_usec();
+    te->verdict = NGX_HTTP_ILERT_TEST_WAITS;
+
+    test->pause = NGX_HTTP_ILERT_TEST_FIRST;
+
+    return ngx_http_ilert_queue_submit(ev, ngx_http_ilert_test_answered, te,
+                                       test->pool);
+}
+
+
+/* the event is in the queue, or it was relayed, or nothing of this */
+
+static void
+ngx_http_ilert_test_answered(ngx_http_ilert_answer_t *answer, void *data)
+{
+    ngx_http_ilert_test_event_t *te = data;
+
+    static ngx_str_t  delivered = ngx_string("DELIVERED");
+
+    if (answer->status != NGX_HTTP_ACCEPTED) {
+        te->verdict = NGX_HTTP_ILERT_TEST_FAILED;
+        ngx_http_ilert_test_set_error(te, answer->error.data,
+                                      answer->error.len);
+
+    } else if (ngx_http_ilert_text_same(&answer->result, &delivered)) {
+        te->verdict = NGX_HTTP_ILERT_TEST_DELIVERED;
+    }
+
+    ngx_http_ilert_test_goes_on(te->test);
+}
+
+
+/* something is known of the event at hand */
+
+static void
+ngx_http_ilert_test_goes_on(ngx_http_ilert_test_t *test)
+{
+    ngx_http_ilert_test_event_t  *te;
+
+    te = &test->events[test->n];
+
+    te->usec = ngx_http_ilert_clock_usec() - te->begun;
+
+    switch (te->verdict) {
+
+    case NGX_HTTP_ILERT_TEST_WAITS:
+
+        if (test->handler) {
+            ngx_add_timer(&test->timer, test->pause);
+            test->pause = ngx_min(2 * test->pause, NGX_HTTP_ILERT_TEST_LAST);
+            return;
+        }
+
+        /* nobody waits for the verdict, and it is on disk */
+
+        break;
+
+    case NGX_HTTP_ILERT_TEST_REFUSED:
+        ngx_http_ilert_test_discard(test);
+        return;
+
+    default:
+        break;
+    }
+
+    ngx_http_ilert_test_next(test);
+}
+
+
+/*
+ * If it is not clear whether ilert has taken the ALERT it is resolved even so.
+ */
+
+static void
+ngx_http_ilert_test_next(ngx_http_ilert_test_t *test)
+{
+    ngx_http_ilert_test_event_t  *te;
+
+    te = &test->events[test->n];
+
+    if (te->verdict == NGX_HTTP_ILERT_TEST_REFUSED
+        || te->verdict == NGX_HTTP_ILERT_TEST_DISCARDED
+        || test->n == NGX_HTTP_ILERT_TEST_EVENTS - 1)
+    {
+        ngx_http_ilert_test_finish(test);
+        return;
+    }
+
+    test->n++;
+
+    if (ngx_http_ilert_test_submit(test) == NGX_OK) {
+        return;
+    }
+
+    te = &test->events[test->n];
+    te->verdict = NGX_HTTP_ILERT_TEST_FAILED;
+    ngx_str_set(&te->error, "no memory");
+
+    ngx_http_ilert_test_finish(test);
+}
+
+
+static void
+ngx_http_ilert_test_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_ilert_test_ask(ev->data);
+}
+
+
+static void
+ngx_http_ilert_test_ask(ngx_http_ilert_test_t *test)
+{
+    ngx_pool_t                    *pool;
+    ngx_http_ilert_event_t        *ev;
+    ngx_http_ilert_store_query_t  *query;
+
+    ev = &test->events[test->n].event;
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        ngx_http_ilert_test_goes_on(test);
+        return;
+    }
+
+    query = ngx_pcalloc(pool, sizeof(ngx_http_ilert_store_query_t));
+
+    if (query) {
+        query->pool = pool;
+        query->handler = ngx_http_ilert_test_told;
+        query->data = test;
+        query->alert = 1;
+
+        query->source.len = ev->source->name.len;
+        query->source.data = ngx_pstrdup(pool, &ev->source->name);
+        query->key.len = ev->alert_key.len;
+        query->key.data = ngx_pstrdup(pool, &ev->alert_key);
+    }
+
+    if (query == NULL || query->source.data == NULL || query->key.data == NULL
+        || ngx_http_ilert_queue_ask(query) != NGX_OK)
+    {
+        ngx_destroy_pool(pool);
+        ngx_http_ilert_test_goes_on(test);
+        return;
+    }
+
+    test->query = query;
+}
+
+
+static void
+ngx_http_ilert_test_told(ngx_http_ilert_store_query_t *query)
+{
+    ngx_http_ilert_test_t  *test;
+
+    test = query->data;
+    test->query = NULL;
+
+    if (query->ok) {
+        ngx_http_ilert_test_judge(test, query);
+        ngx_http_ilert_test_look(test, query);
+    }
+
+    ngx_destroy_pool(query->pool);
+
+    ngx_http_ilert_test_goes_on(test);
+}
+
+
+/*
+ * An event that waits no longer, and is no dead letter, has been delivered if
+ * the store knows of a delivery; the alert's key is of this test alone.
+ */
+
+static void
+ngx_http_ilert_test_judge(ngx_http_ilert_test_t *test,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_uint_t                    delivered;
+    ngx_http_ilert_test_event_t  *te;
+    ngx_http_ilert_store_dead_t  *dead;
+
+    te = &test->events[test->n];
+
+    if (ngx_http_ilert_test_waits(te, query)) {
+        return;
+    }
+
+    dead = ngx_http_ilert_test_letter(te, query);
+
+    if (dead) {
+        te->verdict = NGX_HTTP_ILERT_TEST_REFUSED;
+        te->status = dead->status;
+        ngx_http_ilert_test_set_error(te, dead->error.data, dead->error.len);
+        return;
+    }
+
+    delivered = query->found && query->delivered;
+
+    if (te->event.type == NGX_HTTP_ILERT_RESOLVE) {
+        delivered = delivered && query->state.opened == 0;
+    }
+
+    if (delivered) {
+        te->verdict = NGX_HTTP_ILERT_TEST_DELIVERED;
+        return;
+    }
+
+    te->verdict = NGX_HTTP_ILERT_TEST_DISCARDED;
+    ngx_str_set(&te->error, "it was discarded");
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_test_waits(ngx_http_ilert_test_event_t *te,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_uint_t                      i;
+    ngx_http_ilert_store_listed_t  *listed;
+
+    listed = query->events.elts;
+
+    for (i = 0; i < query->events.nelts; i++) {
+        if (listed[i].id == te->event.number) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_http_ilert_store_dead_t *
+ngx_http_ilert_test_letter(ngx_http_ilert_test_event_t *te,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_uint_t                    i;
+    ngx_http_ilert_store_dead_t  *dead;
+
+    dead = query->dead.elts;
+
+    for (i = 0; i < query->dead.nelts; i++) {
+        if (dead[i].id == te->event.number) {
+            return &dead[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* what the event may be waiting for */
+
+static void
+ngx_http_ilert_test_look(ngx_http_ilert_test_t *test,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_http_ilert_source_t  *source;
+
+    source = test->source;
+
+    test->spent = ngx_http_ilert_test_is_spent(query, &source->shared->name,
+                                               &source->shared->rate)
+                  || ngx_http_ilert_test_is_spent(query,
+                                                  &source->endpoint->name,
+                                                  &source->endpoint->rate);
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_test_is_spent(ngx_http_ilert_store_query_t *query,
+    ngx_str_t *name, ngx_http_ilert_rate_t *rate)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < query->nused; i++) {
+
+        if (ngx_http_ilert_text_same(&query->used[i].name, name)) {
+            return rate->n && query->used[i].used >= rate->n;
+        }
+    }
+
+    return 0;
+}
+
+
+/* nobody is to look after the dead letter of a test */
+
+static void
+ngx_http_ilert_test_discard(ngx_http_ilert_test_t *test)
+{
+    ngx_http_ilert_queue_order_t  *order;
+
+    order = &test->order;
+
+    ngx_memzero(order, sizeof(ngx_http_ilert_queue_order_t));
+
+    order->order.action = NGX_HTTP_ILERT_STORE_DISCARD;
+    order->order.id = test->events[test->n].event.number;
+    order->handler = ngx_http_ilert_test_discarded;
+    order->data = test;
+
+    if (ngx_http_ilert_queue_order(order) != NGX_OK) {
+        ngx_http_ilert_test_next(test);
+    }
+}
+
+
+/* if that could not be done the letter is one of those that stay */
+
+static void
+ngx_http_ilert_test_discarded(ngx_http_ilert_queue_order_t *order)
+{
+    ngx_http_ilert_test_next(order->data);
+}
+
+
+/*
+ * Who asked for the test is answered now.  An ALERT that waits in the queue
+ * must not stay open at ilert, so its RESOLVE follows it; what is under way
+ * without a queue is waited for.
+ */
+
+static void
+ngx_http_ilert_test_deadline_handler(ngx_event_t *ev)
+{
+    ngx_uint_t                       i;
+    ngx_http_ilert_test_t           *test;
+    ngx_http_ilert_test_event_t     *te;
+    ngx_http_ilert_test_handler_pt   handler;
+
+    test = ev->data;
+    handler = test->handler;
+
+    for (i = 0; i < NGX_HTTP_ILERT_TEST_EVENTS; i++) {
+        te = &test->events[i];
+
+        if (te->verdict == NGX_HTTP_ILERT_TEST_WAITS) {
+            te->usec = ngx_http_ilert_clock_usec() - te->begun;
+            ngx_http_ilert_test_why(test, te);
+        }
+    }
+
+    handler(test, test->data);
+    test->handler = NULL;
+
+    if (test->query) {
+        test->query->handler = NULL;
+        test->query = NULL;
+        ngx_http_ilert_test_next(test);
+
+    } else if (test->timer.timer_set) {
+        ngx_del_timer(&test->timer);
+        ngx_http_ilert_test_next(test);
+    }
+}
+
+
+static void
+ngx_http_ilert_test_why(ngx_http_ilert_test_t *test,
+    ngx_http_ilert_test_event_t *te)
+{
+    u_char                           buf[NGX_HTTP_ILERT_TEST_ERROR], *p, *last;
+    size_t                           len;
+    ngx_http_ilert_source_t         *source;
+    ngx_http_ilert_counters_last_t   known;
+
+    source = test->source;
+
+    p = buf;
+    last = buf + sizeof(buf);
+
+    ngx_http_ilert_counters_get_last(source->counters, &known);
+
+    if (ngx_http_ilert_test_is_held(source, buf, &len)) {
+        p = buf + len;
+
+    } else if (known.failing || known.limited) {
+        p = ngx_slprintf(p, last, "%*s", known.error.len, known.error.data);
+
+    } else if (source->endpoint->counters->down) {
+        p = ngx_slprintf(p, last, "endpoint \"%V\" is down",
+                         &source->endpoint->name);
+
+    } else if (test->spent) {
+        p = ngx_slprintf(p, last, "as many requests have been made as the "
+                         "rate allows");
+
+    } else {
+        p = ngx_slprintf(p, last, "there is no verdict yet");
+    }
+
+    ngx_http_ilert_test_set_error(te, buf, p - buf);
+}
+
+
+/* a copy, valid UTF-8; what is copied may go away */
+
+static void
+ngx_http_ilert_test_set_error(ngx_http_ilert_test_event_t *te, u_char *data,
+    size_t len)
+{
+    ngx_str_t  error;
+
+    error.data = data;
+    error.len = len;
+
+    te->error.data = ngx_pstrdup(te->test->pool, &error);
+    te->error.len = len;
+
+    if (te->error.data == NULL
+        || ngx_http_ilert_text_valid(&te->error, te->test->pool) != NGX_OK)
+    {
+        ngx_str_set(&te->error, "no memory");
+    }
+}
+
+
+static void
+ngx_http_ilert_test_finish(ngx_http_ilert_test_t *test)
+{
+    if (test->handler) {
+        test->handler(test, test->data);
+    }
+
+    ngx_http_ilert_test_free(test);
+}
+
+
+static void
+ngx_http_ilert_test_free(ngx_http_ilert_test_t *test)
+{
+    if (test->deadline.timer_set) {
+        ngx_del_timer(&test->deadline);
+    }
+
+    if (test->timer.timer_set) {
+        ngx_del_timer(&test->timer);
+    }
+
+    ngx_destroy_pool(test->pool);
+}
