@@ -15,7 +15,7 @@ use Test::More;
 
 use IlertDNS;
 use IlertFake;
-use IlertQueue;
+use IlertStatus;
 use IlertTest;
 
 my $KEY = 'il1api5ec4e7f01';
@@ -270,6 +270,40 @@ for my $name (@names) {
         }
     };
 }
+
+# With a queue the reason is that of the state.
+
+subtest 'a source that retries' => sub {
+    my $q = IlertStatus->new(workers => 2, log_level => 'notice',
+        sources => { ops => 'retry 50ms 200ms;',
+                     lost => 'retry 50ms 200ms; endpoint lost;' },
+        server => "location /lost/ { internal; ilert_endpoint lost; "
+            . "proxy_pass http://$NAME/$API; }");
+
+    $q->start;
+    $q->fake->refuse(all => 1);
+
+    my %error = (ops => 'the connection to ilert was refused',
+                 lost => 'no "resolver" is set to look up the name of ilert: '
+                         . "no resolver defined to resolve $NAME");
+
+    for my $source (sort keys %error) {
+        my $text = $error{$source};
+        $q->post("of $source", 'CRITICAL', source => $source);
+
+        my $s = $q->becomes(sub {
+            $_->{sources}{$source}{state} eq 'retrying' }, "$source retries");
+        like($s->{sources}{$source}{reason}, qr/^\Q$text\E(?:; |$)/,
+             'the reason');
+        is($s->{sources}{$source}{last_error}{text}, $text, 'the last error');
+        is($s->{sources}{$source}{last_error}{status}, undef, 'no status');
+        my $line = qr/ilert source "$source": event \d+ not delivered: /;
+        ok($q->test->wait_log(qr/$line\Q$text\E$/m, 3), 'the log');
+    }
+
+    $q->fake->accept;
+    $q->becomes(sub { $_->{sources}{ops}{state} eq 'ok' }, 'ops is well');
+};
 
 # nginx's own lines are read, and need not be written.
 
