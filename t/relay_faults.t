@@ -192,7 +192,7 @@ under('an interim answer', { raw => "HTTP/1.1 100 Continue\r\n\r\n"
 
 # Answers that go on and on.
 
-under("huge $_->[0]", { status => $_->[0], huge => 30_000_000 }, $_->[1],
+under("huge $_->[0]", { status => $_->[0], huge => 8_000_000 }, $_->[1],
       $_->[2], time => 5)
     for [ 202, 202, undef ], [ 500, 502, qr/^ilert answered 500/ ];
 under("endless $_->[0]", { status => $_->[0], endless => 1 }, $_->[1],
