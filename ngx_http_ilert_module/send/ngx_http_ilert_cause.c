@@ -94,7 +94,6 @@ static ngx_http_ilert_cause_message_t  ngx_http_ilert_cause_messages[] = {
 static char  *ngx_http_ilert_cause_no_tls[] = {
     "wrong version number",
     "packet length too long",
-    "record layer failure",
     NULL
 };
 
