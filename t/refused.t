@@ -207,6 +207,11 @@ subtest 'the log' => sub {
     $t->get('/ops');
     like(($lines->())[3], qr/^405 to 127.0.0.1, method: expected POST$/,
          'of which nothing is known');
+
+    $q->pass(61);
+    $t->post('/ops', "\xc3\xbc \xc2\x9b31m \xff \xe2\x80\xa8 \0\r\n.");
+    like(($lines->())[4], qr/, body "\xc3\xbc  31m \xef\xbf\xbd [^"]*   \."$/,
+         'control characters and bytes that are no UTF-8');
 };
 
 subtest 'workers and reloads' => sub {

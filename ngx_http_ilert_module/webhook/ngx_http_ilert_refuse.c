@@ -317,28 +317,33 @@ ngx_http_ilert_refuse_may_log(ngx_http_ilert_refused_t *refused,
 
 /*
  * Writes at most "max" bytes of a text, which may be any bytes, so that they
- * do not break a line: at most three bytes for each.  Returns the place behind
- * them.
+ * do not break a line: at most three bytes for each.  Control characters, also
+ * those of Latin-1, which some terminals obey, become spaces.  Returns the
+ * place behind them.
  */
 
 static u_char *
 ngx_http_ilert_refuse_show(u_char *out, ngx_str_t *text, size_t max)
 {
-    u_char     *p, *last;
-    ngx_str_t   shown;
-
-    shown.data = out;
+    u_char  *p, *last;
 
     p = text->data;
     last = p + ngx_min(text->len, max);
 
     while (p < last) {
-        out = ngx_http_ilert_text_copy(out, &p, last);
+
+        if (*p < ' ' || *p == 0x7f) {
+            *out++ = ' ';
+            p++;
+
+        } else if (*p == 0xc2 && last - p > 1 && p[1] < 0xa0) {
+            *out++ = ' ';
+            p += 2;
+
+        } else {
+            out = ngx_http_ilert_text_copy(out, &p, last);
+        }
     }
-
-    shown.len = out - shown.data;
-
-    ngx_http_ilert_text_line(&shown);
 
     return out;
 }
