@@ -237,6 +237,7 @@ subtest 'while the body comes' => sub {
     $t->post('/ops', $LARGE, abort => 600);
     added({ 'ops 400' => 1 }, 'a client that goes');
     is(last_one()->{location}, '/ops', 'to a location');
+    like(last_one()->{error}, qr/the client went away/, 'and why');
 };
 
 subtest 'once each' => sub {
@@ -265,6 +266,7 @@ subtest 'no location' => sub {
         is($t->request('POST', '/ops', raw => $raw)->{status}, 400, $what);
         added({ ' 400' => 1 }, 'is counted');
         is(last_one()->{location}, undef, 'without a location');
+        like(last_one()->{error}, qr/is no HTTP/, 'and why');
     }
 
     $t->request('GET', '/', raw => "nonsense\r\n\r\n", port => $t->port(1));

@@ -18,8 +18,20 @@
 #define NGX_HTTP_ILERT_UNSEEN_GONE  NGX_HTTP_CLIENT_CLOSED_REQUEST
 
 
+/* how far the request had come */
+
+typedef enum {
+    NGX_HTTP_ILERT_UNSEEN_ANYWHERE = 0,
+    NGX_HTTP_ILERT_UNSEEN_HEADER,           /* it came to no location */
+    NGX_HTTP_ILERT_UNSEEN_BODY              /* that was waited for */
+} ngx_http_ilert_unseen_place_e;
+
+
+/* Of the reasons for a status and a place the first one holds. */
+
 typedef struct {
-    ngx_uint_t                   status;    /* 0: any other */
+    ngx_uint_t                   status;    /* 0: any */
+    ngx_http_ilert_unseen_place_e  place;
     ngx_str_t                    error;
 } ngx_http_ilert_unseen_reason_t;
 
@@ -31,6 +43,8 @@ static ngx_http_ilert_srv_conf_t *ngx_http_ilert_unseen_server(
     ngx_http_core_srv_conf_t *cscf);
 static ngx_int_t ngx_http_ilert_unseen_begin(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_unseen_log(ngx_http_request_t *r);
+static ngx_str_t *ngx_http_ilert_unseen_reason(ngx_uint_t status,
+    ngx_http_ilert_unseen_place_e place);
 static ngx_uint_t ngx_http_ilert_unseen_has_no_location(ngx_http_request_t *r);
 static ngx_http_ilert_loc_conf_t *ngx_http_ilert_unseen_location(
     ngx_http_request_t *r);
@@ -44,37 +58,43 @@ static ngx_http_core_loc_conf_t *ngx_http_ilert_unseen_find_static(
 
 static ngx_http_ilert_unseen_reason_t  ngx_http_ilert_unseen_reasons[] = {
 
-    { NGX_HTTP_BAD_REQUEST,
-      ngx_string("nginx answered itself: bad request") },
+    { NGX_HTTP_BAD_REQUEST, NGX_HTTP_ILERT_UNSEEN_HEADER,
+      ngx_string("nginx answered itself: the request line or the header is no "
+                 "HTTP, as with spaces in the URL, or if the port is one of "
+                 "TLS") },
 
-    { NGX_HTTP_UNAUTHORIZED,
+    { NGX_HTTP_BAD_REQUEST, NGX_HTTP_ILERT_UNSEEN_BODY,
+      ngx_string("nginx answered itself: the body did not come whole, the "
+                 "client went away, or it is no HTTP") },
+
+    { NGX_HTTP_UNAUTHORIZED, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: no user, or a wrong password") },
 
-    { NGX_HTTP_FORBIDDEN,
+    { NGX_HTTP_FORBIDDEN, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: access is denied") },
 
-    { NGX_HTTP_REQUEST_TIME_OUT,
+    { NGX_HTTP_REQUEST_TIME_OUT, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: the request did not come in time") },
 
-    { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+    { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: the body is larger than "
                  "\"ilert_max_body_size\"") },
 
-    { NGX_HTTP_TOO_MANY_REQUESTS,
+    { NGX_HTTP_TOO_MANY_REQUESTS, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: a limit of requests or "
                  "connections") },
 
-    { NGX_HTTP_ILERT_UNSEEN_GONE,
-      ngx_string("the client went away before all of the body had come") },
+    { NGX_HTTP_ILERT_UNSEEN_GONE, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
+      ngx_string("the client went away before it was answered") },
 
-    { NGX_HTTP_INTERNAL_SERVER_ERROR,
+    { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: an internal error") },
 
-    { NGX_HTTP_SERVICE_UNAVAILABLE,
+    { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: a limit of requests or connections, "
                  "or a \"return\"") },
 
-    { 0,
+    { 0, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: see \"return\", \"rewrite\", and "
                  "\"error_page\"") }
 };
@@ -182,10 +202,10 @@ ngx_http_ilert_unseen_begin(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_ilert_unseen_log(ngx_http_request_t *r)
 {
-    ngx_uint_t                       status;
-    ngx_http_ilert_ctx_t            *ctx;
-    ngx_http_ilert_loc_conf_t       *ilcf;
-    ngx_http_ilert_unseen_reason_t  *reason;
+    ngx_uint_t                      status;
+    ngx_http_ilert_ctx_t           *ctx;
+    ngx_http_ilert_loc_conf_t      *ilcf;
+    ngx_http_ilert_unseen_place_e   place;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
 
@@ -202,6 +222,7 @@ ngx_http_ilert_unseen_log(ngx_http_request_t *r)
         }
 
         ilcf = NULL;
+        place = NGX_HTTP_ILERT_UNSEEN_HEADER;
 
     } else {
         ilcf = ngx_http_ilert_unseen_location(r);
@@ -209,21 +230,38 @@ ngx_http_ilert_unseen_log(ngx_http_request_t *r)
         if (ilcf == NULL) {
             return NGX_OK;
         }
+
+        place = ctx ? NGX_HTTP_ILERT_UNSEEN_BODY
+                    : NGX_HTTP_ILERT_UNSEEN_ANYWHERE;
     }
 
     if (status == 0) {
         status = NGX_HTTP_ILERT_UNSEEN_GONE;
     }
 
+    ngx_http_ilert_refuse(r, ilcf, status,
+                          ngx_http_ilert_unseen_reason(status, place));
+
+    return NGX_OK;
+}
+
+
+static ngx_str_t *
+ngx_http_ilert_unseen_reason(ngx_uint_t status,
+    ngx_http_ilert_unseen_place_e place)
+{
+    ngx_http_ilert_unseen_reason_t  *reason;
+
     reason = ngx_http_ilert_unseen_reasons;
 
-    while (reason->status && reason->status != status) {
+    while (reason->status
+           && (reason->status != status
+               || (reason->place && reason->place != place)))
+    {
         reason++;
     }
 
-    ngx_http_ilert_refuse(r, ilcf, status, &reason->error);
-
-    return NGX_OK;
+    return &reason->error;
 }
 
 
