@@ -95,8 +95,15 @@ my $SERVER = <<'CONF';
     location = /moved { ilert_kapacitor ops; }
 CONF
 
+# more codes than there is room for
+
+my @CODES = (430 .. 450, 560, 561);
+$SERVER .= "location = /$_ { ilert_kapacitor many; "
+         . "if (\$arg_x) { return $_; } }\n" for @CODES;
+
 my $q = IlertStatus->new(
-    sources => { ops => '', two => '' }, files => { users => "a:{PLAIN}b\n" },
+    sources => { ops => '', two => '', many => '' },
+    files => { users => "a:{PLAIN}b\n" },
     server => $SERVER, http => <<'CONF');
     limit_req_zone $server_port zone=one:64k rate=1r/m;
     limit_req_zone $server_port zone=two:64k rate=1r/m;
@@ -310,6 +317,19 @@ subtest 'clients that go while the event is under way' => sub {
     $r->test->get('/status') for 1 .. 4;
     is($number->(), '0 1', 'is counted once');
     is($r->status->{refused}{last}{status}, 502, 'by what became of it');
+};
+
+subtest 'many codes' => sub {
+    $t->post("/$_?x=1", $GOOD) for @CODES, @CODES;
+    my %first = map { +"many $_" => 2 } @CODES[0 .. 15];
+    added({ %first, 'many other' => 2 * (@CODES - 16) },
+          'the last are others');
+
+    my $m = IlertMetrics->read($q->metrics->{body});
+    is_deeply([ $m->faults ], [], 'well-formed');
+    my %labels = (source => 'many', code => 'other');
+    is($m->value('ilert_webhooks_rejected_total', %labels), 10, '4xx');
+    is($m->value('ilert_webhooks_unavailable_total', %labels), 4, '5xx');
 };
 
 subtest 'the log' => sub {
