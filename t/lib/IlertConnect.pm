@@ -76,8 +76,9 @@ sub _start {
                     POSIX::_exit(0);
 
                 } elsif ($ready == $read) {
-                    chomp(my $line = <$read> // '');
-                    push @{$opt{asked}}, [ split /\t/, $line ];
+                    sysread $read, my $lines, 65536;
+                    push @{$opt{asked}}, map { [ split /\t/ ] }
+                                             split /\n/, $lines;
 
                 } else {
                     my $command = IlertServer::read_frame($control, 5)
