@@ -755,7 +755,7 @@ ngx_http_ilert_queue_publish(ngx_http_ilert_queue_t *q,
     ngx_http_ilert_store_source_t      *read;
     ngx_http_ilert_counters_waiting_t   waiting;
 
-    if (!query->ok || query->probe) {
+    if (!query->ok || query->probe || query->refused) {
         return;
     }
 

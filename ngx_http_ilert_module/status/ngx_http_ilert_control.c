@@ -23,12 +23,21 @@
 #define NGX_HTTP_ILERT_CONTROL_NAME  128
 
 
-/* below the location: dead/ID/ACTION, dead/ACTION, sources/NAME/ACTION */
+/*
+ * Below the location: dead/ID/ACTION, dead/ACTION, refused/ID/ACTION,
+ * refused/ACTION, sources/NAME/ACTION.
+ */
+
+typedef enum {
+    NGX_HTTP_ILERT_CONTROL_SOURCES = 0,
+    NGX_HTTP_ILERT_CONTROL_DEAD,
+    NGX_HTTP_ILERT_CONTROL_REFUSED
+} ngx_http_ilert_control_what_e;
 
 typedef struct {
     ngx_str_t                       name;
     ngx_http_ilert_store_action_e   action;
-    ngx_uint_t                      dead;
+    ngx_http_ilert_control_what_e   what;
 } ngx_http_ilert_control_action_t;
 
 
@@ -53,9 +62,11 @@ static ngx_uint_t ngx_http_ilert_control_ends(ngx_str_t *host,
 static ngx_int_t ngx_http_ilert_control_parse(ngx_http_request_t *r,
     ngx_http_ilert_control_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_control_target(ngx_http_request_t *r,
-    ngx_http_ilert_store_order_t *order, ngx_str_t *name, ngx_uint_t dead);
+    ngx_http_ilert_store_order_t *order, ngx_str_t *name,
+    ngx_http_ilert_control_what_e what);
 static ngx_int_t ngx_http_ilert_control_action(
-    ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *name, ngx_uint_t dead);
+    ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *name,
+    ngx_http_ilert_control_what_e what);
 static ngx_int_t ngx_http_ilert_control_path(
     ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *path);
 static void ngx_http_ilert_control_done(ngx_http_ilert_queue_order_t *order);
@@ -68,11 +79,18 @@ static void ngx_http_ilert_control_write(ngx_http_ilert_json_writer_t *w,
 
 
 static ngx_http_ilert_control_action_t  ngx_http_ilert_control_actions[] = {
-    { ngx_string("replay"), NGX_HTTP_ILERT_STORE_REPLAY, 1 },
-    { ngx_string("discard"), NGX_HTTP_ILERT_STORE_DISCARD, 1 },
-    { ngx_string("pause"), NGX_HTTP_ILERT_STORE_PAUSE, 0 },
-    { ngx_string("resume"), NGX_HTTP_ILERT_STORE_RESUME, 0 },
-    { ngx_string("discard"), NGX_HTTP_ILERT_STORE_EMPTY, 0 },
+    { ngx_string("replay"), NGX_HTTP_ILERT_STORE_REPLAY,
+      NGX_HTTP_ILERT_CONTROL_DEAD },
+    { ngx_string("discard"), NGX_HTTP_ILERT_STORE_DISCARD,
+      NGX_HTTP_ILERT_CONTROL_DEAD },
+    { ngx_string("pause"), NGX_HTTP_ILERT_STORE_PAUSE,
+      NGX_HTTP_ILERT_CONTROL_SOURCES },
+    { ngx_string("resume"), NGX_HTTP_ILERT_STORE_RESUME,
+      NGX_HTTP_ILERT_CONTROL_SOURCES },
+    { ngx_string("discard"), NGX_HTTP_ILERT_STORE_EMPTY,
+      NGX_HTTP_ILERT_CONTROL_SOURCES },
+    { ngx_string("discard"), NGX_HTTP_ILERT_STORE_FORGET,
+      NGX_HTTP_ILERT_CONTROL_REFUSED },
     { ngx_null_string, 0, 0 }
 };
 
@@ -155,7 +173,8 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
         return ngx_http_ilert_answer_reject(r, NGX_HTTP_NOT_FOUND,
                              "path: expected dead/ID/replay, dead/ID/discard, "
                              "dead/replay?source=NAME, "
-                             "dead/discard?source=NAME, sources/NAME/pause, "
+                             "dead/discard?source=NAME, refused/ID/discard, "
+                             "refused/discard, sources/NAME/pause, "
                              "sources/NAME/resume, sources/NAME/discard or "
                              "sources/NAME/test");
     }
@@ -455,9 +474,9 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
     u_char                        *p, *last, *slash;
     ngx_int_t                      rc;
     ngx_str_t                      path, name, action;
-    ngx_uint_t                     dead;
     ngx_http_ilert_loc_conf_t     *ilcf;
     ngx_http_ilert_store_order_t  *order;
+    ngx_http_ilert_control_what_e  what;
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
 
@@ -487,11 +506,15 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
     last = p + path.len;
 
     if (path.len > 5 && ngx_strncmp(p, "dead/", 5) == 0) {
-        dead = 1;
+        what = NGX_HTTP_ILERT_CONTROL_DEAD;
         p += 5;
 
+    } else if (path.len > 8 && ngx_strncmp(p, "refused/", 8) == 0) {
+        what = NGX_HTTP_ILERT_CONTROL_REFUSED;
+        p += 8;
+
     } else if (path.len > 8 && ngx_strncmp(p, "sources/", 8) == 0) {
-        dead = 0;
+        what = NGX_HTTP_ILERT_CONTROL_SOURCES;
         p += 8;
 
     } else {
@@ -513,13 +536,14 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
     action.data = p;
     action.len = last - p;
 
-    if (ngx_http_ilert_control_action(ctx, &action, dead) != NGX_OK
-        || (name.len == 0 && !(dead && slash == NULL)))
+    if (ngx_http_ilert_control_action(ctx, &action, what) != NGX_OK
+        || (name.len == 0
+            && (what == NGX_HTTP_ILERT_CONTROL_SOURCES || slash)))
     {
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_ilert_control_target(r, order, &name, dead);
+    rc = ngx_http_ilert_control_target(r, order, &name, what);
 
     if (rc != NGX_OK) {
         return rc;
@@ -529,16 +553,20 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
 }
 
 
-/* a letter, those of a source, or a source; NGX_DECLINED: none is named */
+/*
+ * A letter, those of a source, a source, a refused webhook, or all of those;
+ * NGX_DECLINED: none is named.
+ */
 
 static ngx_int_t
 ngx_http_ilert_control_target(ngx_http_request_t *r,
-    ngx_http_ilert_store_order_t *order, ngx_str_t *name, ngx_uint_t dead)
+    ngx_http_ilert_store_order_t *order, ngx_str_t *name,
+    ngx_http_ilert_control_what_e what)
 {
     u_char     *src, *dst;
     ngx_int_t   id;
 
-    if (dead && name->len) {
+    if (what != NGX_HTTP_ILERT_CONTROL_SOURCES && name->len) {
 
         id = ngx_atoi(name->data, name->len);
 
@@ -548,7 +576,7 @@ ngx_http_ilert_control_target(ngx_http_request_t *r,
 
         order->id = id;
 
-    } else if (dead) {
+    } else if (what == NGX_HTTP_ILERT_CONTROL_DEAD) {
 
         if (ngx_http_ilert_answer_arg(r, "source", &order->source) != NGX_OK
             || order->source.len == 0)
@@ -556,7 +584,7 @@ ngx_http_ilert_control_target(ngx_http_request_t *r,
             return NGX_DECLINED;
         }
 
-    } else {
+    } else if (what == NGX_HTTP_ILERT_CONTROL_SOURCES) {
         order->source.data = ngx_pnalloc(r->pool, name->len);
         if (order->source.data == NULL) {
             return NGX_ERROR;
@@ -576,18 +604,20 @@ ngx_http_ilert_control_target(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ilert_control_action(ngx_http_ilert_control_ctx_t *ctx,
-    ngx_str_t *name, ngx_uint_t dead)
+    ngx_str_t *name, ngx_http_ilert_control_what_e what)
 {
     ngx_http_ilert_control_action_t  *action;
 
-    if (!dead && name->len == 4 && ngx_strncmp(name->data, "test", 4) == 0) {
+    if (what == NGX_HTTP_ILERT_CONTROL_SOURCES && name->len == 4
+        && ngx_strncmp(name->data, "test", 4) == 0)
+    {
         ctx->test = 1;
         return NGX_OK;
     }
 
     for (action = ngx_http_ilert_control_actions; action->name.len; action++) {
 
-        if (action->dead == dead && action->name.len == name->len
+        if (action->what == what && action->name.len == name->len
             && ngx_strncmp(action->name.data, name->data, name->len) == 0)
         {
             ctx->order.order.action = action->action;

@@ -41,6 +41,7 @@ typedef struct {
     ngx_str_t                      source;
     ngx_str_t                      key;
     ngx_uint_t                     format;
+    ngx_int_t                      refused; /* id, or 0 */
     unsigned                       alert:1;
     unsigned                       ready:1;
     unsigned                       committed:1;     /* so it is known */
@@ -61,6 +62,8 @@ static void ngx_http_ilert_status_finish(ngx_http_ilert_status_ctx_t *ctx,
     ngx_http_ilert_store_query_t *query);
 static ngx_int_t ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
     ngx_http_ilert_store_query_t *query);
+static ngx_int_t ngx_http_ilert_status_refused(
+    ngx_http_ilert_status_ctx_t *ctx, ngx_http_ilert_store_query_t *query);
 static ngx_int_t ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
     ngx_http_ilert_store_query_t *query);
 static ngx_uint_t ngx_http_ilert_status_openmetrics(ngx_http_request_t *r);
@@ -95,10 +98,21 @@ ngx_http_ilert_status_handler(ngx_http_request_t *r)
     ctx->format = ilcf->status;
     ctx->ready = (ngx_http_ilert_answer_arg(r, "ready", &value) == NGX_OK);
 
+    if (!ctx->ready && ctx->format != NGX_HTTP_ILERT_STATUS_PROMETHEUS
+        && ngx_http_ilert_answer_arg(r, "refused", &value) == NGX_OK)
+    {
+        ctx->refused = ngx_atoi(value.data, value.len);
+
+        if (ctx->refused <= 0) {
+            return ngx_http_ilert_answer_reject(r, NGX_HTTP_BAD_REQUEST,
+                                                "refused: expected an id");
+        }
+    }
+
     if (ctx->format == NGX_HTTP_ILERT_STATUS_HTML) {
 
         if (ngx_http_ilert_answer_arg(r, "json", &value) == NGX_DECLINED
-            && !ctx->ready)
+            && !ctx->ready && !ctx->refused)
         {
             return ngx_http_ilert_status_page(r);
         }
@@ -253,6 +267,7 @@ ngx_http_ilert_status_query(ngx_http_ilert_status_ctx_t *ctx)
     query->data = ctx;
     query->alert = ctx->alert;
     query->probe = ctx->ready;
+    query->refused = ctx->refused;
 
     query->source.len = ctx->source.len;
     query->source.data = ngx_pstrdup(pool, &ctx->source);
@@ -332,6 +347,10 @@ ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
         return ngx_http_ilert_status_ready(ctx, query);
     }
 
+    if (ctx->refused) {
+        return ngx_http_ilert_status_refused(ctx, query);
+    }
+
     r = ctx->request;
     imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
 
@@ -390,6 +409,73 @@ ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
                                       : "text/plain; version=0.0.4; "
                                         "charset=utf-8",
                                       ngx_http_ilert_status_prometheus, &st);
+}
+
+
+/*
+ * The body of a webhook that was refused, which may be anything: it is to be
+ * saved, and never to be shown as more than text.
+ */
+
+static ngx_int_t
+ngx_http_ilert_status_refused(ngx_http_ilert_status_ctx_t *ctx,
+    ngx_http_ilert_store_query_t *query)
+{
+    u_char                          *name;
+    ngx_http_request_t              *r;
+    ngx_http_complex_value_t         cv;
+    ngx_http_ilert_main_conf_t      *imcf;
+    ngx_http_ilert_store_refused_t  *kept;
+
+    static ngx_str_t                 type = ngx_string("text/plain");
+
+    r = ctx->request;
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    if (imcf->queue.path.len == 0) {
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_NOT_FOUND,
+                              "refused: there is no queue, nothing is kept");
+    }
+
+    if (query == NULL || !query->ok) {
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                            "the queue does not answer");
+    }
+
+    if (query->kept.nelts == 0) {
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_NOT_FOUND,
+                                            "refused: no such webhook is "
+                                            "kept");
+    }
+
+    kept = query->kept.elts;
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    cv.value.len = kept->body.len;
+    cv.value.data = ngx_pstrdup(r->pool, &kept->body);
+
+    name = ngx_pnalloc(r->pool, NGX_INT64_LEN
+                       + sizeof("attachment; filename=\"refused-.txt\""));
+
+    if (cv.value.data == NULL || name == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_sprintf(name, "attachment; filename=\"refused-%L.txt\"%Z", kept->id);
+
+    if (ngx_http_ilert_answer_header(r, "Cache-Control", "no-store")
+        != NGX_OK
+        || ngx_http_ilert_answer_header(r, "Content-Disposition",
+                                        (char *) name)
+           != NGX_OK
+        || ngx_http_ilert_answer_header(r, "X-Content-Type-Options", "nosniff")
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_send_response(r, NGX_HTTP_OK, &type, &cv);
 }
 
 

@@ -34,6 +34,8 @@ static void ngx_http_ilert_status_json_error(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_source_t *ss);
 static void ngx_http_ilert_status_json_refused(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
+static void ngx_http_ilert_status_json_kept(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_store_query_t *query);
 static void ngx_http_ilert_status_json_refusal(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_counters_refusal_t *refusal);
 static void ngx_http_ilert_status_json_known(ngx_http_ilert_json_writer_t *w,
@@ -330,7 +332,61 @@ ngx_http_ilert_status_json_refused(ngx_http_ilert_json_writer_t *w,
         ngx_http_ilert_json_literal(w, "null");
     }
 
+    ngx_http_ilert_status_json_kept(w, st->query);
+
     ngx_http_ilert_json_literal(w, "}");
+}
+
+
+/* Those whose bodies are kept; "query" may be NULL. */
+
+static void
+ngx_http_ilert_status_json_kept(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_uint_t                       i, n;
+    ngx_http_ilert_store_refused_t  *kept;
+
+    ngx_http_ilert_status_json_next(w, "kept_total");
+    ngx_http_ilert_status_json_number(w, query ? query->nkept : 0);
+
+    ngx_http_ilert_status_json_next(w, "kept");
+    ngx_http_ilert_json_literal(w, "[");
+
+    n = query ? query->kept.nelts : 0;
+    kept = n ? query->kept.elts : NULL;
+
+    for (i = 0; i < n; i++) {
+
+        if (i) {
+            ngx_http_ilert_json_literal(w, ",");
+        }
+
+        ngx_http_ilert_status_json_first(w, "id");
+        ngx_http_ilert_status_json_id(w, kept[i].id);
+
+        ngx_http_ilert_status_json_next(w, "time");
+        ngx_http_ilert_status_json_time(w, kept[i].time);
+
+        ngx_http_ilert_status_json_next(w, "from");
+        ngx_http_ilert_json_string(w, &kept[i].from);
+
+        ngx_http_ilert_status_json_next(w, "location");
+        ngx_http_ilert_json_string(w, &kept[i].location);
+
+        ngx_http_ilert_status_json_next(w, "status");
+        ngx_http_ilert_status_json_number(w, kept[i].status);
+
+        ngx_http_ilert_status_json_next(w, "error");
+        ngx_http_ilert_json_string(w, &kept[i].error);
+
+        ngx_http_ilert_status_json_next(w, "size");
+        ngx_http_ilert_status_json_number(w, kept[i].size);
+
+        ngx_http_ilert_json_literal(w, "}");
+    }
+
+    ngx_http_ilert_json_literal(w, "]");
 }
 
 

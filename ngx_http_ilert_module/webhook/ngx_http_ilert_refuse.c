@@ -12,8 +12,10 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_refuse.h"
 #include "ngx_http_ilert_route.h"
+#include "ngx_http_ilert_store.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_words.h"
 
@@ -26,6 +28,10 @@
 
 #define NGX_HTTP_ILERT_REFUSE_ID       128
 #define NGX_HTTP_ILERT_REFUSE_BODY     100
+
+/* bytes of an error that are kept */
+
+#define NGX_HTTP_ILERT_REFUSE_ERROR    512
 
 /*
  * An id and a level are looked for in so many bytes of a body that could not
@@ -49,6 +55,8 @@ static void ngx_http_ilert_refuse_log(ngx_http_request_t *r,
     ngx_http_ilert_refused_t *refused, ngx_http_ilert_refusal_t *refusal);
 static ngx_uint_t ngx_http_ilert_refuse_may_log(
     ngx_http_ilert_refused_t *refused, ngx_uint_t *more);
+static void ngx_http_ilert_refuse_keep(ngx_http_request_t *r,
+    ngx_http_ilert_refusal_t *refusal);
 static u_char *ngx_http_ilert_refuse_show(u_char *out, ngx_str_t *text,
     size_t max);
 
@@ -116,6 +124,10 @@ ngx_http_ilert_refuse(ngx_http_request_t *r, ngx_http_ilert_loc_conf_t *ilcf,
 
     ngx_http_ilert_refuse_log(r, ilcf ? ilcf->refused : imcf->refused,
                               &refusal);
+
+    if (refusal.body.len) {
+        ngx_http_ilert_refuse_keep(r, &refusal);
+    }
 }
 
 
@@ -312,6 +324,36 @@ ngx_http_ilert_refuse_may_log(ngx_http_ilert_refused_t *refused,
     (void) ngx_atomic_fetch_add(&refused->more, - (ngx_atomic_int_t) *more);
 
     return 1;
+}
+
+
+/* What was in it can be looked at later, and sent once more. */
+
+static void
+ngx_http_ilert_refuse_keep(ngx_http_request_t *r,
+    ngx_http_ilert_refusal_t *refusal)
+{
+    ngx_http_ilert_store_refused_t  refused;
+
+    ngx_memzero(&refused, sizeof(ngx_http_ilert_store_refused_t));
+
+    refused.time = refusal->time;
+    refused.from = refusal->address;
+    refused.location = refusal->location;
+    refused.status = refusal->status;
+    refused.error = refusal->error;
+    refused.error.len = ngx_http_ilert_text_cut(&refusal->error,
+                                                NGX_HTTP_ILERT_REFUSE_ERROR);
+    refused.size = refusal->body.len;
+    refused.body = refusal->body;
+
+    /* Only the configuration is not known to be UTF-8. */
+
+    if (ngx_http_ilert_text_valid(&refused.location, r->pool) != NGX_OK) {
+        refused.location.len = 0;
+    }
+
+    ngx_http_ilert_queue_keep(&refused);
 }
 
 

@@ -91,6 +91,10 @@ my %STATUS = (
                             location => 'text|null', status => 'count',
                             error => 'text', id => 'text|null',
                             level => 'text|null' } ],
+        kept_total => 'count',
+        kept => { list => { id => 'id', time => 'time', from => 'text',
+                            location => 'text', status => 'count',
+                            error => 'text', size => 'count' } },
     },
     open => { list => { source => 'text', alert_key => 'text',
         level => qr/^(?:CRITICAL|WARNING|INFO|OK)$/, since => 'time',
@@ -276,6 +280,8 @@ sub off {
             (map { "a budget without a queue" }
              grep { defined $_->{budget}{used} }
              @sources, values %{$s->{endpoints}}),
+            (map { "webhooks are kept without a queue" }
+             @{$s->{refused}{kept}}),
             (map { "open_alerts without a queue" }
              grep { defined $_->{open_alerts} } @sources));
 }
