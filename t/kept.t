@@ -266,7 +266,7 @@ subtest 'trouble' => sub {
        'is not read');
     is_deeply(refused()->{kept}, [], 'nor listed');
 
-    $q->sql('pragma user_version = 5');
+    $q->sql('pragma user_version = 6');
     $q->becomes(sub { $_->{queue}{state} eq 'ok' }, 'it is there again');
     keeps('/ops', 'again', 'is kept again');
     cmp_ok(refused()->{kept_total}, '>=', $n, 'beside the others');

@@ -190,7 +190,7 @@ subtest 'foreign and other files' => sub {
     is((stat $q->db)[1], $inode, 'it is left alone');
     is(scalar(damaged($q)), 0);
     is($q->value('pragma user_version'), 99);
-    $q->sql('pragma user_version = 5');
+    $q->sql('pragma user_version = 6');
     $q->recovers;
     $q->ends_well;
 };

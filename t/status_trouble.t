@@ -314,7 +314,7 @@ subtest 'a folder that is not as it was' => sub {
     $s = $q->becomes(sub { $_->{queue}{state} eq 'error' }, 'an error');
     like($s->{queue}{error}, qr/newer release/, $s->{queue}{error});
     is($s->{queue}{path}, $dir, 'the path is known');
-    $q->sql('pragma user_version = 5');
+    $q->sql('pragma user_version = 6');
     is_over($q, 'the right one');
     $q->stop;
 };

@@ -52,15 +52,15 @@ is($status, 0, 'the program is built')
 # turn before each job is run.
 
 my @any = qw(events coalesce budgets waits forget homes status control
-             refused couriers);
+             refused silence couriers);
 
 my @runs = map { start(@$_) }
     [sqlite => qw(rules events sqlite versions coalesce budgets waits forget
                   trouble)],
-    [sqlite => qw(homes status control refused ask processes couriers faults
-                  damage)],
+    [sqlite => qw(homes status control refused silence ask processes couriers
+                  faults damage)],
     [null => @any, 'storm'],
-    [failing => qw(homes control waits)],
+    [failing => qw(homes control waits silence)],
     [failing => qw(events coalesce budgets forget couriers)];
 
 for my $run (@runs) {

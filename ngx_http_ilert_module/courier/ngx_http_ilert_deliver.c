@@ -430,7 +430,8 @@ ngx_http_ilert_deliver_send(ngx_http_ilert_courier_t *co,
         ev->body.data = (u_char *) cd
                         + sizeof(ngx_http_ilert_deliver_delivery_t);
         ngx_http_ilert_event_silent(ev, source->passthrough,
-                                    source->policy.resolve_after,
+                                    se->silence ? se->silence
+                                    : source->policy.resolve_after,
                                     ngx_time(), (u_char *) cd + size);
     }
 

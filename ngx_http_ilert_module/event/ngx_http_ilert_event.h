@@ -124,6 +124,9 @@ struct ngx_http_ilert_event_s {
     ngx_str_t                   id;         /* the same in decimal digits */
     unsigned                    key_cut:1;  /* alert_key is not the whole */
     int64_t                     received;   /* wall clock, ms; by queue.c */
+    int64_t                     silence;    /* ms: the alert is resolved if */
+                                            /* nothing is heard of it for so */
+                                            /* long; 0: as its source says */
 
     /*
      * The type and the key that ilert finds in the body.  The queue goes by

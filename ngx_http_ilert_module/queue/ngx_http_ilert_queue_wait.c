@@ -146,6 +146,11 @@ ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev)
     se->said.received = ev->received;
 
     se->policy = ev->source->policy;
+    se->silence = ev->silence;
+
+    if (ev->silence) {
+        se->policy.resolve_after = ev->silence;
+    }
 
     return se;
 }

@@ -196,6 +196,9 @@ typedef struct {
     int64_t                     opened;
     int64_t                     accepted;
     int64_t                     gone;
+    int64_t                     silence;    /* ms after which it is resolved */
+                                            /* if nothing is heard of it; 0: */
+                                            /* as its source says */
 } ngx_http_ilert_store_row_t;
 
 /* the urgency of an alert that the backend finds out when it saves */
@@ -342,6 +345,7 @@ typedef enum {
     NGX_HTTP_ILERT_ALERTS_OPEN,         /* idle, of "source", not known as */
                                         /* resolved: by last and id, after */
                                         /* (time, id) */
+    NGX_HTTP_ILERT_ALERTS_SILENT,       /* those of .._OPEN with a "silence" */
     NGX_HTTP_ILERT_ALERTS_OVER,         /* idle, known to be resolved: by */
                                         /* changed and id, after (time, id) */
     NGX_HTTP_ILERT_ALERTS_OPENED,       /* "opened" is not 0, of "source": */

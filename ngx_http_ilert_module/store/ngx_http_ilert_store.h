@@ -30,6 +30,11 @@
  */
 
 
+/* the longest "silence", in ms */
+
+#define NGX_HTTP_ILERT_STORE_SILENCE  (24 * 60 * 60 * 1000)
+
+
 /* what has become of a taken event */
 
 typedef enum {
@@ -90,10 +95,13 @@ typedef struct {
     ngx_str_t                   key;        /* the alert key, as it is sent */
     ngx_str_t                   body;       /* without the integration key; */
                                             /* empty: a RESOLVE of ours, by */
-                                            /* "resolve_after" */
+                                            /* "resolve_after", or "silence" */
     uint64_t                    id;         /* event id */
     ngx_http_ilert_said_t       said;
     ngx_http_ilert_policy_t     policy;     /* of its source; to be accepted */
+    int64_t                     silence;    /* ms: its alert is resolved if */
+                                            /* nothing is heard of it for so */
+                                            /* long; 0: as its source says */
     unsigned                    passthrough:1;  /* a body of Kapacitor's */
 
     /*

@@ -494,6 +494,10 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_row_t       was;
     ngx_http_ilert_store_waiting_t  *last, *replaced;
 
+    if (ev->silence) {
+        alert->row.silence = ev->silence;
+    }
+
     was = alert->row;
 
     last = ngx_http_ilert_work_last(alert);

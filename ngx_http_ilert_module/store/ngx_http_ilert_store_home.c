@@ -377,6 +377,7 @@ ngx_http_ilert_home_unite(ngx_http_ilert_store_work_t *work,
     other->row.changed = ngx_max(alert->row.changed, other->row.changed);
     other->row.accepted = ngx_max(alert->row.accepted, other->row.accepted);
     other->row.gone = ngx_max(alert->row.gone, other->row.gone);
+    other->row.silence = ngx_max(alert->row.silence, other->row.silence);
 
     return ngx_http_ilert_home_rehead(work, other);
 }

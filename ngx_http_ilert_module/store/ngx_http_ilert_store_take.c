@@ -78,14 +78,6 @@ static ngx_http_ilert_store_event_t *ngx_http_ilert_take_copy(
 static ngx_int_t ngx_http_ilert_take_deadly_event(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
     int64_t seq, ngx_uint_t without);
-static ngx_int_t ngx_http_ilert_take_resolve(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
-    ngx_http_ilert_store_take_t *take);
-static ngx_int_t ngx_http_ilert_take_late(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_take_t *take);
-static ngx_int_t ngx_http_ilert_take_add_resolve(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
-    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert);
 static void ngx_http_ilert_take_set_due(ngx_http_ilert_store_work_t *work,
     int64_t due);
 
@@ -271,11 +263,7 @@ ngx_http_ilert_take_begin(ngx_http_ilert_store_work_t *work,
         }
     }
 
-    if (take->id && take->policy.resolve_after) {
-        return ngx_http_ilert_take_resolve(work, job, take);
-    }
-
-    return NGX_OK;
+    return take->id ? ngx_http_ilert_silent_all(work, job, take) : NGX_OK;
 }
 
 
@@ -535,6 +523,7 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     int64_t                          until;
     ngx_uint_t                       next, counted;
     ngx_http_ilert_rule_e            rule;
+    ngx_http_ilert_policy_t          policy;
     ngx_http_ilert_store_event_t    *ev;
     ngx_http_ilert_store_waiting_t  *first, *second;
 
@@ -564,7 +553,13 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
 
     counted = ev->said.repeat;
 
-    rule = ngx_http_ilert_rules_judge(&take->policy, &alert->shown, &ev->said,
+    policy = take->policy;
+
+    if (alert->row.silence) {
+        policy.resolve_after = alert->row.silence;
+    }
+
+    rule = ngx_http_ilert_rules_judge(&policy, &alert->shown, &ev->said,
                                       next, work->now, &until);
 
     if (rule == NGX_HTTP_ILERT_GO
@@ -644,7 +639,7 @@ ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
 
         /* the alert may be one to be resolved now */
 
-        work->more |= (take->policy.resolve_after != 0);
+        work->more |= (take->policy.resolve_after || alert->row.silence);
 
         return ngx_http_ilert_alert_drop(work, alert, first);
     }
@@ -683,6 +678,7 @@ ngx_http_ilert_take_event(ngx_http_ilert_store_alert_t *alert,
     ev->alert = alert->id;
     ev->source_id = ngx_http_ilert_alert_source_of(alert, first);
     ev->attempts = first->attempts;
+    ev->silence = alert->row.silence;
     ev->damaged = first->damaged;
 }
 
@@ -809,129 +805,6 @@ ngx_http_ilert_take_deadly_event(ngx_http_ilert_store_work_t *work,
                 "a worker has died three times while it was handled");
 
     return ngx_http_ilert_alert_dead(work, job, alert, first, ev, without);
-}
-
-
-/*
- * Alerts that ilert may show, and of which nothing has been heard for too
- * long while somebody was listening.  Their events are written when they
- * leave.
- */
-
-static ngx_int_t
-ngx_http_ilert_take_resolve(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take)
-{
-    int64_t                          end, resumed;
-    ngx_uint_t                       i;
-    ngx_array_t                      alerts;
-    ngx_http_ilert_store_alert_t   **alert;
-    ngx_http_ilert_store_filter_t    filter;
-
-    if (ngx_http_ilert_take_late(work, take) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* the time may be of before the clock was set back */
-
-    resumed = ngx_min(work->total.resumed, work->now);
-
-    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
-
-    filter.which = NGX_HTTP_ILERT_ALERTS_OPEN;
-    filter.source = take->id;
-    filter.limit = job->nids - job->resolved + 1;
-
-    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    alert = alerts.elts;
-
-    for (i = 0; i < alerts.nelts; i++) {
-
-        end = ngx_max(alert[i]->row.last, resumed)
-              + take->policy.resolve_after;
-
-        if (end > work->now) {
-            ngx_http_ilert_take_set_due(work, end);
-            return NGX_OK;
-        }
-
-        if (job->resolved == job->nids) {
-            work->more = (job->nids != 0);
-            return NGX_OK;
-        }
-
-        if (ngx_http_ilert_take_add_resolve(work, job, take, alert[i])
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* those that were last heard of later than now */
-
-static ngx_int_t
-ngx_http_ilert_take_late(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_take_t *take)
-{
-    ngx_uint_t                       i;
-    ngx_array_t                      alerts;
-    ngx_http_ilert_store_alert_t   **alert;
-    ngx_http_ilert_store_filter_t    filter;
-
-    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
-
-    filter.which = NGX_HTTP_ILERT_ALERTS_OPEN;
-    filter.source = take->id;
-    filter.time = work->now;
-    filter.id = INT64_MAX;
-    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
-
-    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    alert = alerts.elts;
-
-    for (i = 0; i < alerts.nelts; i++) {
-        alert[i]->row.last = work->now;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ilert_take_add_resolve(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
-    ngx_http_ilert_store_alert_t *alert)
-{
-    ngx_http_ilert_store_event_t  *ev;
-
-    ev = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_event_t));
-    if (ev == NULL) {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    ev->id = job->ids[job->resolved++];
-    ev->said.type = NGX_HTTP_ILERT_RESOLVE;
-    ev->said.received = work->now;
-    ev->passthrough = take->passthrough;
-    ev->source_id = take->id;
-
-    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_ilert_alert_accept(work, alert, ev);
 }
 
 

@@ -744,6 +744,10 @@ ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
     row->priority = ngx_http_ilert_work_range(row->priority, 0,
                                               NGX_HTTP_ILERT_HIGH, &damaged);
 
+    row->silence = ngx_http_ilert_work_range(row->silence, 0,
+                                             NGX_HTTP_ILERT_STORE_SILENCE,
+                                             &damaged);
+
     if (row->state < NGX_HTTP_ILERT_STORE_READY
         || row->state > NGX_HTTP_ILERT_STORE_WAITING)
     {

@@ -23,6 +23,7 @@
  * store_term.c     epoch, session, and the courier's number
  * store_control.c  orders of operators
  * store_take.c     which events go next
+ * store_silent.c   which alerts are resolved, as nothing is heard of them
  * store_home.c     which integration key an alert belongs to
  * store_forget.c   what is forgotten
  * store_refused.c  webhooks that were refused
@@ -307,6 +308,14 @@ ngx_int_t ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
 /* the events of job->deadly become dead letters */
 ngx_int_t ngx_http_ilert_take_deadly(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+
+
+/*
+ * store_silent.c: of the source of a take that is not paused; sets work->due,
+ * and work->more.
+ */
+ngx_int_t ngx_http_ilert_silent_all(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
 
 
 /* store_home.c: sets job->moving as long as there is more to do */

@@ -135,6 +135,13 @@ null_matches(null_alert_t *alert, ngx_http_ilert_store_filter_t *filter,
                && row->source == filter->source
                && null_after(row->last, alert->id, filter);
 
+    case NGX_HTTP_ILERT_ALERTS_SILENT:
+        *first = row->last;
+        return null_is_idle(alert) && row->silence > 0
+               && row->shows < NGX_HTTP_ILERT_SHOWS_RESOLVED
+               && row->source == filter->source
+               && null_after(row->last, alert->id, filter);
+
     case NGX_HTTP_ILERT_ALERTS_OVER:
         *first = row->changed;
         return null_is_idle(alert)

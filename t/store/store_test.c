@@ -1049,6 +1049,7 @@ main(int argc, char **argv)
         { "status", status_cases, 0 },
         { "control", control_cases, 0 },
         { "refused", refused_cases, 0 },
+        { "silence", silence_cases, 0 },
         { "couriers", courier_cases, 0 },
         { "storm", storm_cases, 0 },
 
@@ -1057,6 +1058,7 @@ main(int argc, char **argv)
         { "forget", forget_sqlite_cases, 1 },
         { "status", status_sqlite_cases, 1 },
         { "refused", refused_sqlite_cases, 1 },
+        { "silence", silence_sqlite_cases, 1 },
         { "couriers", courier_sqlite_cases, 1 },
         { "sqlite", sqlite_cases, 1 },
         { "versions", version_cases, 1 },

@@ -275,6 +275,8 @@ extern test_case_t  status_sqlite_cases[];
 extern test_case_t  control_cases[];
 extern test_case_t  refused_cases[];
 extern test_case_t  refused_sqlite_cases[];
+extern test_case_t  silence_cases[];
+extern test_case_t  silence_sqlite_cases[];
 extern test_case_t  storm_cases[];
 extern test_case_t  trouble_cases[];
 extern test_case_t  ask_cases[];

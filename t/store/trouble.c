@@ -207,7 +207,7 @@ test_newer(void)
     check(memcmp(before, after, len) == 0);
     check_int(count_files(&t, "queue.db.damaged"), 0);
 
-    sql(&t, "PRAGMA user_version = 5");
+    sql(&t, "PRAGMA user_version = 6");
 
     check_int(try_one(&t, "k"), CLOSED);
     t.now += SECOND;

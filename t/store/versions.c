@@ -693,7 +693,7 @@ test_migrate(void)
 
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
-    check_str(sql(&t, "PRAGMA user_version"), "5");
+    check_str(sql(&t, "PRAGMA user_version"), "6");
     check_str(sql(&t, "PRAGMA integrity_check"), "ok");
 
     check_str(counts(&t, "ops"), "1 1 1 2 1 2 2 0");
@@ -960,7 +960,7 @@ test_steps(void)
     begin_steps(&t, "steps", 2, &schema);
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
-    check_str(sql(&t, "PRAGMA user_version"), "5");
+    check_str(sql(&t, "PRAGMA user_version"), "6");
     check_str(sql(&t, "SELECT count(*) FROM extra"), "0");
     check_str(drain(&t, "ops"), "k:1");
     teardown(&t);
@@ -970,10 +970,11 @@ test_steps(void)
     begin_steps(&t, "steps_last", 2, &schema);
     check_int(old_exec(&t, schema.steps[1]), SQLITE_OK);
     check_int(old_exec(&t, schema.steps[2]), SQLITE_OK);
-    sql(&t, "PRAGMA user_version = 4");
+    check_int(old_exec(&t, schema.steps[3]), SQLITE_OK);
+    sql(&t, "PRAGMA user_version = 5");
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
-    check_str(sql(&t, "PRAGMA user_version"), "5");
+    check_str(sql(&t, "PRAGMA user_version"), "6");
     check_str(sql(&t, "SELECT count(*) FROM extra"), "0");
     check_str(drain(&t, "ops"), "k:1");
     teardown(&t);
@@ -983,7 +984,7 @@ test_steps(void)
     setup(&t, "steps_new");
     ngx_http_ilert_sqlite_create(&t.store)->schema = &schema;
     accept_one(&t, "ops", "k", ALERT, "1");
-    check_str(sql(&t, "PRAGMA user_version"), "5");
+    check_str(sql(&t, "PRAGMA user_version"), "6");
     check_str(sql(&t, "SELECT count(*) FROM extra"), "0");
     check_str(drain(&t, "ops"), "k:1");
     teardown(&t);
@@ -1018,7 +1019,7 @@ test_step_fails(void)
     t.now += SECOND;
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
-    check_str(sql(&t, "PRAGMA user_version"), "5");
+    check_str(sql(&t, "PRAGMA user_version"), "6");
     check_str(drain(&t, "ops"), "k:1");
 
     teardown(&t);
@@ -1038,7 +1039,7 @@ test_step_foreign(void)
     check_int(run(&t), OK);
     check(strstr(t.store.notice, "(not a queue of this module)") != NULL);
     check(count_files(&t, "queue.db.damaged-") > 0);
-    check_str(sql(&t, "PRAGMA user_version"), "5");
+    check_str(sql(&t, "PRAGMA user_version"), "6");
 
     teardown(&t);
 }
@@ -1085,7 +1086,7 @@ fail_in_turn(const char *name, fault_e fault)
         }
 
         check_str(t.store.notice, "");
-        check_str(sql(&t, "PRAGMA user_version"), "5");
+        check_str(sql(&t, "PRAGMA user_version"), "6");
         check_str(sql(&t, "PRAGMA integrity_check"), "ok");
         check_str(drain(&t, "ops"), "k:1");
         check_int(count_files(&t, "queue.db.damaged"), 0);
@@ -1163,7 +1164,7 @@ test_other_first(void)
     begin_steps(&t, "other_first", 3, &ngx_http_ilert_sqlite_schema);
 
     other.t = &t;
-    other.version = 5;
+    other.version = 6;
     other.done = 0;
 
     sqlite3_auto_extension((void (*)(void)) watch);
@@ -1179,14 +1180,14 @@ test_other_first(void)
     begin_steps(&t, "newer_first", 3, &ngx_http_ilert_sqlite_schema);
 
     other.t = &t;
-    other.version = 6;
+    other.version = 7;
     other.done = 0;
 
     sqlite3_auto_extension((void (*)(void)) watch);
     check_int(run(&t), CLOSED);
     check_int(other.done, 1);
-    check(strstr(t.store.error, "has schema 6 of a newer release") != NULL);
-    check_str(sql(&t, "PRAGMA user_version"), "6");
+    check(strstr(t.store.error, "has schema 7 of a newer release") != NULL);
+    check_str(sql(&t, "PRAGMA user_version"), "7");
     check_int(count_files(&t, "queue.db.damaged"), 0);
     teardown(&t);
 }
@@ -1218,7 +1219,7 @@ test_together(void)
     check_int(run(&t), OK);
     check_str(t.store.notice, "");
     check_int(count_files(&t, "queue.db.damaged"), 0);
-    check_str(sql(&t, "PRAGMA user_version"), "5");
+    check_str(sql(&t, "PRAGMA user_version"), "6");
     check_str(drain(&t, "ops"), "k:1");
 
     teardown(&t);

@@ -263,7 +263,17 @@ static const char  *ngx_http_ilert_sqlite_steps[] = {
     "CREATE TRIGGER refused_deleted AFTER DELETE ON refused BEGIN\n"
     "    UPDATE total SET refused = refused - 1,\n"
     "        refused_bytes = refused_bytes - OLD.bytes;\n"
-    "END;\n"
+    "END;\n",
+
+    /* 6: an alert may be resolved by itself, whatever its source says */
+
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    silence    INTEGER  -- ms after which it is resolved if nothing is\n"
+    "                        -- heard of it, 0: as its source says\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "CREATE INDEX alert_silent ON alert (source, last)\n"
+    "    WHERE silence > 0 AND shows < 2 AND state = 0 AND head = 0;\n"
 };
 
 ngx_http_ilert_sqlite_schema_t  ngx_http_ilert_sqlite_schema = {

@@ -190,6 +190,11 @@ ngx_http_ilert_sqlite_select(ngx_http_ilert_sqlite_db_t *db,
         return ngx_http_ilert_sqlite_row(db, *n, stmt, "iiii", filter->source,
                                          filter->time, filter->id, limit);
 
+    case NGX_HTTP_ILERT_ALERTS_SILENT:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_SILENT;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "iiii", filter->source,
+                                         filter->time, filter->id, limit);
+
     case NGX_HTTP_ILERT_ALERTS_OVER:
         *n = NGX_HTTP_ILERT_SQLITE_LIST_OVER;
         return ngx_http_ilert_sqlite_row(db, *n, stmt, "iii", filter->time,

@@ -60,6 +60,8 @@ static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
 #define NGX_HTTP_ILERT_SQLITE_IS_WAITING  "state = 2"
 #define NGX_HTTP_ILERT_SQLITE_IS_OPEN                                         \
     "shows < 2 AND state = 0 AND head = 0"
+#define NGX_HTTP_ILERT_SQLITE_IS_SILENT                                       \
+    "silence > 0 AND " NGX_HTTP_ILERT_SQLITE_IS_OPEN
 #define NGX_HTTP_ILERT_SQLITE_IS_OVER                                         \
     "shows = 2 AND state = 0 AND head = 0"
 
@@ -261,6 +263,12 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         ", EXISTS (SELECT 1 FROM dead WHERE seq = alert.gone)"
         " FROM alert INDEXED BY alert_open"
         " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_OPEN
+        " AND (last, id) > (?2, ?3) ORDER BY last, id LIMIT ?4",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_SILENT] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_silent"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_SILENT
         " AND (last, id) > (?2, ?3) ORDER BY last, id LIMIT ?4",
 
     [NGX_HTTP_ILERT_SQLITE_LIST_OVER] =

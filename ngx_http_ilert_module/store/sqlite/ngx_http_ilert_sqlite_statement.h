@@ -39,7 +39,8 @@ typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
     COLUMN(LAST, last)                                                        \
     COLUMN(CHANGED, changed)                                                  \
     COLUMN(ACCEPTED, accepted)                                                \
-    COLUMN(GONE, gone)
+    COLUMN(GONE, gone)                                                        \
+    COLUMN(SILENCE, silence)
 
 #define NGX_HTTP_ILERT_SQLITE_ROW(COLUMN)                                     \
     COLUMN(SOURCE, source)                                                    \
@@ -202,6 +203,7 @@ typedef enum {
     NGX_HTTP_ILERT_SQLITE_LIST_DUE,
     NGX_HTTP_ILERT_SQLITE_LIST_HELD,
     NGX_HTTP_ILERT_SQLITE_LIST_OPEN,
+    NGX_HTTP_ILERT_SQLITE_LIST_SILENT,
     NGX_HTTP_ILERT_SQLITE_LIST_OVER,
     NGX_HTTP_ILERT_SQLITE_LIST_OPENED,
     NGX_HTTP_ILERT_SQLITE_LIST_STRAYS,

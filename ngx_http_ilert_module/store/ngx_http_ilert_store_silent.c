@@ -1,0 +1,169 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_store_work.h"
+
+
+/*
+ * Alerts that ilert may show, and of which nothing has been heard for too
+ * long while somebody was listening: for as long as their source says, or as
+ * their last event has said.  They are resolved, by events that are written
+ * when they leave.
+ */
+
+
+static ngx_int_t ngx_http_ilert_silent_resolve(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_which_e which);
+static ngx_int_t ngx_http_ilert_silent_late(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_which_e which);
+static ngx_int_t ngx_http_ilert_silent_add(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert);
+
+
+ngx_int_t
+ngx_http_ilert_silent_all(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take)
+{
+    if (take->policy.resolve_after
+        && ngx_http_ilert_silent_resolve(work, job, take,
+                                       NGX_HTTP_ILERT_ALERTS_OPEN)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_silent_resolve(work, job, take,
+                                       NGX_HTTP_ILERT_ALERTS_SILENT);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_which_e which)
+{
+    int64_t                          end, resumed;
+    ngx_uint_t                       i;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = which;
+    filter.source = take->id;
+    filter.limit = job->nids - job->resolved + 1;
+
+    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (alerts.nelts == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_ilert_silent_late(work, take, which) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* the time may be of before the clock was set back */
+
+    resumed = ngx_min(work->total.resumed, work->now);
+
+    alert = alerts.elts;
+
+    for (i = 0; i < alerts.nelts; i++) {
+
+        end = ngx_max(alert[i]->row.last, resumed)
+              + ((which == NGX_HTTP_ILERT_ALERTS_SILENT)
+                 ? alert[i]->row.silence : take->policy.resolve_after);
+
+        if (end > work->now) {
+            work->due = work->due ? ngx_min(work->due, end) : end;
+            return NGX_OK;
+        }
+
+        if (job->resolved == job->nids) {
+            work->more = (job->nids != 0);
+            return NGX_OK;
+        }
+
+        if (ngx_http_ilert_silent_add(work, job, take, alert[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* those that were last heard of later than now */
+
+static ngx_int_t
+ngx_http_ilert_silent_late(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_which_e which)
+{
+    ngx_uint_t                       i;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = which;
+    filter.source = take->id;
+    filter.time = work->now;
+    filter.id = INT64_MAX;
+    filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
+
+    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    alert = alerts.elts;
+
+    for (i = 0; i < alerts.nelts; i++) {
+        alert[i]->row.last = work->now;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_silent_add(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    ngx_http_ilert_store_event_t  *ev;
+
+    ev = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_event_t));
+    if (ev == NULL) {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    ev->id = job->ids[job->resolved++];
+    ev->said.type = NGX_HTTP_ILERT_RESOLVE;
+    ev->said.received = work->now;
+    ev->passthrough = take->passthrough;
+    ev->source_id = take->id;
+
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_alert_accept(work, alert, ev);
+}
