@@ -558,7 +558,7 @@ subtest 'what is empty' => sub {
         details => '"\\n"', routingKey => '" "', labels => '{" ":" "}' });
 
     webhook_to('details of the user', '/none', json(details =>
-        string('<p>a</p>b')), event => { details => '"a\\nb"' });
+        string('<p>a</p>b')), event => { details => '"a\\n\\nb"' });
     webhook_to('details given are not made text', '/all', json(details =>
         string('<p>a</p>b')), event => { details => '"<b>x</b>"' });
 };

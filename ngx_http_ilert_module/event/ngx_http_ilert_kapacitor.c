@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_ilert_details.h"
 #include "ngx_http_ilert_kapacitor_parse.h"
 #include "ngx_http_ilert_text.h"
 
@@ -127,7 +128,8 @@ ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh, ngx_str_t *body,
     ngx_http_ilert_kapacitor_end_series(&ctx);
 
     if (wh->details.len && !wh->dump
-        && ngx_http_ilert_text_from_html(&wh->details, &wh->details_text, pool)
+        && ngx_http_ilert_details_markdown(&wh->details, &wh->details_text,
+                                           pool)
            != NGX_OK)
     {
         return NGX_ERROR;

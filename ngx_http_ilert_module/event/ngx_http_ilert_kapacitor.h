@@ -127,7 +127,7 @@ typedef struct {
     ngx_str_t                       key;
     u_char                          key_md5[16];    /* see kapacitor_md5() */
 
-    /* the details as plain text; empty if they are a dump */
+    /* the details as Markdown; empty if they are a dump */
     ngx_str_t                       details_text;
 
     /*

@@ -13,8 +13,7 @@
 
 
 /*
- * Texts: UTF-8, white space, and HTML.  Kapacitor renders the details of an
- * alert with Go's html/template, and ilert shows them as plain text.
+ * Texts: UTF-8, white space, and the entities of HTML.
  *
  * The functions are pure: no request, no I/O, nothing that threads share.
  * Unless a function says otherwise, it takes valid UTF-8 and leaves valid
@@ -28,20 +27,19 @@
 
 
 /*
- * Decodes the entities of HTML: those with a number, and amp, lt, gt, quot,
- * apos and nbsp; all others stay as they are.  "text" is allocated from the
- * pool.  Returns NGX_OK, or NGX_ERROR if there is no memory.
+ * Decodes the entity of HTML at p, a "&": one with a number, or with a name of
+ * HTML 4.  Writes its character to *out, in no more bytes than the entity has,
+ * and moves *out.  Returns the place behind the entity, or NULL if there is
+ * none or if its name is not known.
  */
-ngx_int_t ngx_http_ilert_text_unescape(ngx_str_t *html, ngx_str_t *text,
-    ngx_pool_t *pool);
+u_char *ngx_http_ilert_text_entity(u_char *p, u_char *last, u_char **out);
 
 
 /*
- * Does the same, and removes tags: the end of a block becomes a line break,
- * the end of a table's cell becomes a space.  White space at both ends of the
- * text is trimmed.
+ * Decodes all entities; what is no entity stays.  "text" is allocated from the
+ * pool.  Returns NGX_OK, or NGX_ERROR if there is no memory.
  */
-ngx_int_t ngx_http_ilert_text_from_html(ngx_str_t *html, ngx_str_t *text,
+ngx_int_t ngx_http_ilert_text_unescape(ngx_str_t *html, ngx_str_t *text,
     ngx_pool_t *pool);
 
 

@@ -45,7 +45,7 @@ package IlertMap;
 #       cut to $max bytes
 #   IlertMap::split_key($bytes) -> (integration key, event without it),
 #       both as sent; dies unless the key is the first member
-#   IlertMap::text($html), instant($time)        parts of the mapping
+#   IlertMap::instant($time)                     a part of the mapping
 
 use warnings;
 use strict;
@@ -53,17 +53,12 @@ use strict;
 use Digest::MD5 ();
 use JSON::PP ();
 
+use IlertMarkdown;
 use IlertSchema;
 
 use constant DEPTH => 64;
 
 my $UTF8 = $IlertSchema::UTF8;
-
-my %BREAK = map { $_ => 1 } qw(p div tr li ul ol dl dt dd table thead tbody
-    h1 h2 h3 h4 h5 h6 pre blockquote section article header footer title);
-
-my %NAMED = (amp => '&', lt => '<', gt => '>', quot => '"', apos => "'",
-    nbsp => "\x{a0}");
 
 my %ESCAPE = (b => "\b", f => "\f", n => "\n", r => "\r", t => "\t",
     '"' => '"', '\\' => '\\', '/' => '/');
@@ -383,9 +378,7 @@ sub event {
     $value{summary} = summary($w, cut_key($key, $m->{mapping}{max}))
         if $value{summary} eq '';
 
-    if ($value{details} eq '') {
-        $value{details} = $facts->{dump} ? '' : text($w->get('details') // '');
-    }
+    $value{details} = details_text($w, $facts) if $value{details} eq '';
 
     $value{severity} = IlertMap::Number->new($value{severity})
         if $value{severity} ne '';
@@ -624,12 +617,21 @@ sub summary {
 }
 
 
+# The user's details, as Markdown.
+
+sub details_text {
+    my ($w, $facts) = @_;
+
+    return $facts->{dump} ? '' : IlertMarkdown::of($w->get('details') // '');
+}
+
+
 # The JSON object of Kapacitor's default details, undef if these are others.
 
 sub dumped {
     my ($details) = @_;
 
-    my $json = entities($details // '');
+    my $json = IlertMarkdown::entities($details // '');
     utf8::encode($json);
 
     my $dump = eval { decode($json) };
@@ -642,67 +644,6 @@ sub dumped {
     return if $dump->has('Name') && !is_string($dump->get('Name'));
 
     return $dump;
-}
-
-
-sub entities {
-    my ($text) = @_;
-
-    $text =~ s/&(?:(amp|lt|gt|quot|apos|nbsp)
-                  |\#([0-9]+)
-                  |\#x([0-9a-fA-F]+));
-              /defined $1 ? $NAMED{$1}
-               : defined $2 ? code(10, $2) : code(16, $3)/gex;
-
-    return $text;
-}
-
-
-sub code {
-    my ($base, $digits) = @_;
-
-    $digits =~ s/^0+//;
-    return chr(0xfffd) if $digits eq '' || length $digits > 8;
-    return character($base == 10 ? $digits : hex $digits);
-}
-
-
-# User-set details as text.
-
-sub text {
-    my ($html) = @_;
-
-    my $text = '';
-
-    for ($html) {
-        pos() = 0;
-
-        while (pos() < length()) {
-            if (m{\G<((?:/?[A-Za-z]|!)[^>]*)>}gc) {
-                $text .= tag($1);
-
-            } elsif (/\G<|\G[^<]+/gc) {
-                $text .= entities($&);
-            }
-        }
-    }
-
-    $text =~ s/^[ \t\r\n]+//;
-    $text =~ s/[ \t\r\n]+\z//;
-
-    return $text;
-}
-
-
-sub tag {
-    my ($tag) = @_;
-
-    my ($end, $name) = $tag =~ m{^(/?)([^\s/]*)};
-    $name = lc $name;
-
-    return "\n" if $end ? $BREAK{$name} : $name =~ /^[bh]r\z/;
-    return ' ' if $end && $name =~ /^t[dh]\z/;
-    return '';
 }
 
 

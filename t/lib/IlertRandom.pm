@@ -201,7 +201,12 @@ sub value {
 
 my @html = (qw(<p> </p> <br> <br/> </td> </div> <b> </b> < </ <! <!-->
     &amp; &lt; &nbsp; & &x;), '&#34;', '&#x1F600;', '&#0;', '&#;',
-    '<a href="x">', ' ', "\n");
+    '<a href="x">', ' ', "\n", '<a href="http://a/b_c?d=(1)&amp;e">', '</a>',
+    '<img src=http://i/ alt="[a] b">', '<ul>', '</ul>', '<ol>', '</ol>',
+    '<li>', '</li>', '<pre>', '</pre>', '<td>', '<style>', '</style>', '-->',
+    '<!--', '<b and c>', '<x>', '[', '](', ')', '[t](http://u/)', '!', '*',
+    '_', '`', '\\', '# ', '- ', '1. ', '> ', 'http://h/_x_', '&deg;',
+    '&#150;');
 
 sub html {
     my @parts = map { pick(sub { text(rand 5) },
