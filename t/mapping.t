@@ -163,9 +163,9 @@ location('/bytes', { label => [["a\xff" => 1], ["a\xfe" => 2],
 
 # Variables
 
-my @TEXTS = qw(id message details time duration level previous_level
-    recoverable name task group server id_md5 tag_host tag_HOST tag_cpu
-    tag_none field_usage field_none);
+my @TEXTS = qw(id message details details_text time duration level
+    previous_level recoverable name task group server id_md5 tag_host
+    tag_HOST tag_cpu tag_none field_usage field_none);
 
 location('/variables', {
     summary => '$kapacitor_level: $kapacitor_message ($kapacitor_name)',

@@ -209,8 +209,8 @@ subtest 'names and items' => sub {
 
 subtest 'variables' => sub {
     good(location(join ' ', map { "ilert_label $_ \"\$$_\";" }
-        map({ "kapacitor_$_" } qw(id id_md5 message details time duration
-        level previous_level recoverable name task group server tag_x
+        map({ "kapacitor_$_" } qw(id id_md5 message details details_text time
+        duration level previous_level recoverable name task group server tag_x
         field_x)), map({ "ilert_$_" } qw(result source event_id event_type
         alert_key path attempt))));
 

@@ -40,10 +40,10 @@ my @BAD = ("\xff", "\x80", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xed\xa0\x80",
 
 my @REQUEST = (qw(arg_a arg_b arg_none http_x_a http_x_b remote_user c1 c2),
     'dollar');
-my @KAPACITOR = map { "kapacitor_$_" } qw(id message details time duration
-    level previous_level recoverable name task group server id_md5 tag_host
-    tag_cpu tag_v tag_a_b tag__ tag_Usage_idle tag_none field_v field_VALUE
-    field_w field_usage_idle field_a_b field__ field_current_value
+my @KAPACITOR = map { "kapacitor_$_" } qw(id message details details_text
+    time duration level previous_level recoverable name task group server
+    id_md5 tag_host tag_cpu tag_v tag_a_b tag__ tag_Usage_idle tag_none field_v
+    field_VALUE field_w field_usage_idle field_a_b field__ field_current_value
     field_none);
 my @ILERT = map { "ilert_$_" } qw(event_type alert_key source event_id);
 my @MAPPED = (map({ 'm' . $_ } 0 .. MAPS - 1), map({ 's' . $_ }

@@ -23,9 +23,9 @@ my $OTHER = 'il1api5ec4e7a02';
 my $fake = IlertFake->start(keys => { $KEY => 'api', $KAP => 'kapacitor' });
 my $second = IlertFake->start(keys => { $OTHER => 'api' });
 
-my @KAPACITOR = qw(id message details time time_ms time_local duration
-                   duration_text level previous_level recoverable name task
-                   group server);
+my @KAPACITOR = qw(id message details details_text time time_ms time_local
+                   duration duration_text level previous_level recoverable
+                   name task group server);
 my @ILERT = qw(result source event_id event_type alert_key path attempt);
 my @TAGS = qw(host HOST Host cpu gr__e_test none a_b _ c1 K team dup empty);
 my @FIELDS = qw(usage USAGE value n none s t f big e x_y time u nul dup);
@@ -226,8 +226,8 @@ subtest 'little' => sub {
         . '"details":"<b>x</b>","time":"","duration":0,"previousLevel":"",'
         . '"recoverable":false}'), {
         kapacitor_id => 'a', kapacitor_level => 'OK', early => '<>',
-        kapacitor_details => '<b>x</b>', kapacitor_duration => '0',
-        kapacitor_duration_text => '0s',
+        kapacitor_details => '<b>x</b>', kapacitor_details_text => 'x',
+        kapacitor_duration => '0', kapacitor_duration_text => '0s',
         kapacitor_recoverable => 'false',
         ilert_result => 'DELIVERED', ilert_source => 'ops',
         ilert_event_type => 'RESOLVE', ilert_alert_key => 'a',

@@ -88,6 +88,9 @@ static ngx_http_ilert_variable_t  ngx_http_ilert_variables[] = {
     { ngx_string("kapacitor_details"), ngx_http_ilert_variable_webhook,
       offsetof(ngx_http_ilert_webhook_t, details) },
 
+    { ngx_string("kapacitor_details_text"), ngx_http_ilert_variable_webhook,
+      offsetof(ngx_http_ilert_webhook_t, details_text) },
+
     { ngx_string("kapacitor_time"), ngx_http_ilert_variable_webhook,
       offsetof(ngx_http_ilert_webhook_t, time) },
 

@@ -515,6 +515,7 @@ sub kapacitor {
     return plain($w->get('previousLevel')) if $name eq 'previous_level';
     return plain($facts->{measurement}) if $name eq 'name';
     return plain($facts->{$name}) if $name =~ /^(?:task|group|server)\z/;
+    return plain(details_text($w, $facts)) if $name eq 'details_text';
 
     if ($name eq 'id_md5') {
         my $id = $w->get('id');
