@@ -339,6 +339,13 @@ struct ngx_http_ilert_store_query_s {
                                             /* refused webhook of this id; */
                                             /* 0: for none */
 
+    /* and what would become of an event of it that came now */
+
+    unsigned                    foresee:1;
+    ngx_str_t                   owner;      /* as of an event */
+    ngx_http_ilert_said_t       said;
+    ngx_http_ilert_policy_t     policy;
+
     /* the answer */
 
     unsigned                    ok:1;       /* there is one */
@@ -364,6 +371,15 @@ struct ngx_http_ilert_store_query_s {
     ngx_uint_t                  attempts;
     int64_t                     waiting;    /* events */
     ngx_array_t                 events;     /* store_listed_t */
+
+    /* of an event that came now; said.repeat is set, too */
+
+    ngx_http_ilert_rule_e       rule;
+    int64_t                     until;      /* if it is HOLD */
+    ngx_uint_t                  urgency;
+    unsigned                    behind:1;   /* others would go before it */
+    unsigned                    replaces:1; /* it would take the place of */
+                                            /* the last one that waits */
 };
 
 

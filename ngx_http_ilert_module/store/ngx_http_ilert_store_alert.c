@@ -478,6 +478,41 @@ ngx_http_ilert_alert_set_urgency(ngx_http_ilert_store_work_t *work,
 }
 
 
+ngx_int_t
+ngx_http_ilert_alert_foresee(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
+    ngx_http_ilert_store_fate_t *fate)
+{
+    ngx_http_ilert_shown_t           shown;
+    ngx_http_ilert_store_waiting_t  *last;
+
+    last = ngx_http_ilert_work_last(alert);
+
+    fate->replaced = ngx_http_ilert_alert_replaced(alert, ev);
+
+    if (ngx_http_ilert_alert_before(work, alert, fate->replaced, &shown)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ev->urgency = ngx_http_ilert_rules_urgency(&shown, &ev->said);
+    ev->said.repeat = 0;
+
+    fate->rule = NGX_HTTP_ILERT_GO;
+    fate->alone = (last == NULL
+                   || (fate->replaced && last->seq == alert->row.head));
+    fate->until = 0;
+
+    if (fate->alone) {
+        fate->rule = ngx_http_ilert_rules_judge(&ev->policy, &shown, &ev->said,
+                                                0, work->now, &fate->until);
+    }
+
+    return NGX_OK;
+}
+
+
 /*
  * To the events of the alert that wait, or in place of the last of them.  If
  * no other one waits it may be that it need not go, or not yet.
@@ -487,12 +522,10 @@ ngx_int_t
 ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
 {
-    int64_t                          until;
-    ngx_uint_t                       urgency, alone;
-    ngx_http_ilert_rule_e            rule;
-    ngx_http_ilert_shown_t           shown;
+    ngx_uint_t                       urgency;
     ngx_http_ilert_store_row_t       was;
-    ngx_http_ilert_store_waiting_t  *last, *replaced;
+    ngx_http_ilert_store_fate_t      fate;
+    ngx_http_ilert_store_waiting_t  *replaced;
 
     if (ev->silence) {
         alert->row.silence = ev->silence;
@@ -500,32 +533,19 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
 
     was = alert->row;
 
-    last = ngx_http_ilert_work_last(alert);
-    replaced = ngx_http_ilert_alert_replaced(alert, ev);
-
-    if (ngx_http_ilert_alert_before(work, alert, replaced, &shown) != NGX_OK) {
+    if (ngx_http_ilert_alert_foresee(work, alert, ev, &fate) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    urgency = ngx_http_ilert_rules_urgency(&shown, &ev->said);
-    ev->urgency = urgency;
-    ev->said.repeat = 0;
-
-    rule = NGX_HTTP_ILERT_GO;
-    alone = (last == NULL || (replaced && last->seq == alert->row.head));
-    until = 0;
-
-    if (alone) {
-        rule = ngx_http_ilert_rules_judge(&ev->policy, &shown, &ev->said, 0,
-                                          work->now, &until);
-    }
+    urgency = ev->urgency;
+    replaced = fate.replaced;
 
     /* a repeat that waits has been counted when it was found to be one */
 
     ev->coalesced = (replaced && !replaced->said.repeat)
-                    + (rule != NGX_HTTP_ILERT_GO);
+                    + (fate.rule != NGX_HTTP_ILERT_GO);
 
-    if (rule == NGX_HTTP_ILERT_DROP) {
+    if (fate.rule == NGX_HTTP_ILERT_DROP) {
         return ngx_http_ilert_alert_accept_dropped(work, alert, replaced, ev);
     }
 
@@ -539,15 +559,15 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    if (rule == NGX_HTTP_ILERT_HOLD) {
-        ngx_http_ilert_alert_hold(alert, until, work->now);
+    if (fate.rule == NGX_HTTP_ILERT_HOLD) {
+        ngx_http_ilert_alert_hold(alert, fate.until, work->now);
         ngx_http_ilert_work_show(work, alert);
         return NGX_OK;
     }
 
-    ngx_http_ilert_alert_join(alert, alone, urgency);
+    ngx_http_ilert_alert_join(alert, fate.alone, urgency);
 
-    if (replaced && !alone) {
+    if (replaced && !fate.alone) {
 
         /* what was the most urgent one may be gone */
 

@@ -62,6 +62,12 @@ static ngx_int_t ngx_http_ilert_query_refused(
     ngx_http_ilert_store_refused_t *refused);
 static ngx_int_t ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query);
+static ngx_int_t ngx_http_ilert_query_owner(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query,
+    ngx_http_ilert_store_ident_t *source, int64_t *owner);
+static ngx_int_t ngx_http_ilert_query_foresee(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_query_t *query,
+    ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_query_letters(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_query_t *query,
     int64_t source, ngx_str_t *key);
@@ -519,6 +525,7 @@ static ngx_int_t
 ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query)
 {
+    int64_t                        owner;
     ngx_int_t                      rc;
     ngx_str_t                     *key;
     ngx_http_ilert_store_alert_t  *alert;
@@ -526,24 +533,35 @@ ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
 
     rc = ngx_http_ilert_work_find_source(work, &query->source, &source);
 
-    if (rc != NGX_OK) {
+    if (rc == NGX_ERROR || (rc == NGX_DECLINED && !query->foresee)) {
         return (rc == NGX_DECLINED) ? NGX_OK : rc;
     }
 
     key = ngx_http_ilert_work_fold(work, &query->key);
 
     if (key == NULL
-        || ngx_http_ilert_query_letters(work, query, source->id, key)
-           != NGX_OK)
+        || ngx_http_ilert_query_owner(work, query, source, &owner) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    rc = ngx_http_ilert_work_find_alert(work, source->owner, source->id, key,
-                                        &alert);
+    rc = ngx_http_ilert_work_find_alert(work, owner, source->id, key, &alert);
 
-    if (rc != NGX_OK) {
-        return (rc == NGX_DECLINED) ? NGX_OK : rc;
+    if (rc == NGX_ERROR) {
+        return rc;
+    }
+
+    if (query->foresee) {
+        return ngx_http_ilert_query_foresee(work, query,
+                                            (rc == NGX_OK) ? alert : NULL);
+    }
+
+    if (ngx_http_ilert_query_letters(work, query, source->id, key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
     }
 
     query->found = 1;
@@ -565,6 +583,77 @@ ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     }
 
     return ngx_http_ilert_query_events(work, query, alert);
+}
+
+
+/* the key of a source to be, or of one of which none is known yet */
+
+static ngx_int_t
+ngx_http_ilert_query_owner(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query, ngx_http_ilert_store_ident_t *source,
+    int64_t *owner)
+{
+    ngx_http_ilert_store_fund_t  *fund;
+
+    *owner = source->owner;
+
+    if (*owner || query->owner.len == 0 || source->strays) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_ilert_work_fund(work, &query->owner, &fund) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *owner = fund->id;
+
+    return NGX_OK;
+}
+
+
+/* by the rules for an event that is accepted, of an alert or of a new one */
+
+static ngx_int_t
+ngx_http_ilert_query_foresee(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query, ngx_http_ilert_store_alert_t *alert)
+{
+    ngx_http_ilert_store_fate_t   fate;
+    ngx_http_ilert_store_event_t  ev;
+
+    if (alert == NULL) {
+
+        alert = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_alert_t));
+        if (alert == NULL) {
+            return ngx_http_ilert_work_no_memory(work);
+        }
+
+        ngx_queue_init(&alert->waiting);
+    }
+
+    if (alert->row.head == 0) {
+        alert->edges = NGX_HTTP_ILERT_STORE_ALL;
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_http_ilert_store_event_t));
+
+    ev.said = query->said;
+    ev.policy = query->policy;
+
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
+        != NGX_OK
+        || ngx_http_ilert_alert_foresee(work, alert, &ev, &fate) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    query->said.repeat = ev.said.repeat;
+    query->rule = fate.rule;
+    query->until = fate.until;
+    query->urgency = ev.urgency;
+    query->behind = !fate.alone;
+    query->replaces = (fate.replaced != NULL);
+
+    return NGX_OK;
 }
 
 

@@ -175,6 +175,27 @@ void ngx_http_ilert_work_change(ngx_http_ilert_store_alert_t *alert,
  */
 
 /*
+ * What is to become of a new event of the alert: "replaced" waits, and gives
+ * its place to it, or is NULL; "alone": no other event goes before it, and
+ * only then there is a rule but GO.
+ */
+
+typedef struct {
+    ngx_http_ilert_rule_e            rule;
+    int64_t                          until;     /* if it is HOLD */
+    unsigned                         alone:1;
+    ngx_http_ilert_store_waiting_t  *replaced;
+} ngx_http_ilert_store_fate_t;
+
+/*
+ * Finds that out by ev->said and ev->policy, and sets the urgency and
+ * said.repeat.  Changes nothing else.
+ */
+ngx_int_t ngx_http_ilert_alert_foresee(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
+    ngx_http_ilert_store_fate_t *fate);
+
+/*
  * A new event: sets its alert, seq, urgency, and coalesced.  "ev" has its
  * source_id set, and lives until the work is saved.
  */

@@ -275,11 +275,71 @@ typedef struct {
 static const char  levels[] = "OIWC";
 
 
+/* what would become of the event, if it came; asking changes nothing */
+
+static query_t *
+foresee(test_t *t, const char *source, const char *key,
+    ngx_http_ilert_said_t *said)
+{
+    char      was[128];
+    query_t  *q;
+
+    sqlite3_snprintf(sizeof(was), was, "%s", kept_alerts(t, NULL, "khstu"));
+
+    q = query(t, source, key);
+    q->foresee = 1;
+    q->owner = q->source;
+    q->said = *said;
+    q->policy = t->policy;
+
+    check_int(run(t), OK);
+    check(q->ok);
+    check_str(kept_alerts(t, NULL, "khstu"), was);
+
+    return q;
+}
+
+
+/* and that is what becomes of it */
+
+static void
+play_foreseen(test_t *t, query_t *q, event_t *ev)
+{
+    char        wanted[64];
+    ngx_uint_t  spared;
+
+    spared = (q->rule != NGX_HTTP_ILERT_GO);
+
+    check_int(q->said.repeat, ev->said.repeat);
+    check_int(q->urgency, ev->urgency);
+    check(ev->coalesced == spared
+          || (q->replaces && ev->coalesced == spared + 1));
+    check(!q->behind || q->rule == NGX_HTTP_ILERT_GO);
+
+    switch (q->rule) {
+
+    case NGX_HTTP_ILERT_HOLD:
+        sqlite3_snprintf(sizeof(wanted), wanted, "2 %lld", q->until - NOW);
+        check_str(kept_alerts(t, NULL, "tn"), wanted);
+        break;
+
+    case NGX_HTTP_ILERT_DROP:
+        check_str(kept_alerts(t, NULL, "h"), "0");
+        break;
+
+    default:
+        check(strcmp(kept_alerts(t, NULL, "h"), "0") != 0);
+        break;
+    }
+}
+
+
 static void
 play_accept(play_t *p, const char *s)
 {
     char         body[8];
     event_t     *ev;
+    query_t     *q;
     const char  *level;
 
     level = strchr(levels, *s);
@@ -294,7 +354,15 @@ play_accept(play_t *p, const char *s)
     ev->said.priority = (s[1] == '+') ? NGX_HTTP_ILERT_HIGH
                         : (s[1] == '-') ? NGX_HTTP_ILERT_LOW : 0;
 
+    ngx_queue_remove(&ev->queue);
+
+    q = foresee(&p->t, "ops", "k", &ev->said);
+
+    ngx_queue_insert_tail(&p->t.job.accepts, &ev->queue);
+
     check_int(run(&p->t), OK);
+
+    play_foreseen(&p->t, q, ev);
 }
 
 
@@ -722,6 +790,58 @@ test_random(void)
 }
 
 
+/* of sources that share a key, and of one that has never had an event */
+
+static void
+test_foreseen(void)
+{
+    test_t                 t;
+    query_t               *q;
+    ngx_http_ilert_said_t  said;
+
+    setup(&t, "foreseen");
+    t.policy.coalesce = REPEATS;
+
+    accept_event(&t, "ops", "a", ALERT, "1")->said.received = t.now;
+    check_int(run(&t), OK);
+    drain(&t, "ops");
+
+    memset(&said, 0, sizeof(said));
+    said.type = ALERT;
+    said.level = CRITICAL;
+    said.received = t.now;
+
+    q = foresee(&t, "ops", " A\n", &said);
+    check_int(q->rule, NGX_HTTP_ILERT_HOLD);
+    check_int(q->until, t.now + 300 * SECOND);
+
+    q = foresee(&t, "ops", "b", &said);
+    check_int(q->rule, NGX_HTTP_ILERT_GO);
+    check_int(q->urgency, NGX_HTTP_ILERT_CRITICAL_FIRST);
+
+    q = foresee(&t, "dev", "a", &said);
+    check_int(q->rule, NGX_HTTP_ILERT_GO);
+
+    /* by the name of its key, "dev" would have the alerts of "ops" */
+
+    q = query(&t, "dev", "a");
+    q->foresee = 1;
+    ngx_str_set(&q->owner, "ops");
+    q->said = said;
+    q->policy = t.policy;
+    check_int(run(&t), OK);
+    check_int(q->rule, NGX_HTTP_ILERT_HOLD);
+
+    /* without that question nothing is said of a source that is not known */
+
+    q = query(&t, "dev", "a");
+    check_int(run(&t), OK);
+    check(q->ok && !q->found);
+
+    teardown(&t);
+}
+
+
 static void
 test_off(void)
 {
@@ -748,6 +868,7 @@ test_case_t  coalesce_cases[] = {
     { "coalesce: repeats", test_repeats },
     { "coalesce: latest", test_latest },
     { "coalesce: counted", test_counted },
+    { "coalesce: foreseen", test_foreseen },
     { "coalesce: at random", test_random },
     { NULL, NULL }
 };
