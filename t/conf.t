@@ -533,6 +533,15 @@ subtest 'a heartbeat' => sub {
     bad("upstream u {\nilert_heartbeat beat.key; }", $here . 2);
 };
 
+subtest 'dry runs' => sub {
+    bad(location('/k', "ilert_kapacitor ops;\nilert_dry_run $_;"),
+        "invalid value \"$_\" in \"ilert_dry_run\" directive, it must be "
+        . '"on" or "off" in F:6') for qw(yes 1);
+    bad(location('/k', "ilert_dry_run on;\nilert_dry_run off;"),
+        '"ilert_dry_run" directive is duplicate in F:6');
+    misplaced('ilert_dry_run', 'ilert_dry_run on;');
+};
+
 subtest 'sizes' => sub {
     for my $name (qw(ilert_max_body_size ilert_event_max_size)) {
         good(location('/k', "ilert_kapacitor ops; $name $_;"))

@@ -352,6 +352,7 @@ sub contexts_of {
 }
 
 sub size {
+    return 0 if $_[0] eq 'off';
     my ($size, $unit) = $_[0] =~ /^(\d+)([km]?)$/;
     return $size * { '' => 1, k => 1024, m => 1024 * 1024 }->{$unit};
 }
@@ -618,11 +619,11 @@ subtest 'variables' => sub {
     taken('variables, to nginx', "http {\nlog_format all '$format';\n}\n");
 
     my %results = map { $_ => 1 } map {
-            /(?:result, |,\s+)"([A-Z]{5,}|TEST)"/g
+            /(?:result, |,\s+)"([A-Z_]{5,}|TEST)"/g
         } map { @$_ } @code{qw(webhook queue send)};
     my ($result) = $section =~ /^(\| `\$ilert_result` .*)/m;
 
-    is_deeply([ sort $result =~ /`([A-Z]+)`/g ], [ sort keys %results ],
+    is_deeply([ sort $result =~ /`([A-Z_]+)`/g ], [ sort keys %results ],
               'values of $ilert_result');
 };
 

@@ -83,6 +83,13 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       0,
       NULL },
 
+    { ngx_string("ilert_dry_run"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ilert_loc_conf_t, dry_run),
+      NULL },
+
     { ngx_string("ilert_endpoint"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE123,
       ngx_http_ilert_location_endpoint,
@@ -312,6 +319,7 @@ ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
      *     ilcf->mapping = { NULL };
      */
 
+    ilcf->dry_run = NGX_CONF_UNSET;
     ilcf->max_body_size = NGX_CONF_UNSET;
     ilcf->event_max_size = NGX_CONF_UNSET;
 
@@ -329,6 +337,7 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
+    ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
     ngx_conf_merge_off_value(conf->max_body_size, prev->max_body_size,
                              16 * 1024 * 1024);
     ngx_conf_merge_off_value(conf->event_max_size, prev->event_max_size,

@@ -247,6 +247,7 @@ typedef struct {
     ngx_http_ilert_source_t     *source;    /* if that is a name */
     unsigned                     off:1;     /* if that is "off" */
     unsigned                     send_test:1;   /* "test=send" */
+    ngx_flag_t                   dry_run;   /* "ilert_dry_run" */
     ngx_http_core_loc_conf_t    *clcf;      /* whose handler is ours */
     ngx_http_conf_ctx_t         *conf_ctx;  /* of the location, with */
                                             /* "ilert_kapacitor" only */

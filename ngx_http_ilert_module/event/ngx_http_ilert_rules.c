@@ -15,6 +15,15 @@
 #define NGX_HTTP_ILERT_RULES_PATIENCE  5
 
 
+ngx_str_t  ngx_http_ilert_urgency_names[] = {
+    ngx_string("critical"),
+    ngx_string("resolve"),
+    ngx_string("open"),
+    ngx_string("update"),
+    ngx_string("repeat")
+};
+
+
 ngx_uint_t
 ngx_http_ilert_rules_is_state(ngx_uint_t type)
 {

@@ -82,6 +82,10 @@ typedef struct {
 
 #define NGX_HTTP_ILERT_URGENCIES       5
 
+/* The index is one of these. */
+
+extern ngx_str_t  ngx_http_ilert_urgency_names[];
+
 
 typedef enum {
     NGX_HTTP_ILERT_GO = 0,

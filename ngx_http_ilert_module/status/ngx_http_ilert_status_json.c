@@ -67,17 +67,6 @@ static void ngx_http_ilert_status_json_time(ngx_http_ilert_json_writer_t *w,
     int64_t time);
 
 
-/* The index is the urgency of an event, from NGX_HTTP_ILERT_CRITICAL_FIRST. */
-
-static ngx_str_t  ngx_http_ilert_status_classes[] = {
-    ngx_string("critical"),
-    ngx_string("resolve"),
-    ngx_string("open"),
-    ngx_string("update"),
-    ngx_string("repeat")
-};
-
-
 #define ngx_http_ilert_status_json_next(w, name)                              \
     ngx_http_ilert_status_json_member(w, 0, name)
 #define ngx_http_ilert_status_json_first(w, name)                             \
@@ -141,7 +130,7 @@ ngx_http_ilert_status_json_queue(ngx_http_ilert_json_writer_t *w,
     for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_CLASSES; i++) {
 
         ngx_http_ilert_status_json_member(w, i == 0,
-                             (char *) ngx_http_ilert_status_classes[i].data);
+                             (char *) ngx_http_ilert_urgency_names[i].data);
 
         ngx_http_ilert_status_json_first(w, "count");
         ngx_http_ilert_status_json_number(w, st->waiting.waiting[i]);
@@ -724,7 +713,7 @@ ngx_http_ilert_status_json_events(ngx_http_ilert_json_writer_t *w,
 
         ngx_http_ilert_status_json_next(w, "class");
         ngx_http_ilert_json_string(w,
-                               &ngx_http_ilert_status_classes[ev[i].urgency]);
+                               &ngx_http_ilert_urgency_names[ev[i].urgency]);
 
         ngx_http_ilert_status_json_next(w, "received");
         ngx_http_ilert_status_json_time(w, ev[i].received);

@@ -106,6 +106,12 @@ ngx_http_ilert_refuse(ngx_http_request_t *r, ngx_http_ilert_loc_conf_t *ilcf,
     ngx_http_ilert_refusal_t     refusal;
     ngx_http_ilert_main_conf_t  *imcf;
 
+    /* Nothing is lost that was only to be tried. */
+
+    if (ilcf && ilcf->dry_run) {
+        return;
+    }
+
     imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
 
     ngx_memzero(&refusal, sizeof(ngx_http_ilert_refusal_t));

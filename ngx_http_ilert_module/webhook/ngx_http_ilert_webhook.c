@@ -12,6 +12,7 @@
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_dry_run.h"
 #include "ngx_http_ilert_json.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
@@ -253,10 +254,14 @@ ngx_http_ilert_webhook_test(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
                                                  &error);
         }
 
-        if (source) {
+        if (source && !ilcf->dry_run) {
             ctx->event->source = source;
             return ngx_http_ilert_webhook_send_test(r, ctx);
         }
+    }
+
+    if (ilcf->dry_run) {
+        ctx->event->source = source;
     }
 
     ngx_http_ilert_webhook_count_ignored(r, source);
@@ -341,7 +346,14 @@ static void
 ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
     ngx_http_ilert_source_t *source)
 {
+    ngx_http_ilert_loc_conf_t   *ilcf;
     ngx_http_ilert_main_conf_t  *imcf;
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    if (ilcf->dry_run) {
+        return;
+    }
 
     if (source) {
         ngx_http_ilert_counters_add(source->counters->ignored, 1);
@@ -383,6 +395,10 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
                   != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ilcf->dry_run) {
+        return ngx_http_ilert_dry_run(r);
     }
 
     if (ngx_http_ilert_queue_submit(ev, ngx_http_ilert_webhook_done, r,
@@ -564,9 +580,17 @@ ngx_http_ilert_webhook_answer(ngx_http_request_t *r, ngx_uint_t status,
     size_t                         size;
     ngx_http_ilert_ctx_t          *ctx;
     ngx_http_complex_value_t       cv;
+    ngx_http_ilert_loc_conf_t     *ilcf;
     ngx_http_ilert_json_writer_t   w;
 
     static ngx_str_t               type = ngx_string("application/json");
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    if (ilcf->dry_run && r->method == NGX_HTTP_POST) {
+        return ngx_http_ilert_dry_run_answer(r, status, word,
+                                             status < 300 ? NULL : value);
+    }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
     ctx->answered = 1;
