@@ -109,20 +109,42 @@ subtest 'TLS of the endpoint' => sub {
             'http://group', 'http://group/$ilert_path';
 };
 
+subtest 'https to other machines' => sub {
+    my $plain = "$open sends keys and alerts over the network as they are, "
+                . 'use "https://" in its "proxy_pass" in F:3';
+    my $http = "$GROUP resolver 127.0.0.1; "
+        . 'upstream far { server 127.0.0.1:1; server 192.0.2.1:2; } '
+        . 'upstream near { server 127.0.0.2; server [::1]; server unix:/x; } '
+        . 'map 1 $ilert_way { default api.example.com; } ';
+
+    endpoint("$IN proxy_pass $_;", $http, $plain)
+        for 'http://192.0.2.1/', 'http://192.0.2.1:8080/$ilert_path',
+            'http://[2001:db8::1]/$ilert_path', 'http://far',
+            'http://far/$ilert_path', 'http://api.example.com/$ilert_path',
+            'http://$ilert_way/$ilert_path';
+
+    endpoint("$IN proxy_pass $_;", $http)
+        for 'http://127.0.0.3:8080/', 'http://127.0.0.1/$ilert_path',
+            'http://localhost/', 'http://localhost/$ilert_path',
+            'http://LOCALHOST:81/$ilert_path', 'http://[::1]/$ilert_path',
+            'http://unix:/x:/', 'http://group', 'http://near/$ilert_path';
+};
+
 subtest 'names of the endpoint' => sub {
+    plan(skip_all => 'no IO::Socket::SSL') unless $certificates;
     my $resolver = 'resolver 127.0.0.1;';
 
-    for (['http://api.example.com/$ilert_path', 'api.example.com'],
-         ['http://api.example.com:8080/$ilert_path', 'api.example.com'],
-         ['http://group:81/$ilert_path', 'group'],
-         ['http://$ilert_way/$ilert_path', 'api.example.com'])
+    for (['https://api.example.com/$ilert_path', 'api.example.com'],
+         ['https://api.example.com:8080/$ilert_path', 'api.example.com'],
+         ['https://group:81/$ilert_path', 'group'],
+         ['https://$ilert_way/$ilert_path', 'api.example.com'])
     {
         my ($url, $name) = @$_;
         my $http = "$GROUP map 1 \$ilert_way { default api.example.com; }";
 
-        endpoint("$IN proxy_pass $url;", $http, unresolved($name));
-        endpoint("$IN proxy_pass $url; $resolver", $http);
-        endpoint("$IN proxy_pass $url;", "$http $resolver");
+        endpoint("$IN proxy_pass $url; $TLS", $http, unresolved($name));
+        endpoint("$IN proxy_pass $url; $TLS $resolver", $http);
+        endpoint("$IN proxy_pass $url; $TLS", "$http $resolver");
     }
 
     # nothing has to be found

@@ -70,14 +70,17 @@ static void ngx_http_ilert_checks_queue_shared(ngx_http_ilert_checks_t *ch);
 #endif
 static void ngx_http_ilert_checks_endpoint_internal(
     ngx_http_ilert_checks_t *ch);
+static void ngx_http_ilert_checks_endpoint_plain(ngx_http_ilert_checks_t *ch);
+static ngx_uint_t ngx_http_ilert_checks_is_near(ngx_http_ilert_checks_t *ch);
+static ngx_uint_t ngx_http_ilert_checks_is_loopback(struct sockaddr *sa);
 #if (NGX_HTTP_SSL)
 static void ngx_http_ilert_checks_endpoint_verify(ngx_http_ilert_checks_t *ch);
 static void ngx_http_ilert_checks_endpoint_sni(ngx_http_ilert_checks_t *ch);
 #endif
 static void ngx_http_ilert_checks_endpoint_resolver(
     ngx_http_ilert_checks_t *ch);
-static ngx_uint_t ngx_http_ilert_checks_is_group(ngx_http_ilert_checks_t *ch,
-    ngx_http_upstream_resolved_t *resolved);
+static ngx_http_upstream_srv_conf_t *ngx_http_ilert_checks_group(
+    ngx_http_ilert_checks_t *ch, ngx_http_upstream_resolved_t *resolved);
 static void ngx_http_ilert_checks_endpoint_timeout(
     ngx_http_ilert_checks_t *ch);
 static void ngx_http_ilert_checks_source_default(ngx_http_ilert_checks_t *ch);
@@ -103,6 +106,7 @@ static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_queue[] = {
 static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_endpoint[] = {
     { ngx_string("endpoint_internal"),
       ngx_http_ilert_checks_endpoint_internal, 0 },
+    { ngx_string("endpoint_plain"), ngx_http_ilert_checks_endpoint_plain, 0 },
 #if (NGX_HTTP_SSL)
     { ngx_string("endpoint_verify"),
       ngx_http_ilert_checks_endpoint_verify, 0 },
@@ -349,6 +353,112 @@ ngx_http_ilert_checks_endpoint_internal(ngx_http_ilert_checks_t *ch)
 }
 
 
+/* to something on this machine, which goes on from there, it is all right */
+
+static void
+ngx_http_ilert_checks_endpoint_plain(ngx_http_ilert_checks_t *ch)
+{
+    ngx_str_t  *schema;
+
+    if (ch->upstream == NULL) {
+        return;
+    }
+
+    schema = &ch->upstream->schema;
+
+    if (schema->len != 7 || ngx_strncmp(schema->data, "http://", 7) != 0
+        || ngx_http_ilert_checks_is_near(ch))
+    {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "\"ilert_endpoint\" \"%V\" sends keys and "
+                              "alerts over the network as they are, use "
+                              "\"https://\" in its \"proxy_pass\" in %s:%ui",
+                              &ch->endpoint->name, ch->endpoint->file_name,
+                              ch->endpoint->line);
+}
+
+
+/* whether the endpoint's server is on this machine, all that is known of it */
+
+static ngx_uint_t
+ngx_http_ilert_checks_is_near(ngx_http_ilert_checks_t *ch)
+{
+    ngx_str_t                     *host;
+    ngx_uint_t                     i, k;
+    ngx_http_upstream_server_t    *server;
+    ngx_http_upstream_resolved_t  *resolved;
+    ngx_http_upstream_srv_conf_t  *uscf;
+
+    resolved = ch->upstream->resolved;
+
+    if (resolved && resolved->sockaddr) {
+        return ngx_http_ilert_checks_is_loopback(resolved->sockaddr);
+    }
+
+    uscf = resolved ? ngx_http_ilert_checks_group(ch, resolved)
+                    : ch->upstream->conf->upstream;
+
+    if (uscf == NULL && resolved == NULL) {
+        return 1;
+    }
+
+    if (uscf == NULL || uscf->servers == NULL) {
+
+        /* a name, which a file or a name server knows */
+
+        host = uscf ? &uscf->host : &resolved->host;
+
+        return host->len == 0
+               || (host->len == 9
+                   && ngx_strncasecmp(host->data, (u_char *) "localhost", 9)
+                      == 0);
+    }
+
+    server = uscf->servers->elts;
+
+    for (i = 0; i < uscf->servers->nelts; i++) {
+        for (k = 0; k < server[i].naddrs; k++) {
+
+            if (!ngx_http_ilert_checks_is_loopback(
+                                                 server[i].addrs[k].sockaddr))
+            {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_checks_is_loopback(struct sockaddr *sa)
+{
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    switch (sa->sa_family) {
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+        return IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr);
+#endif
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+        return (ntohl(sin->sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+
+    default: /* AF_UNIX */
+        return 1;
+    }
+}
+
+
 #if (NGX_HTTP_SSL)
 
 static void
@@ -404,7 +514,7 @@ ngx_http_ilert_checks_endpoint_resolver(ngx_http_ilert_checks_t *ch)
     resolved = ch->upstream->resolved;
 
     if (resolved->sockaddr || resolved->host.len == 0
-        || ngx_http_ilert_checks_is_group(ch, resolved))
+        || ngx_http_ilert_checks_group(ch, resolved))
     {
         return;
     }
@@ -424,8 +534,10 @@ ngx_http_ilert_checks_endpoint_resolver(ngx_http_ilert_checks_t *ch)
 }
 
 
-static ngx_uint_t
-ngx_http_ilert_checks_is_group(ngx_http_ilert_checks_t *ch,
+/* the "upstream" that has the name of the host, or NULL */
+
+static ngx_http_upstream_srv_conf_t *
+ngx_http_ilert_checks_group(ngx_http_ilert_checks_t *ch,
     ngx_http_upstream_resolved_t *resolved)
 {
     ngx_str_t                       *host;
@@ -446,11 +558,11 @@ ngx_http_ilert_checks_is_group(ngx_http_ilert_checks_t *ch,
             && ngx_strncasecmp(uscfp[i]->host.data, host->data, host->len)
                == 0)
         {
-            return 1;
+            return uscfp[i];
         }
     }
 
-    return 0;
+    return NULL;
 }
 
 
