@@ -208,7 +208,7 @@ while ($chapter =~ /^\#\#\#[ ](\w+)\n(.*?)(?=^\#\#\#[ ]|\z)/gms) {
     my ($name, $about) = ($1, $2);
 
     next if $about =~ /^\*\*Context:\*\* `(?:ilert_source|location)`$/m;
-    next if $name =~ /_size$|^ilert_(?:heartbeat|queue|source)$/;
+    next if $name =~ /_size$|^ilert_(?:heartbeat|queue|source|unreadable)$/;
 
     my ($conf) = $about =~ /^```nginx\n(.*?)^```$/ms;
     push @lacking, $name if !defined $conf;

@@ -60,6 +60,13 @@ static ngx_int_t ngx_http_ilert_postconfiguration(ngx_conf_t *cf);
 static off_t  ngx_http_ilert_event_min_size = NGX_HTTP_ILERT_EVENT_MIN_SIZE;
 
 
+static ngx_conf_enum_t  ngx_http_ilert_unreadable_values[] = {
+    { ngx_string("reject"), NGX_HTTP_ILERT_UNREADABLE_REJECT },
+    { ngx_string("alert"), NGX_HTTP_ILERT_UNREADABLE_ALERT },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_ilert_commands[] = {
 
     { ngx_string("ilert_queue"),
@@ -131,6 +138,13 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ilert_loc_conf_t, event_max_size),
       &ngx_http_ilert_event_min_size },
+
+    { ngx_string("ilert_unreadable"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ilert_loc_conf_t, unreadable),
+      &ngx_http_ilert_unreadable_values },
 
     { ngx_string("ilert_event_type"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -322,6 +336,7 @@ ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
     ilcf->dry_run = NGX_CONF_UNSET;
     ilcf->max_body_size = NGX_CONF_UNSET;
     ilcf->event_max_size = NGX_CONF_UNSET;
+    ilcf->unreadable = NGX_CONF_UNSET_UINT;
 
     return ilcf;
 }
@@ -342,6 +357,22 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                              16 * 1024 * 1024);
     ngx_conf_merge_off_value(conf->event_max_size, prev->event_max_size,
                              65536);
+
+    /* an inherited one may be for other locations */
+
+    if (conf->unreadable == NGX_HTTP_ILERT_UNREADABLE_ALERT
+        && conf->kapacitor && conf->kapacitor->lengths == NULL
+        && conf->kapacitor->value.len == 3
+        && ngx_strncmp(conf->kapacitor->value.data, "off", 3) == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"ilert_unreadable alert\" has no effect in "
+                           "location \"%V\": \"ilert_kapacitor off\" has no "
+                           "source", &clcf->name);
+    }
+
+    ngx_conf_merge_uint_value(conf->unreadable, prev->unreadable,
+                              NGX_HTTP_ILERT_UNREADABLE_REJECT);
 
     ngx_http_ilert_mapping_merge(&conf->mapping, &prev->mapping);
 

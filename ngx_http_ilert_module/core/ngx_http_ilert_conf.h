@@ -183,7 +183,17 @@ typedef struct {
     ngx_atomic_t                 time;      /* of the last line, in seconds */
     ngx_atomic_t                 more;      /* of which there is no line, */
                                             /* since then */
+    ngx_atomic_t                 alerted;   /* when there was an event, by */
+                                            /* "ilert_unreadable", seconds */
 } ngx_http_ilert_refused_t;
+
+
+/* "ilert_unreadable" */
+
+typedef enum {
+    NGX_HTTP_ILERT_UNREADABLE_REJECT = 0,
+    NGX_HTTP_ILERT_UNREADABLE_ALERT
+} ngx_http_ilert_unreadable_e;
 
 
 /* "ilert_status" */
@@ -258,6 +268,7 @@ typedef struct {
 
     off_t                        max_body_size;
     off_t                        event_max_size;
+    ngx_uint_t                   unreadable;    /* .._unreadable_e */
     ngx_http_ilert_mapping_conf_t  mapping;
     ngx_http_ilert_refused_t    *refused;
 

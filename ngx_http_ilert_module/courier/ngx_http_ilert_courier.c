@@ -180,7 +180,8 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
 
     sources = co->imcf->sources.elts;
 
-    co->longest = NGX_HTTP_ILERT_PAUSE_PARK_MAX;
+    co->longest = ngx_max(NGX_HTTP_ILERT_PAUSE_PARK_MAX,
+                          NGX_HTTP_ILERT_EVENT_UNREADABLE_SILENCE);
 
     for (i = 0; i < n; i++) {
         ngx_queue_init(&sources[i]->courier->ready);

@@ -204,4 +204,34 @@ ngx_int_t ngx_http_ilert_event_test(ngx_http_ilert_event_t *ev,
     ngx_str_t *source, ngx_uint_t passthrough, time_t now, ngx_pool_t *pool);
 
 
+/* A webhook that was refused; none of the texts need be valid UTF-8. */
+
+typedef struct {
+    ngx_str_t                   server;     /* its name */
+    ngx_str_t                   location;   /* likewise */
+    ngx_str_t                   address;    /* of the client */
+    ngx_str_t                   error;      /* why */
+    ngx_uint_t                  status;     /* of the answer */
+    ngx_str_t                   body;
+} ngx_http_ilert_unreadable_t;
+
+/*
+ * ms without another one after which the alert of such webhooks is resolved,
+ * where something remembers it
+ */
+
+#define NGX_HTTP_ILERT_EVENT_UNREADABLE_SILENCE  (15 * 60 * 1000)
+
+/*
+ * Makes the event an ALERT that says that the webhook was refused, with one
+ * alert key for each location: sets type, level, alert key, silence, and body,
+ * which are allocated from the pool.  With "passthrough" the body is one that
+ * Kapacitor could have sent at "now", by the wall clock, else an event.
+ * Returns NGX_OK, or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_http_ilert_event_unreadable(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_unreadable_t *un, ngx_uint_t passthrough, time_t now,
+    ngx_pool_t *pool);
+
+
 #endif /* _NGX_HTTP_ILERT_EVENT_H_INCLUDED_ */

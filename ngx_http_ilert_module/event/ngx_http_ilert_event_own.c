@@ -20,9 +20,10 @@
 
 
 static void ngx_http_ilert_event_own_kapacitor(ngx_http_ilert_event_t *ev,
-    ngx_str_t *text, time_t now, ngx_http_ilert_json_writer_t *w);
+    ngx_str_t *text, ngx_str_t *details, time_t now,
+    ngx_http_ilert_json_writer_t *w);
 static void ngx_http_ilert_event_own_ilert(ngx_http_ilert_event_t *ev,
-    ngx_str_t *text, ngx_http_ilert_json_writer_t *w);
+    ngx_str_t *text, ngx_str_t *details, ngx_http_ilert_json_writer_t *w);
 
 
 size_t
@@ -36,7 +37,7 @@ ngx_http_ilert_event_own_size(size_t key, size_t text)
 
 void
 ngx_http_ilert_event_own(ngx_http_ilert_event_t *ev, ngx_uint_t passthrough,
-    ngx_str_t *text, time_t now, u_char *last)
+    ngx_str_t *text, ngx_str_t *details, time_t now, u_char *last)
 {
     ngx_http_ilert_json_writer_t  w;
 
@@ -45,10 +46,10 @@ ngx_http_ilert_event_own(ngx_http_ilert_event_t *ev, ngx_uint_t passthrough,
     w.full = 0;
 
     if (passthrough) {
-        ngx_http_ilert_event_own_kapacitor(ev, text, now, &w);
+        ngx_http_ilert_event_own_kapacitor(ev, text, details, now, &w);
 
     } else {
-        ngx_http_ilert_event_own_ilert(ev, text, &w);
+        ngx_http_ilert_event_own_ilert(ev, text, details, &w);
     }
 
     ev->body.len = w.pos - ev->body.data;
@@ -59,7 +60,7 @@ ngx_http_ilert_event_own(ngx_http_ilert_event_t *ev, ngx_uint_t passthrough,
 
 static void
 ngx_http_ilert_event_own_kapacitor(ngx_http_ilert_event_t *ev, ngx_str_t *text,
-    time_t now, ngx_http_ilert_json_writer_t *w)
+    ngx_str_t *details, time_t now, ngx_http_ilert_json_writer_t *w)
 {
     u_char     buf[NGX_HTTP_ILERT_EVENT_OWN_TIME];
     ngx_str_t  when;
@@ -74,7 +75,9 @@ ngx_http_ilert_event_own_kapacitor(ngx_http_ilert_event_t *ev, ngx_str_t *text,
     ngx_http_ilert_json_string(w, &ev->alert_key);
     ngx_http_ilert_json_literal(w, ",\"message\":");
     ngx_http_ilert_json_string(w, text);
-    ngx_http_ilert_json_literal(w, ",\"details\":\"\",\"time\":");
+    ngx_http_ilert_json_literal(w, ",\"details\":");
+    ngx_http_ilert_json_string(w, details);
+    ngx_http_ilert_json_literal(w, ",\"time\":");
     ngx_http_ilert_json_string(w, &when);
     ngx_http_ilert_json_literal(w, ",\"duration\":0,\"level\":");
     ngx_http_ilert_json_string(w, &ngx_http_ilert_level_names[ev->level]);
@@ -84,12 +87,18 @@ ngx_http_ilert_event_own_kapacitor(ngx_http_ilert_event_t *ev, ngx_str_t *text,
 
 static void
 ngx_http_ilert_event_own_ilert(ngx_http_ilert_event_t *ev, ngx_str_t *text,
-    ngx_http_ilert_json_writer_t *w)
+    ngx_str_t *details, ngx_http_ilert_json_writer_t *w)
 {
     ngx_http_ilert_json_literal(w, "{\"eventType\":");
     ngx_http_ilert_json_string(w, &ngx_http_ilert_types[ev->type]);
     ngx_http_ilert_json_literal(w, ",\"summary\":");
     ngx_http_ilert_json_string(w, text);
+
+    if (details->len) {
+        ngx_http_ilert_json_literal(w, ",\"details\":");
+        ngx_http_ilert_json_string(w, details);
+    }
+
     ngx_http_ilert_json_literal(w, ",\"alertKey\":");
     ngx_http_ilert_json_string(w, &ev->alert_key);
 

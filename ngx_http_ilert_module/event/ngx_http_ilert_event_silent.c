@@ -33,7 +33,7 @@ ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev, ngx_uint_t passthrough,
     ngx_msec_t silence, time_t now, u_char *last)
 {
     u_char     buf[NGX_HTTP_ILERT_EVENT_SILENT_TEXT];
-    ngx_str_t  text;
+    ngx_str_t  text, none;
 
     text.data = ev->alert_key.data;
     text.len = ngx_http_ilert_text_cut(&ev->alert_key,
@@ -45,7 +45,9 @@ ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev, ngx_uint_t passthrough,
     ev->type = NGX_HTTP_ILERT_RESOLVE;
     ev->level = NGX_HTTP_ILERT_OK;
 
-    ngx_http_ilert_event_own(ev, passthrough, &text, now, last);
+    ngx_str_null(&none);
+
+    ngx_http_ilert_event_own(ev, passthrough, &text, &none, now, last);
 }
 
 

@@ -21,7 +21,7 @@ ngx_http_ilert_event_test(ngx_http_ilert_event_t *ev, ngx_str_t *source,
     ngx_uint_t passthrough, time_t now, ngx_pool_t *pool)
 {
     size_t       size;
-    ngx_str_t    name, text;
+    ngx_str_t    name, text, none;
     const char  *end;
 
     /* the lowest level of which ilert makes an alert by itself */
@@ -60,7 +60,9 @@ ngx_http_ilert_event_test(ngx_http_ilert_event_t *ev, ngx_str_t *source,
         return NGX_ERROR;
     }
 
-    ngx_http_ilert_event_own(ev, passthrough, &text, now,
+    ngx_str_null(&none);
+
+    ngx_http_ilert_event_own(ev, passthrough, &text, &none, now,
                              ev->body.data + size);
 
     return NGX_OK;

@@ -22,8 +22,8 @@
  * calls event_rows.c, which writes the triggering row and all other rows, and
  * event_members.c, which writes everything else and is below both.
  *
- * Events that have no webhook are made by event_silent.c and event_test.c, and
- * written by event_own.c.
+ * Events that have no webhook are made by event_silent.c, event_test.c, and
+ * event_unreadable.c, and written by event_own.c.
  */
 
 
@@ -121,7 +121,8 @@ ngx_int_t ngx_http_ilert_event_data(ngx_http_ilert_event_ctx_t *ctx);
 
 /*
  * event_own.c.  Returns the number of bytes that are enough for the body of an
- * event without a webhook, whose alert key and text have so many bytes.
+ * event without a webhook, whose alert key has so many bytes, and so has its
+ * text, with its details.
  */
 size_t ngx_http_ilert_event_own_size(size_t key, size_t text);
 
@@ -130,10 +131,12 @@ size_t ngx_http_ilert_event_own_size(size_t key, size_t text);
  * that is large enough, and sets ev->body.len.  With "passthrough" it is one
  * that Kapacitor could have sent at "now", by the wall clock, else an event.
  * The type, the level, the priority, and the alert key must have been set; the
- * text, which is valid UTF-8, says what the event is.
+ * text, which is valid UTF-8, says what the event is.  The details, which are
+ * too, may be empty; Kapacitor's are HTML, those of an event Markdown.
  */
 void ngx_http_ilert_event_own(ngx_http_ilert_event_t *ev,
-    ngx_uint_t passthrough, ngx_str_t *text, time_t now, u_char *last);
+    ngx_uint_t passthrough, ngx_str_t *text, ngx_str_t *details, time_t now,
+    u_char *last);
 
 
 #endif /* _NGX_HTTP_ILERT_EVENT_WRITE_H_INCLUDED_ */

@@ -17,6 +17,7 @@
 #include "ngx_http_ilert_route.h"
 #include "ngx_http_ilert_store.h"
 #include "ngx_http_ilert_text.h"
+#include "ngx_http_ilert_unreadable.h"
 #include "ngx_http_ilert_words.h"
 
 
@@ -134,6 +135,8 @@ ngx_http_ilert_refuse(ngx_http_request_t *r, ngx_http_ilert_loc_conf_t *ilcf,
     if (refusal.body.len) {
         ngx_http_ilert_refuse_keep(r, &refusal);
     }
+
+    ngx_http_ilert_unreadable(r, &refusal);
 }
 
 
