@@ -254,6 +254,20 @@ subtest 'a webhook URL' => sub {
     nothing('nothing has happened');
 };
 
+subtest 'a large body' => sub {
+    nothing();
+    my $body = says('large', 'CRITICAL');
+    $body =~ s/"details":""/'"details":"' . 'x' x 600_000 . '"'/e;
+
+    my $json = dry('ops', $body);
+    is_deeply(of($json, qw(alert_key becomes)), [ 'large', 'sent' ],
+              'parsed by a thread');
+    cmp_ok(length $json->{event}{details}, '<', 65536, 'the event is cut');
+    is(length dry('native', $body)->{event}{details}, 600_000,
+       'with a webhook URL it is not');
+    nothing('nothing has happened');
+};
+
 subtest 'all that was captured' => sub {
     nothing();
     my @odd;
@@ -276,6 +290,7 @@ subtest 'where it is not on' => sub {
                   headers => [ 'X-If' => 1 ]);
     is_deeply([ $r->{status}, $r->{json}{status}, $r->{header}{'x-result'} ],
               [ 200, 'dry-run', 'DRY_RUN' ], '"if" is still the location');
+    $q->becomes(sub { !$_->{queue}{pending} }, 'delivered');
 };
 
 
