@@ -14,7 +14,7 @@ use Test::More;
 use IlertFake;
 use IlertTest;
 
-my @files = sort glob "$FindBin::Bin/fuzz/findings/*";
+my @files = sort glob "$FindBin::Bin/fuzz/{details,findings}/*";
 
 my $key = 'il1api5ec4e7f00';
 my $fake = IlertFake->start(keys => { $key => 'api' });
@@ -38,10 +38,23 @@ CONF
 
 my ($worker) = $t->workers;
 
+sub details {
+    my ($html) = @_;
+
+    $html =~ s/([\x00-\x1f"\\])/sprintf '\\u%04x', ord $1/ge;
+
+    return qq({"id":"k","level":"CRITICAL","message":"m","details":"$html"});
+}
+
 for my $file (@files) {
     my ($name) = $file =~ m{([^/]+)$};
 
     my $body = IlertTest::slurp($file) // die "cannot open $file: $!";
+
+    # what does not begin with a brace was given to the fuzzer as details
+
+    $body = details($body) if $body !~ /^\{/;
+
     my $answer = $t->post('/kapacitor', $body);
 
     like($answer->{status}, qr/^(?:202|400|422)$/, "$name is answered");

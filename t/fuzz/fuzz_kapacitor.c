@@ -11,12 +11,20 @@
  *     -  all this is also true with a mapping made of pieces of the webhook;
  *     -  the parser takes less than twenty times the memory of the webhook;
  *     -  an event that fits a small limit is the same with a larger one.
+ *
+ * What does not begin with "{" is the details of an alert, and becomes
+ * Markdown:
+ *
+ *     -  it is valid UTF-8 without control characters;
+ *     -  it is at most three times as long as the details, and 64 bytes;
+ *     -  no link in it runs a script.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_ilert_details.h"
 #include "ngx_http_ilert_kapacitor.h"
 #include "ngx_http_ilert_event.h"
 #include "ngx_http_ilert_text.h"
@@ -70,6 +78,8 @@ typedef struct {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void test(ngx_str_t *body, ngx_pool_t *pool);
+static void test_details(ngx_str_t *html, ngx_pool_t *pool);
+static void test_links(ngx_str_t *text);
 static void test_mapped(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_webhook_t *wh, ngx_http_ilert_mapping_t *mapping,
     ngx_str_t *body, ngx_pool_t *pool);
@@ -150,11 +160,74 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     body.data = (u_char *) data;
     body.len = size;
 
-    test(&body, pool);
+    if (size && data[0] != '{') {
+        check(ngx_http_ilert_text_valid(&body, pool) == NGX_OK);
+        test_details(&body, pool);
+
+    } else {
+        test(&body, pool);
+    }
 
     ngx_destroy_pool(pool);
 
     return 0;
+}
+
+
+static void
+test_details(ngx_str_t *html, ngx_pool_t *pool)
+{
+    size_t     i;
+    ngx_str_t  text;
+
+    check(ngx_http_ilert_details_markdown(html, &text, pool) == NGX_OK);
+
+    check(text.len <= 3 * html->len + 64);
+    check(is_utf8(&text));
+
+    for (i = 0; i < text.len; i++) {
+        check(text.data[i] >= ' ' || text.data[i] == '\n'
+              || text.data[i] == '\t');
+        check(text.data[i] != 0x7f);
+    }
+
+    test_links(&text);
+}
+
+
+/* In code there are no links, and a text with code is not looked at. */
+
+static void
+test_links(ngx_str_t *text)
+{
+    u_char  *p, *last;
+
+    p = text->data;
+    last = p + text->len;
+
+    if (memmem(p, text->len, "```\n", 4) != NULL) {
+        return;
+    }
+
+    for ( /* void */ ; last - p > 8; p++) {
+
+        if (*p == '\\') {
+            p++;
+
+        } else if (ngx_strncasecmp(p, (u_char *) "<http", 5) == 0
+                   || ngx_strncasecmp(p, (u_char *) "<ftp:", 5) == 0)
+        {
+            p = ngx_strlchr(p, last, '>');
+
+            if (p == NULL) {
+                return;
+            }
+
+        } else if (p[0] == ']' && p[1] == '(') {
+            check(ngx_strncasecmp(p + 2, (u_char *) "java", 4) != 0);
+            check(ngx_strncasecmp(p + 2, (u_char *) "data:", 5) != 0);
+        }
+    }
 }
 
 
@@ -189,6 +262,8 @@ test(ngx_str_t *body, ngx_pool_t *pool)
     }
 
     test_variables(&wh, pool);
+
+    check(wh.details_text.len <= 3 * wh.details.len + 64);
 
     ngx_memzero(&ev, sizeof(ngx_http_ilert_event_t));
 
