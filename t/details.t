@@ -17,13 +17,26 @@ use JSON::PP ();
 use Test::More;
 
 use IlertCheck;
+use IlertMarkdown;
 use IlertRandom qw(chance pick);
 use IlertTest;
 
 binmode Test::More->builder->$_, ':utf8'
     for qw(output failure_output todo_output);
 
-my $c = IlertCheck->new;
+my $c = IlertCheck->new(server => <<'CONF');
+
+    location = /4k {
+        ilert_kapacitor ops;
+        ilert_event_max_size 4k;
+    }
+
+    location = /mapped {
+        ilert_kapacitor ops;
+        ilert_event_max_size 4k;
+        ilert_details $kapacitor_details;
+    }
+CONF
 
 my $string = JSON::PP->new->utf8->allow_nonref;
 
@@ -263,6 +276,46 @@ for (@DETAILS) {
 
     $c->webhook(shown($html), body($html), details => $text);
 }
+
+
+# Details that are cut end in no half of a link or of what was escaped.
+
+my $PARTS = qr{(?:[a-z(]|[ ]|\n|\\[\\*_]
+                 |!?\[(?:[a-z]|\\.|!\[[a-z]\]\(http://h\))*\]
+                  \(http://h/[a-z]+\)
+                 |<http://h/_[a-z]>)*}x;
+
+for my $n (0 .. 40) {
+    my $what = "cut after $n";
+    my $html = 'a' x $n . "*<a href='http://h/link'>te_xt</a> \\( "
+             . 'http://h/_b <a href="http://h/c"><img src="http://h" alt=d>'
+             . '</a>![e](http://h/image) ';
+
+    $html x= 60;
+    $html =~ s/ (?=http)/\n/g if $n % 2;
+
+    my $r = $c->webhook($what, body($html), uri => '/4k', max => 4096,
+                        truncated => 'true');
+    my $details = $r->{event}->get('details');
+
+    like($details, qr/\A$PARTS\z/, "$what: nothing is half");
+    cmp_ok(length $details, '>', 2048, "$what: the room is used");
+
+    # what a person writes is cut in the same way
+
+    my $got = $c->webhook("$what, mapped", body(IlertMarkdown::of($html)),
+                          uri => '/mapped', map => 0);
+    like($got->{event}->get('details'), qr/\A$PARTS\z/,
+        "$what, mapped: nothing is half");
+}
+
+my $cut = $c->webhook('a link that is too long', body("<a href='http://h/"
+    . 'x' x 5000 . "'>a</a>"), uri => '/4k', max => 4096,
+    truncated => 'true', details => undef);
+
+$cut = $c->webhook('many that could be links', body('[a](' x 1500), uri =>
+    '/mapped', map => 0);
+cmp_ok(length $cut->{event}->get('details'), '>', 2048, 'the room is used');
 
 
 # Made by chance

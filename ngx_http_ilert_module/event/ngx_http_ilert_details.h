@@ -36,5 +36,12 @@
 ngx_int_t ngx_http_ilert_details_markdown(ngx_str_t *html, ngx_str_t *text,
     ngx_pool_t *pool);
 
+/*
+ * Returns the length, in bytes, of the beginning of Markdown that has at most
+ * "max" bytes, and at its end neither half a character nor half of a link, of
+ * an image, of a URL in pointed brackets, or of an escaped character.
+ */
+size_t ngx_http_ilert_details_cut(ngx_str_t *text, size_t max);
+
 
 #endif /* _NGX_HTTP_ILERT_DETAILS_H_INCLUDED_ */

@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_ilert_details.h"
 #include "ngx_http_ilert_event_write.h"
 #include "ngx_http_ilert_text.h"
 
@@ -130,7 +131,7 @@ static ngx_str_t  ngx_http_ilert_event_tags_name = ngx_string(",\"tags\":");
 void
 ngx_http_ilert_event_head(ngx_http_ilert_event_ctx_t *ctx)
 {
-    ngx_str_t                     *values;
+    ngx_str_t                      details, *values;
     ngx_http_ilert_json_writer_t  *w;
 
     w = &ctx->writer;
@@ -142,9 +143,21 @@ ngx_http_ilert_event_head(ngx_http_ilert_event_ctx_t *ctx)
     ngx_http_ilert_json_literal(w, ",\"summary\":");
     ngx_http_ilert_event_string(ctx, &ctx->summary);
 
-    if (ctx->details.len) {
+    details = ctx->details;
+
+    /* Before rows and fields have been left out nothing is cut to fit. */
+
+    if (ctx->texts_only) {
+        details.len = ngx_http_ilert_details_cut(&details, ctx->max_text);
+
+        if (details.len != ctx->details.len) {
+            ctx->truncated = 1;
+        }
+    }
+
+    if (details.len) {
         ngx_http_ilert_json_literal(w, ",\"details\":");
-        ngx_http_ilert_event_string(ctx, &ctx->details);
+        ngx_http_ilert_json_string(w, &details);
     }
 
     ngx_http_ilert_json_literal(w, ",\"alertKey\":");
