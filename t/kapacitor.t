@@ -12,12 +12,14 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use IlertCheck;
+use IlertRandom;
 use IlertTest;
 
 *json = \&IlertCheck::json;
 *series = \&IlertCheck::series;
 
-my $c = IlertCheck->new;
+my $c = IlertCheck->new(server => join '', map {
+    "location = /w$_ { ilert_kapacitor ops; }\n" } 1 .. 20);
 
 
 # Members of every release and in any order
@@ -383,9 +385,9 @@ my @twice = (
     ['a column often', json(data => '{"series":[{"columns":['
         . join(',', ('"a","b"') x 50) . '],"values":[[' . join(',', 1 .. 100)
         . ']]}]}'), fields => '{"a":99,"b":100}'],
-    ['names of other case are other names', json(data => '{"series":[{"name":'
-        . '"m","tags":{"a":"1","A":"2"},"columns":["v","V","Time"],"values":'
-        . '[[1,2,3]]}]}', Level => '"OK"', ID => '"x"'),
+    ['names of other case in rows are other names', json(data => '{"series":[{'
+        . '"name":"m","tags":{"a":"1","A":"2"},"columns":["v","V","Time"],'
+        . '"values":[[1,2,3]]}]}', Level => '"OK"', ID => '"x"'),
         fields => '{"v":1,"V":2,"Time":3}', tags => '{"a":"1","A":"2"}',
         level => '"CRITICAL"'],
     ['a tag and a column without a name', json(data => '{"series":[{"name":'
@@ -459,10 +461,12 @@ my @not_json = (
     ['a NUL between tokens', "{\"level\":\0\"OK\",\"id\":\"a\"}"],
     ['a no-break space between tokens', "{\xc2\xa0\"level\":\"OK\"}"],
     ['a byte above 0x7f between tokens', "{\"level\":\"OK\"\xff}"],
-    ['a raw line feed in a string', qq({"level":"OK","id":"a\nb"})],
-    ['a raw tab in a string', qq({"level":"OK","id":"a\tb"})],
-    ['a raw NUL in a string', qq({"level":"OK","id":"a\0b"})],
-    ['a raw control character in a name', qq({"level":"OK","a\x01b":1})],
+    ['a raw line feed behind a backslash', qq({"level":"OK","id":"a\\\nb"})],
+    ['a raw line feed in a string without an end', qq({"level":"OK","id":"\n)],
+    ['two byte order marks', "\xef\xbb\xbf\xef\xbb\xbf$good"],
+    ['a byte order mark, not at the beginning', " \xef\xbb\xbf$good"],
+    ['a byte order mark cut short', "\xef\xbb$good"],
+    ['only a byte order mark', "\xef\xbb\xbf"],
     ['an unknown escape', '{"level":"OK","id":"\\x41"}'],
     ['an escaped quote', q({"level":"OK","id":"\\'"})],
     ['a short \\u', '{"level":"OK","id":"\\u12"}'],
@@ -480,8 +484,8 @@ my @not_json = (
 my @tokens = (qw(01 -01 00 1. .5 -.5 +1 - -- 1e 1e+ 1.e5 1.5.5 1e5e5 0x10
     1_000 NaN Infinity -Infinity inf 1a 1- True nul nulll true1 undefined),
     '1 2', '- 1', "'a'", '"a', '"a\\"', '"\\x41"', '"\\u12"', '"\\u12g4"',
-    '"\\ud83d\\u12"', '"\\', '"a\\', "\"a\x1eb\"", "\"a\nb\"", "\"a\tb\"",
-    "\"a\0b\"", "\"\\\n\"", '"a" "b"', '"a"b', "\x0b1", "\0", '', '/**/1',
+    '"\\ud83d\\u12"', '"\\', '"a\\', "\"\\\n\"", "\"\\\0\"", '"a" "b"', '"a"b',
+    "\x0b1", "\0", '', '/**/1',
     '[1,2', '[1,]', '[1 2]', '{"a"}', '{"a":}', '{a:1}', '{"a":1,}', '{1:2}',
     ']', '}', ')', '[1}', '{"a":1]', ',', '1,', ':1');
 
@@ -562,7 +566,10 @@ my @where = (
     ['{"level":"OK"} %', 'unexpected character at byte 15'],
     ['{"level":"OK"', 'unexpected end at byte 13'],
     ['{"level":"OK', 'string without an end at byte 9'],
-    ["{\"level\":\"O\nK\"}", 'control character in a string at byte 11'],
+    ["{\"level\":\"O\\\nK\"}", 'invalid escape at byte 11'],
+    ["\xef\xbb\xbf{\"level\":%}", 'unexpected character at byte 12'],
+    ["{\"id\":\"a\n\0b\",\"level\":%}", 'unexpected character at byte 21'],
+    ["{\"id\":\"a\n\0b", 'string without an end at byte 6'],
     ['{"level":01}', 'invalid number at byte 9'],
     ['{"level":"\\x"}', 'invalid escape at byte 10'],
     ['{"level":"O\\u12g4"}', 'invalid escape at byte 11'],
@@ -578,9 +585,7 @@ subtest 'what is not JSON, and where' => sub {
 };
 
 
-# Wrong types: what and where
-
-my $columns = '"columns":["time","v"]';
+# What refuses a webhook that is JSON
 
 my @wrong = (
     ['level', json(level => undef), 'level: missing'],
@@ -588,73 +593,13 @@ my @wrong = (
         . '}]}', 'level: missing; this is the body of |httpPost, use .post() '
         . 'of an |alert'],
     ['level', json(level => 'null'), 'level: missing'],
-    ['level', json(level => '"ok"'),
-        'level: expected OK, INFO, WARNING or CRITICAL'],
-    ['level', json(level => '"FATAL"'),
-        'level: expected OK, INFO, WARNING or CRITICAL'],
-    ['level', json(level => '""'),
-        'level: expected OK, INFO, WARNING or CRITICAL'],
-    ['level', json(level => '"OK\\u0000"'),
-        'level: expected OK, INFO, WARNING or CRITICAL'],
-    ['level', json(level => '" OK"'),
-        'level: expected OK, INFO, WARNING or CRITICAL'],
-    (map { ['level', json(level => $_), 'level: expected a string'] }
-        qw(1 true [] {} ["OK"])),
-    (map { my $name = $_;
-           map { [$name, json($name => $_), "$name: expected a string"] }
-           qw(1 true {} [] [""] 1.5) }
-        qw(id message details time previousLevel)),
-    (map { ['duration', json(duration => $_),
-            'duration: expected a number of nanoseconds'] }
-        qw("1" true [] {} "1s")),
-    (map { ['recoverable', json(recoverable => $_),
-            'recoverable: expected a boolean'] }
-        qw("true" 1 [] {})),
-    (map { ['data', json(data => $_), 'data: expected an object'] }
-        qw("x" 1 true [] false)),
-    (map { ['data.series', json(data => qq({"series":$_})),
-            'data.series: expected an array'] } qw("x" 1 true {})),
-    (map { ['data.series[0]', json(data => qq({"series":[$_]})),
-            'data.series[0]: expected an object'] }
-        qw("x" 1 true [] null)),
-    ['data.series[2]', json(data => '{"series":[{},{},7]}'),
-        'data.series[2]: expected an object'],
-    (map { ['name', json(data => qq({"series":[{"name":$_}]})),
-            'data.series[0].name: expected a string'] } qw(1 [] {})),
-    (map { ['tags', json(data => qq({"series":[{"tags":$_}]})),
-            'data.series[0].tags: expected an object'] }
-        qw(1 "a" [] true)),
-    (map { ['a tag', json(data => qq({"series":[{"tags":{"host":$_}}]})),
-            'data.series[0].tags.host: expected a string'] }
-        qw(1 null true [] {})),
-    (map { ['columns', json(data => qq({"series":[{"columns":$_}]})),
-            'data.series[0].columns: expected an array'] }
-        qw(1 "time" {} true)),
-    (map { ['a column', json(data => qq({"series":[{"columns":["time",$_]}]})),
-            'data.series[0].columns[1]: expected a string'] }
-        qw(1 null {} [] false)),
-    (map { ['values', json(data => qq({"series":[{$columns,"values":$_}]})),
-            'data.series[0].values: expected an array'] }
-        qw(1 "x" {} true)),
-    (map { ['a row', json(data => qq({"series":[{$columns,"values":[["t",1],)
-            . qq($_]}]})), 'data.series[0].values[1]: expected an array'] }
-        qw(1 "x" {} null true)),
-    (map { ['a row of another length', json(data => qq({"series":[{$columns,)
-            . qq("values":[["t",1],["t",1],["t",1],[$_]]}]})),
-            'data.series[0].values[3]: expected 2 values'] }
-        '', '"t"', '"t",1,2', '1,2,3,4,5'),
-    (map { ['a value', json(data => qq({"series":[{$columns,"values":[["t",$_)
-            . qq(]]}]})), 'data.series[0].values[0][1]: expected a string, '
-            . 'number, boolean or null'] } qw([] {} [1] {"a":1})),
-    ['the second series', json(data => qq({"series":[{$columns,"values":[]},)
-        . qq({$columns,"values":[["t",[]]]}]})),
-        'data.series[1].values[0][1]: expected a string, number, boolean or '
-        . 'null'],
-    ['values without columns', json(data => '{"series":[{"name":"m","values":'
-        . '[["t",1]]}]}'), 'data.series[0].values[0]: expected 0 values'],
-    ['columns null', json(data => '{"series":[{"columns":null}]}'),
-        'data.series[0].columns: expected an array'],
+    (map { ["the level $_", json(level => $_),
+            'level: expected OK, INFO, WARNING or CRITICAL'] }
+        qw("FATAL" "" "OK\\u0000" "okay" "warnin" 1 true [] {} ["OK"]), '" "',
+        '"O K"'),
     ['no id and no series', json(id => '""', data => undef),
+        'id: empty, and no series to make an alert key of'],
+    ['no id, and data that are left out', json(id => '{}', data => '"x"'),
         'id: empty, and no series to make an alert key of'],
     ['no id and a series without name and tags', json(id => undef, data =>
         '{"series":[{}]}'), 'id: empty, and data.series[0] has neither a name '
@@ -663,34 +608,266 @@ my @wrong = (
         qw([] "x" 1 null true), '[{"level":"OK","id":"a"}]'),
 );
 
-subtest 'wrong types' => sub {
+subtest 'what is refused' => sub {
     $c->webhook("error: $_->[0]", $_->[1], error => $_->[2]) for @wrong;
 };
 
 
-# The error names what it found in a way that cannot break the answer
+# Levels in other words
 
-my @names = (
-    ['a quote', '\\"', '"'],
-    ['a line feed', '\\n', undef],
-    ['a control character', '\\u0001', undef],
-    ['U+0000', '\\u0000', undef],
-    ['bytes that are no UTF-8', "\xff\xfe", undef],
-    ['UTF-8', "\xc3\xbc", undef],
-    ['HTML', '<script>', undef],
-    ['a long name', 'x' x 3000, undef],
+my %words = (OK => ['ok', 'Ok', ' OK', 'OK\\n'],
+    INFO => ['info', 'Information'],
+    WARNING => ['warning', 'WARN', 'Warn', ' warn '],
+    CRITICAL => ['critical', 'crit', 'CRIT']);
+
+subtest 'levels in other words' => sub {
+    for my $level (sort keys %words) {
+        for (map { qq("$_") } @{$words{$level}}) {
+            $c->webhook("level $_", json(level => $_), level => qq("$level"),
+                        type => $level eq 'OK' ? 'RESOLVE' : 'ALERT');
+            $c->webhook("previousLevel $_", json(previousLevel => $_),
+                        previousLevel => qq("$level"));
+        }
+    }
+};
+
+
+# Decoration of other types is taken as text, or left out
+
+my $columns = '"columns":["time","v"]';
+my $t0 = '"2026-03-01T08:15:30Z"';
+
+sub data { json(data => qq({"series":[$_[0]]})) }
+
+my @odd = (
+    (map { my $name = $_;
+        (map { ["$name $_", json($name => $_),
+                $name => '"' . $_ . '"'] } qw(1 true false 1.50 -0 1e+400)),
+        (map { ["$name $_", json($name => $_), $name => undef] }
+            qw({} [] [""] {"a":[1]} null)),
+    } qw(message time previousLevel)),
+    ['id 42', json(id => '42'), key => '42', id => '"42"'],
+    ['id true', json(id => 'true'), key => 'true'],
+    ['id {}', json(id => '{"a":1}'), key => 'cpu{host=a}', id => undef],
+    ['details 5', json(details => '5'), details => '5'],
+    ['details {}', json(details => '{}'), details => undef],
+    (map { ["duration $_->[0]", json(duration => $_->[0]),
+            duration => $_->[1]] }
+        ['"1m0s"', '60000000000'], ['"60000000000"', '60000000000'],
+        ['"0s"', '0'], ['"0"', '0'], ['"-1.5s"', '-1500000000'],
+        ['"1h2m3.25s"', '3723250000000'], ['"1.5ms"', '1500000'],
+        ["\"3\xc2\xb5s\"", '3000'], ["\"3\xce\xbcs\"", '3000'],
+        ['"7us"', '7000'], ['"7ns"', '7'], ['" 5m "', '300000000000'],
+        ['".5h"', '1800000000000'],
+        map { [$_, undef] } '""', '"-"', '"."', '".s"', '"1"x', '"1m0"',
+            '"1 m"', '"1d"', '"x"', '"1e9"', '"9223372036854775808"',
+            '"2562048h"', '"s"', 'true', '[]', '{}'),
+    (map { ["recoverable $_", json(recoverable => $_)] }
+        qw("true" "False" "" "x" 1 0 [] {})),
+    (map { ["data $_", json(data => $_), measurement => undef] }
+        qw("map[host:a]" "" 1 true [] false [{"series":[]}])),
+    (map { ["series $_", json(data => qq({"series":$_})),
+            measurement => undef] } qw("x" 1 true {} {"name":"m"})),
+    (map { ["a series $_", data(qq($_,{"name":"m"})), measurement => '"m"'] }
+        qw("x" 1 true [] null)),
+    ['the last series is none', data('{"name":"m"},{},7'),
+        measurement => '"m"'],
+    ['a name that is a number', data('{"name":1.50}'),
+        measurement => '"1.50"'],
+    (map { ["a name $_", data(qq({"name":$_})), measurement => undef] }
+        qw([] {} null)),
+    (map { ["tags $_", data(qq({"name":"m","tags":$_})), tags => undef,
+            measurement => '"m"'] } qw(1 "a" [] true)),
+    (map { ["a tag $_->[0]", data(qq({"tags":{"host":$_->[0],"b":"c"}})),
+            'tags.host' => $_->[1], 'tags.b' => '"c"'] }
+        ['1', '"1"'], ['true', '"true"'], ['0.10', '"0.10"'],
+        ['null', undef], ['[]', undef], ['{"host":"x"}', undef]),
+    ['all tags are left out', data('{"tags":{"a":null,"b":{}}}'),
+        tags => undef],
+    ['a tag in the key', json(id => '""', data => '{"series":[{"name":"m",'
+        . '"tags":{"a":1,"b":null,"c":"x"}}]}'), key => 'm{a=1,c=x}'],
+    (map { ["columns $_", data(qq({"name":"m","columns":$_,"values":[[$t0,)
+            . '1]]}'), fields => '{}'] } qw(1 "time" {} true null)),
+    ['columns that are left out', data(qq({"columns":["time","v"],"columns":)
+        . qq(5,"values":[[$t0,1]]})), fields => '{}'],
+    ['a column that is a number', data(qq({"columns":["time",5],"values":)
+        . qq([[$t0,1]]})), fields => '{"5":1}'],
+    (map { ["a column $_", data(qq({"columns":["time",$_,"v"],"values":[[)
+            . qq($t0,1,2],["x",3,4]]})), fields => '{"v":2}',
+            'rows.0.fields' => '{"v":4}'] } qw(null {} ["v"])),
+    ['a column null, and one without a name', data(qq({"columns":["",null],)
+        . qq("values":[[1,2]]})), fields => '{"":1}'],
+    (map { ["values $_", data(qq({"name":"m",$columns,"values":$_})),
+            fields => undef, measurement => '"m"'] } qw(1 "x" {} true)),
+    (map { ["a row $_", data(qq({$columns,"values":[["x",1],$_,[$t0,2]]})),
+            fields => '{"v":2}', 'rows.0.fields' => '{"v":1}',
+            'rows.1' => undef] } qw(1 "x" {} null true {"time":1})),
+    ['no row is one', data(qq({"name":"m",$columns,"values":[1,{}]})),
+        fields => undef, measurement => '"m"'],
+    (map { ["a row [$_]", data(qq({$columns,"values":[["x",1],["y",2],)
+            . qq(["z",3],[$_]]})), 'rows.3' => undef] }
+        '', $t0, "$t0,1,2", "$t0,1,2,3,4"),
+    ['the first row is short', data(qq({"columns":["time","a","b"],"values":)
+        . qq([["x"],["y",1,2],["z",3],[$t0,4,5]]})), fields => '{"a":4,"b":5}',
+        'rows.0.fields' => '{}', 'rows.1.fields' => '{"a":1,"b":2}',
+        'rows.2.fields' => '{"a":3}'],
+    ['the triggering row is short', data(qq({"columns":["time","a","b"],)
+        . qq("values":[["x",1,2],[$t0,3]]})), fields => '{"a":3}',
+        'rows.0.fields' => '{"a":1,"b":2}'],
+    ['the triggering row is long', data(qq({"columns":["time","a"],)
+        . qq("values":[["x",1,2],[$t0,3,4,[5]]]})), fields => '{"a":3}'],
+    ['no time in a short row', data('{"columns":["a","time"],"values":[[1],'
+        . qq([2,$t0],[3]]})), fields => '{"a":2}', 'rows.0.time' => undef,
+        'rows.1.time' => undef],
+    ['short rows before their columns', data(qq({"values":[["x"],[$t0,1,2]],)
+        . qq($columns})), fields => '{"v":1}', 'rows.0.fields' => '{}'],
+    ['values without columns', data('{"name":"m","values":[["t",1]]}'),
+        fields => '{}'],
+    (map { ["a value $_->[0]", data(qq({$columns,"values":[["x",$_->[0]],)
+            . qq([$t0,$_->[0]]]})), 'fields.v' => $_->[1],
+            'rows.0.fields.v' => $_->[1]] }
+        ['[]', '"[]"'], ['{}', '"{}"'], ['[ 1, null ]', '"[ 1, null ]"'],
+        ['{"a":[1,{"b":"\\"c\\\\"}]}',
+         '"{\\"a\\":[1,{\\"b\\":\\"\\\\\\"c\\\\\\\\\\"}]}"'],
+        ["[\"\xff\"]", "\"[\\\"\xef\xbf\xbd\\\"]\""],
+        ['["\\u0000"]', '"[\\"\\\\u0000\\"]"'],
+        ["[\n]", '"[\\n]"']),
+    ['values of objects before their columns', data(qq({"values":[["x",[1]],)
+        . qq(7,[$t0,{"a":2}]],$columns})), 'fields.v' => '"{\\"a\\":2}"',
+        'rows.0.fields.v' => '"[1]"'],
+    ['a value too deep', data(qq({$columns,"values":[[$t0,) . '[' x 59
+        . ']' x 59 . qq(]]})), error => qr/deep/],
+    ['a value, not too deep', data(qq({$columns,"values":[[$t0,) . '[' x 58
+        . ']' x 58 . qq(]]}))],
+    ['all at once', '{"id":42,"message":[1],"details":7,"time":5,"duration":'
+        . '"1m","level":" warn","previousLevel":3,"recoverable":"no","data":'
+        . '{"series":[5,{"name":7,"tags":{"a":1},"columns":["time",9],'
+        . '"values":[["x",[1]],{},[]]}]}}', level => '"WARNING"', key => '42',
+        duration => '60000000000', 'tags.a' => '"1"'],
 );
 
-subtest 'names in an error' => sub {
-    for (@names) {
-        my ($what, $name) = @$_;
+subtest 'odd decoration' => sub { $c->webhook(@$_) for @odd };
 
-        my $r = $c->webhook("a wrong tag named with $what",
-            json(data => qq({"series":[{"tags":{"$name":1}}]})), map => 0,
-            error => qr/^data\.series\[0\]\.tags\.?.*: expected a string\z/);
 
-        cmp_ok(length $r->{answer}{body}, '<', 1024, 'the answer is short');
+# Names as Go has them, which its own decoder takes as well
+
+my @other_case = (
+    ['Go\'s names', '{"ID":"a","Message":"m","Level":"CRITICAL","Time":'
+        . "$t0,\"Duration\":5}", key => 'a', summary => 'm', duration => '5',
+        time => $t0],
+    ['of data', '{"ID":"a","Level":"OK","Data":{"Series":[{"Name":"m","Tags":'
+        . qq({"Host":"h"},"Columns":["time","V"],"Values":[[$t0,1]]}]}}),
+        measurement => '"m"', 'tags.Host' => '"h"', 'fields.V' => '1'],
+    ['the right case first', '{"id":"a","ID":"b","level":"OK","LEVEL":"x"}',
+        key => 'a', level => '"OK"'],
+    ['the right case last', '{"ID":"b","id":"a","LEVEL":"x","level":"OK"}',
+        key => 'a', level => '"OK"'],
+    ['several of other case', '{"ID":"b","Id":"c","level":"OK"}', key => 'c'],
+    ['a name that is no ASCII', "{\"id\":\"a\",\"level\":\"OK\",\"me\xc5\xbf"
+        . "\xc5\xbfage\":\"x\"}", summary => 'a is OK'],
+);
+
+subtest 'names of another case' => sub { $c->webhook(@$_) for @other_case };
+
+
+# A byte order mark, and control characters in strings, are repaired
+
+my $bom = "\xef\xbb\xbf";
+
+my @repaired = (
+    ['a byte order mark', $bom . json(), key => 'cpu:host=a'],
+    ['a byte order mark and white space', "$bom\r\n" . json()],
+    ['a line feed', json(message => "\"a\nb\""), summary => "a\nb"],
+    ['a tab in an id', json(id => "\"a\tb\""), key => "a\tb"],
+    ['all control characters', json(message => '"' . join('', map { chr }
+        1 .. 31) . '"'), summary => join '', map { chr } 1 .. 31],
+    ['NUL', json(message => "\"a\0b\""), summary => "a\x{fffd}b"],
+    ['behind an escape', json(message => "\"\\\\\n\\\"\n\""),
+        summary => "\\\n\"\n"],
+    ['in a name', json("a\x01b" => '1')],
+    ['in a tag', data("{\"tags\":{\"a\nb\":\"c\nd\"}}"),
+        'tags' => '{"a\\nb":"c\\nd"}'],
+    ['in a row', data("{$columns,\"values\":[[$t0,\"a\nb\"],[\"\n\",\"\xff\"],"
+        . "[\"\",[\"\n\"]]]}"), 'fields.v' => '"a\\nb"',
+        'rows.1.fields.v' => '"[\\"\\\\n\\"]"'],
+    ['with a byte order mark', $bom . json(message => "\"a\nb\""),
+        summary => "a\nb"],
+    ['with bytes that are no UTF-8', json(message => "\"a\n\xff\""),
+        summary => "a\n\x{fffd}"],
+    ['with wrong types', json(message => "\"\r\n\"", duration => "\"1m\n\"",
+        data => "\"a\nb\""), duration => '60000000000'],
+    ['the test, with a byte order mark', $bom . json(id => '""',
+        level => '"OK"', data => undef), error => qr/^id: empty/],
+);
+
+subtest 'what is repaired' => sub { $c->webhook(@$_) for @repaired };
+
+
+# What has an id and a level is never refused
+
+subtest 'made by chance' => sub {
+    my $seed = IlertRandom::seed();
+
+    for my $n (1 .. $ENV{TEST_RANDOM} // 400) {
+        my $r = $c->webhook("TEST_SEED=$seed, odd webhook $n",
+                            IlertRandom::odd());
+        $r->{answer}{status} == 202
+            or fail("webhook $n: $r->{answer}{status} $r->{answer}{body}");
     }
+};
+
+
+# The warning names the first few members, once a minute for a location
+
+sub warned {
+    my ($what, $body, $warning) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $mark = $c->test->mark;
+    $c->webhook($what, $body, uri => '/w' . ++$c->{warned});
+    my @lines = map { /\[warn\].*? is odd, and taken: (.*) while processing /
+                      ? $1 : () }
+                split /\n/, $c->test->log_since($mark);
+
+    is_deeply(\@lines, $warning ? [$warning] : [], "the warning: $what");
+}
+
+subtest 'warnings' => sub {
+    warned('none', json());
+    warned('nor of null', json(map { $_ => 'null' } qw(message time data)));
+    warned('a duration', json(duration => '"1m"'),
+           'duration: a string, taken as nanoseconds');
+    warned('data', json(data => '5'), 'data: a number, left out');
+    warned('a tag', data('{"tags":{"a\\nb":1}}'),
+           'data.series[0].tags.a b: a number, taken as text');
+    warned('a long tag', data('{"tags":{"' . "\xc3\xa4" x 100 . '":1}}'),
+           'data.series[0].tags.' . "\xc3\xa4" x 32
+           . ': a number, taken as text');
+    warned('a row', data('{"name":"m"},{"columns":["a"],"values":[[1],[2],[]]}'
+        ), 'data.series[1].values[2]: number of values 0, of columns 1');
+    warned('a value', data('{"columns":["a"],"values":[[1],[{}]]}'),
+           'data.series[0].values: objects or arrays in rows, taken as text');
+    warned('a level', json(level => '"crit"'), 'level: read as CRITICAL');
+    warned('a name', '{"ID":"a","level":"OK"}', 'ID: read as id');
+    warned('a byte order mark', $bom . json(),
+           'body: a byte order mark, skipped');
+    warned('a control character', json(message => "\"\n\""),
+           'message: control characters, escaped');
+    warned('a control character in a tag', data("{\"tags\":{\"a\":\"\n\"}}"),
+           'tags: control characters, escaped');
+    warned('a control character in a name', json("\n" => 1),
+           'body: control characters, escaped');
+    warned('Latin-1', json(message => "\"\xfc\""),
+           'body: bytes that are no UTF-8, replaced');
+    warned('U+FFFD itself', json(message => '"\\ufffd"'));
+    warned('many', json(message => 1, time => 2, details => '[]',
+                        recoverable => 5, duration => '"x"', data => 6),
+           'message: a number, taken as text; details: an array, left out; '
+           . 'time: a number, taken as text; duration: a string, left out; '
+           . 'and 2 more');
+
+    $c->{warned}--;
+    warned('again, within a minute', json(data => 5));
 };
 
 

@@ -169,9 +169,22 @@ typedef struct {
 typedef struct {
     void                        *directives[NGX_HTTP_ILERT_MAPPING_N];
 
-    /* when the last warning was logged, in seconds; shared by the workers */
+    /*
+     * when the last warning was logged, in seconds; shared by the workers.
+     * The index is a ngx_http_ilert_warning_e.
+     */
     ngx_atomic_t                *warned;
 } ngx_http_ilert_mapping_conf_t;
+
+
+/* warnings of a location, each of which is logged once in a while only */
+
+typedef enum {
+    NGX_HTTP_ILERT_WARNING_VALUE = 0,       /* ilert does not allow it */
+    NGX_HTTP_ILERT_WARNING_WEBHOOK,         /* it is odd, and taken */
+
+    NGX_HTTP_ILERT_WARNING_N
+} ngx_http_ilert_warning_e;
 
 
 /*

@@ -87,7 +87,7 @@ ngx_http_ilert_event_fields(ngx_http_ilert_event_ctx_t *ctx)
     start = w->pos;
     value = ctx->webhook->values;
 
-    for (i = 0; i < series->columns.nelts && !w->full; i++) {
+    for (i = 0; i < ctx->webhook->nvalues && !w->full; i++) {
 
         if (i == series->time || column[i].data == NULL) {
             continue;
@@ -256,6 +256,13 @@ ngx_http_ilert_event_row(ngx_http_ilert_event_ctx_t *ctx,
         ngx_http_ilert_event_row_head(ctx, series, head);
         ngx_http_ilert_event_row_first(w, series, rows, ctx->names);
 
+    } else if (series->uneven) {
+
+        /* The first row may have had fewer fields, and so fewer names. */
+
+        ngx_http_ilert_json_raw(w, head->data, head->len);
+        ngx_http_ilert_event_row_first(w, series, rows, ctx->names);
+
     } else {
         ngx_http_ilert_json_raw(w, head->data, head->len);
         ngx_http_ilert_event_row_next(w, series, rows, ctx->names);
@@ -267,7 +274,8 @@ ngx_http_ilert_event_row(ngx_http_ilert_event_ctx_t *ctx,
 
 /*
  * Writes the fields of the first row of a series, and sets "name" to each name
- * as it has been written, for the rows that follow.
+ * as it has been written, for the rows that follow.  A field for which the row
+ * has no value is left out.
  */
 
 static void
@@ -281,7 +289,7 @@ ngx_http_ilert_event_row_first(ngx_http_ilert_json_writer_t *w,
     comma = 0;
     column = series->columns.elts;
 
-    for (i = 0; i < series->columns.nelts; i++) {
+    for (i = 0; i < rows->n; i++) {
 
         if (i == series->time || column[i].data == NULL) {
             continue;
@@ -321,7 +329,7 @@ ngx_http_ilert_event_row_next(ngx_http_ilert_json_writer_t *w,
 
     writer = *w;
 
-    n = series->columns.nelts;
+    n = rows->n;
     column = series->columns.elts;
     value = rows->values;
     slack = rows->slack;
@@ -357,7 +365,7 @@ ngx_http_ilert_event_row_time(ngx_http_ilert_json_writer_t *w,
 
     ngx_http_ilert_json_literal(w, "{");
 
-    if (series->time == series->columns.nelts) {
+    if (series->time >= rows->n) {
         return;
     }
 

@@ -14,8 +14,8 @@
 
 /*
  * JSON: reading it without loss (json_read.c), decoding strings
- * (json_decode.c), picking single members (json_pick.c), and writing it within
- * bounds (json_write.c).
+ * (json_decode.c), picking single members (json_pick.c), writing it within
+ * bounds (json_write.c), and making it of what nearly is it (json_repair.c).
  *
  * The functions are pure: no request, no I/O, nothing that threads share.
  *
@@ -59,8 +59,11 @@ typedef struct {
 
     const char                 *error;      /* says what is wrong at pos */
 
-    /* a row that has been read has a string that must be mended */
+    /* a string that has been read must be mended */
     unsigned                    unclean:1;
+
+    /* a row that has been read has an object or an array in it */
+    unsigned                    nested:1;
 } ngx_http_ilert_json_reader_t;
 
 
@@ -116,18 +119,18 @@ ngx_int_t ngx_http_ilert_json_end(ngx_http_ilert_json_reader_t *r);
 
 
 /*
- * Reads a row, which is an array of scalars.  Sets "n" to their number, and
- * the first "size" elements of "values" to tokens.  If the row is declined, n
- * is the number of values before the one that was not expected.
+ * Reads a row, which is an array.  Sets "n" to the number of its values, and
+ * the first "size" elements of "values" to them.  They are scalars, and so
+ * tokens, unless it sets r->nested.
  */
 ngx_int_t ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r,
     ngx_str_t *values, ngx_uint_t size, ngx_uint_t *n);
 
 /*
- * Reads a row that has been read before.  Nothing is checked, so the row must
- * not have changed.
+ * Reads a row of scalars that has been read before, and returns the number of
+ * its values.  Nothing is checked, so the row must not have changed.
  */
-void ngx_http_ilert_json_row_again(ngx_http_ilert_json_reader_t *r,
+ngx_uint_t ngx_http_ilert_json_row_again(ngx_http_ilert_json_reader_t *r,
     ngx_str_t *values, ngx_uint_t size);
 
 
@@ -167,6 +170,24 @@ ngx_int_t ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
  */
 ngx_int_t ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended,
     ngx_pool_t *pool);
+
+
+/*
+ * Makes JSON of a text that is none only because it begins with a byte order
+ * mark, or has control characters in its strings: the mark is skipped, and the
+ * characters are escaped.  "repaired" is allocated from the pool, or is
+ * a part of the text; if that has another fault, so has "repaired".  Returns
+ * NGX_OK, NGX_ERROR if there is no memory, or NGX_DECLINED if there was
+ * nothing to repair.
+ */
+ngx_int_t ngx_http_ilert_json_repair(ngx_str_t *text, ngx_str_t *repaired,
+    ngx_pool_t *pool);
+
+/*
+ * Returns where in the text that was repaired the byte stands that is the one
+ * with the number "at" of the repaired text.
+ */
+size_t ngx_http_ilert_json_repaired_at(ngx_str_t *text, size_t at);
 
 
 /*

@@ -34,6 +34,8 @@ typedef struct {
 
 static ngx_inline ngx_int_t ngx_http_ilert_json_count(
     ngx_http_ilert_json_reader_t *r);
+static u_char *ngx_http_ilert_json_nested(ngx_http_ilert_json_reader_t *r,
+    u_char *p);
 static ngx_inline u_char *ngx_http_ilert_json_scalar_again(u_char *p,
     u_char *last);
 static ngx_inline u_char *ngx_http_ilert_json_string_again(u_char *p,
@@ -131,6 +133,8 @@ ngx_http_ilert_json_name(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
         return NGX_DECLINED;
     }
 
+    unclean = 0;
+
     p = ngx_http_ilert_json_scan_string(r->pos, r->last, &unclean);
 
     if (p == NULL) {
@@ -140,6 +144,7 @@ ngx_http_ilert_json_name(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
     token->data = r->pos;
     token->len = p - r->pos;
 
+    r->unclean |= unclean;
     r->pos = p;
 
     if (ngx_http_ilert_json_peek(r) != ':') {
@@ -164,6 +169,8 @@ ngx_http_ilert_json_scalar(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
         return NGX_DECLINED;
     }
 
+    unclean = 0;
+
     p = ngx_http_ilert_json_scan(r->pos, r->last, &unclean);
 
     if (p == NULL) {
@@ -173,6 +180,7 @@ ngx_http_ilert_json_scalar(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
     token->data = r->pos;
     token->len = p - r->pos;
 
+    r->unclean |= unclean;
     r->pos = p;
 
     return NGX_OK;
@@ -213,7 +221,6 @@ ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r, ngx_str_t *values,
 
     for (i = 0; p < last; i++) {
 
-        *n = i;
         token = p;
 
         if (*p == '-' || (*p >= '0' && *p <= '9')) {
@@ -222,12 +229,14 @@ ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r, ngx_str_t *values,
         } else if (*p == '"') {
             p = ngx_http_ilert_json_scan_string(p, last, &unclean);
 
+        } else if (*p == '[' || *p == '{') {
+            p = ngx_http_ilert_json_nested(r, p);
+
         } else {
             p = ngx_http_ilert_json_scan_word(p, last);
         }
 
         if (p == NULL) {
-            r->pos = token;
             return NGX_DECLINED;
         }
 
@@ -258,7 +267,33 @@ ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r, ngx_str_t *values,
 }
 
 
-void
+/* Returns the place behind the object or array at p, in a row, or NULL. */
+
+static u_char *
+ngx_http_ilert_json_nested(ngx_http_ilert_json_reader_t *r, u_char *p)
+{
+    ngx_int_t  rc;
+
+    if (r->depth == NGX_HTTP_ILERT_JSON_MAX_DEPTH) {
+        return NULL;
+    }
+
+    r->nested = 1;
+    r->pos = p;
+
+    /* The row around it has not been entered. */
+
+    r->depth++;
+
+    rc = ngx_http_ilert_json_skip(r);
+
+    r->depth--;
+
+    return (rc == NGX_OK) ? r->pos : NULL;
+}
+
+
+ngx_uint_t
 ngx_http_ilert_json_row_again(ngx_http_ilert_json_reader_t *r,
     ngx_str_t *values, ngx_uint_t size)
 {
@@ -295,6 +330,8 @@ ngx_http_ilert_json_row_again(ngx_http_ilert_json_reader_t *r,
     }
 
     r->pos = p + 1;
+
+    return i;
 }
 
 
@@ -507,9 +544,12 @@ ngx_http_ilert_json_skip_token(ngx_http_ilert_json_skip_t *s)
 
     r = s->reader;
 
+    unclean = 0;
+
     p = ngx_http_ilert_json_scan(r->pos, r->last, &unclean);
 
     if (p) {
+        r->unclean |= unclean;
         r->pos = p;
         return NGX_OK;
     }

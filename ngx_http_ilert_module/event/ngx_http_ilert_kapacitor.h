@@ -27,6 +27,11 @@
  * Members may come in any order.  Each may be null or missing but the level.
  * Other members are ignored.
  *
+ * Only the level, and what an alert key is made of, has to be as it should be.
+ * All else is decoration: what is of another type is taken as text, or else
+ * left out, and webhook->odd says so.  Names may have another case if none has
+ * the right one.
+ *
  * A webhook takes less than twenty times the memory of its body, whatever is
  * in that.  Texts and rows stay where they are in the body, unless they had to
  * be decoded or mended (see json.h).  A body with too many values is refused,
@@ -73,6 +78,9 @@ typedef struct {
     u_char                         *first_row;
     u_char                         *last_row;
     u_char                         *last;
+
+    /* not each row has as many values as there are columns */
+    unsigned                        uneven:1;
 } ngx_http_ilert_series_t;
 
 
@@ -82,6 +90,7 @@ typedef struct {
     ngx_http_ilert_json_reader_t    reader;
     u_char                         *row;        /* the one at hand */
     ngx_str_t                      *values;     /* its values, as tokens */
+    ngx_uint_t                      n;          /* how many it has of those */
     ngx_uint_t                      size;       /* how many are wanted */
 
     /*
@@ -118,6 +127,7 @@ typedef struct {
     ngx_http_ilert_series_t        *trigger;
     u_char                         *row;
     ngx_str_t                      *values;     /* of the row, as tokens */
+    ngx_uint_t                      nvalues;    /* for the first columns */
 
     /*
      * The key tells the alert from others.  It is the id, or, if that is
@@ -139,6 +149,18 @@ typedef struct {
     ngx_str_t                       server;
     unsigned                        dump:1;
 
+    /*
+     * The body as JSON: that which was given, or one in which what made it no
+     * JSON, or no UTF-8, has been repaired.
+     */
+    ngx_str_t                       body;
+
+    /*
+     * What was odd, and what has become of it, for a warning: one line of
+     * valid UTF-8.  It is a null string if nothing was.
+     */
+    ngx_str_t                       odd;
+
     /* it is Chronograf's "Send Test Alert" */
     unsigned                        test:1;
 } ngx_http_ilert_webhook_t;
@@ -158,14 +180,15 @@ ngx_int_t ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh,
 /*
  * Begins to read rows of a series that has some, from "row" on, which is
  * series->first_row or any later row.  "values" has room for one token for
- * each column.
+ * each column.  A row may have fewer values; if it has more, they are not
+ * read.
  */
 void ngx_http_ilert_kapacitor_rows(ngx_http_ilert_rows_t *rows,
     ngx_http_ilert_series_t *series, u_char *row, ngx_str_t *values);
 
 /*
- * Reads the next row, at first the one that was given, and sets rows->row and
- * rows->values.  Returns 0 if there is none, else 1.
+ * Reads the next row, at first the one that was given, and sets rows->row,
+ * rows->values, and rows->n.  Returns 0 if there is none, else 1.
  */
 ngx_uint_t ngx_http_ilert_kapacitor_next_row(ngx_http_ilert_rows_t *rows);
 

@@ -20,8 +20,9 @@
  * only.
  *
  * kapacitor.c reads the object at the top, and calls all others.
- * kapacitor_series.c reads the series and checks their rows.  Both read with
- * what kapacitor_member.c has.  When all has been read, kapacitor_row.c finds
+ * kapacitor_series.c reads the series, and kapacitor_table.c their rows.  They
+ * read with what kapacitor_member.c has.  When all has been read,
+ * kapacitor_row.c finds
  * the row that set the alert off, kapacitor_dump.c looks at the details, and
  * kapacitor_key.c makes the key.
  */
@@ -53,19 +54,20 @@ typedef struct {
     ngx_uint_t                      trigger;    /* number of its series */
     u_char                         *row;        /* NULL: not found */
 
-    /* the rows of the series at hand */
-    ngx_uint_t                      width;      /* values in the first row */
-    ngx_uint_t                      uneven;     /* number of the first row */
-                                                /* of another width, or 0 */
+    /* the rows of the series at hand: values in the first one, */
+    ngx_uint_t                      width;
 
-    /*
-     * The first row of all series that has not as many values as its series
-     * has columns; it is known when the whole series has been read.
-     */
-    ngx_uint_t                      bad_series;
-    ngx_uint_t                      bad_row;
-    ngx_uint_t                      bad_width;  /* that was expected */
-    unsigned                        bad:1;
+    /* the first one of another width, or 0, and its values */
+    ngx_uint_t                      uneven;
+    ngx_uint_t                      uneven_width;
+
+    /* the name of the member at hand, or a null string */
+    ngx_str_t                       member;
+
+    ngx_uint_t                      nodd;       /* of all that was odd */
+
+    /* one of them is no array */
+    unsigned                        odd_row:1;
 
     /* ctx->time could be parsed, so ctx->instant is set */
     unsigned                        timed:1;
@@ -82,10 +84,10 @@ typedef struct ngx_http_ilert_kapacitor_member_s
     ngx_http_ilert_kapacitor_member_t;
 
 /*
- * Reads the value of a member.  "data" is the address at m->offset of what
- * ngx_http_ilert_kapacitor_members() was given.  Returns NGX_OK, NGX_ERROR if
- * there is no memory, or NGX_DECLINED if something else was expected, with
- * ctx->error set unless the text is not JSON.
+ * Reads the value of a member, whatever it is.  "data" is the address at
+ * m->offset of what ngx_http_ilert_kapacitor_members() was given.  Returns
+ * NGX_OK, NGX_ERROR if there is no memory, or NGX_DECLINED if the text is not
+ * JSON.
  */
 typedef ngx_int_t (*ngx_http_ilert_kapacitor_pt)(
     ngx_http_ilert_kapacitor_ctx_t *ctx,
@@ -102,7 +104,7 @@ struct ngx_http_ilert_kapacitor_member_s {
  * kapacitor_member.c
  */
 
-/* An error shows at most this many bytes of a name from the body. */
+/* A message shows at most this many bytes of a name from the body. */
 
 #define NGX_HTTP_ILERT_KAPACITOR_ERROR_NAME  64
 
@@ -115,18 +117,39 @@ ngx_int_t ngx_http_ilert_kapacitor_members(
     ngx_http_ilert_kapacitor_member_t *members, void *data);
 
 /*
- * Reads and decodes a value that begins with one of the characters in "first",
- * or null, which sets value->data to NULL.  Returns NGX_OK, NGX_ERROR if there
- * is no memory, or NGX_DECLINED, without an error set, for any other value.
+ * Reads any value as text.  A string is decoded; a number and a boolean are
+ * their own text; null, an object, and an array set "text" to a null string.
+ * Sets "first" to the first byte of the value, which tells its type.  Returns
+ * NGX_OK, NGX_ERROR if there is no memory, or NGX_DECLINED if the text is not
+ * JSON.
  */
-ngx_int_t ngx_http_ilert_kapacitor_scalar(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, const char *first, ngx_str_t *value);
+ngx_int_t ngx_http_ilert_kapacitor_text(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_str_t *text, u_char *first);
 
 /*
- * Reads a value of which the first byte, "n", has been seen.  Returns NGX_OK
- * if it is null, else NGX_DECLINED.
+ * Skips any value, and notes that it is left out, unless it is null; "member"
+ * is a format.  Returns as _text() does.
  */
-ngx_int_t ngx_http_ilert_kapacitor_null(ngx_http_ilert_kapacitor_ctx_t *ctx);
+ngx_int_t ngx_cdecl ngx_http_ilert_kapacitor_skip(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, const char *member, ...);
+
+/*
+ * Notes that a member is odd, and what becomes of it: "MEMBER: TYPE, WHAT".
+ * "member" is a format as of ngx_sprintf(), and "first" is the first byte of
+ * the value.  If "what" is NULL it is what _text() has made of the value.
+ * Only the first few are noted, all are counted.  Returns NGX_OK, or
+ * NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_cdecl ngx_http_ilert_kapacitor_odd(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, u_char first, const char *what,
+    const char *member, ...);
+
+/* Does the same for "WHAT", a format, without a type. */
+ngx_int_t ngx_cdecl ngx_http_ilert_kapacitor_note(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, const char *what, ...);
+
+/* Makes webhook->odd what it says; called when all has been noted. */
+void ngx_http_ilert_kapacitor_end_notes(ngx_http_ilert_kapacitor_ctx_t *ctx);
 
 /*
  * Sets ctx->error, as ngx_sprintf() would write it, and returns NGX_DECLINED,
@@ -140,12 +163,24 @@ ngx_int_t ngx_cdecl ngx_http_ilert_kapacitor_error(
  * kapacitor_series.c
  */
 
-/* Is the handler of the member "data" at the top of a body. */
+/* Is the handler of the member "data" at the top of a body; see above. */
 ngx_int_t ngx_http_ilert_kapacitor_data(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data);
 
 /* Frees what is not needed any longer when all has been read. */
 void ngx_http_ilert_kapacitor_end_series(ngx_http_ilert_kapacitor_ctx_t *ctx);
+
+
+/*
+ * kapacitor_table.c
+ */
+
+/*
+ * Is the handler of the member "values" of a series, "data".  The columns may
+ * come before or after.
+ */
+ngx_int_t ngx_http_ilert_kapacitor_values(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_kapacitor_member_t *m, void *data);
 
 
 /*

@@ -98,6 +98,10 @@ ngx_http_ilert_kapacitor_find_row(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
     while (ngx_http_ilert_kapacitor_next_row(&rows)) {
 
+        if (rows.n <= series->time) {
+            continue;
+        }
+
         rc = ngx_http_ilert_kapacitor_compare_time(&values[series->time],
                                                    time, ctx->pool);
         if (rc == NGX_OK) {
@@ -132,6 +136,7 @@ ngx_http_ilert_kapacitor_set_row(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ctx->webhook->trigger = series;
     ctx->webhook->row = row;
     ctx->webhook->values = values;
+    ctx->webhook->nvalues = rows.n;
 
     return NGX_OK;
 }
@@ -158,6 +163,7 @@ ngx_http_ilert_kapacitor_rows(ngx_http_ilert_rows_t *rows,
 ngx_uint_t
 ngx_http_ilert_kapacitor_next_row(ngx_http_ilert_rows_t *rows)
 {
+    ngx_uint_t                     n;
     ngx_http_ilert_json_reader_t  *reader;
 
     reader = &rows->reader;
@@ -170,8 +176,9 @@ ngx_http_ilert_kapacitor_next_row(ngx_http_ilert_rows_t *rows)
 
     rows->row = reader->pos;
 
-    ngx_http_ilert_json_row_again(reader, rows->values, rows->size);
+    n = ngx_http_ilert_json_row_again(reader, rows->values, rows->size);
 
+    rows->n = ngx_min(n, rows->size);
     rows->slack = (reader->last - reader->pos >= NGX_HTTP_ILERT_JSON_SHORT);
 
     return 1;
@@ -191,7 +198,7 @@ ngx_http_ilert_kapacitor_field(ngx_http_ilert_webhook_t *wh, ngx_str_t *name,
 
     column = wh->trigger->columns.elts;
 
-    for (i = 0; i < wh->trigger->columns.nelts; i++) {
+    for (i = 0; i < wh->nvalues; i++) {
 
         if (i != wh->trigger->time
             && ngx_http_ilert_kapacitor_same_name(&column[i], name))

@@ -16,6 +16,8 @@ static ngx_int_t ngx_http_ilert_kapacitor_series(
     ngx_http_ilert_kapacitor_member_t *m, void *data);
 static ngx_int_t ngx_http_ilert_kapacitor_series_item(
     ngx_http_ilert_kapacitor_ctx_t *ctx);
+static ngx_int_t ngx_http_ilert_kapacitor_compare_width(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_series_t *series);
 static void ngx_http_ilert_kapacitor_forget_series(
     ngx_http_ilert_kapacitor_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_kapacitor_keep_series(
@@ -26,22 +28,18 @@ static ngx_int_t ngx_http_ilert_kapacitor_series_name(
 static ngx_int_t ngx_http_ilert_kapacitor_tags(
     ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data);
+static ngx_int_t ngx_http_ilert_kapacitor_tag_item(
+    ngx_http_ilert_kapacitor_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_kapacitor_columns(
     ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data);
+static ngx_int_t ngx_http_ilert_kapacitor_column_item(
+    ngx_http_ilert_kapacitor_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_kapacitor_repeated(
     ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_str_t *name, size_t step,
     ngx_uint_t n);
 static int ngx_libc_cdecl ngx_http_ilert_kapacitor_compare(const void *one,
     const void *two);
-static ngx_int_t ngx_http_ilert_kapacitor_values(
-    ngx_http_ilert_kapacitor_ctx_t *ctx,
-    ngx_http_ilert_kapacitor_member_t *m, void *data);
-static ngx_int_t ngx_http_ilert_kapacitor_table(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_json_reader_t *reader,
-    ngx_http_ilert_series_t *series);
-static ngx_uint_t ngx_http_ilert_kapacitor_can_match(
-    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_series_t *series);
 static void *ngx_http_ilert_kapacitor_push(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_array_t *a, size_t size, ngx_uint_t n);
 static ngx_int_t ngx_http_ilert_kapacitor_copy(
@@ -75,20 +73,13 @@ ngx_http_ilert_kapacitor_data(ngx_http_ilert_kapacitor_ctx_t *ctx,
 {
     ngx_http_ilert_kapacitor_forget_series(ctx);
 
-    switch (ngx_http_ilert_json_peek(&ctx->reader)) {
-
-    case 'n':
-        return ngx_http_ilert_kapacitor_null(ctx);
-
-    case '{':
+    if (ngx_http_ilert_json_peek(&ctx->reader) == '{') {
         return ngx_http_ilert_kapacitor_members(ctx,
                                               ngx_http_ilert_kapacitor_result,
                                               NULL);
-
-    default:
-        return ngx_http_ilert_kapacitor_error(ctx,
-                                              "data: expected an object");
     }
+
+    return ngx_http_ilert_kapacitor_skip(ctx, "data");
 }
 
 
@@ -100,17 +91,8 @@ ngx_http_ilert_kapacitor_series(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
     ngx_http_ilert_kapacitor_forget_series(ctx);
 
-    switch (ngx_http_ilert_json_peek(&ctx->reader)) {
-
-    case 'n':
-        return ngx_http_ilert_kapacitor_null(ctx);
-
-    case '[':
-        break;
-
-    default:
-        return ngx_http_ilert_kapacitor_error(ctx,
-                                           "data.series: expected an array");
+    if (ngx_http_ilert_json_peek(&ctx->reader) != '[') {
+        return ngx_http_ilert_kapacitor_skip(ctx, "data.series");
     }
 
     rc = ngx_http_ilert_json_enter(&ctx->reader, '[');
@@ -141,13 +123,11 @@ static ngx_int_t
 ngx_http_ilert_kapacitor_series_item(ngx_http_ilert_kapacitor_ctx_t *ctx)
 {
     ngx_int_t                rc;
-    ngx_uint_t               width;
     ngx_http_ilert_series_t  series;
 
     if (ngx_http_ilert_json_peek(&ctx->reader) != '{') {
-        return ngx_http_ilert_kapacitor_error(ctx,
-                                       "data.series[%ui]: expected an object",
-                                       ctx->nseries);
+        return ngx_http_ilert_kapacitor_skip(ctx, "data.series[%ui]",
+                                             ctx->nseries);
     }
 
     ngx_memzero(&series, sizeof(ngx_http_ilert_series_t));
@@ -161,20 +141,8 @@ ngx_http_ilert_kapacitor_series_item(ngx_http_ilert_kapacitor_ctx_t *ctx)
         return rc;
     }
 
-    /*
-     * The values may have come before the columns, so the number of values is
-     * compared here.
-     */
-
-    width = ctx->columns.nelts;
-
-    if (series.first_row && !ctx->bad
-        && (ctx->width != width || ctx->uneven))
-    {
-        ctx->bad = 1;
-        ctx->bad_series = ctx->nseries;
-        ctx->bad_row = (ctx->width != width) ? 0 : ctx->uneven;
-        ctx->bad_width = width;
+    if (ngx_http_ilert_kapacitor_compare_width(ctx, &series) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (series.first_row == NULL && ctx->webhook->series.nelts) {
@@ -182,6 +150,41 @@ ngx_http_ilert_kapacitor_series_item(ngx_http_ilert_kapacitor_ctx_t *ctx)
     }
 
     return ngx_http_ilert_kapacitor_keep_series(ctx, &series);
+}
+
+
+/*
+ * Finds out whether each row has as many values as there are columns.  The
+ * values may have come before the columns, so this is known at the end of the
+ * series only.
+ */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_compare_width(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_series_t *series)
+{
+    ngx_uint_t  n, row, width;
+
+    n = ctx->columns.nelts;
+
+    if (series->first_row == NULL || (ctx->width == n && ctx->uneven == 0)) {
+        return NGX_OK;
+    }
+
+    series->uneven = 1;
+
+    if (ctx->width != n) {
+        row = 0;
+        width = ctx->width;
+
+    } else {
+        row = ctx->uneven;
+        width = ctx->uneven_width;
+    }
+
+    return ngx_http_ilert_kapacitor_note(ctx, "data.series[%ui].values[%ui]: "
+                                         "number of values %ui, of columns "
+                                         "%ui", ctx->nseries, row, width, n);
 }
 
 
@@ -196,7 +199,6 @@ ngx_http_ilert_kapacitor_forget_series(ngx_http_ilert_kapacitor_ctx_t *ctx)
     ctx->webhook->series.nelts = 0;
     ctx->nseries = 0;
     ctx->row = NULL;
-    ctx->bad = 0;
     ctx->search = 0;
 }
 
@@ -233,17 +235,18 @@ ngx_http_ilert_kapacitor_series_name(ngx_http_ilert_kapacitor_ctx_t *ctx,
 {
     ngx_http_ilert_series_t  *series = data;
 
+    u_char     first;
     ngx_int_t  rc;
 
-    rc = ngx_http_ilert_kapacitor_scalar(ctx, "\"", &series->name);
+    rc = ngx_http_ilert_kapacitor_text(ctx, &series->name, &first);
 
-    if (rc == NGX_DECLINED) {
-        return ngx_http_ilert_kapacitor_error(ctx,
-                                    "data.series[%ui].name: expected a string",
-                                    ctx->nseries);
+    if (rc != NGX_OK || first == '"' || first == 'n') {
+        return rc;
     }
 
-    return rc;
+    return ngx_http_ilert_kapacitor_odd(ctx, first, NULL,
+                                        "data.series[%ui].name",
+                                        ctx->nseries);
 }
 
 
@@ -251,59 +254,23 @@ static ngx_int_t
 ngx_http_ilert_kapacitor_tags(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data)
 {
-    size_t         len;
-    ngx_int_t      rc;
-    ngx_str_t      token;
-    ngx_keyval_t  *tag;
+    ngx_int_t  rc;
 
     ctx->tags.nelts = 0;
 
-    switch (ngx_http_ilert_json_peek(&ctx->reader)) {
-
-    case 'n':
-        return ngx_http_ilert_kapacitor_null(ctx);
-
-    case '{':
-        break;
-
-    default:
-        return ngx_http_ilert_kapacitor_error(ctx,
-                                   "data.series[%ui].tags: expected an object",
-                                   ctx->nseries);
+    if (ngx_http_ilert_json_peek(&ctx->reader) != '{') {
+        return ngx_http_ilert_kapacitor_skip(ctx, "data.series[%ui].tags",
+                                             ctx->nseries);
     }
 
     rc = ngx_http_ilert_json_enter(&ctx->reader, '{');
 
     while (rc == NGX_OK) {
 
-        if (ngx_http_ilert_json_name(&ctx->reader, &token) != NGX_OK) {
-            return NGX_DECLINED;
-        }
+        rc = ngx_http_ilert_kapacitor_tag_item(ctx);
 
-        tag = ngx_http_ilert_kapacitor_push(ctx, &ctx->tags,
-                                            sizeof(ngx_keyval_t), 1);
-        if (tag == NULL
-            || ngx_http_ilert_json_decode(&token, &tag->key, ctx->pool)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
-            || token.data[0] != '"')
-        {
-            len = ngx_http_ilert_text_cut(&tag->key,
-                                      NGX_HTTP_ILERT_KAPACITOR_ERROR_NAME);
-
-            return ngx_http_ilert_kapacitor_error(ctx,
-                                "data.series[%ui].tags.%*s: expected a string",
-                                ctx->nseries, len, tag->key.data);
-        }
-
-        if (ngx_http_ilert_json_decode(&token, &tag->value, ctx->pool)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         rc = ngx_http_ilert_json_next(&ctx->reader, '}');
@@ -321,6 +288,49 @@ ngx_http_ilert_kapacitor_tags(ngx_http_ilert_kapacitor_ctx_t *ctx,
 }
 
 
+/* Reads a tag, and keeps it if its value can be taken as text. */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_tag_item(ngx_http_ilert_kapacitor_ctx_t *ctx)
+{
+    u_char         first;
+    size_t         len;
+    ngx_int_t      rc;
+    ngx_str_t      token, name;
+    ngx_keyval_t  *tag;
+
+    if (ngx_http_ilert_json_name(&ctx->reader, &token) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    tag = ngx_http_ilert_kapacitor_push(ctx, &ctx->tags, sizeof(ngx_keyval_t),
+                                        1);
+    if (tag == NULL
+        || ngx_http_ilert_json_decode(&token, &tag->key, ctx->pool) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_ilert_kapacitor_text(ctx, &tag->value, &first);
+
+    if (rc != NGX_OK || first == '"') {
+        return rc;
+    }
+
+    name = tag->key;
+
+    if (tag->value.data == NULL) {
+        ctx->tags.nelts--;
+    }
+
+    len = ngx_http_ilert_text_cut(&name, NGX_HTTP_ILERT_KAPACITOR_ERROR_NAME);
+
+    return ngx_http_ilert_kapacitor_odd(ctx, first, NULL,
+                                        "data.series[%ui].tags.%*s",
+                                        ctx->nseries, len, name.data);
+}
+
+
 static ngx_int_t
 ngx_http_ilert_kapacitor_columns(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data)
@@ -328,7 +338,7 @@ ngx_http_ilert_kapacitor_columns(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_series_t  *series = data;
 
     ngx_int_t   rc;
-    ngx_str_t   token, *column;
+    ngx_str_t  *column;
     ngx_uint_t  i;
 
     ctx->columns.nelts = 0;
@@ -337,31 +347,21 @@ ngx_http_ilert_kapacitor_columns(ngx_http_ilert_kapacitor_ctx_t *ctx,
         ctx->search = 1;
     }
 
+    series->time = 0;
+
     if (ngx_http_ilert_json_peek(&ctx->reader) != '[') {
-        return ngx_http_ilert_kapacitor_error(ctx,
-                                 "data.series[%ui].columns: expected an array",
-                                 ctx->nseries);
+        return ngx_http_ilert_kapacitor_skip(ctx, "data.series[%ui].columns",
+                                             ctx->nseries);
     }
 
     rc = ngx_http_ilert_json_enter(&ctx->reader, '[');
 
     while (rc == NGX_OK) {
 
-        if (ngx_http_ilert_json_scalar(&ctx->reader, &token) != NGX_OK
-            || token.data[0] != '"')
-        {
-            return ngx_http_ilert_kapacitor_error(ctx,
-                            "data.series[%ui].columns[%ui]: expected a string",
-                            ctx->nseries, ctx->columns.nelts);
-        }
+        rc = ngx_http_ilert_kapacitor_column_item(ctx);
 
-        column = ngx_http_ilert_kapacitor_push(ctx, &ctx->columns,
-                                               sizeof(ngx_str_t), 1);
-        if (column == NULL
-            || ngx_http_ilert_json_decode(&token, column, ctx->pool)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         rc = ngx_http_ilert_json_next(&ctx->reader, ']');
@@ -393,6 +393,36 @@ ngx_http_ilert_kapacitor_columns(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
 
 /*
+ * Reads the name of a column.  One that cannot be taken as text is a null
+ * string, which hides the column.
+ */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_column_item(ngx_http_ilert_kapacitor_ctx_t *ctx)
+{
+    u_char      first;
+    ngx_int_t   rc;
+    ngx_str_t  *column;
+
+    column = ngx_http_ilert_kapacitor_push(ctx, &ctx->columns,
+                                           sizeof(ngx_str_t), 1);
+    if (column == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_ilert_kapacitor_text(ctx, column, &first);
+
+    if (rc != NGX_OK || first == '"') {
+        return rc;
+    }
+
+    return ngx_http_ilert_kapacitor_odd(ctx, first, NULL,
+                                        "data.series[%ui].columns[%ui]",
+                                        ctx->nseries, ctx->columns.nelts - 1);
+}
+
+
+/*
  * Sets all names but the last one of those that are equal to null strings.
  * Equal names do occur: the columns of a batch are the fields and the tags of
  * its points, and InfluxDB lets a field and a tag have the same name.  The n
@@ -414,6 +444,11 @@ ngx_http_ilert_kapacitor_repeated(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
     for (i = 0; i < n; i++) {
 
+        if (name->data == NULL) {
+            name = (ngx_str_t *) ((u_char *) name + step);
+            continue;
+        }
+
         sorted = ngx_http_ilert_kapacitor_push(ctx, &ctx->sorted,
                                                sizeof(ngx_str_t *), n);
         if (sorted == NULL) {
@@ -425,6 +460,7 @@ ngx_http_ilert_kapacitor_repeated(ngx_http_ilert_kapacitor_ctx_t *ctx,
     }
 
     sorted = ctx->sorted.elts;
+    n = ctx->sorted.nelts;
 
     ngx_qsort(sorted, n, sizeof(ngx_str_t *),
               ngx_http_ilert_kapacitor_compare);
@@ -461,161 +497,6 @@ ngx_http_ilert_kapacitor_compare(const void *one, const void *two)
     }
 
     return (first < second) ? -1 : 1;
-}
-
-
-static ngx_int_t
-ngx_http_ilert_kapacitor_values(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    ngx_http_ilert_kapacitor_member_t *m, void *data)
-{
-    ngx_http_ilert_series_t  *series = data;
-
-    u_char                        *start;
-    ngx_int_t                      rc;
-    ngx_str_t                      text, mended;
-    ngx_http_ilert_json_reader_t   reader;
-
-    series->first_row = NULL;
-
-    switch (ngx_http_ilert_json_peek(&ctx->reader)) {
-
-    case 'n':
-        return ngx_http_ilert_kapacitor_null(ctx);
-
-    case '[':
-        break;
-
-    default:
-        return ngx_http_ilert_kapacitor_error(ctx,
-                                  "data.series[%ui].values: expected an array",
-                                  ctx->nseries);
-    }
-
-    start = ctx->reader.pos;
-    ctx->reader.unclean = 0;
-
-    rc = ngx_http_ilert_kapacitor_table(ctx, &ctx->reader, series);
-
-    if (rc != NGX_OK || !ctx->reader.unclean) {
-        return rc;
-    }
-
-    text.data = start;
-    text.len = ctx->reader.pos - start;
-
-    if (ngx_http_ilert_json_mend(&text, &mended, ctx->pool) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_ilert_json_init(&reader, &mended, NGX_HTTP_ILERT_JSON_ANY_NUMBER);
-
-    rc = ngx_http_ilert_kapacitor_table(ctx, &reader, series);
-
-    series->last = reader.last + NGX_HTTP_ILERT_JSON_SHORT;
-
-    return rc;
-}
-
-
-/*
- * Reads and checks all rows of a series.  Their values are not kept: they are
- * read again if they are needed.
- */
-
-static ngx_int_t
-ngx_http_ilert_kapacitor_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    ngx_http_ilert_json_reader_t *reader, ngx_http_ilert_series_t *series)
-{
-    ngx_int_t   rc;
-    ngx_str_t   first;
-    ngx_uint_t  i, n, match;
-
-    ctx->uneven = 0;
-
-    match = ngx_http_ilert_kapacitor_can_match(ctx, series);
-
-    rc = ngx_http_ilert_json_enter(reader, '[');
-
-    for (i = 0; rc == NGX_OK; i++) {
-
-        if (ngx_http_ilert_json_peek(reader) != '[') {
-            return ngx_http_ilert_kapacitor_error(ctx,
-                            "data.series[%ui].values[%ui]: expected an array",
-                            ctx->nseries, i);
-        }
-
-        series->last_row = reader->pos;
-
-        if (ngx_http_ilert_json_row(reader, &first, 1, &n) != NGX_OK) {
-            return ngx_http_ilert_kapacitor_error(ctx,
-                                "data.series[%ui].values[%ui][%ui]: expected "
-                                "a string, number, boolean or null",
-                                ctx->nseries, i, n);
-        }
-
-        if (i == 0) {
-            series->first_row = series->last_row;
-            series->last = reader->last;
-            ctx->width = n;
-
-        } else if (n != ctx->width && ctx->uneven == 0) {
-            ctx->uneven = i;
-        }
-
-        if (match && ctx->row == NULL && n) {
-
-            rc = ngx_http_ilert_kapacitor_compare_time(&first, &ctx->instant,
-                                                       ctx->pool);
-            if (rc == NGX_ERROR) {
-                return NGX_ERROR;
-            }
-
-            if (rc == NGX_OK) {
-                ctx->row = series->last_row;
-                ctx->trigger = ctx->webhook->series.nelts;
-            }
-        }
-
-        rc = ngx_http_ilert_json_next(reader, ']');
-    }
-
-    return (rc == NGX_DONE) ? NGX_OK : rc;
-}
-
-
-/*
- * Returns true if rows can be compared with the event's time as they are read.
- * For this the event's time and the columns must have come before the rows, as
- * they do in all that Kapacitor sends, and "time" must be the first column.
- * Otherwise the rows are searched when all has been read.
- */
-
-static ngx_uint_t
-ngx_http_ilert_kapacitor_can_match(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    ngx_http_ilert_series_t *series)
-{
-    ngx_str_t  *time;
-
-    /* A row was found in an earlier member "values", which does not count. */
-
-    if (ctx->trigger == ctx->webhook->series.nelts) {
-        ctx->row = NULL;
-    }
-
-    if (series->time || ctx->columns.nelts == 0) {
-        ctx->search = 1;
-        return 0;
-    }
-
-    time = &ctx->webhook->time;
-
-    if (ctx->time.data == NULL && time->data) {
-        ctx->time = *time;
-        ctx->timed = (ngx_http_ilert_kapacitor_parse_time(time, &ctx->instant)
-                      == NGX_OK);
-    }
-
-    return ctx->timed;
 }
 
 

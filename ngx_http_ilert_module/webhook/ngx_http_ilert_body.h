@@ -35,7 +35,7 @@
 typedef struct {
     /* NGX_ERROR: also if the body could not be read from its file */
     ngx_int_t                    rc;        /* see kapacitor_parse() */
-    ngx_str_t                    text;      /* the whole body */
+    ngx_str_t                    text;      /* the whole body, as it came */
     ngx_str_t                    error;     /* if rc is NGX_DECLINED */
     ngx_http_ilert_webhook_t     webhook;   /* if rc is NGX_OK */
 } ngx_http_ilert_body_t;

@@ -289,13 +289,13 @@ ngx_http_ilert_mapping_init(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    words = ngx_http_ilert_words(cf, n);
+    words = ngx_http_ilert_words(cf, n * NGX_HTTP_ILERT_WARNING_N);
     if (words == NULL) {
         return NGX_ERROR;
     }
 
     for (i = 0; i < n; i++) {
-        confs[i]->warned = &words[i];
+        confs[i]->warned = &words[i * NGX_HTTP_ILERT_WARNING_N];
     }
 
     return NGX_OK;
@@ -413,19 +413,10 @@ ngx_http_ilert_mapping_warn(ngx_http_request_t *r,
     ngx_http_ilert_mapping_conf_t *conf,
     ngx_http_ilert_mapping_directive_t *directive, ngx_str_t *value)
 {
-    u_char             buf[NGX_HTTP_ILERT_MAPPING_SHOWN];
-    time_t             elapsed;
-    ngx_str_t          shown;
-    ngx_atomic_uint_t  last;
+    u_char     buf[NGX_HTTP_ILERT_MAPPING_SHOWN];
+    ngx_str_t  shown;
 
-    last = *conf->warned;
-    elapsed = ngx_time() - (time_t) last;
-
-    if (elapsed >= 0 && elapsed < NGX_HTTP_ILERT_MAPPING_PERIOD) {
-        return;
-    }
-
-    if (!ngx_atomic_cmp_set(conf->warned, last, ngx_time())) {
+    if (!ngx_http_ilert_mapping_due(conf, NGX_HTTP_ILERT_WARNING_VALUE)) {
         return;
     }
 
@@ -440,6 +431,27 @@ ngx_http_ilert_mapping_warn(ngx_http_request_t *r,
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "invalid value \"%V\" of \"%V\" is left out, %s",
                   &shown, &directive->name, directive->allowed);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_mapping_due(ngx_http_ilert_mapping_conf_t *conf,
+    ngx_http_ilert_warning_e kind)
+{
+    time_t              elapsed;
+    ngx_atomic_t       *warned;
+    ngx_atomic_uint_t   last;
+
+    warned = &conf->warned[kind];
+
+    last = *warned;
+    elapsed = ngx_time() - (time_t) last;
+
+    if (elapsed >= 0 && elapsed < NGX_HTTP_ILERT_MAPPING_PERIOD) {
+        return 0;
+    }
+
+    return ngx_atomic_cmp_set(warned, last, ngx_time());
 }
 
 

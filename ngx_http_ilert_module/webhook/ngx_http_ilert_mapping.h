@@ -47,6 +47,14 @@ ngx_int_t ngx_http_ilert_mapping_init(ngx_conf_t *cf,
 
 
 /*
+ * Returns true if a warning of a location may be logged now: once a minute for
+ * each kind, by all workers together.
+ */
+ngx_uint_t ngx_http_ilert_mapping_due(ngx_http_ilert_mapping_conf_t *conf,
+    ngx_http_ilert_warning_e kind);
+
+
+/*
  * Returns the name of directive i if "conf" has it and it has no effect on a
  * body that goes on unchanged, of which ilert itself makes the event; else
  * NULL.
@@ -58,9 +66,9 @@ ngx_str_t *ngx_http_ilert_mapping_unfit(ngx_http_ilert_mapping_conf_t *conf,
 /*
  * Evaluates one directive that is no list.  "value" is valid UTF-8, and may be
  * in the request's pool.  It is empty if there is no such directive, or if
- * ilert does not allow the value, of which a warning is logged, at most once a
- * minute for a location.  Returns NGX_OK, or NGX_ERROR if there is no memory
- * or if a variable cannot be evaluated.
+ * ilert does not allow the value, of which a warning is logged if it is due.
+ * Returns NGX_OK, or NGX_ERROR if there is no memory or if a variable cannot
+ * be evaluated.
  */
 ngx_int_t ngx_http_ilert_mapping_value(ngx_http_request_t *r,
     ngx_http_ilert_mapping_conf_t *conf, ngx_http_ilert_mapping_e i,

@@ -36,6 +36,8 @@ static void ngx_http_ilert_webhook_parsed(ngx_http_request_t *r,
     ngx_http_ilert_body_t *body);
 static ngx_int_t ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_body_t *body);
+static void ngx_http_ilert_webhook_warn(ngx_http_request_t *r,
+    ngx_http_ilert_webhook_t *wh);
 static ngx_int_t ngx_http_ilert_webhook_set_id(ngx_http_ilert_event_t *ev,
     ngx_pool_t *pool);
 static ngx_int_t ngx_http_ilert_webhook_test(ngx_http_request_t *r,
@@ -47,7 +49,7 @@ static void ngx_http_ilert_webhook_tested(ngx_http_ilert_test_t *test,
 static void ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
     ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_webhook_submit(ngx_http_request_t *r,
-    ngx_http_ilert_ctx_t *ctx, ngx_str_t *body);
+    ngx_http_ilert_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_webhook_passthrough(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_webhook_choose_type(ngx_http_request_t *r,
@@ -170,6 +172,10 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     ctx->webhook = wh;
     ctx->event = ev;
 
+    if (wh->odd.len) {
+        ngx_http_ilert_webhook_warn(r, wh);
+    }
+
     if (wh->test) {
         return ngx_http_ilert_webhook_test(r, ctx);
     }
@@ -208,7 +214,26 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
                                              "event", &ev->id);
     }
 
-    return ngx_http_ilert_webhook_submit(r, ctx, &body->text);
+    return ngx_http_ilert_webhook_submit(r, ctx);
+}
+
+
+/* Each webhook of a template is odd in the same way: one line is enough. */
+
+static void
+ngx_http_ilert_webhook_warn(ngx_http_request_t *r,
+    ngx_http_ilert_webhook_t *wh)
+{
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    if (ngx_http_ilert_mapping_due(&ilcf->mapping,
+                                   NGX_HTTP_ILERT_WARNING_WEBHOOK))
+    {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "kapacitor webhook is odd, and taken: %V", &wh->odd);
+    }
 }
 
 
@@ -367,8 +392,7 @@ ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
-    ngx_str_t *body)
+ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 {
     ngx_str_t                   error;
     ngx_http_ilert_event_t     *ev;
@@ -382,7 +406,7 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     ev->ilert_key = ev->alert_key;
 
     if (ev->source->passthrough) {
-        ev->body = *body;
+        ev->body = ctx->webhook->body;
 
         if (ngx_http_ilert_webhook_passthrough(r, ctx) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -3,11 +3,13 @@
  * libFuzzer changes captured webhooks.  Each one goes through the parser and
  * becomes an event, which is checked by another reader of JSON:
  *
- *     -  the parser refuses a text as "not JSON" if and only if it is none;
- *     -  an error is one line of valid UTF-8;
+ *     -  the parser refuses a text as "not JSON" if and only if it is none,
+ *        and cannot be repaired; what it takes, repaired or not, is JSON;
+ *     -  an error, and what is said to be odd, is one line of valid UTF-8;
  *     -  an event is strict JSON in valid UTF-8, is no larger than allowed,
  *        has the members that ilert must have, and has no name twice;
- *     -  its numbers are those of the webhook, digit for digit;
+ *     -  its numbers are those of the webhook, digit for digit, but for
+ *        a duration that was written in another way;
  *     -  all this is also true with a mapping made of pieces of the webhook;
  *     -  the parser takes less than twenty times the memory of the webhook;
  *     -  an event that fits a small limit is the same with a larger one.
@@ -26,6 +28,7 @@
 
 #include "ngx_http_ilert_details.h"
 #include "ngx_http_ilert_kapacitor.h"
+#include "ngx_http_ilert_kapacitor_time.h"
 #include "ngx_http_ilert_event.h"
 #include "ngx_http_ilert_text.h"
 
@@ -88,7 +91,9 @@ static void make_mapping(ngx_http_ilert_mapping_t *mapping, ngx_str_t *body,
 static void make_name(ngx_str_t *name, ngx_uint_t n, ngx_pool_t *pool);
 static ngx_str_t piece(ngx_str_t *body, uint32_t *seed, ngx_pool_t *pool);
 static void test_error(ngx_str_t *body, ngx_str_t *error);
+static void test_line(ngx_str_t *line);
 static int has_null(ngx_http_ilert_webhook_t *wh);
+static void test_times(ngx_http_ilert_webhook_t *wh);
 static void test_variables(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool);
 static ngx_str_t variable_name(ngx_str_t *text, ngx_pool_t *pool);
 static void test_event(ngx_http_ilert_event_t *ev, ngx_str_t *body,
@@ -104,7 +109,7 @@ static void test_number(event_t *event, const unsigned char *text,
 static void add_name(name_t *names, int *n, const unsigned char *name,
     size_t len);
 static int is(const unsigned char *name, size_t len, const char *text);
-static int is_json(ngx_str_t *text);
+static int is_json(ngx_str_t *text, int repairable);
 static int is_utf8(ngx_str_t *text);
 static uint32_t hash(ngx_str_t *text);
 static void fail(const char *condition, int line);
@@ -117,6 +122,7 @@ ngx_uint_t             ngx_pagesize;
 
 static ngx_log_t  test_log;
 static size_t     allocated;    /* in bytes; what is freed still counts */
+static ngx_str_t  nanoseconds;  /* of the duration */
 
 
 void *
@@ -255,11 +261,19 @@ test(ngx_str_t *body, ngx_pool_t *pool)
     }
 
     check(rc == NGX_OK);
-    check(is_json(body));
+    check(is_json(body, 1));
+    check(is_json(&wh.body, 0));
+    check(is_json(body, 0) || wh.odd.len);
+
+    test_line(&wh.odd);
 
     if (wh.test) {
         return;
     }
+
+    nanoseconds = wh.duration;
+
+    test_times(&wh);
 
     test_variables(&wh, pool);
 
@@ -454,24 +468,32 @@ piece(ngx_str_t *body, uint32_t *seed, ngx_pool_t *pool)
 static void
 test_error(ngx_str_t *body, ngx_str_t *error)
 {
-    size_t  i;
-
     static const char  not_json[] = "not JSON: ";
 
-    check(error->len > 0 && error->len < 1024);
-    check(is_utf8(error));
-
-    for (i = 0; i < error->len; i++) {
-        check(error->data[i] >= ' ');
-    }
+    check(error->len > 0);
+    test_line(error);
 
     if (error->len > sizeof(not_json) - 1
         && memcmp(error->data, not_json, sizeof(not_json) - 1) == 0)
     {
-        check(!is_json(body));
+        check(!is_json(body, 1));
 
     } else {
-        check(is_json(body));
+        check(is_json(body, 1));
+    }
+}
+
+
+static void
+test_line(ngx_str_t *line)
+{
+    size_t  i;
+
+    check(line->len < 1024);
+    check(is_utf8(line));
+
+    for (i = 0; i < line->len; i++) {
+        check(line->data[i] >= ' ');
     }
 }
 
@@ -486,13 +508,48 @@ has_null(ngx_http_ilert_webhook_t *wh)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < wh->trigger->columns.nelts; i++) {
+    for (i = 0; i < wh->nvalues; i++) {
         if (wh->values[i].data[0] == 'n') {
             return 1;
         }
     }
 
-    return 0;
+    /* A column for which the row has no value has none either. */
+
+    return wh->nvalues < wh->trigger->columns.nelts;
+}
+
+
+/* A duration as it is written is the same when it is parsed again. */
+
+static void
+test_times(ngx_http_ilert_webhook_t *wh)
+{
+    u_char                           buf[64];
+    int64_t                          ns, again;
+    ngx_str_t                        text;
+    ngx_http_ilert_kapacitor_time_t  time;
+
+    if (ngx_http_ilert_kapacitor_parse_time(&wh->time, &time) == NGX_OK) {
+        check(time.nsec < 1000000000);
+        check(time.sec >= -62167219200 - 86400);
+        check(time.sec <= 253402300800 + 86400);
+    }
+
+    if (ngx_http_ilert_kapacitor_parse_duration(&wh->duration, &ns)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    text.data = buf;
+    text.len = ngx_http_ilert_kapacitor_write_duration(buf, ns) - buf;
+
+    check(text.len <= NGX_HTTP_ILERT_KAPACITOR_DURATION_LEN);
+    check(ngx_http_ilert_kapacitor_parse_duration(&text, &again) == NGX_OK);
+    check(again == ns
+          || (ns / 1000000000 != 0
+              && again == ns / 1000000000 * 1000000000));
 }
 
 
@@ -700,7 +757,9 @@ test_number(event_t *event, const unsigned char *text, size_t len)
 {
     if (event->nnumbers++ < NUMBERS) {
         check(memmem(event->webhook->data, event->webhook->len, text, len)
-              != NULL);
+              != NULL
+              || (len == nanoseconds.len
+                  && memcmp(text, nanoseconds.data, len) == 0));
     }
 }
 
@@ -734,7 +793,7 @@ is(const unsigned char *name, size_t len, const char *text)
 /* Applies the module's limit on depth, and takes strings it would mend. */
 
 static int
-is_json(ngx_str_t *text)
+is_json(ngx_str_t *text, int repairable)
 {
     strict_json_t  json;
 
@@ -743,6 +802,7 @@ is_json(ngx_str_t *text)
     json.end = text->data + text->len;
     json.max_depth = NGX_HTTP_ILERT_JSON_MAX_DEPTH;
     json.mendable = 1;
+    json.repairable = repairable;
 
     return strict_json(&json);
 }

@@ -25,6 +25,12 @@ strict_json(strict_json_t *json)
 {
     json->depth = 0;
 
+    if (json->repairable && json->end - json->pos >= 3
+        && memcmp(json->pos, "\xef\xbb\xbf", 3) == 0)
+    {
+        json->pos += 3;
+    }
+
     if (!strict_value(json, NULL, 0)) {
         return 0;
     }
@@ -166,7 +172,7 @@ strict_string(strict_json_t *json)
             return 1;
         }
 
-        if (*json->pos < 0x20) {
+        if (*json->pos < 0x20 && !json->repairable) {
             return 0;
         }
 
@@ -178,7 +184,7 @@ strict_string(strict_json_t *json)
             continue;
         }
 
-        len = strict_utf8(json->pos, json->end);
+        len = (*json->pos < 0x20) ? 1 : strict_utf8(json->pos, json->end);
 
         if (len == 0) {
             if (!json->mendable) {

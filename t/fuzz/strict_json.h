@@ -31,6 +31,8 @@ struct strict_json_s {
     int                    max_depth;   /* of arrays and objects */
     int                    mendable;    /* half surrogate pairs and bytes */
                                         /* that are no UTF-8 are accepted */
+    int                    repairable;  /* and control characters in */
+                                        /* strings, and a byte order mark */
 
     /*
      * This is called, if it is not NULL, at the end of each value.  It gets

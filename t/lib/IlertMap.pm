@@ -30,6 +30,8 @@ package IlertMap;
 #
 #   IlertMap::directives(%mapping) -> the lines of nginx.conf that say so
 #   IlertMap::variable($body, $name) -> value of $kapacitor_NAME, in bytes
+#   IlertMap::repair($body) -> the body as JSON, if it is none only because of
+#       a byte order mark or control characters in strings
 #
 # JSON is read by IlertMap::decode($bytes), which loses nothing: an object is
 # an IlertMap::Object (members in the order of the text, the last of equal
@@ -65,7 +67,15 @@ my %ESCAPE = (b => "\b", f => "\f", n => "\n", r => "\r", t => "\t",
 
 my %SHORT = map { $ESCAPE{$_} => "\\$_" } grep { $_ ne '/' } keys %ESCAPE;
 
-my %LEVEL = map { $_ => 1 } qw(OK INFO WARNING CRITICAL);
+my %LEVEL = (map({ $_ => $_ } qw(OK INFO WARNING CRITICAL)),
+    INFORMATION => 'INFO', WARN => 'WARNING', CRIT => 'CRITICAL');
+
+my %UNIT = (ns => 1, us => 1e3, "\x{b5}s" => 1e3, "\x{3bc}s" => 1e3, ms => 1e6,
+    s => 1e9, m => 60e9, h => 3600e9);
+
+# the text of objects and arrays, by their addresses
+
+my %RAW;
 
 my %ALLOWED = (
     event_type => qr/\A(?:ALERT|RESOLVE|ACCEPT|COMMENT|off)\z/,
@@ -85,6 +95,8 @@ sub decode {
     my ($bytes, %opt) = @_;
 
     my $r = { depth => 0, max => $opt{depth} // DEPTH, twice => [] };
+
+    %RAW = ();
 
     for ($bytes) {
         pos() = 0;
@@ -115,8 +127,10 @@ sub read_value {
 
     /\G[ \t\r\n]+/gc;
 
-    return read_object($r) if /\G\{/gc;
-    return read_array($r)  if /\G\[/gc;
+    my $start = pos() // 0;
+
+    return raw($start, read_object($r)) if /\G\{/gc;
+    return raw($start, read_array($r))  if /\G\[/gc;
     return read_string()   if /\G"/gc;
     return JSON::PP::true  if /\Gtrue/gc;
     return JSON::PP::false if /\Gfalse/gc;
@@ -129,6 +143,18 @@ sub read_value {
     }
 
     syntax('no value');
+}
+
+
+sub raw {
+    my ($start, $value) = @_;
+
+    $RAW{0 + \@$value} = substr $_, $start, pos() - $start
+        if ref $value eq 'ARRAY';
+    $RAW{$value->address} = substr $_, $start, pos() - $start
+        if ref $value eq 'IlertMap::Object';
+
+    return $value;
 }
 
 
@@ -285,14 +311,16 @@ sub encode_string {
 sub expect {
     my ($body, %mapping) = @_;
 
-    my $w = eval { decode($body) };
+    my ($w, $repaired) = eval { read_body($body) };
     if (my $error = $@) {
         $error =~ /^(not JSON: )/ or die $error;
         return { status => 400, error => 'not JSON: ' };
     }
 
-    my $error = eval { check($w); 1 } ? undef : $@;
-    if (defined $error) {
+    my $odd = 0;
+
+    if (!eval { ($w, $odd) = understood($w); 1 }) {
+        my $error = $@;
         ref $error or die $error;
         return { status => 400, error => $$error };
     }
@@ -300,7 +328,9 @@ sub expect {
     my $level = $w->get('level');
     my @series = series($w);
 
-    if (($w->get('id') // ' ') eq '' && $level eq 'OK' && !@series) {
+    if (($w->get('id') // ' ') eq '' && $level eq 'OK' && !@series
+        && !$odd && !$repaired)
+    {
         return { status => 202, result => 'test', level => $level };
     }
 
@@ -499,7 +529,7 @@ sub value {
 sub variable {
     my ($body, $name) = @_;
 
-    my $w = decode($body);
+    my ($w) = understood((read_body($body))[0]);
 
     return kapacitor({ w => $w, facts => facts($w) }, lc $name);
 }
@@ -753,7 +783,13 @@ sub row {
     my $time;
     my $fields = IlertMap::Object->new;
 
+    my %last = map { defined $columns[$_] ? ($columns[$_] => $_) : () }
+               0 .. $#columns;
+
     for my $i (0 .. $#columns) {
+        last if $i > $#$values;
+        next if !defined $columns[$i] || $last{$columns[$i]} != $i;
+
         if ($columns[$i] eq 'time') {
             $time = $values->[$i];
         } else {
@@ -826,92 +862,230 @@ sub wrong {
 }
 
 
-sub check {
+# The webhook with all that is decoration as it should be, or left out, and
+# how much of it was odd.  Dies with a reference to an error if the level
+# cannot be read.
+
+sub understood {
     my ($w) = @_;
 
-    wrong('not JSON', '') if !defined $w && 0;
     die \(my $e = '') if !is_object($w);
 
+    my $odd = 0;
+    my $clean = IlertMap::Object->new;
+
     for (qw(id message details time previousLevel)) {
-        my $value = $w->get($_);
-        wrong($_, 'expected a string') if defined $value
-                                          && !is_string($value);
+        my ($value) = member($w, $_, \$odd);
+        $clean->known($_, as_text($value, \$odd));
     }
 
-    my $duration = $w->get('duration');
-    wrong('duration', 'expected a number')
-        if defined $duration && !is_number($duration);
+    $clean->known(duration => as_duration(member($w, 'duration', \$odd),
+                                          \$odd));
+    $clean->known(recoverable => as_bool(member($w, 'recoverable', \$odd),
+                                         \$odd));
 
-    my $recoverable = $w->get('recoverable');
-    wrong('recoverable', 'expected ')
-        if defined $recoverable && !is_bool($recoverable);
-
-    my $level = $w->get('level');
+    my $level = member($w, 'level', \$odd);
     wrong('level', 'missing') if !defined $level;
-    wrong('level', 'expected ') if !is_string($level);
-    wrong('level', 'expected OK, INFO, WARNING or CRITICAL')
-        if !$LEVEL{$level};
+    $clean->add(level => as_level($level) // wrong('level', 'expected '));
+    $odd++ if !is_string($level) || $level ne $clean->get('level');
 
-    my $data = $w->get('data');
-    return if !defined $data;
-    wrong('data', 'expected an object') if !is_object($data);
+    my $previous = as_level($clean->get('previousLevel'));
+    $clean->add(previousLevel => $previous) if defined $previous;
 
-    my $series = $data->get('series');
-    return if !defined $series;
-    wrong('data.series', 'expected an array') if !is_array($series);
+    my $data = of_kind(member($w, 'data', \$odd), \&is_object, \$odd);
+    my $series = $data && of_kind(member($data, 'series', \$odd), \&is_array,
+                                  \$odd);
 
-    check_series($series->[$_], "data.series[$_]") for 0 .. $#$series;
+    if ($series) {
+        my @series = grep { of_kind($_, \&is_object, \$odd) } @$series;
+        $odd += @$series - @series;
+
+        $clean->add(data => IlertMap::Object->new(
+            series => [map { series_of($_, \$odd) } @series]));
+    }
+
+    return $clean, $odd;
 }
 
 
-sub check_series {
-    my ($series, $path) = @_;
+# A member of that name, or else the last one whose name has another case.
 
-    wrong($path, 'expected an object') if !is_object($series);
+sub member {
+    my ($object, $name, $odd) = @_;
 
-    my $name = $series->get('name');
-    wrong("$path.name", 'expected a string')
-        if defined $name && !is_string($name);
+    return $object->get($name) if $object->has($name);
 
-    if (defined(my $tags = $series->get('tags'))) {
-        wrong("$path.tags", 'expected an object') if !is_object($tags);
+    my ($other) = grep { lc eq lc $name && /^[\x00-\x7f]*\z/ }
+                  reverse $object->names;
+
+    $$odd++ if defined $other;
+
+    return defined $other ? $object->get($other) : undef;
+}
+
+
+sub of_kind {
+    my ($value, $kind, $odd) = @_;
+
+    return $value if $kind->($value);
+
+    $$odd++ if defined $value;
+    return undef;
+}
+
+
+sub as_text {
+    my ($value, $odd) = @_;
+
+    return $value if !defined $value || is_string($value);
+
+    $$odd++;
+
+    return undef if is_array($value) || is_object($value);
+    return is_bool($value) ? ($value ? 'true' : 'false') : "$value";
+}
+
+
+sub as_bool {
+    my ($value, $odd) = @_;
+
+    return $value if !defined $value || is_bool($value);
+
+    $$odd++;
+
+    return is_string($value)
+        && $value =~ /^[ \t\r\n]*(true|false)[ \t\r\n]*\z/i
+        ? (lc $1 eq 'true' ? JSON::PP::true : JSON::PP::false) : undef;
+}
+
+
+sub as_level {
+    my ($value) = @_;
+
+    return if !defined $value || ref $value && !is_number($value);
+
+    return $LEVEL{uc("$value" =~ s/^[ \t\r\n]+|[ \t\r\n]+\z//gr)};
+}
+
+
+sub as_duration {
+    my ($value, $odd) = @_;
+
+    return $value if !defined $value || is_number($value);
+
+    $$odd++;
+
+    return undef if !is_string($value);
+
+    my ($minus, $text) = $value =~ /^[ \t\r\n]*(-?)(.+?)[ \t\r\n]*\z/s
+        or return undef;
+
+    return IlertMap::Number->new($minus . (0 + $text))
+        if $text =~ /^[0-9]{1,18}\z/;
+
+    my $ns = 0;
+
+    while ($text =~ s/^([0-9]+\.?[0-9]*|\.[0-9]+)
+                       (ns|us|\x{b5}s|\x{3bc}s|ms|s|m|h)//x)
+    {
+        $ns += $1 * $UNIT{$2};
+    }
+
+    return undef if $text ne '' || $ns >= 2 ** 63;
+
+    return IlertMap::Number->new(($ns ? $minus : '') . sprintf '%d', $ns);
+}
+
+
+sub series_of {
+    my ($series, $odd) = @_;
+
+    my $clean = IlertMap::Object->new;
+
+    $clean->known(name => as_text(member($series, 'name', $odd), $odd));
+
+    if (my $tags = of_kind(member($series, 'tags', $odd), \&is_object, $odd)) {
+        my $texts = IlertMap::Object->new;
 
         for ($tags->names) {
-            wrong("$path.tags.$_", 'expected a string')
-                if !is_string($tags->get($_));
+            $$odd++ if !defined $tags->get($_);
+            $texts->known($_, as_text($tags->get($_), $odd));
+        }
+
+        $clean->add(tags => $texts);
+    }
+
+    my $columns = of_kind(member($series, 'columns', $odd), \&is_array, $odd)
+                  // [];
+    $clean->add(columns => [map { as_text($_, $odd) } @$columns]);
+
+    my $values = of_kind(member($series, 'values', $odd), \&is_array, $odd);
+
+    $clean->add(values => [map { row_of($_, scalar @$columns, $odd) }
+                           grep { is_array($_) } @$values]) if $values;
+    $$odd += grep { !is_array($_) } @{$values // []};
+
+    return $clean;
+}
+
+
+sub row_of {
+    my ($row, $n, $odd) = @_;
+
+    $$odd++ if @$row != $n;
+
+    return [map {
+        is_array($_) ? characters($RAW{0 + \@$_})
+            : is_object($_) ? characters($RAW{$_->address}) : $_
+    } @$row];
+}
+
+
+# (what is in the body, whether that had to be repaired).
+
+sub read_body {
+    my ($body) = @_;
+
+    my $w = eval { decode($body) };
+    my $error = $@;
+    return $w, 0 if $error eq '';
+
+    my $repaired = repair($body);
+    die $error if $repaired eq $body;
+
+    return decode($repaired), 1;
+}
+
+
+sub repair {
+    my ($body) = @_;
+
+    my %short = map { $ESCAPE{$_} => "\\$_" } qw(b f n r t);
+
+    $body = substr $body, 3 if substr($body, 0, 3) eq "\xef\xbb\xbf";
+
+    # a backslash before a control character stays what it is, an error
+
+    my ($string, $escape) = (0, 0);
+
+    my @pieces = grep { $_ ne '' } split /([\x00-\x1f"\\])/, $body, -1;
+
+    for (@pieces) {
+        if ($escape) {
+            $escape = 0;
+
+        } elsif ($_ eq '"') {
+            $string = !$string;
+
+        } elsif ($_ eq '\\') {
+            $escape = $string;
+
+        } elsif ($string && /^[\x00-\x1f]/) {
+            $_ = $short{$_} // sprintf '\\u%04X', ord;
         }
     }
 
-    my $columns = $series->get('columns');
-    wrong("$path.columns", 'expected an array')
-        if $series->has('columns') && !is_array($columns);
-    $columns //= [];
-
-    for (0 .. $#$columns) {
-        wrong("$path.columns[$_]", 'expected a string')
-            if !is_string($columns->[$_]);
-    }
-
-    my $values = $series->get('values');
-    return if !defined $values;
-    wrong("$path.values", 'expected an array') if !is_array($values);
-
-    for (0 .. $#$values) {
-        check_row($values->[$_], scalar @$columns, "$path.values[$_]");
-    }
-}
-
-
-sub check_row {
-    my ($row, $n, $path) = @_;
-
-    wrong($path, 'expected an array') if !is_array($row);
-    wrong($path, "expected $n value") if @$row != $n;
-
-    for (0 .. $#$row) {
-        wrong("${path}[$_]", 'expected a string, number, boolean or null')
-            if is_array($row->[$_]) || is_object($row->[$_]);
-    }
+    return join '', @pieces;
 }
 
 
@@ -1370,6 +1544,7 @@ sub known {
 }
 
 
+sub address { 0 + $_[0]{order} }
 sub get { $_[0]{value}{$_[1]} }
 sub has { exists $_[0]{value}{$_[1]} }
 sub names { @{$_[0]{order}} }

@@ -8,6 +8,8 @@ package IlertRandom;
 #                          nothing to make an alert key of
 #       short => 1         most of them, and their strings, are short
 #   spoilt($body)          the same with one fault
+#   odd()                  a body whose id and level can be read, and whose
+#                          other members are anything
 #   chance($p), pick(@list), text($n)   true or false; one of it; $n characters
 
 use warnings;
@@ -226,6 +228,76 @@ sub dumped {
     $dump =~ s/"/&#34;/g;
 
     return quote("$dump\n");
+}
+
+
+# An id and a level, and around them members of all types and in other case,
+# control characters, and a byte order mark.
+
+sub odd {
+    $short = 1;
+
+    my @level = (qw(OK INFO WARNING CRITICAL ok Info WARN warn crit Critical),
+                 ' OK', "critical\\n");
+    my %member = (id => pick('"i"', '42', 'true', '"\\u0069"', "\"i\tj\""),
+                  level => '"' . pick(@level) . '"');
+
+    for (qw(message details time duration previousLevel recoverable)) {
+        $member{$_} = pick(\&any, \&any, sub { '"1m0s"' }, sub { '"true"' },
+                           \&time_of)->() if chance(0.7);
+    }
+
+    $member{data} = pick(\&any, \&odd_data, \&odd_data)->() if chance(0.8);
+    $member{'x' . int rand 1000} = any() if chance(0.3);
+
+    return (chance(0.1) ? "\xef\xbb\xbf" : '') . space() . odd_object(%member)
+        . space();
+}
+
+
+sub any { chance(0.1) ? "\"a\nb\x01\"" : chance(0.1) ? "\"\xfc\"" : value(3) }
+sub time_of { quote(pick(time_of_row(), '2026-03-01 08:15:30 +0000 UTC')) }
+
+
+sub odd_object {
+    my (%member) = @_;
+
+    return '{' . join(',', map {
+        my $name = chance(0.9) ? $_ : pick(uc, ucfirst);
+        space() . quote($name) . space() . ':' . space() . $member{$_}
+    } shuffled(sort keys %member)) . space() . '}';
+}
+
+
+sub odd_list { '[' . join(',', @_) . ']' }
+
+
+sub odd_data {
+    my @series = map { chance(0.8) ? odd_series() : any() } 1 .. rand 4;
+
+    return odd_object(series => chance(0.9) ? odd_list(@series) : any());
+}
+
+
+sub odd_series {
+    my $n = int rand 4;
+
+    my %member = (
+        name => chance(0.7) ? quote(name()) : any(),
+        tags => chance(0.7) ? odd_object(map { $_ => any() } 'host', 'cpu')
+                            : any(),
+        columns => chance(0.9) ? odd_list(map { chance(0.9)
+            ? quote(pick('time', 'v', 'w', name())) : any() } 1 .. $n)
+            : any(),
+        values => chance(0.9) ? odd_list(map { chance(0.9)
+            ? odd_list(map { pick(\&any, \&time_of)->() }
+                       1 .. (chance(0.7) ? $n : rand 5)) : any() } 1 .. rand 5)
+            : any(),
+    );
+
+    delete $member{$_} for grep { chance(0.1) } sort keys %member;
+
+    return odd_object(%member);
 }
 
 
