@@ -542,14 +542,15 @@ push @not_json, map { ["the tag $_", json(data => qq({"series":[{"tags":)
     . qq({$_:"x"}}]}))] } '1', '-1.5', 'null', 'true', '[1]', '{}', '', 'id';
 
 subtest 'not JSON' => sub {
-    $c->webhook($_->[0], $_->[1], error => qr/^not JSON: .+ at byte \d+\z/)
+    $c->webhook($_->[0], $_->[1],
+                error => qr/^not JSON: .+ at byte \d+(?:; this is .+)?\z/)
         for @not_json;
 };
 
 subtest 'cut short' => sub {
     for my $n (map { int(length($good) * $_ / 37) } 0 .. 36) {
         $c->webhook("cut after byte $n", substr($good, 0, $n),
-                    error => qr/^not JSON: .+ at byte \d+\z/);
+                    error => qr/^not JSON: .+ at byte \d+(?:; this .+)?\z/);
     }
 };
 
@@ -557,8 +558,9 @@ subtest 'cut short' => sub {
 # What is not JSON, and where
 
 my @where = (
-    ['', 'unexpected end at byte 0'],
-    ['x', 'unexpected character at byte 0'],
+    ['', 'unexpected end at byte 0; this is an empty body'],
+    [" \r\n", 'unexpected end at byte 3; this is an empty body'],
+    ['-x', 'invalid number at byte 0'],
     ["\n\n  %", 'unexpected character at byte 4'],
     ['{"level":%}', 'unexpected character at byte 9'],
     ['{"level":"OK",}', 'unexpected character at byte 14'],
@@ -605,11 +607,97 @@ my @wrong = (
         '{"series":[{}]}'), 'id: empty, and data.series[0] has neither a name '
         . 'nor tags to make an alert key of'],
     (map { ["the body is $_", $_, 'body: expected an object'] }
-        qw([] "x" 1 null true), '[{"level":"OK","id":"a"}]'),
+        qw("x" 1 null true)),
+    (map { ["the body is $_", $_, 'body: expected an object; this is an '
+            . 'array, post each alert on its own'] }
+        '[]', '[{"level":"OK","id":"a"}]', " [{\"a\":\"\n\"}]"),
 );
 
 subtest 'what is refused' => sub {
     $c->webhook("error: $_->[0]", $_->[1], error => $_->[2]) for @wrong;
+};
+
+
+# What is not for us, and what it is
+
+my $use = 'use ilert\'s integration for';
+
+my @others = (
+    ['|httpPost, with tags of an alert', '{"series":[{"name":"m","tags":{'
+        . '"level":"CRITICAL"},"columns":["time"],"values":[["t"]]}]}',
+        'level: missing', 'the body of |httpPost, use .post() of an |alert'],
+    ['InfluxDB 2.x', '{"_check_id":"1","_level":"crit","_message":"m"}',
+        'level: missing',
+        "the body of an HTTP endpoint of InfluxDB 2.x, $use InfluxDB 2.x"],
+    ['InfluxDB 2.x, a deadman', '{"_notification_rule_id":"1"}',
+        'level: missing',
+        "the body of an HTTP endpoint of InfluxDB 2.x, $use InfluxDB 2.x"],
+    ['Grafana', '{"receiver":"r","status":"firing","alerts":[{"labels":{}}],'
+        . '"orgId":1,"title":"t","state":"alerting","message":"m"}',
+        'level: missing', "a webhook of Grafana, $use Grafana"],
+    ['Grafana, before 9', '{"ruleName":"r","ruleId":1,"state":"alerting",'
+        . '"evalMatches":[]}', 'level: missing',
+        "a webhook of Grafana, $use Grafana"],
+    ['Alertmanager', '{"version":"4","groupKey":"k","status":"firing",'
+        . '"receiver":"r","alerts":[],"commonLabels":{}}', 'level: missing',
+        "a webhook of Alertmanager, $use Prometheus"],
+    ['Zabbix', '{"event_id":"1","trigger_id":"2","severity":"High"}',
+        'level: missing', "a webhook of Zabbix, $use Zabbix"],
+    ['a level that is no level of ours', '{"level":"error","alerts":[],'
+        . '"receiver":"r"}', 'level: expected OK, INFO, WARNING or CRITICAL',
+        "a webhook of Alertmanager, $use Prometheus"],
+    ['a byte order mark before', "\xef\xbb\xbf{\"_check_id\":1}",
+        'level: missing',
+        "the body of an HTTP endpoint of InfluxDB 2.x, $use InfluxDB 2.x"],
+    ['one of two members', '{"alerts":[]}', 'level: missing', undef],
+    ['nobody\'s', '{"a":1}', 'level: missing', undef],
+    ['a form', 'payload=%7B%22id%22%7D', 'not JSON: unexpected character at '
+        . 'byte 0', 'a form, post the JSON itself'],
+    ['plain text', 'disk is full', 'not JSON: unexpected character at byte 0',
+        'plain text, use .post() without a template, or with one that writes '
+        . 'JSON'],
+    ['XML', "\n<a/>", 'not JSON: unexpected character at byte 1',
+        'XML or HTML, use .post() of an |alert'],
+    (map { ['UTF-16', $_, qr/^not JSON: unexpected character at byte \d/,
+            'UTF-16, use UTF-8'] }
+        "\xff\xfe{\0}\0", "\xfe\xff\0{\0}", "{\0}\0", "\0{\0}"),
+    ['gzip', "\x1f\x8b\x08\0", 'not JSON: unexpected character at byte 0',
+        'a compressed body, send it as it is'],
+    ['webhooks that are cut short', '{"series":[{', 'not JSON: unexpected end '
+        . 'at byte 12', undef],
+);
+
+subtest 'what is not for us' => sub {
+    for (@others) {
+        my ($what, $body, $error, $is) = @$_;
+
+        $error = quotemeta $error if !ref $error;
+        $is = defined $is ? '; this is ' . quotemeta $is : '';
+
+        $c->webhook($what, $body, error => qr/$error.*?\d?$is\z/);
+    }
+};
+
+subtest 'Content-Encoding' => sub {
+    my $error = 'body: Content-Encoding "%s" is not decoded, send the body as '
+                . 'it is';
+
+    for ('gzip', 'x' x 64, 'deflate') {
+        $c->webhook($_, "\x1f\x8b\x08\0", request => [ headers =>
+            [ 'Content-Encoding' => $_ ] ], map => 0,
+            error => sprintf $error, $_);
+    }
+
+    $c->webhook('a long one', '{', request => [ headers =>
+        [ 'content-encoding' => 'x' x 1000 ] ], map => 0,
+        error => sprintf $error, 'x' x 64);
+    $c->webhook('bytes', '{', request => [ headers =>
+        [ 'Content-Encoding' => "\xff\"" ] ], map => 0,
+        error => sprintf $error, "\x{fffd}\"");
+    $c->webhook('identity', "\x1f\x8b\x08\0", request => [ headers =>
+        [ 'Content-Encoding' => 'identity' ] ], error => qr/^not JSON/);
+    $c->webhook('it only says so', json(), request => [ headers =>
+        [ 'Content-Encoding' => 'gzip' ] ]);
 };
 
 

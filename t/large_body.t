@@ -174,7 +174,9 @@ subtest 'others are served meanwhile' => sub {
 
 subtest 'what is not as it should be is told' => sub {
     my %wrong = (
-        'x' . $BATCH => 'not JSON: unexpected character at byte 0',
+        'x' . $BATCH => 'not JSON: unexpected character at byte 0; this is '
+            . 'plain text, use .post() without a template, or with one that '
+            . 'writes JSON',
         $BATCH . 'x' => 'not JSON: unexpected character at byte '
                         . length $BATCH,
         $BATCH =~ s/"CRITICAL"/"FATAL"/r

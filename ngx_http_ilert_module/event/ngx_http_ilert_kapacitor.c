@@ -37,9 +37,6 @@ static ngx_int_t ngx_http_ilert_kapacitor_duration(
 static ngx_int_t ngx_http_ilert_kapacitor_boolean(
     ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data);
-static ngx_int_t ngx_http_ilert_kapacitor_http_post(
-    ngx_http_ilert_kapacitor_ctx_t *ctx,
-    ngx_http_ilert_kapacitor_member_t *m, void *data);
 static ngx_int_t ngx_http_ilert_kapacitor_level_name(
     ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_kapacitor_member_t *m, void *data);
@@ -98,8 +95,6 @@ static ngx_http_ilert_kapacitor_member_t  ngx_http_ilert_kapacitor_root[] = {
 
     { ngx_string("recoverable"), ngx_http_ilert_kapacitor_boolean,
       offsetof(ngx_http_ilert_webhook_t, recoverable) },
-
-    { ngx_string("series"), ngx_http_ilert_kapacitor_http_post, 0 },
 
     { ngx_null_string, NULL, 0 }
 };
@@ -174,7 +169,8 @@ ngx_http_ilert_kapacitor_read(ngx_http_ilert_kapacitor_ctx_t *ctx,
                              NGX_HTTP_ILERT_KAPACITOR_MAX_VALUES);
 
     if (ngx_http_ilert_json_peek(reader) != '{') {
-        return ngx_http_ilert_kapacitor_error(ctx, "body: expected an object");
+        return ngx_http_ilert_kapacitor_refuse(ctx,
+                                               "body: expected an object");
     }
 
     rc = ngx_http_ilert_kapacitor_members(ctx, ngx_http_ilert_kapacitor_root,
@@ -304,8 +300,7 @@ ngx_http_ilert_kapacitor_reject(ngx_http_ilert_kapacitor_ctx_t *ctx,
             at = ngx_http_ilert_json_repaired_at(body, at);
         }
 
-        return ngx_http_ilert_kapacitor_error(ctx, "not JSON: %s at byte %uz",
-                                              reader->error, at);
+        return ngx_http_ilert_kapacitor_refuse_text(ctx, reader->error, at);
     }
 
     return NGX_DECLINED;
@@ -453,21 +448,6 @@ ngx_http_ilert_kapacitor_boolean(ngx_http_ilert_kapacitor_ctx_t *ctx,
 }
 
 
-/*
- * A member "series" at the top is not in the body of .post(), but in that of
- * a |httpPost node, which is a common mistake: the error can say so.
- */
-
-static ngx_int_t
-ngx_http_ilert_kapacitor_http_post(ngx_http_ilert_kapacitor_ctx_t *ctx,
-    ngx_http_ilert_kapacitor_member_t *m, void *data)
-{
-    ctx->http_post = 1;
-
-    return ngx_http_ilert_json_skip(&ctx->reader);
-}
-
-
 /* A level that is no text can be none of ours, but it is not missing. */
 
 static ngx_int_t
@@ -501,21 +481,14 @@ ngx_http_ilert_kapacitor_level(ngx_http_ilert_kapacitor_ctx_t *ctx)
     previous = &ctx->webhook->previous_level;
 
     if (level->data == NULL) {
-
-        if (ctx->http_post) {
-            return ngx_http_ilert_kapacitor_error(ctx,
-                              "level: missing; this is the body of |httpPost, "
-                              "use .post() of an |alert");
-        }
-
-        return ngx_http_ilert_kapacitor_error(ctx, "level: missing");
+        return ngx_http_ilert_kapacitor_refuse(ctx, "level: missing");
     }
 
     word = ngx_http_ilert_kapacitor_find_level(level);
 
     if (word == NULL) {
-        return ngx_http_ilert_kapacitor_error(ctx, "level: expected OK, INFO, "
-                                              "WARNING or CRITICAL");
+        return ngx_http_ilert_kapacitor_refuse(ctx, "level: expected OK, "
+                                               "INFO, WARNING or CRITICAL");
     }
 
     ctx->webhook->level = word->level;

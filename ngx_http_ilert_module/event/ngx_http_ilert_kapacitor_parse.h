@@ -74,9 +74,6 @@ typedef struct {
 
     /* the row must be searched for again when all has been read */
     unsigned                        search:1;
-
-    /* the body looks like that of a |httpPost node */
-    unsigned                        http_post:1;
 } ngx_http_ilert_kapacitor_ctx_t;
 
 
@@ -157,6 +154,20 @@ void ngx_http_ilert_kapacitor_end_notes(ngx_http_ilert_kapacitor_ctx_t *ctx);
  */
 ngx_int_t ngx_cdecl ngx_http_ilert_kapacitor_error(
     ngx_http_ilert_kapacitor_ctx_t *ctx, const char *fmt, ...);
+
+
+/*
+ * kapacitor_refuse.c.  These set ctx->error: "ERROR; this is WHAT, use OTHER",
+ * if the body is a known mistake, else "ERROR".  They return as _error() does.
+ */
+
+/* Refuses webhook->body, which is JSON, or at least begins as it. */
+ngx_int_t ngx_http_ilert_kapacitor_refuse(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    const char *error);
+
+/* Refuses it if it is not JSON, because of what is at byte "at". */
+ngx_int_t ngx_http_ilert_kapacitor_refuse_text(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, const char *error, size_t at);
 
 
 /*

@@ -30,6 +30,10 @@
 
 #define NGX_HTTP_ILERT_UNPROCESSABLE  422
 
+/* an error shows at most this many bytes of a Content-Encoding */
+
+#define NGX_HTTP_ILERT_ENCODING_SHOWN  64
+
 
 static void ngx_http_ilert_webhook_has_body(ngx_http_request_t *r);
 static void ngx_http_ilert_webhook_parsed(ngx_http_request_t *r,
@@ -38,6 +42,9 @@ static ngx_int_t ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_body_t *body);
 static void ngx_http_ilert_webhook_warn(ngx_http_request_t *r,
     ngx_http_ilert_webhook_t *wh);
+static ngx_int_t ngx_http_ilert_webhook_decline(ngx_http_request_t *r,
+    ngx_str_t *error);
+static ngx_str_t *ngx_http_ilert_webhook_encoding(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_webhook_set_id(ngx_http_ilert_event_t *ev,
     ngx_pool_t *pool);
 static ngx_int_t ngx_http_ilert_webhook_test(ngx_http_request_t *r,
@@ -156,8 +163,7 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     }
 
     if (body->rc == NGX_DECLINED) {
-        return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_REQUEST,
-                                             &body->error);
+        return ngx_http_ilert_webhook_decline(r, &body->error);
     }
 
     wh = &body->webhook;
@@ -234,6 +240,81 @@ ngx_http_ilert_webhook_warn(ngx_http_request_t *r,
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "kapacitor webhook is odd, and taken: %V", &wh->odd);
     }
+}
+
+
+/*
+ * Refuses a body that could not be read.  If it has been encoded that is the
+ * reason, and not what its bytes look like.  A client that only says so, and
+ * sends plain JSON, does not come here.
+ */
+
+static ngx_int_t
+ngx_http_ilert_webhook_decline(ngx_http_request_t *r, ngx_str_t *error)
+{
+    u_char     *p;
+    ngx_str_t  *encoding, value;
+
+    encoding = ngx_http_ilert_webhook_encoding(r);
+
+    if (encoding) {
+        value.data = encoding->data;
+        value.len = ngx_min(encoding->len, NGX_HTTP_ILERT_ENCODING_SHOWN);
+
+        p = ngx_pnalloc(r->pool, NGX_HTTP_ILERT_ENCODING_SHOWN + 128);
+        if (p == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        error->data = p;
+        error->len = ngx_sprintf(p, "body: Content-Encoding \"%V\" is not "
+                                 "decoded, send the body as it is", &value)
+                     - p;
+
+        ngx_http_ilert_text_line(error);
+
+        if (ngx_http_ilert_text_valid(error, r->pool) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_REQUEST, error);
+}
+
+
+/* Returns the value of Content-Encoding, or NULL if there is no encoding. */
+
+static ngx_str_t *
+ngx_http_ilert_webhook_encoding(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    static ngx_str_t  name = ngx_string("content-encoding");
+    static ngx_str_t  none = ngx_string("identity");
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (header[i].key.len == name.len
+                && ngx_strncasecmp(header[i].key.data, name.data, name.len)
+                   == 0
+                && header[i].value.len
+                && (header[i].value.len != none.len
+                    || ngx_strncasecmp(header[i].value.data, none.data,
+                                       none.len)
+                       != 0))
+            {
+                return &header[i].value;
+            }
+        }
+    }
+
+    return NULL;
 }
 
 
