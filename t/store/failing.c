@@ -7,6 +7,9 @@
 
 #include "store_test.h"
 
+#include <execinfo.h>
+#include <sys/mman.h>
+
 
 int __real_sqlite3_step(sqlite3_stmt *stmt);
 int __wrap_sqlite3_step(sqlite3_stmt *stmt);
@@ -20,12 +23,46 @@ int __wrap_sqlite3_exec(sqlite3 *db, const char *sql,
     int (*callback)(void *, int, char **, char **), void *data, char **error);
 
 
-ngx_uint_t         failing_jobs;
+/*
+ * A place is a call with all that called it, by a digest of the addresses that
+ * it returns to.  How often each place has failed is known to all cases, which
+ * are processes of their own: so each path to SQLite fails some times in a
+ * run, and what cases have in common does not fail again in each of them.
+ */
 
+#define PLACES  (1024 * 1024)
+#define DEPTH   32
+
+/* when so many jobs have had no new place, the case goes on as it is */
+
+#define IDLE    200
+
+
+ngx_uint_t         failing_times;
+
+static u_char     *failing_place;
 static ngx_uint_t  failing_n;
 static ngx_uint_t  failing_after;
 static int         failing_code;
+static ngx_uint_t  failing_new;
+static uint64_t    failing_first;
 static ngx_uint_t  failing_hit;
+static ngx_uint_t  failing_idle;
+
+
+void
+failing_init(ngx_uint_t times)
+{
+    failing_times = times;
+
+    failing_place = mmap(NULL, PLACES, PROT_READ|PROT_WRITE,
+                         MAP_ANON|MAP_SHARED, -1, 0);
+
+    if (failing_place == MAP_FAILED) {
+        perror("mmap");
+        exit(2);
+    }
+}
 
 
 void
@@ -34,6 +71,7 @@ failing_call(ngx_uint_t n, ngx_uint_t after, int rc)
     failing_n = n;
     failing_after = after;
     failing_code = rc;
+    failing_new = 0;
 
     if (n) {
         failing_hit = 0;
@@ -48,22 +86,81 @@ failing_calls(void)
 }
 
 
-/* the n-th call, and then the one that is so many after it */
+static uint64_t
+place(void)
+{
+    int       i, n;
+    void     *address[DEPTH];
+    uint64_t  digest;
+
+    n = backtrace(address, DEPTH);
+    digest = failing_hit;
+
+    for (i = 0; i < n; i++) {
+        digest = (digest ^ (uintptr_t) address[i]) * 0x9e3779b97f4a7c15;
+        digest ^= digest >> 29;
+    }
+
+    return digest;
+}
+
+
+/*
+ * The n-th call, and then the one that is so many after it; or, if "new" is
+ * set, the first call from a place that has not failed often enough.  With a
+ * first place that is the one to fail before, and the new one is after it.
+ */
 
 static int
 fails(void)
 {
-    if (failing_n == 0) {
+    u_char    *times;
+    uint64_t   digest;
+
+    if (failing_n) {
+
+        if (--failing_n) {
+            return SQLITE_OK;
+        }
+
+        failing_n = failing_after;
+        failing_after = 0;
+        failing_hit++;
+
+        return failing_code;
+    }
+
+    if (!failing_new) {
         return SQLITE_OK;
     }
 
-    if (--failing_n) {
+    digest = place();
+
+    if (failing_first && failing_hit == 0) {
+
+        if (digest != failing_first) {
+            return SQLITE_OK;
+        }
+
+        failing_hit = 1;
+
+        return failing_code;
+    }
+
+    times = &failing_place[digest % PLACES];
+
+    if (*times >= failing_times) {
         return SQLITE_OK;
     }
 
-    failing_n = failing_after;
-    failing_after = 0;
+    (*times)++;
+
+    failing_new = 0;
     failing_hit++;
+
+    if (failing_hit == 1) {
+        failing_first = digest;
+    }
 
     return failing_code;
 }
@@ -113,13 +210,13 @@ __wrap_sqlite3_exec(sqlite3 *db, const char *sql,
 
 
 /*
- * A job that fails has done nothing: so each call that it makes fails in turn,
- * until there is none left that could.  Only the pause after an error, and
- * what is said of it, are taken back.
+ * A job that fails has done nothing, and can be run again: only the pause
+ * after an error, and what is said of it, are taken back.  Returns 1 if that
+ * is so.
  */
 
 static ngx_uint_t
-run_failing(test_t *t, ngx_uint_t n, query_t *query)
+run_failing(test_t *t, query_t *query)
 {
     query_t                 asked;
     ngx_http_ilert_store_t  was;
@@ -130,11 +227,13 @@ run_failing(test_t *t, ngx_uint_t n, query_t *query)
         asked = *query;
     }
 
-    failing_call(n, 0, SQLITE_IOERR);
+    failing_hit = 0;
+    failing_code = SQLITE_IOERR;
+    failing_new = 1;
 
     (void) ngx_http_ilert_store_run(&t->store, &t->job);
 
-    failing_call(0, 0, SQLITE_OK);
+    failing_new = 0;
 
     if (failing_hit == 0 || (query == NULL && t->job.decided)) {
         return 0;
@@ -168,7 +267,7 @@ ngx_uint_t
 run_job(test_t *t)
 {
     query_t                     *query;
-    ngx_uint_t                   n;
+    uint64_t                     first;
     ngx_http_ilert_store_job_t  *job;
 
     job = &t->job;
@@ -178,7 +277,7 @@ run_job(test_t *t)
         query = ngx_queue_data(ngx_queue_head(&job->queries), query_t, queue);
     }
 
-    if (failing_jobs == 0 || !t->store.open
+    if (failing_times == 0 || failing_idle == IDLE || !t->store.open
         || (query && (!ngx_queue_empty(&job->accepts)
                       || !ngx_queue_empty(&job->verdicts)
                       || !ngx_queue_empty(&job->orders) || job->ntakes
@@ -189,13 +288,21 @@ run_job(test_t *t)
         return ngx_http_ilert_store_run(&t->store, job);
     }
 
-    for (n = 1; failing_jobs; n++) {
-        failing_jobs--;
+    failing_idle++;
 
-        if (!run_failing(t, n, query)) {
-            return t->store.state;
+    for (failing_first = 0; /* void */ ; failing_idle = 0) {
+        first = failing_first;
+
+        if (!run_failing(t, query)) {
+            break;
+        }
+
+        /* the same again, until all that is done about it has failed, too */
+
+        if (first && failing_hit == 1) {
+            failing_first = 0;
         }
     }
 
-    return ngx_http_ilert_store_run(&t->store, job);
+    return t->store.state;
 }

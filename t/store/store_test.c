@@ -11,7 +11,8 @@
  * Each case runs in a process and in a folder of its own below DIR.  The
  * environment: TEST_SEED, of what is random; it is printed.  TEST_BACKEND:
  * "sqlite", or "null", of which only those cases are that any backend has to
- * pass.  TEST_FAILING: how many times in a case a job fails before it is run.
+ * pass.  TEST_FAILING: how many times each path to SQLite fails; see
+ * failing.c.
  */
 
 
@@ -1079,7 +1080,7 @@ main(int argc, char **argv)
     }
 
     if (getenv("TEST_FAILING")) {
-        failing_jobs = strtoul(getenv("TEST_FAILING"), NULL, 10);
+        failing_init(strtoul(getenv("TEST_FAILING"), NULL, 10));
     }
 
     if (argc >= 3 && strcmp(argv[1], "bench") == 0) {

@@ -246,9 +246,10 @@ void vfs_quota(test_t *t, off_t size);
 void failing_call(ngx_uint_t n, ngx_uint_t after, int rc);
 /* how many have failed */
 ngx_uint_t failing_calls(void);
-/* each call of a job fails in turn before it is run, so often in a case */
-extern ngx_uint_t  failing_jobs;
-/* runs the job of the test */
+/* each path to SQLite fails so often; before the cases begin */
+void failing_init(ngx_uint_t times);
+extern ngx_uint_t  failing_times;
+/* runs the job of the test, after it has failed in all ways that are new */
 ngx_uint_t run_job(test_t *t);
 
 
