@@ -604,6 +604,78 @@ test_late(void)
 }
 
 
+/*
+ * Each path to SQLite, and to the system, fails while it is asked: what is
+ * said is right, or it is not said at all.
+ */
+
+static void
+paths(test_t *t)
+{
+    ngx_uint_t   n, hits;
+    const char  *text;
+
+    for (n = 0; n < 200; n++) {
+        failing_from(EIO);
+        text = ask(t);
+        hits = failing_until();
+
+        if (hits == 0) {
+            break;
+        }
+
+        check(strcmp(text, ALL_SAID) == 0 || strcmp(text, NONE_SAID) == 0);
+        check(strcmp(text, NONE_SAID) != 0 || !t->store.asked);
+    }
+
+    check_str(ask(t), ALL_SAID);
+    ngx_http_ilert_store_close(&t->store);
+    printf("# %d times\n", (int) n);
+}
+
+
+static void
+paths_nobody(test_t *t)
+{
+    leave(t, 0, 0);
+    chmod(file(t, "queue.db"), 0400);
+    paths(t);
+
+    unlink(file(t, "queue.db-shm"));
+    chmod(file(t, "queue.db-wal"), 0400);
+    chmod(t->path, 0500);
+    paths(t);
+}
+
+
+static void
+test_paths(void)
+{
+    pid_t   pid;
+    test_t  t;
+
+    setup(&t, "ask_paths");
+
+    leave(&t, NEWER, 0);
+    paths(&t);
+
+    sql(&t, "PRAGMA wal_checkpoint(TRUNCATE)");
+    paths(&t);
+
+    teardown(&t);
+
+    setup(&t, "ask_paths_in_use");
+    pid = leave(&t, NEWER, 1);
+    paths(&t);
+    release_process(pid);
+    teardown(&t);
+
+    setup(&t, "ask_paths_nobody");
+    as_nobody(&t, paths_nobody);
+    teardown(&t);
+}
+
+
 test_case_t  ask_cases[] = {
     { "asks a newer schema", test_newer },
     { "asks a newer schema in use", test_newer_in_use },
@@ -615,5 +687,6 @@ test_case_t  ask_cases[] = {
     { "asks with all locks", test_locks },
     { "asks the file that is there", test_replaced },
     { "commits nothing that is late", test_late },
+    { "ask: each path fails", test_paths },
     { NULL, NULL }
 };

@@ -1,14 +1,18 @@
 
 /*
- * Calls that the store makes of SQLite fail in turn.  The linker leads them
- * here: the test program is built with --wrap, see t/store/build.
+ * Calls that the store makes of SQLite, and of the system, fail in turn.  The
+ * linker leads them here: the test program is built with --wrap, see
+ * t/store/build.  Calls of the system fail only in cases that ask for it, as
+ * the store can often go on without them.
  */
 
 
 #include "store_test.h"
 
 #include <execinfo.h>
+#include <pwd.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 
 
 int __real_sqlite3_step(sqlite3_stmt *stmt);
@@ -21,6 +25,25 @@ int __real_sqlite3_exec(sqlite3 *db, const char *sql,
     int (*callback)(void *, int, char **, char **), void *data, char **error);
 int __wrap_sqlite3_exec(sqlite3 *db, const char *sql,
     int (*callback)(void *, int, char **, char **), void *data, char **error);
+
+int __real_stat64(const char *name, struct stat *st);
+int __wrap_stat64(const char *name, struct stat *st);
+int __real_open64(const char *name, int flags, ...);
+int __wrap_open64(const char *name, int flags, ...);
+int __real_fcntl64(int fd, int cmd, ...);
+int __wrap_fcntl64(int fd, int cmd, ...);
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+int __real_statvfs64(const char *name, struct statvfs *fs);
+int __wrap_statvfs64(const char *name, struct statvfs *fs);
+ssize_t __real_write(int fd, const void *buf, size_t size);
+ssize_t __wrap_write(int fd, const void *buf, size_t size);
+int __real_getpwuid_r(uid_t uid, struct passwd *pw, char *buf, size_t size,
+    struct passwd **found);
+int __wrap_getpwuid_r(uid_t uid, struct passwd *pw, char *buf, size_t size,
+    struct passwd **found);
 
 
 /*
@@ -48,6 +71,7 @@ static ngx_uint_t  failing_new;
 static uint64_t    failing_first;
 static ngx_uint_t  failing_hit;
 static ngx_uint_t  failing_idle;
+static int         failing_errno;
 
 
 void
@@ -94,7 +118,7 @@ place(void)
     uint64_t  digest;
 
     n = backtrace(address, DEPTH);
-    digest = failing_hit;
+    digest = failing_hit + 16 * failing_errno;
 
     for (i = 0; i < n; i++) {
         digest = (digest ^ (uintptr_t) address[i]) * 0x9e3779b97f4a7c15;
@@ -166,6 +190,46 @@ fails(void)
 }
 
 
+/* that of the system which is called next fails, if its place is new */
+
+static ngx_uint_t
+system_fails(void)
+{
+    if (failing_errno == 0 || fails() == SQLITE_OK) {
+        return 0;
+    }
+
+    errno = failing_errno;
+
+    return 1;
+}
+
+
+void
+failing_from(int err)
+{
+    if (failing_place == NULL) {
+        failing_init(1);
+    }
+
+    failing_errno = err;
+    failing_code = (err == ENOSPC) ? SQLITE_FULL : SQLITE_IOERR;
+    failing_first = 0;
+    failing_hit = 0;
+    failing_new = 1;
+}
+
+
+ngx_uint_t
+failing_until(void)
+{
+    failing_errno = 0;
+    failing_new = 0;
+
+    return failing_hit;
+}
+
+
 /* a ROLLBACK that fails would be one of a transaction that is over */
 
 int
@@ -206,6 +270,80 @@ __wrap_sqlite3_exec(sqlite3 *db, const char *sql,
 
     return (rc == SQLITE_OK)
            ? __real_sqlite3_exec(db, sql, callback, data, error) : rc;
+}
+
+
+int
+__wrap_stat64(const char *name, struct stat *st)
+{
+    return system_fails() ? -1 : __real_stat64(name, st);
+}
+
+
+int
+__wrap_open64(const char *name, int flags, ...)
+{
+    int      mode;
+    va_list  args;
+
+    va_start(args, flags);
+    mode = (flags & O_CREAT) ? va_arg(args, int) : 0;
+    va_end(args);
+
+    return system_fails() ? -1 : __real_open64(name, flags, mode);
+}
+
+
+int
+__wrap_fcntl64(int fd, int cmd, ...)
+{
+    void     *arg;
+    va_list   args;
+
+    va_start(args, cmd);
+    arg = va_arg(args, void *);
+    va_end(args);
+
+    return system_fails() ? -1 : __real_fcntl64(fd, cmd, arg);
+}
+
+
+int
+__wrap_fsync(int fd)
+{
+    return system_fails() ? -1 : __real_fsync(fd);
+}
+
+
+int
+__wrap_rename(const char *from, const char *to)
+{
+    return system_fails() ? -1 : __real_rename(from, to);
+}
+
+
+int
+__wrap_statvfs64(const char *name, struct statvfs *fs)
+{
+    return system_fails() ? -1 : __real_statvfs64(name, fs);
+}
+
+
+ssize_t
+__wrap_write(int fd, const void *buf, size_t size)
+{
+    return system_fails() ? -1 : __real_write(fd, buf, size);
+}
+
+
+/* it says by its value what is wrong */
+
+int
+__wrap_getpwuid_r(uid_t uid, struct passwd *pw, char *buf, size_t size,
+    struct passwd **found)
+{
+    return system_fails() ? errno
+                          : __real_getpwuid_r(uid, pw, buf, size, found);
 }
 
 

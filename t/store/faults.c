@@ -1,5 +1,5 @@
 
-/* each call of the VFS fails in turn */
+/* each call of the VFS fails in turn, and each path to SQLite or the system */
 
 
 #include "store_test.h"
@@ -126,6 +126,96 @@ test_busy(void)
 }
 
 
+/*
+ * Each path to SQLite, and to the system, fails: one at a time, again and
+ * again as the store goes on.
+ */
+
+static void
+paths(const char *name, int err)
+{
+    test_t      t;
+    uint32_t    seed;
+    ngx_uint_t  i, n, hits, failures;
+
+    model = model_new();
+
+    setup(&t, name);
+
+    for (n = 0; n < 100; n++) {
+
+        seed = 1 + rnd(1000000);
+        rnd_seed(seed);
+        failures = test_failures;
+        hits = 0;
+
+        model_reset(model);
+        model_crash(&t, model);
+
+        for (i = 0; i < STEPS; i++) {
+            t.now += 600;
+
+            failing_from(err);
+            model_step(&t, model, 0, 4, rnd(4), 1 + rnd(3));
+            hits += failing_until();
+
+            if (i % 4 == 3) {
+                model_close(&t, model);
+            }
+        }
+
+        t.now += SECOND;
+        model_end(&t, model);
+
+        if (test_failures > failures) {
+            printf("#  %s, seed %u, state %d %s %s\n", name, seed,
+                   t.store.state, t.store.error, t.store.notice);
+            break;
+        }
+
+        check_str(t.store.notice, "");
+        ngx_http_ilert_store_close(&t.store);
+        forget(&t);
+
+        if (hits == 0) {
+            break;
+        }
+    }
+
+    printf("# %s: %d times\n", name, (int) n);
+
+    teardown(&t);
+}
+
+
+static void
+test_paths(void)
+{
+    paths("paths_io", EIO);
+}
+
+
+static void
+test_paths_room(void)
+{
+    paths("paths_room", ENOSPC);
+}
+
+
+static void
+test_paths_missing(void)
+{
+    paths("paths_missing", ENOENT);
+}
+
+
+static void
+test_paths_access(void)
+{
+    paths("paths_access", EACCES);
+}
+
+
 test_case_t  fault_cases[] = {
     { "I/O errors", test_ioerr },
     { "many I/O errors", test_ioerr_longer },
@@ -133,5 +223,9 @@ test_case_t  fault_cases[] = {
     { "no room for long", test_full_longer },
     { "open fails", test_open },
     { "busy", test_busy },
+    { "each path fails: I/O", test_paths },
+    { "each path fails: no room", test_paths_room },
+    { "each path fails: nothing there", test_paths_missing },
+    { "each path fails: no access", test_paths_access },
     { NULL, NULL }
 };

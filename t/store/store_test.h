@@ -249,6 +249,12 @@ ngx_uint_t failing_calls(void);
 /* each path to SQLite fails so often; before the cases begin */
 void failing_init(ngx_uint_t times);
 extern ngx_uint_t  failing_times;
+/*
+ * From now on the first call of a new path to SQLite, or to the system, fails,
+ * the latter with that errno; and no longer.  Returns how many have failed.
+ */
+void failing_from(int err);
+ngx_uint_t failing_until(void);
 /* runs the job of the test, after it has failed in all ways that are new */
 ngx_uint_t run_job(test_t *t);
 
