@@ -415,7 +415,8 @@ run_job(test_t *t)
         query = ngx_queue_data(ngx_queue_head(&job->queries), query_t, queue);
     }
 
-    if (failing_times == 0 || failing_idle == IDLE || !t->store.open
+    if (failing_times == 0 || failing_errno || failing_idle == IDLE
+        || !t->store.open
         || (query && (!ngx_queue_empty(&job->accepts)
                       || !ngx_queue_empty(&job->verdicts)
                       || !ngx_queue_empty(&job->orders) || job->ntakes
