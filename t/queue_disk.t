@@ -107,6 +107,7 @@ subtest 'dead letters at max_size' => sub {
 
     for my $n (1 .. 60) {
         $q->post("bad$n", 'CRITICAL', size => 30_000);
+        $q->post('well', 'CRITICAL') if $n % 3 == 0;
         sleep(0.02);
     }
 

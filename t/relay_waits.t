@@ -102,9 +102,12 @@ sub broken {
 }
 
 
+my $schema;
+
 broken('a newer schema', asked => 1,
-    break => sub { $_[0]->sql('pragma user_version = 99') },
-    cure => sub { $_[0]->sql('pragma user_version = 6') });
+    break => sub { $schema = $_[0]->value('pragma user_version');
+                   $_[0]->sql('pragma user_version = 99') },
+    cure => sub { $_[0]->sql("pragma user_version = $schema") });
 
 # Workers that have it open go on; those that come later cannot.
 

@@ -516,6 +516,7 @@ ngx_http_ilert_counters_outcome(ngx_http_ilert_source_t *source,
 
     if (outcome->error == NULL) {
         last->success = now;
+        last->refuses = 0;
 
     } else {
         last->error_time = now;
@@ -629,6 +630,47 @@ ngx_http_ilert_counters_park(ngx_http_ilert_counters_last_t *last,
 
 
 void
+ngx_http_ilert_counters_settle(ngx_http_ilert_counters_source_t *ss,
+    ngx_uint_t returned)
+{
+    ngx_uint_t  n;
+
+    n = ss->doubtful;
+
+    if (n == 0 || !ngx_atomic_cmp_set(&ss->doubtful, n, 0)) {
+        return;
+    }
+
+    if (n > returned) {
+        ngx_http_ilert_counters_add(ss->dead, n - returned);
+    }
+}
+
+
+void
+ngx_http_ilert_counters_refuses(ngx_http_ilert_source_t *source,
+    ngx_str_t *reason, ngx_msec_t pause)
+{
+    ngx_http_ilert_counters_last_t    *last;
+    ngx_http_ilert_counters_source_t  *ss;
+
+    ss = source->counters;
+    last = &ss->last;
+
+    ngx_http_ilert_counters_lock(ss);
+
+    last->refuses = (reason != NULL);
+
+    if (reason && !last->parked) {
+        ngx_http_ilert_counters_set_text(&last->park, reason);
+        last->until = ngx_http_ilert_clock_now() + pause;
+    }
+
+    ngx_http_ilert_counters_unlock(ss);
+}
+
+
+void
 ngx_http_ilert_counters_set_text(ngx_http_ilert_counters_text_t *text,
     ngx_str_t *value)
 {
@@ -645,7 +687,7 @@ ngx_http_ilert_counters_set_text(ngx_http_ilert_counters_text_t *text,
 ngx_uint_t
 ngx_http_ilert_counters_unpark(ngx_http_ilert_source_t *source)
 {
-    ngx_uint_t                         parked;
+    ngx_uint_t                         parked, refuses;
     ngx_http_ilert_main_conf_t        *imcf;
     ngx_http_ilert_counters_source_t  *ss;
 
@@ -654,9 +696,11 @@ ngx_http_ilert_counters_unpark(ngx_http_ilert_source_t *source)
     ngx_http_ilert_counters_lock(ss);
 
     parked = ss->last.parked;
+    refuses = ss->last.refuses;
 
-    if (parked) {
+    if (parked || refuses) {
         ngx_http_ilert_counters_park(&ss->last, NULL, 0);
+        ss->last.refuses = 0;
     }
 
     ngx_http_ilert_counters_unlock(ss);
@@ -668,7 +712,7 @@ ngx_http_ilert_counters_unpark(ngx_http_ilert_source_t *source)
         ngx_http_ilert_counters_park_key(imcf, source, NULL, 0);
     }
 
-    return parked;
+    return parked || refuses;
 }
 
 

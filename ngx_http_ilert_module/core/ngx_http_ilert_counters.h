@@ -85,11 +85,12 @@ typedef struct {
     ngx_uint_t                   error_status;  /* 0: no answer */
     ngx_http_ilert_counters_text_t  error;
 
-    ngx_uint_t                   parked;
+    ngx_uint_t                   parked;    /* as its key is refused, */
+    ngx_uint_t                   refuses;   /* or everything of the source */
     ngx_uint_t                   limited;
     ngx_uint_t                   failing;
     int64_t                      until;     /* no request before, if it is */
-                                            /* parked or limited */
+                                            /* parked or limited, or refuses */
     ngx_http_ilert_counters_text_t  park;      /* why it is parked */
 } ngx_http_ilert_counters_last_t;
 
@@ -139,6 +140,8 @@ struct ngx_http_ilert_counters_source_s {
     ngx_atomic_t                 delivered;
     ngx_atomic_t                 retried;
     ngx_atomic_t                 dead;
+    ngx_atomic_t                 doubtful;  /* dead letters that may yet go */
+                                            /* back, and do not count */
     ngx_atomic_t                 inflight;  /* the courier's */
 
     /* a code stays where it is, and its number is added to after that */
@@ -260,7 +263,21 @@ void ngx_http_ilert_counters_outcome(ngx_http_ilert_source_t *source,
 void ngx_http_ilert_counters_get_last(ngx_http_ilert_counters_source_t *ss,
     ngx_http_ilert_counters_last_t *last);
 
-/* nothing is known against the key any more; whether something was */
+/*
+ * Everything of the source is refused, for that reason, and there is to be no
+ * request for so many ms; or, if the reason is NULL, it is not.
+ */
+void ngx_http_ilert_counters_refuses(ngx_http_ilert_source_t *source,
+    ngx_str_t *reason, ngx_msec_t pause);
+
+/*
+ * Dead letters that were doubtful count from now on, but for so many that have
+ * gone back.
+ */
+void ngx_http_ilert_counters_settle(ngx_http_ilert_counters_source_t *ss,
+    ngx_uint_t returned);
+
+/* nothing is known against key and source any more; whether something was */
 ngx_uint_t ngx_http_ilert_counters_unpark(ngx_http_ilert_source_t *source);
 
 /*

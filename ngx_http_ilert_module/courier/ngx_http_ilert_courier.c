@@ -18,6 +18,7 @@
 #include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_pause.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_refusal.h"
 #include "ngx_http_ilert_store.h"
 
 
@@ -102,6 +103,7 @@ static void ngx_http_ilert_courier_rest(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_source_t *source);
+static void ngx_http_ilert_courier_decided_verdicts(ngx_queue_t *verdicts);
 static void ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_courier_took(ngx_http_ilert_source_t *source,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
@@ -126,6 +128,7 @@ static void ngx_http_ilert_courier_step_down(ngx_http_ilert_courier_t *co);
 ngx_http_ilert_queue_client_t  ngx_http_ilert_courier_client = {
     ngx_http_ilert_courier_submitted,
     ngx_http_ilert_courier_prepare,
+    ngx_http_ilert_courier_decided_verdicts,
     ngx_http_ilert_courier_take,
     ngx_http_ilert_courier_wake,
     ngx_http_ilert_courier_obey
@@ -603,6 +606,7 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
 
     take->source = source->name;
     take->passthrough = source->passthrough;
+    take->probe = (cs->faults != 0);
     take->n = n;
     take->policy = source->policy;
     take->budgets[0] = source->shared->courier->budget;
@@ -613,6 +617,13 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     cs->urgent = source->counters->urgent;
     cs->pauses = ngx_http_ilert_deliver_pauses(co, source);
     cs->orders = source->counters->orders;
+}
+
+
+static void
+ngx_http_ilert_courier_decided_verdicts(ngx_queue_t *verdicts)
+{
+    ngx_http_ilert_refusal_decided(&ngx_http_ilert_courier, verdicts);
 }
 
 

@@ -456,6 +456,7 @@ ngx_http_ilert_deliver_send(ngx_http_ilert_courier_t *co,
     source->courier->inflight++;
     source->counters->inflight = source->courier->inflight;
     source->shared->courier->inflight++;
+    source->courier->probed = ngx_current_msec;
     source->shared->courier->probed = ngx_current_msec;
     source->endpoint->courier->inflight++;
     source->endpoint->courier->probed = ngx_current_msec;
@@ -528,6 +529,7 @@ ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
     if (ir->outcome.verdict == NGX_HTTP_ILERT_DONE) {
         se->verdict = NGX_HTTP_ILERT_STORE_DONE;
         ngx_http_ilert_deliver_delivered(&ngx_http_ilert_courier, source);
+        ngx_http_ilert_deliver_taken(source);
         ngx_http_ilert_outcome_log(ir->event, &ir->outcome, &error);
         ngx_http_ilert_outcome_count(ir->event, &ir->outcome, &error, 0);
         source->quiet = 0;
@@ -549,13 +551,16 @@ ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
         se->status = ir->outcome.status;
         se->error = error;
 
+        /* whether it is a dead letter the store decides */
+
         ngx_http_ilert_deliver_delivered(&ngx_http_ilert_courier, source);
         ngx_http_ilert_outcome_count(ir->event, &ir->outcome, &error, 0);
-        ngx_http_ilert_counters_add(source->counters->dead, 1);
 
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "ilert source \"%V\": event %V is a dead letter: %V",
-                      &source->name, &ir->event->id, &error);
+        if (source->courier->faults) {
+            (void) ngx_http_ilert_deliver_park(&ngx_http_ilert_courier,
+                                               source);
+        }
+
         return;
     }
 
@@ -578,7 +583,8 @@ ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
     pause = source->shared->courier->until - ngx_current_msec;
 
     ngx_http_ilert_outcome_count(ir->event, &ir->outcome, &error,
-                                 (se->refused && pause > 0) ? pause : 0);
+                                 ((se->refused || ir->outcome.foreign)
+                                  && pause > 0) ? pause : 0);
 }
 
 
@@ -640,6 +646,35 @@ ngx_http_ilert_deliver_delivered(ngx_http_ilert_courier_t *co,
 }
 
 
+void
+ngx_http_ilert_deliver_taken(ngx_http_ilert_source_t *source)
+{
+    if (ngx_http_ilert_pause_taken(source)) {
+        source->courier->release = 1;
+        source->courier->more = 1;
+    }
+
+    ngx_http_ilert_counters_settle(source->counters, 0);
+}
+
+
+ngx_msec_t
+ngx_http_ilert_deliver_park(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_source_t *source)
+{
+    ngx_msec_t  pause;
+
+    pause = ngx_http_ilert_pause_all(source, ngx_current_msec);
+
+    ngx_http_ilert_deliver_return_source(source);
+
+    source->courier->more = 1;
+    ngx_http_ilert_deliver_set_wait(co, pause);
+
+    return pause;
+}
+
+
 static void
 ngx_http_ilert_deliver_undelivered(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_request_t *ir, ngx_http_ilert_store_event_t *se)
@@ -652,6 +687,13 @@ ngx_http_ilert_deliver_undelivered(ngx_http_ilert_courier_t *co,
     parked = (ir->outcome.verdict == NGX_HTTP_ILERT_PARK);
 
     se->verdict = NGX_HTTP_ILERT_STORE_AGAIN;
+
+    if (source->courier->faults) {
+
+        /* a probe that has come to nothing */
+
+        (void) ngx_http_ilert_deliver_park(co, source);
+    }
 
     if (parked || ir->outcome.status == NGX_HTTP_TOO_MANY_REQUESTS) {
 
@@ -669,6 +711,16 @@ ngx_http_ilert_deliver_undelivered(ngx_http_ilert_courier_t *co,
 
         se->refused = 1;
         se->next = ngx_http_ilert_clock_now();
+
+        if (ir->outcome.foreign) {
+
+            /* or is it? */
+
+            se->refused = 0;
+            se->next += ngx_http_ilert_pause_foreign(source, se->attempts,
+                                                     ngx_current_msec);
+        }
+
         return;
     }
 

@@ -118,6 +118,16 @@ void ngx_http_ilert_deliver_set_wait(ngx_http_ilert_courier_t *co,
 void ngx_http_ilert_deliver_release(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_endpoint_t *endpoint);
 
+/*
+ * Everything of the source is refused, as has turned out again: it is parked.
+ * Returns how many ms it is until the next probe.
+ */
+ngx_msec_t ngx_http_ilert_deliver_park(ngx_http_ilert_courier_t *co,
+    ngx_http_ilert_source_t *source);
+
+/* ilert has taken an event of the source: not everything is refused */
+void ngx_http_ilert_deliver_taken(ngx_http_ilert_source_t *source);
+
 /* what is taken and not sent, of the key or of the endpoint, waits on disk */
 void ngx_http_ilert_deliver_return(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_key_t *key, ngx_http_ilert_endpoint_t *endpoint);

@@ -42,6 +42,8 @@
 
 static ngx_msec_int_t ngx_http_ilert_pause_key_left(
     ngx_http_ilert_source_t *source, ngx_uint_t urgent, ngx_msec_t now);
+static ngx_msec_int_t ngx_http_ilert_pause_source_left(
+    ngx_http_ilert_source_t *source, ngx_uint_t urgent, ngx_msec_t now);
 static ngx_msec_t ngx_http_ilert_pause_endpoint(
     ngx_http_ilert_source_t *source, ngx_msec_t now);
 static ngx_msec_t ngx_http_ilert_pause_back_off(ngx_msec_t first,
@@ -82,7 +84,8 @@ ngx_http_ilert_pause_is_probed(ngx_http_ilert_source_t *source,
     ce = source->endpoint->courier;
 
     return (ngx_http_ilert_pause_is_tight(source->shared, now) && ck->inflight)
-           || (ngx_http_ilert_pause_is_down(ce) && ce->inflight);
+           || (ngx_http_ilert_pause_is_down(ce) && ce->inflight)
+           || (source->courier->faults && source->courier->inflight);
 }
 
 
@@ -103,6 +106,11 @@ ngx_http_ilert_pause_left(ngx_http_ilert_source_t *source, ngx_uint_t urgent,
 
     if (source->shared->courier->faults) {
         pause = ngx_max(ngx_http_ilert_pause_key_left(source, urgent, now),
+                        pause);
+    }
+
+    if (source->courier->faults) {
+        pause = ngx_max(ngx_http_ilert_pause_source_left(source, urgent, now),
                         pause);
     }
 
@@ -136,6 +144,26 @@ ngx_http_ilert_pause_key_left(ngx_http_ilert_source_t *source,
 
     if (ck->parked && urgent) {
         probe = ck->probed + NGX_HTTP_ILERT_PAUSE_URGENT - now;
+        pause = ngx_min(pause, probe);
+    }
+
+    return pause;
+}
+
+
+static ngx_msec_int_t
+ngx_http_ilert_pause_source_left(ngx_http_ilert_source_t *source,
+    ngx_uint_t urgent, ngx_msec_t now)
+{
+    ngx_msec_int_t                    pause, probe;
+    ngx_http_ilert_courier_source_t  *cs;
+
+    cs = source->courier;
+
+    pause = cs->until - now;
+
+    if (urgent) {
+        probe = cs->probed + NGX_HTTP_ILERT_PAUSE_URGENT - now;
         pause = ngx_min(pause, probe);
     }
 
@@ -191,7 +219,8 @@ ngx_http_ilert_pause_may_take(ngx_http_ilert_source_t *source, ngx_msec_t now)
     /* those that wait for a probe's outcome wait on disk */
 
     if (ngx_http_ilert_pause_is_tight(source->shared, now)
-        || ngx_http_ilert_pause_is_down(source->endpoint->courier))
+        || ngx_http_ilert_pause_is_down(source->endpoint->courier)
+        || cs->faults)
     {
         n = 1;
     }
@@ -218,7 +247,8 @@ ngx_http_ilert_pause_take_more(ngx_http_ilert_source_t *source, ngx_msec_t now)
 ngx_uint_t
 ngx_http_ilert_pause_count(ngx_http_ilert_source_t *source)
 {
-    return source->shared->courier->pauses + source->endpoint->courier->pauses;
+    return source->shared->courier->pauses + source->endpoint->courier->pauses
+           + source->courier->stops;
 }
 
 
@@ -226,13 +256,15 @@ ngx_uint_t
 ngx_http_ilert_pause_delivered(ngx_http_ilert_source_t *source)
 {
     ngx_uint_t                          down;
+    ngx_http_ilert_courier_key_t       *ck;
     ngx_http_ilert_courier_endpoint_t  *ce;
 
+    ck = source->shared->courier;
     ce = source->endpoint->courier;
 
-    source->shared->courier->faults = 0;
+    down = ngx_http_ilert_pause_is_down(ce) || (ck->parked && ck->faults > 1);
 
-    down = ngx_http_ilert_pause_is_down(ce);
+    ck->faults = 0;
 
     ce->faults = 0;
     ce->several = 0;
@@ -334,6 +366,57 @@ ngx_http_ilert_pause_refused(ngx_http_ilert_source_t *source,
 }
 
 
+ngx_msec_t
+ngx_http_ilert_pause_all(ngx_http_ilert_source_t *source, ngx_msec_t now)
+{
+    ngx_msec_int_t                    left;
+    ngx_http_ilert_courier_source_t  *cs;
+
+    cs = source->courier;
+
+    left = cs->until - now;
+
+    /* requests that were under way when the pause began make it no longer */
+
+    if (cs->faults == 0 || left <= 0) {
+        left = ngx_http_ilert_pause_back_off(NGX_HTTP_ILERT_PAUSE_PARK,
+                                             NGX_HTTP_ILERT_PAUSE_PARK_MAX,
+                                             cs->faults++);
+        cs->until = now + left;
+        cs->stops++;
+    }
+
+    return left;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_pause_taken(ngx_http_ilert_source_t *source)
+{
+    ngx_uint_t  refused;
+
+    refused = (source->courier->faults != 0);
+    source->courier->faults = 0;
+
+    return refused;
+}
+
+
+ngx_msec_t
+ngx_http_ilert_pause_foreign(ngx_http_ilert_source_t *source,
+    ngx_uint_t attempts, ngx_msec_t now)
+{
+    ngx_msec_int_t  left;
+
+    left = source->shared->courier->until - now;
+
+    return ngx_max(left, 0)
+           + ngx_http_ilert_pause_back_off(source->policy.retry_first,
+                                           source->policy.retry_longest,
+                                           attempts);
+}
+
+
 /* first, twice that, four times, and so on, up to the longest */
 
 static ngx_msec_t
@@ -354,6 +437,9 @@ ngx_http_ilert_pause_resume(ngx_http_ilert_source_t *source)
     ngx_http_ilert_courier_key_t  *ck;
 
     ck = source->shared->courier;
+
+    source->courier->faults = 0;
+    source->courier->stops++;
 
     if (!ck->tight) {
         ck->faults = 0;

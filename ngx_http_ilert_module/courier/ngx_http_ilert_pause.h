@@ -60,6 +60,13 @@ struct ngx_http_ilert_courier_source_s {
                                             /* was begun */
     ngx_uint_t                   orders;    /* when a job was begun */
 
+    /* everything of it is refused, though nothing is wrong with its key */
+
+    ngx_uint_t                   faults;    /* in a row */
+    ngx_msec_t                   until;     /* the pause's end */
+    ngx_msec_t                   probed;    /* the last request's start */
+    ngx_uint_t                   stops;     /* pauses so far */
+
     unsigned                     more:1;    /* there may be events to take */
     unsigned                     fresh:1;   /* one has just come in */
     unsigned                     release:1; /* none need wait any longer */
@@ -129,7 +136,11 @@ void ngx_http_ilert_pause_take_more(ngx_http_ilert_source_t *source,
 ngx_uint_t ngx_http_ilert_pause_count(ngx_http_ilert_source_t *source);
 
 
-/* ilert has answered, and has nothing against the source; 1: it was down */
+/*
+ * ilert has answered, and has nothing against the source.  Returns 1 if the
+ * endpoint was down, or more than one request of the key was refused: what
+ * waits has waited for this.
+ */
 ngx_uint_t ngx_http_ilert_pause_delivered(ngx_http_ilert_source_t *source);
 
 /*
@@ -146,6 +157,24 @@ ngx_msec_t ngx_http_ilert_pause_unanswered(ngx_http_ilert_source_t *source,
  */
 ngx_msec_t ngx_http_ilert_pause_refused(ngx_http_ilert_source_t *source,
     ngx_uint_t parked, time_t retry_after, ngx_msec_t now);
+
+/*
+ * Everything of the source is refused, as has turned out again.  Returns how
+ * many ms are left of the pause.
+ */
+ngx_msec_t ngx_http_ilert_pause_all(ngx_http_ilert_source_t *source,
+    ngx_msec_t now);
+
+/* not any more; whether it was */
+ngx_uint_t ngx_http_ilert_pause_taken(ngx_http_ilert_source_t *source);
+
+/*
+ * An event was refused by somebody else than ilert, after so many attempts.
+ * It may be for what is in it: returns how many ms it is to wait, which is
+ * longer than the pause of its key, so that another one probes.
+ */
+ngx_msec_t ngx_http_ilert_pause_foreign(ngx_http_ilert_source_t *source,
+    ngx_uint_t attempts, ngx_msec_t now);
 
 /* an operator wants it to go on: nothing but a limit is waited for */
 void ngx_http_ilert_pause_resume(ngx_http_ilert_source_t *source);

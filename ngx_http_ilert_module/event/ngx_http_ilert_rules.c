@@ -215,6 +215,51 @@ ngx_http_ilert_rules_affords(ngx_uint_t left, ngx_uint_t rate,
 }
 
 
+ngx_uint_t
+ngx_http_ilert_rules_refuses_all(ngx_http_ilert_refusals_t *refusals)
+{
+    return refusals->n == NGX_HTTP_ILERT_REFUSALS;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_refused(ngx_http_ilert_refusals_t *refusals,
+    int64_t alert, ngx_uint_t again)
+{
+    ngx_uint_t  i;
+
+    if (ngx_http_ilert_rules_refuses_all(refusals)) {
+        return 0;
+    }
+
+    if (again) {
+        return 1;
+    }
+
+    for (i = 0; i < refusals->n; i++) {
+        if (refusals->alerts[i] == alert) {
+            return 1;
+        }
+    }
+
+    refusals->alerts[refusals->n++] = alert;
+
+    return !ngx_http_ilert_rules_refuses_all(refusals);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_taken(ngx_http_ilert_refusals_t *refusals)
+{
+    ngx_uint_t  changed;
+
+    changed = (refusals->n != 0);
+    refusals->n = 0;
+
+    return changed;
+}
+
+
 /* a sixth of the window, a third, and then a half */
 
 int64_t

@@ -95,6 +95,20 @@ typedef enum {
 } ngx_http_ilert_rule_e;
 
 
+/*
+ * What ilert has refused of a source, with an error of its own, since it has
+ * taken an event of the source last: of which alerts, by their ids.  Of so
+ * many alerts it is no longer the fault of the events.
+ */
+
+#define NGX_HTTP_ILERT_REFUSALS        5
+
+typedef struct {
+    ngx_uint_t                  n;
+    int64_t                     alerts[NGX_HTTP_ILERT_REFUSALS];
+} ngx_http_ilert_refusals_t;
+
+
 /* of an ALERT or a RESOLVE: others change nothing of what ilert shows */
 ngx_uint_t ngx_http_ilert_rules_is_state(ngx_uint_t type);
 
@@ -141,6 +155,25 @@ ngx_uint_t ngx_http_ilert_rules_aged(ngx_uint_t urgency, int64_t *since,
  */
 ngx_uint_t ngx_http_ilert_rules_affords(ngx_uint_t left, ngx_uint_t rate,
     ngx_uint_t repeat);
+
+/*
+ * Whether everything of the source is refused, which is the configuration's
+ * fault.  Then no event becomes a dead letter.
+ */
+ngx_uint_t ngx_http_ilert_rules_refuses_all(
+    ngx_http_ilert_refusals_t *refusals);
+
+/*
+ * Ilert has refused an event of the alert: notes it, and returns whether the
+ * event is to be a dead letter.  If not, it waits.  "again": it had waited for
+ * that reason before, and ilert has taken another event since, so this one is
+ * at fault, and says nothing about the source.
+ */
+ngx_uint_t ngx_http_ilert_rules_refused(ngx_http_ilert_refusals_t *refusals,
+    int64_t alert, ngx_uint_t again);
+
+/* ilert has taken an event of the source: whether that changes anything */
+ngx_uint_t ngx_http_ilert_rules_taken(ngx_http_ilert_refusals_t *refusals);
 
 /*
  * How many ms to wait after the n-th answer of 429 in a row (from 0) that

@@ -652,6 +652,10 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
         ngx_add_timer(&q->retry, NGX_HTTP_ILERT_QUEUE_RETRY);
     }
 
+    if (decided && !q->job.over && !q->abandoned) {
+        q->client->decided(&verdicts);
+    }
+
     ngx_http_ilert_queue_decide(q, &verdicts);
 
     if (accepted) {

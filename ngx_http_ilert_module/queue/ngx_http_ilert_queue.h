@@ -59,6 +59,9 @@ typedef struct {
     /* a job is about to be run: puts what is wanted into it */
     void                       (*prepare)(ngx_http_ilert_store_job_t *job);
 
+    /* these verdicts are on disk, and are about to be freed */
+    void                       (*decided)(ngx_queue_t *verdicts);
+
     /*
      * The job has been run, whether it came to something or not: has "taken"
      * and "buried" of it now.  Verdicts that are on disk have been freed.

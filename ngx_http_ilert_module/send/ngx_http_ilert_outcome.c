@@ -14,11 +14,6 @@
 #include "ngx_http_ilert_outcome.h"
 
 
-/* seconds between two lines about one source in trouble */
-
-#define NGX_HTTP_ILERT_FAULT_PERIOD  10
-
-
 static ngx_uint_t ngx_http_ilert_outcome_code(
     ngx_http_ilert_outcome_t *outcome);
 

@@ -25,6 +25,10 @@
 
 #define NGX_HTTP_ILERT_ERROR_SIZE    512
 
+/* seconds between two lines about one source in trouble */
+
+#define NGX_HTTP_ILERT_FAULT_PERIOD  10
+
 
 /* design.md, "Verdicts": only of a status that the upstream itself sent */
 

@@ -596,7 +596,7 @@ ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
     len = 0;
     waits = (ss->pending || st->path.len == 0);
 
-    if (known->parked) {
+    if (known->parked || known->refuses) {
         ss->state = NGX_HTTP_ILERT_STATE_PARKED;
 
         p = ngx_slprintf(p, last, "%*s", known->park.len, known->park.data);

@@ -66,6 +66,7 @@ typedef struct {
     int64_t                     owner;      /* id of the budget of its */
                                             /* integration key; 0: not known */
     int64_t                     paused;     /* time, or 0 */
+    ngx_http_ilert_refusals_t   refusals;
 
     /* to be saved */
 
@@ -73,7 +74,7 @@ typedef struct {
                                             /* so many events more, or fewer */
     int64_t                     open;       /* so many alerts */
     unsigned                    added:1;    /* it is a new one */
-    unsigned                    changed:1;  /* owner, paused */
+    unsigned                    changed:1;  /* owner, paused, refusals */
     unsigned                    missing:1;  /* there is none of that name */
     unsigned                    strays:1;   /* owner is 0: it has alerts */
                                             /* without an owner */
@@ -144,12 +145,14 @@ typedef struct {
     unsigned                    empty:1;    /* it has no body */
     unsigned                    own:1;      /* ours, by "resolve_after" */
     unsigned                    damaged:1;  /* what is kept makes no sense */
-
+    unsigned                    again:1;    /* it has been refused, with all */
+                                            /* of its source */
     /* to be saved */
 
     ngx_http_ilert_store_change_e  change;
     unsigned                    listed:1;   /* in alert->changes */
-    unsigned                    attempted:1;    /* one attempt more */
+    unsigned                    attempted:1;    /* one attempt more, and */
+                                            /* "again" may have changed */
     ngx_queue_t                 changes;    /* of alert->changes */
 
     /*
@@ -183,7 +186,8 @@ typedef struct {
     int64_t                     head;       /* seq of its first event, or 0 */
     int64_t                     urgency;    /* of its most urgent event, or */
                                             /* .._LEAST, until it is saved */
-    int64_t                     next;       /* time, of .._WAITING */
+    int64_t                     next;       /* time, of .._WAITING; or */
+                                            /* .._RELEASED */
     int64_t                     since;
     int64_t                     shows;      /* in the epoch */
     int64_t                     epoch;
@@ -339,8 +343,8 @@ typedef enum {
     NGX_HTTP_ILERT_ALERTS_TAKEN,        /* all of TAKEN */
     NGX_HTTP_ILERT_ALERTS_DUE,          /* WAITING, "next" is not after */
                                         /* "time": by next */
-    NGX_HTTP_ILERT_ALERTS_LATE,         /* WAITING, "next" is after "time": */
-                                        /* by next */
+    NGX_HTTP_ILERT_ALERTS_LATE,         /* WAITING, "next" is after "time", */
+                                        /* and not .._RELEASED: by next */
     NGX_HTTP_ILERT_ALERTS_HELD,         /* WAITING, of "source" */
     NGX_HTTP_ILERT_ALERTS_OPEN,         /* idle, of "source", not known as */
                                         /* resolved: by last and id, after */
@@ -371,6 +375,7 @@ typedef struct {
 
 typedef enum {
     NGX_HTTP_ILERT_LETTERS_OF_ID = 0,   /* of event "id": the last one */
+    NGX_HTTP_ILERT_LETTERS_OF_SEQ,      /* "seq" */
     NGX_HTTP_ILERT_LETTERS_OF_SOURCE,   /* by (died, seq), after those */
     NGX_HTTP_ILERT_LETTERS_OLDEST,      /* of all sources, by died */
     NGX_HTTP_ILERT_LETTERS_LATEST       /* of "source" or, if it is 0, of */
@@ -580,7 +585,9 @@ struct ngx_http_ilert_backend_s {
     ngx_int_t (*oldest)(ngx_http_ilert_store_work_t *work, int64_t source,
         ngx_uint_t urgency, int64_t *since);
 
-    /* sets the least "next" of all alerts of .._WAITING, or 0 */
+    /*
+     * Sets the least "next" of all alerts of .._WAITING, but .._RELEASED, or 0
+     */
     ngx_int_t (*due)(ngx_http_ilert_store_work_t *work, int64_t *due);
 
     /* sets whether an alert of that source is .._WAITING, and no repeat */

@@ -132,6 +132,8 @@ typedef struct {
     unsigned                    damaged:1;  /* the store's own */
     ngx_http_ilert_store_budget_t  *budgets[NGX_HTTP_ILERT_STORE_BUDGETS];
 
+    unsigned                    again:1;    /* ilert has refused it before, */
+                                            /* with all of its source */
     /* its verdict */
 
     ngx_http_ilert_store_verdict_e  verdict;
@@ -144,6 +146,21 @@ typedef struct {
     ngx_uint_t                  status;     /* of DEAD: ilert's, or 0 */
     ngx_str_t                   error;      /* of DEAD; the caller's memory */
 
+    /* set by the job, of DONE */
+
+    unsigned                    frees:1;    /* not everything of its source */
+                                            /* is refused any longer: it is */
+                                            /* to be released */
+    /* set by the job, of DEAD */
+
+    unsigned                    kept:1;     /* it waits: everything of its */
+                                            /* source is refused */
+    unsigned                    parks:1;    /* as is known since this one */
+    unsigned                    doubtful:1; /* it is a dead letter that may */
+                                            /* wait again, for that */
+    ngx_uint_t                  returned;   /* so many dead letters wait */
+                                            /* again */
+
     /* of one that was to be accepted, when the job has failed */
 
     ngx_http_ilert_store_waits_e    waits;
@@ -152,11 +169,24 @@ typedef struct {
 } ngx_http_ilert_store_event_t;
 
 
+/*
+ * "next" of an event that waits for no time, but until its source is released,
+ * or until it is its turn: when its source probes, and nothing else may go.
+ */
+
+#define NGX_HTTP_ILERT_STORE_RELEASED  INT64_MAX
+
+
 /* what may be taken of a source */
 
 typedef struct {
     ngx_str_t                   source;
     unsigned                    passthrough:1;  /* its kind */
+    unsigned                    probe:1;    /* an event is to find out */
+                                            /* something for all: those that */
+                                            /* have been refused have their */
+                                            /* turn, too; set where a job */
+                                            /* knows it by itself */
     ngx_uint_t                  n;          /* events, at most */
     ngx_http_ilert_policy_t     policy;
     ngx_http_ilert_store_budget_t  *budgets[NGX_HTTP_ILERT_STORE_BUDGETS];

@@ -20,7 +20,9 @@
  *     READY      the first event may go, or nothing waits (head is 0)
  *     TAKEN      the first event is under way
  *     WAITING    the first event may go at a time (next): it is to be tried
- *                again, or it is a repeat that is held
+ *                again, or it is a repeat that is held; or it may go when its
+ *                source is released, or it is its turn, as ilert has refused
+ *                it for no fault of its own
  *
  * An event joins the end of those that wait, or takes the place of the last
  * one, or is dropped at once as ilert shows already what it says.  It leaves
@@ -203,6 +205,22 @@ ngx_http_ilert_alert_again(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_work_show(work, alert);
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_ilert_alert_keep(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *first)
+{
+    first->again = 1;
+    first->attempted = 1;
+    ngx_http_ilert_work_change(alert, first, first->change);
+
+    alert->row.state = NGX_HTTP_ILERT_STORE_WAITING;
+    alert->row.next = NGX_HTTP_ILERT_STORE_RELEASED;
+    alert->row.changed = work->now;
+
+    ngx_http_ilert_work_show(work, alert);
 }
 
 
@@ -522,7 +540,7 @@ ngx_int_t
 ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
 {
-    ngx_uint_t                       urgency;
+    ngx_uint_t                       urgency, turn;
     ngx_http_ilert_store_row_t       was;
     ngx_http_ilert_store_fate_t      fate;
     ngx_http_ilert_store_waiting_t  *replaced;
@@ -539,6 +557,12 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
 
     urgency = ev->urgency;
     replaced = fate.replaced;
+
+    /* what was refused need not wait any longer if something else is said */
+
+    turn = (replaced && replaced->seq == alert->row.head
+            && alert->row.state == NGX_HTTP_ILERT_STORE_WAITING
+            && alert->row.next == NGX_HTTP_ILERT_STORE_RELEASED);
 
     /* a repeat that waits has been counted when it was found to be one */
 
@@ -563,6 +587,10 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
         ngx_http_ilert_alert_hold(alert, fate.until, work->now);
         ngx_http_ilert_work_show(work, alert);
         return NGX_OK;
+    }
+
+    if (turn) {
+        ngx_http_ilert_alert_ready(alert);
     }
 
     ngx_http_ilert_alert_join(alert, fate.alone, urgency);
@@ -830,6 +858,7 @@ ngx_http_ilert_alert_fill(ngx_http_ilert_store_waiting_t *waiting,
     waiting->id = ev->id;
     waiting->source = ev->source_id;
     waiting->passthrough = ev->passthrough;
+    waiting->again = ev->again;
     waiting->empty = (ev->body.len == 0);
     waiting->own = (waiting->empty
                     && ev->said.type == NGX_HTTP_ILERT_RESOLVE);

@@ -54,8 +54,6 @@ static ngx_int_t ngx_http_ilert_control_find(
 static ngx_int_t ngx_http_ilert_control_discard_all(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order,
     int64_t source);
-static void ngx_http_ilert_control_remove(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_letter_t *letter);
 static ngx_int_t ngx_http_ilert_control_forget(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order);
 static ngx_int_t ngx_http_ilert_control_forget_all(
@@ -231,7 +229,7 @@ ngx_http_ilert_control_letter(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_control_replay(work, order, letters.elts);
     }
 
-    ngx_http_ilert_control_remove(work, letters.elts);
+    ngx_http_ilert_letter_remove(work, letters.elts);
 
     order->count = 1;
 
@@ -308,7 +306,6 @@ ngx_http_ilert_control_replay(ngx_http_ilert_store_work_t *work,
 {
     ngx_int_t                      rc;
     ngx_http_ilert_store_alert_t  *alert;
-    ngx_http_ilert_store_event_t  *ev;
     ngx_http_ilert_store_ident_t  *source;
 
     if (!order->configured(&letter->source, order->data)) {
@@ -317,9 +314,7 @@ ngx_http_ilert_control_replay(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    if (letter->said.type < NGX_HTTP_ILERT_ALERT
-        || letter->said.type > NGX_HTTP_ILERT_COMMENT || letter->body.len == 0)
-    {
+    if (!ngx_http_ilert_letter_is_whole(letter)) {
         order->refused++;
         order->why = "its row is damaged";
         return NGX_OK;
@@ -331,43 +326,18 @@ ngx_http_ilert_control_replay(ngx_http_ilert_store_work_t *work,
         return rc;
     }
 
-    /* in another epoch events may have been sent that nobody knows of */
-
-    if (rc == NGX_DECLINED
-        || alert->row.head || alert->row.gone > letter->seq
-        || alert->shown.shows == NGX_HTTP_ILERT_SHOWS_ANYTHING)
-    {
+    if (rc == NGX_DECLINED || !ngx_http_ilert_letter_is_last(letter, alert)) {
         order->refused++;
         order->why = "its alert has seen a later event";
         return NGX_OK;
     }
 
-    ev = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_event_t));
-    if (ev == NULL) {
-        return ngx_http_ilert_work_no_memory(work);
+    letter->said.received = work->now;
+
+    rc = ngx_http_ilert_letter_replay(work, letter, source, alert, 0);
+    if (rc != NGX_OK) {
+        return rc;
     }
-
-    ev->source = letter->source;
-    ev->key = letter->key;
-    ev->body = letter->body;
-    ev->id = letter->id;
-    ev->said = letter->said;
-    ev->said.received = work->now;
-    ev->passthrough = letter->passthrough;
-    ev->source_id = source->id;
-
-    /* the operator wants it to be sent, whatever else would be merged */
-
-    ev->policy.coalesce = NGX_HTTP_ILERT_COALESCE_OFF;
-
-    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
-        != NGX_OK
-        || ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_http_ilert_control_remove(work, letter);
 
     order->count++;
 
@@ -424,23 +394,13 @@ ngx_http_ilert_control_discard_all(ngx_http_ilert_store_work_t *work,
     letter = letters.elts;
 
     for (i = 0; i < letters.nelts; i++) {
-        ngx_http_ilert_control_remove(work, &letter[i]);
+        ngx_http_ilert_letter_remove(work, &letter[i]);
     }
 
     order->count = letters.nelts;
     order->more = (letters.nelts == NGX_HTTP_ILERT_CONTROL_EVENTS);
 
     return NGX_OK;
-}
-
-
-static void
-ngx_http_ilert_control_remove(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_letter_t *letter)
-{
-    letter->removed = 1;
-
-    ngx_queue_insert_tail(&work->letters, &letter->queue);
 }
 
 

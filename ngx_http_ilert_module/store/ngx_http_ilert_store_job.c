@@ -202,6 +202,18 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
         ev->waits = NGX_HTTP_ILERT_STORE_CANNOT_SAY;
     }
 
+    for (q = ngx_queue_head(&job->verdicts);
+         q != ngx_queue_sentinel(&job->verdicts);
+         q = ngx_queue_next(q))
+    {
+        ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
+        ev->frees = 0;
+        ev->kept = 0;
+        ev->parks = 0;
+        ev->doubtful = 0;
+        ev->returned = 0;
+    }
+
     for (q = ngx_queue_head(&job->orders);
          q != ngx_queue_sentinel(&job->orders);
          q = ngx_queue_next(q))
@@ -508,9 +520,11 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
 
     if (!job->over) {
 
+        /* what has its verdict now may be released by this job, too */
+
         if (ngx_http_ilert_home_all(work, job) != NGX_OK
-            || ngx_http_ilert_job_releases(work, job) != NGX_OK
-            || ngx_http_ilert_job_verdicts(work, job, without) != NGX_OK)
+            || ngx_http_ilert_job_verdicts(work, job, without) != NGX_OK
+            || ngx_http_ilert_job_releases(work, job) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -577,7 +591,11 @@ ngx_http_ilert_job_releases(ngx_http_ilert_store_work_t *work,
 
         more = 0;
 
-        if (rc == NGX_OK) {
+        /* where everything is refused they go one by one */
+
+        if (rc == NGX_OK
+            && !ngx_http_ilert_rules_refuses_all(&source->refusals))
+        {
             rc = ngx_http_ilert_job_release(work, source->id, &more);
         }
 
@@ -673,7 +691,7 @@ ngx_http_ilert_job_verdict(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    return ngx_http_ilert_alert_verdict(work, job, alert, ev, without);
+    return ngx_http_ilert_letter_verdict(work, job, alert, ev, without);
 }
 
 

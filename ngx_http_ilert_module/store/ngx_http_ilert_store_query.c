@@ -571,7 +571,9 @@ ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     query->state.opened = alert->row.opened;
     query->state.last = alert->row.accepted;
 
-    if (alert->row.state == NGX_HTTP_ILERT_STORE_WAITING) {
+    if (alert->row.state == NGX_HTTP_ILERT_STORE_WAITING
+        && alert->row.next != NGX_HTTP_ILERT_STORE_RELEASED)
+    {
         query->next = alert->row.next;
     }
 

@@ -39,6 +39,11 @@ static ngx_int_t ngx_http_ilert_take_due(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
 static ngx_int_t ngx_http_ilert_take_events(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_take_rounds(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_array_t *candidates,
+    ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_take_turns(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t *turns);
 static ngx_int_t ngx_http_ilert_take_begin(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
 static ngx_uint_t ngx_http_ilert_take_may(ngx_http_ilert_store_take_t *take);
@@ -202,7 +207,7 @@ static ngx_int_t
 ngx_http_ilert_take_events(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without)
 {
-    ngx_uint_t   i, rows;
+    ngx_uint_t   i, turns;
     ngx_array_t  candidates;
 
     for (i = 0; i < job->ntakes; i++) {
@@ -219,17 +224,65 @@ ngx_http_ilert_take_events(ngx_http_ilert_store_work_t *work,
     }
 
     do {
-        rows = work->rows;
-        candidates.nelts = 0;
+        if (ngx_http_ilert_take_rounds(work, job, &candidates, without)
+            != NGX_OK
+            || ngx_http_ilert_take_turns(work, job, &turns) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
 
-        if (ngx_http_ilert_take_candidates(work, job, &candidates) != NGX_OK
-            || ngx_http_ilert_take_round(work, job, &candidates, without)
+    } while (turns);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_take_rounds(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_array_t *candidates,
+    ngx_uint_t without)
+{
+    ngx_uint_t  rows;
+
+    do {
+        rows = work->rows;
+        candidates->nelts = 0;
+
+        if (ngx_http_ilert_take_candidates(work, job, candidates) != NGX_OK
+            || ngx_http_ilert_take_round(work, job, candidates, without)
                != NGX_OK)
         {
             return NGX_ERROR;
         }
 
     } while (work->rows < rows && !work->enough);
+
+    return NGX_OK;
+}
+
+
+/* where nothing else may probe, it is the turn of what has been refused */
+
+static ngx_int_t
+ngx_http_ilert_take_turns(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_uint_t *turns)
+{
+    ngx_uint_t                    i;
+    ngx_http_ilert_store_take_t  *take;
+
+    *turns = 0;
+
+    for (i = 0; i < job->ntakes; i++) {
+
+        take = &job->takes[i];
+
+        if (take->probe && !take->taken && ngx_http_ilert_take_may(take)
+            && work->rows && !work->enough
+            && ngx_http_ilert_letter_turn(work, take->id, turns) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
 }
@@ -252,6 +305,7 @@ ngx_http_ilert_take_begin(ngx_http_ilert_store_work_t *work,
     }
 
     take->paused = (source->paused != 0);
+    take->probe |= ngx_http_ilert_rules_refuses_all(&source->refusals);
     take->id = take->paused ? 0 : source->id;
 
     for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
@@ -680,6 +734,7 @@ ngx_http_ilert_take_event(ngx_http_ilert_store_alert_t *alert,
     ev->attempts = first->attempts;
     ev->silence = alert->row.silence;
     ev->damaged = first->damaged;
+    ev->again = first->again;
 }
 
 

@@ -23,6 +23,7 @@
  * store_term.c     epoch, session, and the courier's number
  * store_control.c  orders of operators
  * store_take.c     which events go next
+ * store_letter.c   dead letters: what becomes one, and what goes back
  * store_silent.c   which alerts are resolved, as nothing is heard of them
  * store_home.c     which integration key an alert belongs to
  * store_forget.c   what is forgotten
@@ -210,6 +211,14 @@ ngx_int_t ngx_http_ilert_alert_verdict(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_event_t *ev, ngx_uint_t without);
 
+/*
+ * The alert's first event has been refused, with all of its source: it waits
+ * until it is its turn, or its source is released.
+ */
+void ngx_http_ilert_alert_keep(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *first);
+
 /* the alert's first event need not go: it is removed */
 ngx_int_t ngx_http_ilert_alert_drop(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev);
@@ -342,6 +351,48 @@ ngx_int_t ngx_http_ilert_silent_all(ngx_http_ilert_store_work_t *work,
 /* store_home.c: sets job->moving as long as there is more to do */
 ngx_int_t ngx_http_ilert_home_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
+
+
+/* store_letter.c */
+
+/*
+ * As alert_verdict(), but an event that ilert refuses may wait: sets what
+ * a verdict of DEAD has come to.
+ */
+ngx_int_t ngx_http_ilert_letter_verdict(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_event_t *ev, ngx_uint_t without);
+
+/*
+ * It is the turn of that event of the source which has waited longest since it
+ * was refused: sets "turn" if there is one.
+ */
+ngx_int_t ngx_http_ilert_letter_turn(ngx_http_ilert_store_work_t *work,
+    int64_t source, ngx_uint_t *turn);
+
+/*
+ * Whether the letter has all that an event needs, and whether nothing is known
+ * of its alert that is later: an ALERT must not follow a RESOLVE that has been
+ * sent, or dropped, or waits.
+ */
+ngx_uint_t ngx_http_ilert_letter_is_whole(
+    ngx_http_ilert_store_letter_t *letter);
+ngx_uint_t ngx_http_ilert_letter_is_last(
+    ngx_http_ilert_store_letter_t *letter,
+    ngx_http_ilert_store_alert_t *alert);
+
+/*
+ * Such a letter, which has its body, is an event again, of that source; with
+ * "again" one that was refused with all of its source.
+ */
+ngx_int_t ngx_http_ilert_letter_replay(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_t *letter,
+    ngx_http_ilert_store_ident_t *source, ngx_http_ilert_store_alert_t *alert,
+    ngx_uint_t again);
+
+/* the letter is to be removed; it lives until the work is saved */
+void ngx_http_ilert_letter_remove(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_t *letter);
 
 
 /* store_control.c: the job's orders */

@@ -30,6 +30,9 @@ typedef enum {
     RETRY_AFTER,    /* limited, "n" is the header's, in seconds */
     UNANSWERED,     /* an event of alert "n" was not */
     DELIVERED,
+    ALL,            /* everything of the source is refused */
+    TAKEN,          /* not everything */
+    FOREIGN,        /* after "n" attempts, by somebody else */
     RESUME,
     FRESH,          /* an event has come in, or not */
     LEFT,           /* expects the pause that is left */
@@ -72,9 +75,45 @@ static story_t  stories[] = {
         { MAY_TAKE, 5000, 0, 1 },
         { LEFT, 5000, 0, 0 },
         { REFUSED, 5000, 1, 10000 },
-        { DELIVERED, 16000, 0, 0 },
+        { DELIVERED, 16000, 0, 1 },
         { LEFT, 16000, 0, 0 },
         { MAY_TAKE, 16000, 0, 8 },
+        { REFUSED, 20000, 1, 5000 },
+        { DELIVERED, 26000, 0, 0 },
+        { END, 0, 0, 0 } } },
+
+    { "refused by somebody else: an event waits for longer than the key",
+      { { REFUSED, 0, 1, 5000 },
+        { FOREIGN, 0, 0, 6000 },
+        { FOREIGN, 0, 3, 13000 },
+        { FOREIGN, 4000, 0, 2000 },
+        { FOREIGN, 9000, 1, 2000 },
+        { END, 0, 0, 0 } } },
+
+    { "all of a source is refused: 5 s, 10 s, and others add nothing",
+      { { SENT, 0, 0, 0 },
+        { ALL, 0, 0, 5000 },
+        { ALL, 100, 0, 4900 },
+        { LEFT, 100, 0, 4900 },
+        { LEFT_URGENT, 100, 0, 4900 },
+        { MAY_TAKE, 5000, 0, 1 },
+        { LEFT, 5000, 0, 0 },
+        { ALL, 5000, 0, 10000 },
+        { ALL, 15000, 0, 20000 },
+        { LEFT_URGENT, 16000, 0, 0 },
+        { DELIVERED, 16000, 0, 0 },
+        { LEFT, 16000, 0, 19000 },
+        { TAKEN, 16000, 0, 1 },
+        { LEFT, 16000, 0, 0 },
+        { MAY_TAKE, 16000, 0, 8 },
+        { END, 0, 0, 0 } } },
+
+    { "... until somebody wants it to go on",
+      { { ALL, 0, 0, 5000 },
+        { RESUME, 100, 0, 0 },
+        { LEFT, 100, 0, 0 },
+        { TAKEN, 100, 0, 0 },
+        { ALL, 100, 0, 5000 },
         { END, 0, 0, 0 } } },
 
     { "a refused key: urgent news waits for 10 s after the last request",
@@ -223,6 +262,15 @@ run(step_t *step)
     case DELIVERED:
         return ngx_http_ilert_pause_delivered(&source);
 
+    case ALL:
+        return ngx_http_ilert_pause_all(&source, now);
+
+    case TAKEN:
+        return ngx_http_ilert_pause_taken(&source);
+
+    case FOREIGN:
+        return ngx_http_ilert_pause_foreign(&source, step->n, now);
+
     case RESUME:
         ngx_http_ilert_pause_resume(&source);
         return 0;
@@ -246,6 +294,7 @@ run(step_t *step)
             ck.inflight = step->n;
             ce.inflight = step->n;
             ck.probed = now;
+            cs.probed = now;
             ce.probed = now;
         }
 

@@ -310,9 +310,17 @@ my %END = (
     down => sub { $_[0]{fake}->accept },
     (map { $_ => sub { my ($self) = @_;
                        $self->{fake}->drop_rule($self->{rule}) } }
-     qw(hang cut slow error refuse limit later dead body half)),
+     qw(hang cut slow error refuse limit later body half)),
+
+    # it may have been everything of a source: somebody has mended it
+
+    dead => sub { my ($self) = @_;
+        $self->{fake}->drop_rule($self->{rule});
+        $self->order("sources/$_/resume")
+            for grep { $_ ne ($self->{paused} // '') }
+                     qw(hot calm every steady native) },
     pause => sub { my ($self) = @_;
-        $self->order("sources/$self->{paused}/resume") },
+        $self->order('sources/' . delete($self->{paused}) . '/resume') },
 );
 
 # Lanes in which deliveries need not go on

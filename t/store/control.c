@@ -94,7 +94,7 @@ come(test_t *t, const char *source, const char *key, ngx_uint_t type,
 }
 
 
-/* all that is taken becomes dead letters */
+/* all that is taken becomes dead letters, and ilert has not refused it */
 
 static void
 bury(test_t *t)
@@ -102,7 +102,6 @@ bury(test_t *t)
     event_t  *ev;
 
     while ((ev = taken(t, 0))) {
-        ev->status = 400;
         ngx_str_set(&ev->error, "no");
         verdict(t, ev, DEAD);
     }

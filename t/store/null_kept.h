@@ -50,6 +50,7 @@ typedef struct {
 
     ngx_http_ilert_store_counted_t  counted;
     int64_t             owner;
+    ngx_http_ilert_refusals_t  refusals;
 } null_source_t;
 
 typedef struct {

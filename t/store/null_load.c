@@ -160,6 +160,7 @@ null_source(ngx_http_ilert_store_work_t *work, ngx_str_t *name,
         ident->id = source->counted.id;
         ident->owner = source->owner;
         ident->paused = source->counted.paused;
+        ident->refusals = source->refusals;
         ident->strays = 0;
 
         if (source->owner) {

@@ -129,6 +129,7 @@ null_save_source(ngx_http_ilert_store_work_t *work, null_t *n,
         if (ident->added || ident->changed) {
             null_set(n, source->owner, ident->owner);
             null_set(n, source->counted.paused, ident->paused);
+            null_set(n, source->refusals, ident->refusals);
         }
 
         counted = source->counted;
@@ -445,6 +446,8 @@ null_save_event(null_t *n, null_alert_t *alert,
 
     if (change->attempted) {
         null_set(n, ev->kept.attempts, ev->kept.attempts + 1);
+        null_note(n, &ev->kept, sizeof(ev->kept));
+        ev->kept.again = change->again;
     }
 }
 

@@ -121,7 +121,8 @@ null_matches(null_alert_t *alert, ngx_http_ilert_store_filter_t *filter,
     case NGX_HTTP_ILERT_ALERTS_LATE:
         *first = row->next;
         return row->state == NGX_HTTP_ILERT_STORE_WAITING
-               && row->next > filter->time;
+               && row->next > filter->time
+               && row->next != NGX_HTTP_ILERT_STORE_RELEASED;
 
     case NGX_HTTP_ILERT_ALERTS_HELD:
         *first = row->head;
@@ -343,6 +344,7 @@ null_alert_of_head(ngx_http_ilert_store_work_t *work, int64_t seq,
         ident->id = source->counted.id;
         ident->owner = source->owner;
         ident->paused = source->counted.paused;
+        ident->refusals = source->refusals;
 
         return null_give(work, &ident->name, &source->counted.name);
     }
@@ -451,6 +453,9 @@ null_letter_matches(null_letter_t *letter,
 
     case NGX_HTTP_ILERT_LETTERS_OF_ID:
         return letter->kept.id == filter->id;
+
+    case NGX_HTTP_ILERT_LETTERS_OF_SEQ:
+        return letter->kept.seq == filter->seq;
 
     case NGX_HTTP_ILERT_LETTERS_OF_SOURCE:
         return letter->kept.source_id == filter->source
@@ -706,6 +711,7 @@ null_due(ngx_http_ilert_store_work_t *work, int64_t *due)
         alert = ngx_queue_data(q, null_alert_t, busy);
 
         if (alert->row.state == NGX_HTTP_ILERT_STORE_WAITING
+            && alert->row.next != NGX_HTTP_ILERT_STORE_RELEASED
             && (*due == 0 || alert->row.next < *due))
         {
             *due = alert->row.next;

@@ -587,6 +587,87 @@ test_limited(void)
 }
 
 
+/*
+ * A line of what comes: a letter for an event of that alert that is refused,
+ * in upper case if it had been refused with all of its source, and "+" for one
+ * that is taken; and what becomes of them: "d" a dead letter, "k" it is kept,
+ * "." nothing of these.
+ */
+
+static void
+test_refused(void)
+{
+    int                         i, k, again;
+    char                        said[32];
+    ngx_http_ilert_refusals_t   refusals;
+
+    static struct {
+        const char  *comes;
+        const char  *becomes;
+    } cases[] = {
+        { "a", "d" },
+        { "abcd", "dddd" },
+        { "abcde", "ddddk" },
+        { "abcdef", "ddddkk" },
+        { "abcdeabA", "ddddkkkk" },
+
+        /* a single alert is at fault, or a few are */
+
+        { "aaaaaaaaaa", "dddddddddd" },
+        { "abcdabcdabcd", "dddddddddddd" },
+        { "abcdabcdabcde", "ddddddddddddk" },
+
+        /* one that is taken shows that not everything is refused */
+
+        { "abcd+e", "dddd.d" },
+        { "a+b+c+d+e+f", "d.d.d.d.d.d" },
+        { "abcd+abcde", "dddd.ddddk" },
+        { "+abcde", ".ddddk" },
+
+        /* also when all had been: what is refused again is at fault */
+
+        { "abcde+A", "ddddk.d" },
+        { "abcde+ABCDE", "ddddk.ddddd" },
+        { "abcdef+ABCDEFghij", "ddddkk.dddddddddd" },
+        { "abcde+ABCDEfghij", "ddddk.dddddddddk" },
+        { "abcde+AfghijB", "ddddk.dddddkk" },
+        { "abcde++f", "ddddk..d" }
+    };
+
+    for (i = 0; i < (int) (sizeof(cases) / sizeof(cases[0])); i++) {
+
+        memset(&refusals, 0, sizeof(refusals));
+
+        for (k = 0; cases[i].comes[k]; k++) {
+
+            if (cases[i].comes[k] == '+') {
+                check_int(ngx_http_ilert_rules_taken(&refusals),
+                          k && cases[i].comes[k - 1] != '+'
+                          && cases[i].becomes[k - 1] != '.');
+                check_int(refusals.n, 0);
+                said[k] = '.';
+                continue;
+            }
+
+            again = (cases[i].comes[k] < 'a');
+
+            said[k] = ngx_http_ilert_rules_refused(&refusals,
+                                                   cases[i].comes[k] | 32,
+                                                   again)
+                      ? 'd' : 'k';
+
+            check_int(ngx_http_ilert_rules_refuses_all(&refusals),
+                      said[k] == 'k');
+            check(refusals.n <= NGX_HTTP_ILERT_REFUSALS);
+        }
+
+        said[k] = '\0';
+
+        check_str(said, cases[i].becomes);
+    }
+}
+
+
 test_case_t  rule_cases[] = {
     { "rules: urgency", test_urgency },
     { "rules: told", test_told },
@@ -596,5 +677,6 @@ test_case_t  rule_cases[] = {
     { "rules: aged", test_aged },
     { "rules: affords", test_affords },
     { "rules: limited", test_limited },
+    { "rules: refused", test_refused },
     { NULL, NULL }
 };

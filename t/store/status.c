@@ -713,7 +713,7 @@ test_dead_list(void)
         sprintf(key, "%d", i);
         come(&t, i % 2 ? "ops" : "dev", key, ALERT, 1000 + i);
         check_int(run(&t), OK);
-        bury(&t, take_one(&t, i % 2 ? "ops" : "dev"), 400, "no");
+        bury(&t, take_one(&t, i % 2 ? "ops" : "dev"), 0, "no");
         t.now++;
     }
 

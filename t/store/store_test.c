@@ -308,6 +308,7 @@ setup(test_t *t, const char *name)
     ngx_queue_init(&outcome.taken);
     ngx_queue_init(&outcome.buried);
     ngx_queue_init(&outcome.accepts);
+    ngx_queue_init(&outcome.verdicts);
     begin_job(t);
 }
 
@@ -324,6 +325,7 @@ teardown(test_t *t)
     free_events(&outcome.taken);
     free_events(&outcome.accepts);
     free_events(&outcome.buried);
+    free_events(&outcome.verdicts);
 
     remove_files(t->path);
 }
@@ -566,9 +568,12 @@ run(test_t *t)
     free_events(&outcome.taken);
     free_events(&outcome.accepts);
     free_events(&outcome.buried);
+    free_events(&outcome.verdicts);
     free_refused(&t->job.refused);
 
     outcome = t->job;
+
+    ngx_queue_init(&outcome.verdicts);
 
     ngx_queue_init(&outcome.buried);
     move_events(&outcome.buried, &t->job.buried);
@@ -580,12 +585,8 @@ run(test_t *t)
 
     ngx_queue_init(&undecided);
 
-    if (t->job.decided) {
-        free_events(&t->job.verdicts);
-
-    } else {
-        move_events(&undecided, &t->job.verdicts);
-    }
+    move_events(t->job.decided ? &outcome.verdicts : &undecided,
+                &t->job.verdicts);
 
     begin_job(t);
     move_events(&t->job.verdicts, &undecided);
@@ -1052,6 +1053,7 @@ main(int argc, char **argv)
         { "refused", refused_cases, 0 },
         { "silence", silence_cases, 0 },
         { "couriers", courier_cases, 0 },
+        { "letters", letter_cases, 0 },
         { "storm", storm_cases, 0 },
 
         { "events", event_sqlite_cases, 1 },
@@ -1061,6 +1063,7 @@ main(int argc, char **argv)
         { "refused", refused_sqlite_cases, 1 },
         { "silence", silence_sqlite_cases, 1 },
         { "couriers", courier_sqlite_cases, 1 },
+        { "letters", letter_sqlite_cases, 1 },
         { "sqlite", sqlite_cases, 1 },
         { "versions", version_cases, 1 },
         { "damage", damage_cases, 1 },

@@ -289,6 +289,8 @@ extern test_case_t  trouble_cases[];
 extern test_case_t  ask_cases[];
 extern test_case_t  process_cases[];
 extern test_case_t  courier_cases[];
+extern test_case_t  letter_cases[];
+extern test_case_t  letter_sqlite_cases[];
 extern test_case_t  courier_sqlite_cases[];
 extern test_case_t  fault_cases[];
 

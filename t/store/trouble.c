@@ -183,6 +183,7 @@ drain_full(test_t *t)
 static void
 test_newer(void)
 {
+    int      version;
     char    *before, *after;
     size_t   len;
     test_t   t;
@@ -191,12 +192,13 @@ test_newer(void)
 
     accept_one(&t, "ops", "k", ALERT, "1");
     ngx_http_ilert_store_close(&t.store);
-    sql(&t, "PRAGMA user_version = 7");
+    version = atoi(sql(&t, "PRAGMA user_version"));
+    sql(&t, "PRAGMA user_version = 77");
     len = read_file(&t, "queue.db", &before);
 
     check_int(try_one(&t, "k"), CLOSED);
     check_int(refused(&t)->waits, WAITS);
-    contains(t.store.error, "/newer/queue.db\" has schema 7 of a newer "
+    contains(t.store.error, "/newer/queue.db\" has schema 77 of a newer "
                             "release, use that release or move the file away");
     check_str(t.store.notice, "");
 
@@ -207,7 +209,7 @@ test_newer(void)
     check(memcmp(before, after, len) == 0);
     check_int(count_files(&t, "queue.db.damaged"), 0);
 
-    sql(&t, "PRAGMA user_version = 6");
+    sql(&t, "PRAGMA user_version = %d", version);
 
     check_int(try_one(&t, "k"), CLOSED);
     t.now += SECOND;

@@ -15,6 +15,8 @@
 #define NGX_HTTP_ILERT_SQLITE_EDGES  2
 
 
+static void ngx_http_ilert_sqlite_read_refusals(sqlite3_stmt *stmt,
+    ngx_http_ilert_refusals_t *refusals);
 static ngx_http_ilert_store_waiting_t *ngx_http_ilert_sqlite_add_waiting(
     ngx_http_ilert_store_work_t *work, sqlite3_stmt *stmt);
 static int ngx_http_ilert_sqlite_body(ngx_http_ilert_store_work_t *work,
@@ -66,6 +68,8 @@ ngx_http_ilert_sqlite_read_source(ngx_http_ilert_store_work_t *work,
     source->paused = sqlite3_column_int64(stmt,
                                           NGX_HTTP_ILERT_SQLITE_SOURCE_PAUSED);
 
+    ngx_http_ilert_sqlite_read_refusals(stmt, &source->refusals);
+
     if (source->name.data == NULL
         && ngx_http_ilert_sqlite_copy(work->pool, stmt,
                                       NGX_HTTP_ILERT_SQLITE_SOURCE_NAME,
@@ -76,6 +80,34 @@ ngx_http_ilert_sqlite_read_source(ngx_http_ilert_store_work_t *work,
     }
 
     return SQLITE_OK;
+}
+
+
+/* "1 2 3": what makes no sense ends it */
+
+static void
+ngx_http_ilert_sqlite_read_refusals(sqlite3_stmt *stmt,
+    ngx_http_ilert_refusals_t *refusals)
+{
+    char     *p, *end;
+    int64_t   id;
+
+    refusals->n = 0;
+
+    p = (char *) sqlite3_column_text(stmt,
+                                     NGX_HTTP_ILERT_SQLITE_SOURCE_REFUSALS);
+
+    while (p && refusals->n < NGX_HTTP_ILERT_REFUSALS) {
+
+        id = strtoll(p, &end, 10);
+
+        if (end == p || id <= 0) {
+            return;
+        }
+
+        refusals->alerts[refusals->n++] = id;
+        p = end;
+    }
 }
 
 
@@ -360,6 +392,7 @@ ngx_http_ilert_sqlite_read_event(sqlite3_stmt *stmt,
     ev->urgency = NGX_HTTP_ILERT_SQLITE_READ(URGENCY);
     ev->source = NGX_HTTP_ILERT_SQLITE_READ(SOURCE);
     ev->attempts = NGX_HTTP_ILERT_SQLITE_READ(ATTEMPTS);
+    ev->again = (NGX_HTTP_ILERT_SQLITE_READ(AGAIN) != 0);
     ev->passthrough = (NGX_HTTP_ILERT_SQLITE_READ(NATIVE) != 0);
     ev->said.type = NGX_HTTP_ILERT_SQLITE_READ(TYPE);
     ev->said.level = NGX_HTTP_ILERT_SQLITE_READ(LEVEL);

@@ -10,6 +10,12 @@
 #include "ngx_http_ilert_sqlite_db.h"
 
 
+/* bytes of the text that refusals are kept as, and of its end, at most */
+
+#define NGX_HTTP_ILERT_SQLITE_REFUSALS                                        \
+    (NGX_HTTP_ILERT_REFUSALS * (NGX_INT64_LEN + 1) + 1)
+
+
 static int ngx_http_ilert_sqlite_save_total(ngx_http_ilert_store_work_t *work);
 static int ngx_http_ilert_sqlite_save_sessions(
     ngx_http_ilert_store_work_t *work);
@@ -19,6 +25,8 @@ static int ngx_http_ilert_sqlite_save_slots(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_fund_t *fund);
 static int ngx_http_ilert_sqlite_save_source(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_ident_t *source);
+static void ngx_http_ilert_sqlite_refusals(
+    ngx_http_ilert_refusals_t *refusals, char *buf, ngx_str_t *text);
 static int ngx_http_ilert_sqlite_save_events(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert);
 static int ngx_http_ilert_sqlite_save_event(ngx_http_ilert_store_work_t *work,
@@ -279,22 +287,27 @@ ngx_http_ilert_sqlite_save_source(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_ident_t *source)
 {
     int                          rc;
+    char                         buf[NGX_HTTP_ILERT_SQLITE_REFUSALS];
+    ngx_str_t                    refused;
     ngx_uint_t                   i, counted;
     ngx_http_ilert_sqlite_db_t  *db;
 
     rc = SQLITE_OK;
     db = work->store->private;
 
+    ngx_http_ilert_sqlite_refusals(&source->refusals, buf, &refused);
+
     if (source->added) {
         rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_ADD_SOURCE,
-                                         "itii", source->id, &source->name,
-                                         source->owner, source->paused);
+                                         "itiit", source->id, &source->name,
+                                         source->owner, source->paused,
+                                         &refused);
         work->changed = 1;
 
     } else if (source->changed) {
         rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_SOURCE,
-                                         "iii", source->id, source->owner,
-                                         source->paused);
+                                         "iiit", source->id, source->owner,
+                                         source->paused, &refused);
         work->changed = 1;
     }
 
@@ -322,6 +335,29 @@ ngx_http_ilert_sqlite_save_source(ngx_http_ilert_store_work_t *work,
     work->changed = 1;
 
     return rc;
+}
+
+
+static void
+ngx_http_ilert_sqlite_refusals(ngx_http_ilert_refusals_t *refusals, char *buf,
+    ngx_str_t *text)
+{
+    char        *p, *last;
+    ngx_uint_t   i;
+
+    p = buf;
+    last = buf + NGX_HTTP_ILERT_SQLITE_REFUSALS;
+
+    *p = '\0';
+
+    for (i = 0; i < refusals->n; i++) {
+        sqlite3_snprintf(last - p, p, i ? " %lld" : "%lld",
+                         refusals->alerts[i]);
+        p += ngx_strlen(p);
+    }
+
+    text->data = (u_char *) buf;
+    text->len = p - buf;
 }
 
 
@@ -390,7 +426,7 @@ ngx_http_ilert_sqlite_save_event(ngx_http_ilert_store_work_t *work,
 
     if (rc == SQLITE_OK && ev->attempted) {
         rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_ATTEMPT,
-                                         "i", ev->seq);
+                                         "ii", ev->seq, (int64_t) ev->again);
         ev->attempts++;
     }
 
@@ -448,6 +484,7 @@ ngx_http_ilert_sqlite_write_event(ngx_http_ilert_sqlite_db_t *db,
 #define NGX_HTTP_ILERT_SQLITE_VALUE_SINCE     ev->since
 #define NGX_HTTP_ILERT_SQLITE_VALUE_URGENCY   ev->urgency
 #define NGX_HTTP_ILERT_SQLITE_VALUE_SOURCE    ev->source
+#define NGX_HTTP_ILERT_SQLITE_VALUE_AGAIN     ev->again
 
 #define NGX_HTTP_ILERT_SQLITE_BIND(NAME, name)                                \
     sqlite3_bind_int64(stmt, i++,                                             \

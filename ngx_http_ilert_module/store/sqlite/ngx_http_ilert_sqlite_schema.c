@@ -273,7 +273,18 @@ static const char  *ngx_http_ilert_sqlite_steps[] = {
     "               NOT NULL DEFAULT 0;\n"
 
     "CREATE INDEX alert_silent ON alert (source, last)\n"
-    "    WHERE silence > 0 AND shows < 2 AND state = 0 AND head = 0;\n"
+    "    WHERE silence > 0 AND shows < 2 AND state = 0 AND head = 0;\n",
+
+    /* 7: what ilert refuses of a source; alert.next may be 2^63 - 1: never */
+
+    "ALTER TABLE source ADD COLUMN\n"
+    "    refusals   TEXT  -- alert.id of those that ilert has refused since\n"
+    "                     -- it took an event last; five: it refuses all\n"
+    "               NOT NULL DEFAULT '';\n"
+    "ALTER TABLE event ADD COLUMN\n"
+    "    again      INTEGER  -- 1: ilert has refused it, with all of its\n"
+    "                        -- source\n"
+    "               NOT NULL DEFAULT 0;\n"
 };
 
 ngx_http_ilert_sqlite_schema_t  ngx_http_ilert_sqlite_schema = {

@@ -178,7 +178,9 @@ ngx_http_ilert_sqlite_select(ngx_http_ilert_sqlite_db_t *db,
     case NGX_HTTP_ILERT_ALERTS_LATE:
         *n = NGX_HTTP_ILERT_SQLITE_LIST_DUE;
         return ngx_http_ilert_sqlite_row(db, *n, stmt, "iii", filter->time + 1,
-                                         (int64_t) INT64_MAX, limit);
+                                         (int64_t)
+                                         NGX_HTTP_ILERT_STORE_RELEASED - 1,
+                                         limit);
 
     case NGX_HTTP_ILERT_ALERTS_HELD:
         *n = NGX_HTTP_ILERT_SQLITE_LIST_HELD;
@@ -464,6 +466,11 @@ ngx_http_ilert_sqlite_letters(ngx_http_ilert_store_work_t *work,
         rc = ngx_http_ilert_sqlite_row(db, NGX_HTTP_ILERT_SQLITE_FIND_LETTER,
                                        &stmt, "ii", body,
                                        (int64_t) filter->id);
+        break;
+
+    case NGX_HTTP_ILERT_LETTERS_OF_SEQ:
+        rc = ngx_http_ilert_sqlite_row(db, NGX_HTTP_ILERT_SQLITE_GET_LETTER,
+                                       &stmt, "ii", body, filter->seq);
         break;
 
     case NGX_HTTP_ILERT_LETTERS_OF_SOURCE:

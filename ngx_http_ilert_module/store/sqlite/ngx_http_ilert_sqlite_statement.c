@@ -48,7 +48,7 @@ static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
     " CASE ?1 WHEN 1 THEN body END"
 
 #define NGX_HTTP_ILERT_SQLITE_SELECT_SOURCE                                   \
-    "SELECT id, name, owner, paused"
+    "SELECT id, name, owner, paused, refusals"
 
 /*
  * The conditions of partial indexes, which are numbers in a statement, too, or
@@ -145,10 +145,12 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         " ORDER BY name LIMIT 1",
 
     [NGX_HTTP_ILERT_SQLITE_ADD_SOURCE] =
-        "INSERT INTO source (id, name, owner, paused) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO source (id, name, owner, paused, refusals)"
+        " VALUES (?1, ?2, ?3, ?4, ?5)",
 
     [NGX_HTTP_ILERT_SQLITE_SET_SOURCE] =
-        "UPDATE source SET owner = ?2, paused = ?3 WHERE id = ?1",
+        "UPDATE source SET owner = ?2, paused = ?3, refusals = ?4"
+        " WHERE id = ?1",
 
     [NGX_HTTP_ILERT_SQLITE_COUNT_SOURCE] =
         "UPDATE source SET critical = critical + ?2, resolves = resolves + ?3,"
@@ -342,7 +344,8 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
 
     [NGX_HTTP_ILERT_SQLITE_GET_DUE] =
         "SELECT next FROM alert INDEXED BY alert_next"
-        " WHERE " NGX_HTTP_ILERT_SQLITE_IS_WAITING " ORDER BY next LIMIT 1",
+        " WHERE " NGX_HTTP_ILERT_SQLITE_IS_WAITING
+        " AND next < 9223372036854775807 ORDER BY next LIMIT 1",
 
     [NGX_HTTP_ILERT_SQLITE_HAS_RETRIES] =
         "SELECT 1 FROM alert INDEXED BY alert_waiting"
@@ -423,7 +426,8 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         "UPDATE event SET urgency = ?2 WHERE seq = ?1",
 
     [NGX_HTTP_ILERT_SQLITE_SET_ATTEMPT] =
-        "UPDATE event SET attempts = attempts + 1 WHERE seq = ?1",
+        "UPDATE event SET attempts = attempts + 1, again = ?2"
+        " WHERE seq = ?1",
 
     [NGX_HTTP_ILERT_SQLITE_DELETE_EVENT] = "DELETE FROM event WHERE seq = ?1",
 
@@ -442,6 +446,11 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         NGX_HTTP_ILERT_SQLITE_SELECT_LETTER
         " FROM dead INDEXED BY dead_id JOIN source ON source.id = dead.source"
         " WHERE dead.id = ?2 ORDER BY dead.seq DESC LIMIT 1",
+
+    [NGX_HTTP_ILERT_SQLITE_GET_LETTER] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_LETTER
+        " FROM dead JOIN source ON source.id = dead.source"
+        " WHERE dead.seq = ?2",
 
     [NGX_HTTP_ILERT_SQLITE_LIST_LETTERS] =
         NGX_HTTP_ILERT_SQLITE_SELECT_LETTER

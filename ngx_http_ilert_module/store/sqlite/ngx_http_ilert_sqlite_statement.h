@@ -61,7 +61,8 @@ typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
     COLUMN(ATTEMPTS, attempts)                                                \
     COLUMN(SINCE, since)                                                      \
     COLUMN(URGENCY, urgency)                                                  \
-    COLUMN(SOURCE, source)
+    COLUMN(SOURCE, source)                                                    \
+    COLUMN(AGAIN, again)
 
 /* the columns of a dead letter, but for "seq" and its body */
 
@@ -136,6 +137,7 @@ enum {
     NGX_HTTP_ILERT_SQLITE_SOURCE_NAME,
     NGX_HTTP_ILERT_SQLITE_SOURCE_OWNER,
     NGX_HTTP_ILERT_SQLITE_SOURCE_PAUSED,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_REFUSALS,
 
     /* of lists only: events by their urgency, and what else is counted */
 
@@ -242,6 +244,7 @@ typedef enum {
     NGX_HTTP_ILERT_SQLITE_MOVE_OF_SOURCE,
 
     NGX_HTTP_ILERT_SQLITE_FIND_LETTER,
+    NGX_HTTP_ILERT_SQLITE_GET_LETTER,
     NGX_HTTP_ILERT_SQLITE_LIST_LETTERS,
     NGX_HTTP_ILERT_SQLITE_OLDEST_LETTERS,
     NGX_HTTP_ILERT_SQLITE_LATEST_LETTERS,
