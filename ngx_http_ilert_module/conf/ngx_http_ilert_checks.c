@@ -17,11 +17,13 @@
 
 
 /*
- * Kapacitor waits for 30 seconds: 5 of them are for all that comes before
- * the answer of ilert, and after it
+ * ms.  Kapacitor waits for 30 seconds, and 5 of them are left for what happens
+ * before and after ilert's answer is waited for.
  */
 
 #define NGX_HTTP_ILERT_CHECKS_READ_TIMEOUT  25000
+
+/* bytes of a finding; what is longer is cut */
 
 #define NGX_HTTP_ILERT_CHECKS_TEXT          1024
 
@@ -29,7 +31,10 @@
 typedef struct ngx_http_ilert_check_s  ngx_http_ilert_check_t;
 
 
-/* what a check looks at: "endpoint" or "location" is what it is called for */
+/*
+ * What a check can look at.  "endpoint" and "upstream" are set for checks of
+ * endpoints, and "location" is set for checks of locations.
+ */
 
 typedef struct {
     ngx_cycle_t                 *cycle;
@@ -46,11 +51,12 @@ typedef struct {
 struct ngx_http_ilert_check_s {
     ngx_str_t                    name;
     void                       (*look)(ngx_http_ilert_checks_t *ch);
-    unsigned                     passing:1; /* it may pass while nginx runs */
+    unsigned                     passing:1; /* the fault may go away by */
+                                            /* itself while nginx runs */
 };
 
 
-/* file systems that are no place for a queue, by statfs(2) */
+/* a file system that is no place for a queue; "type" is that of statfs(2) */
 
 typedef struct {
     uint32_t                     type;
@@ -160,7 +166,7 @@ ngx_http_ilert_checks(ngx_cycle_t *cycle, ngx_http_ilert_main_conf_t *imcf)
     ch.cycle = cycle;
     ch.imcf = imcf;
 
-    /* the log that the configuration was read with */
+    /* errors of the configuration are logged to the old cycle's log */
 
     ch.log = cycle->old_cycle->log;
 
@@ -179,7 +185,7 @@ ngx_http_ilert_checks(ngx_cycle_t *cycle, ngx_http_ilert_main_conf_t *imcf)
 
     for (i = 0; i < imcf->locations.nelts; i++) {
 
-        /* "if" and "limit_except" have what their location has */
+        /* "if" and "limit_except" have the same settings as their location */
 
         if (!locations[i]->clcf->noname) {
             ch.location = locations[i];
@@ -220,7 +226,10 @@ ngx_http_ilert_checks_endpoint(ngx_http_ilert_checks_t *ch)
 }
 
 
-/* without memory for it the line is in the log all the same */
+/*
+ * Logs a finding, and adds it to imcf->setup.  If there is no memory for the
+ * latter, it is only logged.
+ */
 
 static void ngx_cdecl
 ngx_http_ilert_checks_say(ngx_http_ilert_checks_t *ch, const char *fmt, ...)
@@ -283,7 +292,7 @@ ngx_http_ilert_checks_queue_disk(ngx_http_ilert_checks_t *ch)
 }
 
 
-/* what was not, or could not be, given to the workers' user */
+/* Warns of a file in the queue's folder that is not the workers' user's. */
 
 static void
 ngx_http_ilert_checks_queue_owner(ngx_http_ilert_checks_t *ch)
@@ -291,7 +300,10 @@ ngx_http_ilert_checks_queue_owner(ngx_http_ilert_checks_t *ch)
     ngx_uid_t  owner, user;
     ngx_str_t  name;
 
-    /* the master that is started will give it to them */
+    /*
+     * "nginx -t" gives no files away, but a master that root starts will do
+     * so.
+     */
 
     if (ngx_test_config && geteuid() == 0) {
         return;
@@ -499,7 +511,10 @@ ngx_http_ilert_checks_endpoint_sni(ngx_http_ilert_checks_t *ch)
 #endif
 
 
-/* as ngx_http_upstream_init_request() looks for it */
+/*
+ * A URL with variables is resolved for each request: this looks for the server
+ * in the same order as ngx_http_upstream_init_request().
+ */
 
 static void
 ngx_http_ilert_checks_endpoint_resolver(ngx_http_ilert_checks_t *ch)
@@ -566,7 +581,10 @@ ngx_http_ilert_checks_group(ngx_http_ilert_checks_t *ch,
 }
 
 
-/* nobody waits for a ping of the heartbeat */
+/*
+ * Endpoints that no source uses are left out: they are for the heartbeat's
+ * pings, and no client waits for those.
+ */
 
 static void
 ngx_http_ilert_checks_endpoint_timeout(ngx_http_ilert_checks_t *ch)
@@ -619,7 +637,10 @@ ngx_http_ilert_checks_source_default(ngx_http_ilert_checks_t *ch)
         return;
     }
 
-    /* what a map lists for an empty value does not help for an unknown one */
+    /*
+     * Both an empty value and an unknown one are tried, because a "map" may
+     * have an entry for the empty value, and still none for an unknown one.
+     */
 
     if (ngx_http_ilert_checks_default(ch, &probe, 0)) {
         (void) ngx_http_ilert_checks_default(ch, &probe, 1);
@@ -629,7 +650,10 @@ ngx_http_ilert_checks_source_default(ngx_http_ilert_checks_t *ch)
 }
 
 
-/* 0: something has been said */
+/*
+ * Returns 0 if a webhook with that value has no source, which is logged then,
+ * or 1 if nothing is wrong.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_checks_default(ngx_http_ilert_checks_t *ch,
@@ -667,7 +691,10 @@ ngx_http_ilert_checks_default(ngx_http_ilert_checks_t *ch,
 }
 
 
-/* Chronograf and people write the URL without a slash at its end */
+/*
+ * Chronograf and people write the URL without a slash at its end, and a
+ * location such as "/kapacitor/" does not match that.
+ */
 
 static void
 ngx_http_ilert_checks_location_slash(ngx_http_ilert_checks_t *ch)
@@ -702,7 +729,7 @@ ngx_http_ilert_checks_location_slash(ngx_http_ilert_checks_t *ch)
 }
 
 
-/* whether another location of the server takes webhooks to that path */
+/* Returns 1 if another location of the server takes webhooks to that path. */
 
 static ngx_uint_t
 ngx_http_ilert_checks_is_covered(ngx_http_ilert_checks_t *ch, ngx_str_t *path)
@@ -728,7 +755,7 @@ ngx_http_ilert_checks_is_covered(ngx_http_ilert_checks_t *ch, ngx_str_t *path)
 
 #if (NGX_PCRE)
 
-        /* what a regular expression matches is not known */
+        /* a regular expression may match the path, so nothing is warned of */
 
         if (clcf->regex) {
             return 1;

@@ -16,18 +16,18 @@
 
 
 /*
- * What nginx takes, and what loses alerts all the same: set-ups that are
- * probably not meant.  None of them keeps nginx from starting.
+ * Checks for set-ups that nginx accepts although they lose alerts, so that
+ * they are probably not meant.  A finding never keeps nginx from starting.
  */
 
 
 /*
- * Looks for them, in the master, when the configuration has been read, the
- * queue's folder made, and its files given to the workers.  Each that is found
- * is logged at the level "warn" to where errors of the configuration go, which
- * is the terminal with "nginx -t", and is added to imcf->setup.  Two masters
- * at one folder are logged only: whether that is still so status asks for
- * itself.
+ * Runs all checks.  The master calls this after the configuration has been
+ * read, the queue's folder has been made, and the files in it have been given
+ * to the workers' user.  Each finding is logged at the level "warn" to the log
+ * for errors of the configuration, which is the terminal with "nginx -t", and
+ * is added to imcf->setup.  Only a second master at the queue's folder is not
+ * added, because it may end at any time: the status looks for it by itself.
  */
 void ngx_http_ilert_checks(ngx_cycle_t *cycle,
     ngx_http_ilert_main_conf_t *imcf);

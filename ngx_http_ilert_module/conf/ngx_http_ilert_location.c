@@ -17,7 +17,7 @@
 #include "ngx_http_ilert_webhook.h"
 
 
-/* requests in a minute that ilert takes from an address */
+/* how many requests in a minute ilert accepts from one IP address */
 
 #define NGX_HTTP_ILERT_ENDPOINT_RATE   700
 
@@ -90,7 +90,7 @@ ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* "test=": what becomes of Chronograf's test */
+/* Parses "test=", which says what becomes of Chronograf's test. */
 
 static ngx_int_t
 ngx_http_ilert_location_test(ngx_conf_t *cf, ngx_http_ilert_loc_conf_t *ilcf,
@@ -113,8 +113,6 @@ ngx_http_ilert_location_test(ngx_conf_t *cf, ngx_http_ilert_loc_conf_t *ilcf,
     return NGX_ERROR;
 }
 
-
-/* the source is looked for when all of them are known */
 
 ngx_int_t
 ngx_http_ilert_location_add(ngx_conf_t *cf, ngx_http_ilert_loc_conf_t *ilcf)
@@ -195,7 +193,7 @@ ngx_http_ilert_location_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* "[name] [rate=...] [host=...]" */
+/* Parses "[name] [rate=...] [host=...]". */
 
 static ngx_int_t
 ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
@@ -321,7 +319,10 @@ ngx_http_ilert_location_set_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host,
 }
 
 
-/* NGX_DECLINED: it is none */
+/*
+ * Sets host->name by host->header.  Returns NGX_DECLINED if the header is no
+ * host, or NGX_ERROR if there is no memory.
+ */
 
 static ngx_int_t
 ngx_http_ilert_location_parse_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host)
@@ -358,7 +359,7 @@ ngx_http_ilert_location_parse_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host)
         return NGX_OK;
     }
 
-    /* labels of letters, digits, "-" and "_", none of which is empty */
+    /* a name is labels, none empty, of letters, digits, "-" and "_" */
 
     last = '.';
 
@@ -378,7 +379,10 @@ ngx_http_ilert_location_parse_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host)
 }
 
 
-/* what follows the location's name is for us */
+/*
+ * Checks that the location is a prefix that ends in "/": the rest of a URI,
+ * behind the prefix, is what we read or write.
+ */
 
 static ngx_int_t
 ngx_http_ilert_location_check_prefix(ngx_conf_t *cf, const char *name,
@@ -480,7 +484,7 @@ ngx_http_ilert_location_control(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ilcf->control = clcf->name;
 
-    /* of several the page uses the first one */
+    /* if a server has several such locations, the page uses the first one */
 
     iscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_ilert_module);
 
@@ -493,7 +497,11 @@ ngx_http_ilert_location_control(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* the location's requests are for the directive, and for no other one */
+/*
+ * Makes "handler" the location's content handler, unless another directive has
+ * set one.  The handler is noted too, so that resolve.c can find out whether
+ * a later directive has replaced it.
+ */
 
 static char *
 ngx_http_ilert_location_set_handler(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -527,8 +535,6 @@ ngx_http_ilert_location_set_handler(ngx_conf_t *cf, ngx_command_t *cmd,
     return NGX_CONF_OK;
 }
 
-
-/* cmd->post is the least value, if there is one */
 
 char *
 ngx_http_ilert_location_set_size(ngx_conf_t *cf, ngx_command_t *cmd,

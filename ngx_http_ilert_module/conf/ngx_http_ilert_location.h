@@ -15,12 +15,15 @@
 #include "ngx_http_ilert_conf.h"
 
 
-/* The directives of a location, but for those that say what an event is. */
+/*
+ * The directives of a location, except those that say what is in an event,
+ * which mapping.h has.
+ */
 
 
 /*
- * Handlers of the directives "ilert_kapacitor", "ilert_endpoint",
- * "ilert_status" and "ilert_control"
+ * These are the handlers of the directives "ilert_kapacitor",
+ * "ilert_endpoint", "ilert_status" and "ilert_control".
  */
 char *ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -32,23 +35,26 @@ char *ngx_http_ilert_location_control(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
- * Of those with a size, an off_t at cmd->offset; cmd->post points to the least
- * value, an off_t, or is NULL
+ * This is the handler of directives whose value is a size in bytes.  It sets
+ * the off_t at cmd->offset.  cmd->post points to the least value that is
+ * allowed, an off_t, or is NULL if any is.
  */
 char *ngx_http_ilert_location_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
- * Takes the value of a directive's parameter "host=", the parameter as
- * a whole: a name or an address, and a port if there is one.  If that is not
- * allowed, it is logged, and NGX_ERROR is returned.
+ * Parses a parameter "host=NAME[:PORT]" of the directive at hand, and sets
+ * "host".  "parameter" begins with "host=", and has to stay as long as "host"
+ * is used.  The name may be an address.  Returns NGX_OK, or NGX_ERROR if there
+ * is no memory or if the parameter is not allowed, which is logged.
  */
 ngx_int_t ngx_http_ilert_location_set_host(ngx_conf_t *cf,
     ngx_http_ilert_host_t *host, ngx_str_t *parameter);
 
 /*
- * The location takes webhooks: its source is looked for when all of them are
- * known.  NGX_ERROR if there is no memory.
+ * Adds a location that takes webhooks to imcf->locations.  Its source is
+ * looked for later, by resolve.c, when all sources are known.  Returns NGX_OK,
+ * or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_location_add(ngx_conf_t *cf,
     ngx_http_ilert_loc_conf_t *ilcf);

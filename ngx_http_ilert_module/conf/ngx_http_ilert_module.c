@@ -31,7 +31,10 @@
 #include "ngx_http_ilert_webhook.h"
 
 
-/* the least value of max_size: SQLite's own pages, and some events */
+/*
+ * bytes: the least value of "max_size", which leaves room for some events
+ * beside the pages that SQLite always needs
+ */
 
 #define NGX_HTTP_ILERT_MIN_QUEUE_SIZE  (1024 * 1024)
 
@@ -55,7 +58,7 @@ static ngx_int_t ngx_http_ilert_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_ilert_postconfiguration(ngx_conf_t *cf);
 
 
-/* the least value of "ilert_event_max_size" */
+/* bytes: the least value of "ilert_event_max_size" */
 
 static off_t  ngx_http_ilert_event_min_size = NGX_HTTP_ILERT_EVENT_MIN_SIZE;
 
@@ -376,7 +379,7 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_ilert_mapping_merge(&conf->mapping, &prev->mapping);
 
-    /* "if" and "limit_except" in the location are still the location */
+    /* "if" and "limit_except" have the handler of their location */
 
     if (clcf->noname && clcf->handler == NULL && prev->kapacitor) {
         conf->kapacitor = prev->kapacitor;
@@ -405,7 +408,10 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         clcf->client_max_body_size = conf->max_body_size;
     }
 
-    /* what is sent there is ours: it is not too large, and not logged */
+    /*
+     * Requests through an endpoint are made by us: their size is limited
+     * already, and they are no business of the access log.
+     */
 
     if (conf->endpoint) {
         clcf->client_max_body_size = 0;

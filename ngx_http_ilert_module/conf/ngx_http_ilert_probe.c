@@ -46,7 +46,10 @@ ngx_http_ilert_probe_create(ngx_http_ilert_probe_t *probe,
     probe->log.data = &probe->log_ctx;
     probe->log_ctx.connection = c;
 
-    /* the core may neither give it to epoll, nor write to it */
+    /*
+     * The connection has no socket, so nginx's core must not add it to epoll
+     * ("active" tells that it is there already), and must not write to it.
+     */
 
     c->fd = (ngx_socket_t) -1;
     c->log = &probe->log;
@@ -89,7 +92,7 @@ ngx_http_ilert_probe_create(ngx_http_ilert_probe_t *probe,
     (void) ngx_atomic_fetch_add(ngx_stat_requests, -1);
 #endif
 
-    /* the request has set the location's level */
+    /* ngx_http_create_request() has set the location's log level */
 
     c->log->log_level = NGX_LOG_STDERR;
     c->data = r;
@@ -131,10 +134,11 @@ ngx_http_ilert_probe_send(ngx_connection_t *c, u_char *buf, size_t size)
 
 
 /*
- * The handler of the location sets the upstream, and then wants the body.  The
- * request seems to wait for a "100 Continue", which cannot be sent: that ends
- * it.  If some nginx should go on, it still does nothing, as "aio" is said to
- * be under way.
+ * The content handler of the location sets r->upstream, and then reads the
+ * body.  That must end there.  So the request has "Expect: 100-continue":
+ * nginx tries to send "100 Continue", which fails.  In case that another
+ * version of nginx goes on, r->aio is set, which makes nginx wait for an
+ * operation that never ends.
  */
 
 ngx_http_upstream_t *
@@ -176,6 +180,13 @@ ngx_http_ilert_probe_upstream(ngx_http_ilert_probe_t *probe)
     return r->upstream;
 }
 
+
+/*
+ * Which variables a value uses is seen by evaluating it: those that are set
+ * then were used, by the value itself or by another variable.  Those that use
+ * no other one are the leaves.  With "unheard" the leaves are given a text
+ * that nobody knows, and the value is evaluated once more.
+ */
 
 ngx_int_t
 ngx_http_ilert_probe_value(ngx_http_ilert_probe_t *probe,
@@ -235,7 +246,7 @@ ngx_http_ilert_probe_value(ngx_http_ilert_probe_t *probe,
 }
 
 
-/* whether the variable is found without the help of another one */
+/* Returns 1 if the variable is evaluated without the use of another one. */
 
 static ngx_uint_t
 ngx_http_ilert_probe_is_leaf(ngx_http_request_t *r, ngx_uint_t index)

@@ -14,17 +14,19 @@
 
 
 /*
- * A request that nobody has sent, and that goes nowhere: while nginx starts it
- * asks nginx itself what it would do with one.  A location's configuration is
- * known to its module only, and URLs may have variables.
+ * A probe is a request without a client that is never sent anywhere.  While
+ * nginx starts, it serves to find out what nginx would do with a real request.
+ * We cannot read that from the configuration, because only the module that
+ * made a configuration knows its type, and because URLs may have variables.
  *
- * It has no phases, no headers, and no arguments, and nothing is logged.
+ * A probe goes through no phases, has no headers and no arguments, and nothing
+ * of it is logged.
  */
 
 typedef struct {
     ngx_http_request_t          *request;
 
-    /* what the core wants of a connection */
+    /* the members of a connection that nginx's core needs */
 
     ngx_connection_t             connection;
     ngx_event_t                  read;
@@ -38,31 +40,37 @@ typedef struct {
 
 
 /*
- * Of a request to the location of that configuration, with that URI; all of
- * "http" must have been read.  The probe is the caller's, and has to stay.
- * NGX_ERROR if there is no memory: then there is nothing to be freed.
+ * Makes a probe of a request to the location whose configuration is
+ * "conf_ctx".  All of "http" must have been read.  The memory of "probe" is
+ * the caller's; it and "uri" must stay as they are until the probe is freed.
+ * Returns NGX_OK, or NGX_ERROR if there is no memory; then the probe need not
+ * be freed.
  */
 ngx_int_t ngx_http_ilert_probe_create(ngx_http_ilert_probe_t *probe,
     ngx_http_conf_ctx_t *conf_ctx, ngx_str_t *uri, ngx_log_t *log);
 
+/* Frees what was allocated for the probe, but not "probe" itself. */
 void ngx_http_ilert_probe_free(ngx_http_ilert_probe_t *probe);
 
 
 /*
- * Where the location's proxy_pass, or the like, would pass the request, as far
- * as nginx knows before it looks up names; it lives as long as the probe.
- * NULL: that is not known.
+ * Returns the upstream to which the location's proxy_pass, or the like, would
+ * pass the request; host names are not looked up.  It lives as long as the
+ * probe.  Returns NULL if the upstream cannot be found out.
  */
 ngx_http_upstream_t *ngx_http_ilert_probe_upstream(
     ngx_http_ilert_probe_t *probe);
 
 /*
- * What the value is if nothing is known that it depends on.  With "unheard"
- * all of that is a text that nobody has ever heard of, instead of empty.
+ * Evaluates a complex value as if the variables that it comes from were empty
+ * or, with "unheard", had a text that no "map" lists.  "value" is allocated
+ * from the probe's request.
  *
- * NGX_DECLINED: it depends on no variable of whose value is known what it
- * depends on, as one of "map" does; others may be set when there is a real
- * request.  NGX_ERROR if there is no memory.
+ * This only works if the value uses a variable that is computed from other
+ * ones, such as that of a "map".  If it uses none, NGX_DECLINED is returned,
+ * because a variable that depends on no other one can have any value in a real
+ * request.  Otherwise the function returns NGX_OK, or NGX_ERROR if there is no
+ * memory.
  */
 ngx_int_t ngx_http_ilert_probe_value(ngx_http_ilert_probe_t *probe,
     ngx_http_complex_value_t *complex, ngx_uint_t unheard, ngx_str_t *value);

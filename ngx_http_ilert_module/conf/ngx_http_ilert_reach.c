@@ -14,13 +14,14 @@
 
 /*
  * nginx's rewrite module compiles its directives to an array of codes, which
- * it runs one after the other.  Codes are public, but the configuration that
- * has the array is not.  The array has been the first member of it since nginx
- * 0.1.17.  That it still is so is seen by the command "rewrite_log", which
- * tells the place of the third member, a flag; the second one is a number.
- * If that is another place, nothing is checked.
+ * it runs one after the other.  The types of codes are public, but the type of
+ * the configuration that has the array is not.  The array has been its first
+ * member since nginx 0.1.17; then come a number and a flag.  The command
+ * "rewrite_log" has the offset of the flag.  If it is not the expected one,
+ * the type has changed, and nothing is checked.
  *
- * Codes are followed as long as they do the same for each webhook.
+ * The codes are followed from the first one on, as long as each does the same
+ * for all webhooks.
  */
 
 typedef struct {
@@ -30,7 +31,7 @@ typedef struct {
 } ngx_http_ilert_reach_rewrite_t;
 
 
-/* codes that only set a variable, and how long they are */
+/* a code that only helps to set a variable, and its size in bytes */
 
 typedef struct {
     ngx_http_script_code_pt      code;
@@ -83,7 +84,10 @@ ngx_http_ilert_reach_status(ngx_cycle_t *cycle,
 
     *where = "server";
 
-    /* "error_page" leads from the server to a named location */
+    /*
+     * An answer of the server may be what leads webhooks to a named location,
+     * by "error_page".
+     */
 
     if (!clcf->named) {
         status = ngx_http_ilert_reach_answer(module, clcf,
@@ -99,7 +103,10 @@ ngx_http_ilert_reach_status(ngx_cycle_t *cycle,
 }
 
 
-/* NULL: nginx has been built without it, or its configuration is not known */
+/*
+ * Returns NULL if nginx was built without the rewrite module, or if the type
+ * of its configuration has changed.
+ */
 
 static ngx_module_t *
 ngx_http_ilert_reach_rewrite_module(ngx_cycle_t *cycle)
@@ -139,7 +146,7 @@ ngx_http_ilert_reach_is_known(ngx_module_t *module)
 }
 
 
-/* the status that all webhooks to the location are answered with, or 0 */
+/* Returns the status with which the codes answer all webhooks, or 0. */
 
 static ngx_uint_t
 ngx_http_ilert_reach_answer(ngx_module_t *module,
@@ -175,8 +182,9 @@ ngx_http_ilert_reach_answer(ngx_module_t *module,
 
 
 /*
- * Returns how far the next code is from this one; or 0, if there is none, with
- * the status if this one answers, or if this one does not do the same for all.
+ * Returns the distance of the next code in bytes.  Returns 0 if the code
+ * answers, and then sets the status; or if the code does not do the same for
+ * all webhooks, or is not known.
  */
 
 static size_t
@@ -216,7 +224,10 @@ ngx_http_ilert_reach_next(u_char *p, ngx_http_core_loc_conf_t *clcf,
 
 #if (NGX_PCRE)
 
-/* The URI is only known of a location that has just one. */
+/*
+ * This is a "rewrite".  The URI that it is matched with is only known if the
+ * location is an exact one ("=").
+ */
 
 static size_t
 ngx_http_ilert_reach_next_regex(ngx_http_script_regex_code_t *code,

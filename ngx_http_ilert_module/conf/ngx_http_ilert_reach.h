@@ -16,16 +16,18 @@
 
 
 /*
- * Whether webhooks can reach their location: a "return", or a "rewrite" that
- * is a redirect, may answer all of them before.  What depends on the request
- * is not judged here, but counted when it happens, see unseen.h.
+ * Finds out whether webhooks can reach their location: a "return", or
+ * a "rewrite" that is a redirect, may answer all of them earlier.  If that
+ * depends on the request, nothing is said here; such answers are counted when
+ * they happen, see unseen.h.
  */
 
 
 /*
- * Returns the status that all webhooks to the location are answered with, or 0
- * if some of them may reach it.  "where" is set to "server" or "location": to
- * what the answer belongs.  All of "http" must have been read.
+ * Returns the status with which nginx answers all webhooks to the location, or
+ * 0 if some of them may reach it.  "where" is set to "server" or "location",
+ * to say where the directive is that answers; it is a constant string.  All of
+ * "http" must have been read.
  */
 ngx_uint_t ngx_http_ilert_reach_status(ngx_cycle_t *cycle,
     ngx_http_ilert_loc_conf_t *ilcf, const char **where);

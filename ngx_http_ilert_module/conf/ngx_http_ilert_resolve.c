@@ -17,7 +17,7 @@
 #include "ngx_http_ilert_webhook.h"
 
 
-/* requests in a minute that ilert takes for an integration key */
+/* how many requests in a minute ilert accepts for one integration key */
 
 #define NGX_HTTP_ILERT_KEY_RATE        50
 
@@ -170,7 +170,10 @@ ngx_http_ilert_resolve_source(ngx_conf_t *cf,
 }
 
 
-/* sources of one integration key have one budget: the lowest that is given */
+/*
+ * Sources with the same integration key share one budget, because ilert counts
+ * requests by key.  If they are given different rates, the lowest one holds.
+ */
 
 static ngx_int_t
 ngx_http_ilert_resolve_share_key(ngx_conf_t *cf,
@@ -365,7 +368,7 @@ ngx_http_ilert_resolve_init_mapping(ngx_conf_t *cf,
     for (i = 0; i < n; i++) {
         confs[i] = &locations[i]->mapping;
 
-        /* "if" and "limit_except" have what their location has */
+        /* "if" and "limit_except" have the same settings as their location */
 
         if (!locations[i]->clcf->noname
             && ngx_http_ilert_resolve_is_passthrough(imcf, locations[i]))
@@ -378,7 +381,10 @@ ngx_http_ilert_resolve_init_mapping(ngx_conf_t *cf,
 }
 
 
-/* true if no webhook of the location can come to be an event of ours */
+/*
+ * Returns 1 if all sources that the location can have are of webhook URLs, so
+ * that directives of the mapping have no effect.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_resolve_is_passthrough(ngx_http_ilert_main_conf_t *imcf,
@@ -403,7 +409,11 @@ ngx_http_ilert_resolve_is_passthrough(ngx_http_ilert_main_conf_t *imcf,
 }
 
 
-/* names what has no effect there, unless another location inherits it too */
+/*
+ * Warns of directives of the mapping that have no effect in a location, all of
+ * whose events are passthrough.  A directive of an outer block is not warned
+ * of if another location inherits it and uses it.
+ */
 
 static void
 ngx_http_ilert_resolve_check_mapping(ngx_conf_t *cf,

@@ -16,13 +16,17 @@
 
 
 /*
- * What depends on the whole of "http": when all of it has been read, names are
- * resolved, so that the order of directives is free, sources with the same key
- * share its budget, and what has no effect is warned of.
+ * What is done when all of "http" has been read.  Names of sources and
+ * endpoints are resolved only then, so that the order of directives is free.
+ * Sources with the same key are made to share its budget, and directives that
+ * have no effect are warned of.
  */
 
 
-/* NGX_ERROR if something is wrong, which has been logged */
+/*
+ * Returns NGX_OK; or NGX_ERROR if the configuration is wrong, which is logged,
+ * or if there is no memory.
+ */
 ngx_int_t ngx_http_ilert_resolve(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf);
 

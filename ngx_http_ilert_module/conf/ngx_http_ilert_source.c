@@ -14,14 +14,14 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* no key is longer, nor a file of one */
+/* bytes: a file of a key must be smaller, as any key is */
 
 #define NGX_HTTP_ILERT_KEY_FILE_SIZE   4096
 
 #define NGX_HTTP_ILERT_MAX_CONCURRENCY 1000
 #define NGX_HTTP_ILERT_MAX_RATE        1000000
 
-/* a URL ends in this and a key */
+/* a webhook URL ends in this, and then has the key */
 
 #define NGX_HTTP_ILERT_PASSTHROUGH_PATH  "v1/events/kapacitor/"
 
@@ -56,10 +56,14 @@ static ngx_int_t ngx_http_ilert_source_read_file(ngx_conf_t *cf,
 
 
 /*
- * Of ilert_source { }.  Of those with a key, "post" is how the name goes on
- * if the argument is a file's.  Those with an offset, that of the value, need
- * a queue, and may be given once.  Of times, int64_t in milliseconds, "post"
- * is an example, and "off", 0, is allowed if "conf" is set.
+ * The directives of ilert_source { }.  If "offset" is set, it is that of the
+ * value in the source; such a directive may be given once, and has no effect
+ * without a queue.
+ *
+ * For keys and URLs "post" is "_file" if the argument is the name of a file,
+ * otherwise it is empty.  A time is an int64_t in milliseconds: "post" is an
+ * example for the error message, and with "conf" the value "off", which is 0,
+ * is allowed.
  */
 
 static ngx_command_t  ngx_http_ilert_source_commands[] = {
@@ -152,7 +156,7 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
 };
 
 
-/* what is not given */
+/* the defaults of the directives; times are in ms */
 
 static ngx_http_ilert_policy_t  ngx_http_ilert_source_policy = {
     .coalesce = NGX_HTTP_ILERT_COALESCE_REPEATS,
@@ -307,7 +311,10 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 }
 
 
-/* its name is not shown: it may be a key without a directive */
+/*
+ * The log does not show the name of the unknown directive, which may be a key
+ * that was written without its directive.
+ */
 
 static char *
 ngx_http_ilert_source_unknown(ngx_conf_t *cf, ngx_http_ilert_source_t *source)
@@ -447,7 +454,10 @@ ngx_http_ilert_source_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* the directive's argument, or what is in the file that it names */
+/*
+ * Sets "value" to the argument of a directive of a key or URL, or to the
+ * content of the file that it names, without white space at both ends.
+ */
 
 static ngx_int_t
 ngx_http_ilert_source_value(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -483,7 +493,10 @@ ngx_http_ilert_source_value(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* the value is not shown: it is a secret, or would be if it were right */
+/*
+ * The log does not show the value: it is a secret, or is probably one with
+ * a slip in it.
+ */
 
 static char *
 ngx_http_ilert_source_invalid(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -708,7 +721,7 @@ ngx_http_ilert_source_coalesce(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* what needs escaping neither in a URL nor in JSON */
+/* A key is of characters that need no escaping in a URL, nor in JSON. */
 
 static ngx_uint_t
 ngx_http_ilert_source_is_key(ngx_str_t *key)
@@ -731,7 +744,7 @@ ngx_http_ilert_source_is_key(ngx_str_t *key)
 }
 
 
-/* "value" is the file's name, and becomes its content */
+/* "value" is the name of the file, and is set to its content. */
 
 static ngx_int_t
 ngx_http_ilert_source_read_file(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -792,7 +805,10 @@ ngx_http_ilert_source_read_file(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* a source of no events, so that a ping is made as any other request */
+/*
+ * The heartbeat is a source that has no events: so a ping can be sent in the
+ * same way as all other requests.
+ */
 
 char *
 ngx_http_ilert_source_heartbeat(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -865,8 +881,6 @@ ngx_http_ilert_source_heartbeat(ngx_conf_t *cf, ngx_command_t *cmd,
     return NGX_CONF_OK;
 }
 
-
-/* names what has no effect where events are relayed */
 
 void
 ngx_http_ilert_source_check_unused(ngx_conf_t *cf,

@@ -16,31 +16,38 @@
 
 
 /*
- * ilert_source { }, and what else has a key: its directives, and the files
- * that keys are in.  Names of other things are resolved by resolve.c.
+ * The directives of ilert_source { }, and "ilert_heartbeat", which has a key
+ * too; and the files in which keys are.  The names of endpoints are resolved
+ * later, by resolve.c.
  */
 
 
-/* ms of a rate that is given by the minute */
+/* ms in a minute: the window of a rate that is given as "r/m" */
 
 #define NGX_HTTP_ILERT_MINUTE          60000
 
-/* the endpoint through which pings leave, and their source in logs */
+/* the name of the endpoint for pings, and of their source in logs */
 
 #define NGX_HTTP_ILERT_HEARTBEAT       "heartbeat"
 
 
-/* handlers of the directives "ilert_source" and "ilert_heartbeat" */
+/* These are the handlers of "ilert_source" and "ilert_heartbeat". */
 char *ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_ilert_source_heartbeat(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* sets a rate such as "50r/m", "2r/s" or "off"; NGX_ERROR: it is none */
+/*
+ * Parses a rate such as "50r/m", "2r/s" or "off".  Returns NGX_OK, or
+ * NGX_ERROR if the text is no rate.
+ */
 ngx_int_t ngx_http_ilert_source_parse_rate(ngx_http_ilert_rate_t *rate,
     ngx_str_t *value);
 
-/* warns of what was given and has no effect without a queue */
+/*
+ * Warns of directives in ilert_source { } that have no effect because there is
+ * no queue.
+ */
 void ngx_http_ilert_source_check_unused(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf);
 
