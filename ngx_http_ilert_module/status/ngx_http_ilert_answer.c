@@ -13,7 +13,7 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* how large an answer is at first thought to be */
+/* bytes that are allocated for an answer at first */
 
 #define NGX_HTTP_ILERT_ANSWER_SIZE   16384
 

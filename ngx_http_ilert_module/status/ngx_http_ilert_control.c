@@ -18,14 +18,15 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* the longest name that is logged */
+/* bytes of a path, and of a source's name, that are logged */
 
 #define NGX_HTTP_ILERT_CONTROL_NAME  128
 
 
 /*
- * Below the location: dead/ID/ACTION, dead/ACTION, refused/ID/ACTION,
- * refused/ACTION, sources/NAME/ACTION.
+ * What an order is about, which is the first word of the path behind the
+ * location's name.  Paths are dead/ID/ACTION, dead/ACTION?source=NAME,
+ * refused/ID/ACTION, refused/ACTION, and sources/NAME/ACTION.
  */
 
 typedef enum {
@@ -44,7 +45,8 @@ typedef struct {
 typedef struct {
     ngx_http_request_t             *request;
     ngx_str_t                       path;   /* as it is logged */
-    ngx_uint_t                      test;   /* it is no order */
+    ngx_uint_t                      test;   /* 1: sources/NAME/test, which */
+                                            /* is no order to the store */
     ngx_http_ilert_queue_order_t    order;
 } ngx_http_ilert_control_ctx_t;
 
@@ -95,7 +97,7 @@ static ngx_http_ilert_control_action_t  ngx_http_ilert_control_actions[] = {
 };
 
 
-/* nginx itself forgets the names of a server when all of them are known */
+/* The names are copied, because nginx drops its lists before it starts. */
 
 ngx_int_t
 ngx_http_ilert_control_init(ngx_conf_t *cf)
@@ -201,11 +203,15 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
 
 
 /*
- * What is wrong with a request that a page of another site has made, or NULL.
- * Browsers say where a request comes from, and pages cannot change that; what
- * says nothing is no browser.  A page of another site can have our address for
- * its name, so that for the browser it is ours: but not with a name that was
- * given to this server.
+ * Returns the error for a request that the page of another site may have made,
+ * or NULL.
+ *
+ * A browser says in "Origin" or "Sec-Fetch-Site" which site's page has made
+ * a request, and the page cannot change that.  A request with neither is not
+ * from a browser, and is allowed.  Another site can also make its own name
+ * point to our address ("DNS rebinding"): then the browser takes its page for
+ * one of ours.  So for browsers the host must be a name of this server, or
+ * one that no other site can have.
  */
 
 static const char *
@@ -265,7 +271,10 @@ ngx_http_ilert_control_foreign(ngx_http_request_t *r)
 }
 
 
-/* "http://host:port", or "null" */
+/*
+ * Compares "Origin" with "Host".  The former is "http://host:port", or "null",
+ * which is the same as no host.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_control_same_host(ngx_http_request_t *r, ngx_str_t *origin)
@@ -306,7 +315,7 @@ ngx_http_ilert_control_same_host(ngx_http_request_t *r, ngx_str_t *origin)
 }
 
 
-/* without the port that need not be said */
+/* Removes the port if it is the default one of the scheme. */
 
 static void
 ngx_http_ilert_control_host(ngx_str_t *host, const char *port)
@@ -324,8 +333,9 @@ ngx_http_ilert_control_host(ngx_str_t *host, const char *port)
 
 
 /*
- * Whether the host of the request is one that no other site can have.  nginx
- * also serves others, by the default server of an address.
+ * Returns 1 if the host in the request is a name of this server, an IP
+ * address, or localhost.  Any other host may be here, too, because the default
+ * server of an address serves all names that nginx does not know.
  */
 
 static ngx_uint_t
@@ -342,9 +352,10 @@ ngx_http_ilert_control_is_ours(ngx_http_request_t *r)
     }
 
     /*
-     * The host by which nginx has chosen the server: in lower case, without
-     * last dot and port.  What is in "Host" can be another one if there is
-     * one in the request line, and can have more behind an IPv6 address.
+     * headers_in.server is the host by which nginx has chosen the server, in
+     * lower case, without a dot at the end, and without the port.  "Host" may
+     * differ from it: a host in the request line comes before it, and nginx
+     * ignores what follows an IPv6 address.  Then the host is not ours.
      */
 
     host = &r->headers_in.server;
@@ -385,7 +396,10 @@ ngx_http_ilert_control_is_ours(ngx_http_request_t *r)
 }
 
 
-/* what no name server is asked for */
+/*
+ * No name server is asked for these hosts, so no other site can make them
+ * point here.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_control_is_address(ngx_str_t *host)
@@ -405,7 +419,10 @@ ngx_http_ilert_control_is_address(ngx_str_t *host)
 }
 
 
-/* as nginx chooses a server by "name", ".name", "*.name", "name.*", "~name" */
+/*
+ * Compares the host with a "server_name" in the same way as nginx does:
+ * "name", ".name", "*.name", "name.*", or "~name".
+ */
 
 static ngx_uint_t
 ngx_http_ilert_control_is_named(ngx_str_t *host, ngx_http_server_name_t *sn)
@@ -463,8 +480,9 @@ ngx_http_ilert_control_ends(ngx_str_t *host, ngx_str_t *end)
 
 
 /*
- * NGX_DECLINED: there is no such action.  By the URI as it came: a name may
- * hold an encoded "/".
+ * Sets the order by the request's URI.  The URI is read as the client has sent
+ * it, because the name of a source may have an encoded "/".  Returns
+ * NGX_DECLINED if there is no such action, or NGX_ERROR if there is no memory.
  */
 
 static ngx_int_t
@@ -490,7 +508,7 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
     if (path.len < ilcf->control.len
         || ngx_strncmp(path.data, ilcf->control.data, ilcf->control.len) != 0)
     {
-        /* rewritten, or written in another way */
+        /* the URI was rewritten, or the location's name in it is encoded */
 
         path = r->uri;
     }
@@ -554,8 +572,10 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
 
 
 /*
- * A letter, those of a source, a source, a refused webhook, or all of those;
- * NGX_DECLINED: none is named.
+ * Sets what the order is for: the id of a dead letter, or the source whose
+ * dead letters are meant; the id of a refused webhook, or nothing, which means
+ * all of them; or a source.  "name" is the part between the slashes, or empty.
+ * Returns NGX_DECLINED if it is no id or if a source is missing.
  */
 
 static ngx_int_t
@@ -629,7 +649,10 @@ ngx_http_ilert_control_action(ngx_http_ilert_control_ctx_t *ctx,
 }
 
 
-/* with the source's name, which for letters is an argument; one line */
+/*
+ * Sets ctx->path to the path for the log, in one line.  The source of dead
+ * letters is an argument of the request and not in the path, so it is added.
+ */
 
 static ngx_int_t
 ngx_http_ilert_control_path(ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *path)
@@ -640,7 +663,7 @@ ngx_http_ilert_control_path(ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *path)
 
     source = &ctx->order.order.source;
 
-    /* else it is in the path */
+    /* the path of another order has the source already */
 
     if (ngx_strncmp(path->data, "dead/", 5) != 0) {
         source = &none;
@@ -731,7 +754,7 @@ ngx_http_ilert_control_answer(ngx_http_ilert_control_ctx_t *ctx)
 }
 
 
-/* what is on disk by now all workers have to know */
+/* The order is on disk; shared memory tells all workers of it. */
 
 static void
 ngx_http_ilert_control_apply(ngx_http_request_t *r,
@@ -766,7 +789,7 @@ ngx_http_ilert_control_apply(ngx_http_request_t *r,
 }
 
 
-/* {"status":"ok","count":N} */
+/* Writes {"status":"ok","count":N}. */
 
 static void
 ngx_http_ilert_control_write(ngx_http_ilert_json_writer_t *w, void *data)

@@ -14,20 +14,24 @@
 
 
 /*
- * What an operator wants done: dead letters replayed or discarded, a source
- * paused, resumed or emptied.  Who may do that is the configuration's to say;
- * here it is only seen to that no other site's page does it in the name of an
- * operator who looks at it.
+ * Orders of an operator: dead letters are replayed or discarded, bodies of
+ * refused webhooks are discarded, and a source is paused, resumed, emptied or
+ * tested.
+ *
+ * The configuration has to limit who may give orders.  This part only prevents
+ * that the page of another site gives them, in the name of an operator whose
+ * browser shows that page.
  */
 
 
 /*
- * When all servers are known: keeps the names of those that have a location
- * with "ilert_control".  NGX_ERROR if there is no memory.
+ * Copies the names of servers that have a location with "ilert_control".  It
+ * is called when all servers are known.  Returns NGX_OK, or NGX_ERROR if there
+ * is no memory.
  */
 ngx_int_t ngx_http_ilert_control_init(ngx_conf_t *cf);
 
-/* the content handler of a location with "ilert_control" */
+/* This is the content handler of a location with "ilert_control". */
 ngx_int_t ngx_http_ilert_control_handler(ngx_http_request_t *r);
 
 

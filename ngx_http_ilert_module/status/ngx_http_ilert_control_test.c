@@ -106,7 +106,10 @@ ngx_http_ilert_control_test_done(ngx_http_ilert_test_t *test, void *data)
 }
 
 
-/* 200 if both were delivered; 504 if one waits, 502 if one never will be */
+/*
+ * Answers with 200 if both events were delivered, 504 if one still waits, or
+ * 502 if one will never be delivered.
+ */
 
 static ngx_int_t
 ngx_http_ilert_control_test_answer(ngx_http_ilert_control_test_ctx_t *ctx,
@@ -144,7 +147,7 @@ ngx_http_ilert_control_test_answer(ngx_http_ilert_control_test_ctx_t *ctx,
 }
 
 
-/* {"status":"ok","alert":{...},"resolve":{...}} */
+/* Writes {"status":"ok","alert":{...},"resolve":{...}}. */
 
 static void
 ngx_http_ilert_control_test_write(ngx_http_ilert_json_writer_t *w, void *data)

@@ -14,10 +14,10 @@
 
 
 /*
- * Tests the source of that name for a request to "ilert_control", which is
- * answered when both events have a verdict, or have waited for too long.
- * "path", which is logged then, has to stay.  Returns what a content handler
- * returns.
+ * Tests the source "name" for a request to "ilert_control".  The request is
+ * answered when both events of the test have a verdict, or have waited for too
+ * long (see test.h).  "path" is logged then, and must live as long as the
+ * request.  Returns what a content handler returns.
  */
 ngx_int_t ngx_http_ilert_control_test(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *path);

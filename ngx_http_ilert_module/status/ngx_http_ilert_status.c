@@ -23,28 +23,32 @@
 #include "ngx_http_ilert_store.h"
 
 
-/* ms that an answer of the store is waited for */
+/* for how many ms a request waits for the store's answer */
 
 #define NGX_HTTP_ILERT_STATUS_WAIT   1000
 
-/* ms after a commit in which readiness needs no other one */
+/*
+ * ms: if the last commit is not older, "?ready" needs no other one as a proof
+ * that the store can commit
+ */
 
 #define NGX_HTTP_ILERT_STATUS_COMMIT 1000
 
 
-/* of a request that waits for the store */
+/* a request for the status */
 
 typedef struct {
     ngx_http_request_t            *request;
-    ngx_http_ilert_store_query_t  *query;   /* NULL: it is not waited for */
+    ngx_http_ilert_store_query_t  *query;   /* the one that it waits for */
     ngx_event_t                    timer;
     ngx_str_t                      source;
     ngx_str_t                      key;
     ngx_uint_t                     format;
-    ngx_int_t                      refused; /* id, or 0 */
-    unsigned                       alert:1;
-    unsigned                       ready:1;
-    unsigned                       committed:1;     /* so it is known */
+    ngx_int_t                      refused; /* id of a webhook, or 0 */
+    unsigned                       alert:1;         /* "alert_key=" */
+    unsigned                       ready:1;         /* "ready" */
+    unsigned                       committed:1;     /* the last commit is */
+                                                    /* not old */
 } ngx_http_ilert_status_ctx_t;
 
 
@@ -145,7 +149,10 @@ ngx_http_ilert_status_handler(ngx_http_request_t *r)
 }
 
 
-/* not long ago: no commit is needed to know that one can */
+/*
+ * Returns 1 if the store has committed something a short while ago, and there
+ * was no trouble since: then it is ready, and need not be asked.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_status_has_committed(ngx_http_ilert_main_conf_t *imcf)
@@ -161,7 +168,7 @@ ngx_http_ilert_status_has_committed(ngx_http_ilert_main_conf_t *imcf)
 }
 
 
-/* the page knows where orders are given in its server */
+/* The page is told the location of "ilert_control" in its server, if any. */
 
 static ngx_int_t
 ngx_http_ilert_status_page(ngx_http_request_t *r)
@@ -209,7 +216,10 @@ ngx_http_ilert_status_page(ngx_http_request_t *r)
 }
 
 
-/* the request waits until the store has answered, or for a while */
+/*
+ * Asks the store.  The request waits for the answer, or for at most
+ * NGX_HTTP_ILERT_STATUS_WAIT.
+ */
 
 static ngx_int_t
 ngx_http_ilert_status_ask(ngx_http_request_t *r,
@@ -248,7 +258,7 @@ ngx_http_ilert_status_query(ngx_http_ilert_status_ctx_t *ctx)
     ngx_pool_t                    *pool;
     ngx_http_ilert_store_query_t  *query;
 
-    /* it may outlive the request */
+    /* the thread may use the query longer than the request lives */
 
     pool = ngx_create_pool(4096, ngx_cycle->log);
     if (pool == NULL) {
@@ -300,7 +310,7 @@ ngx_http_ilert_status_answered(ngx_http_ilert_store_query_t *query)
 }
 
 
-/* the answer, when it comes, is of no interest any longer */
+/* Without its handler the query is dropped when it is answered at last. */
 
 static void
 ngx_http_ilert_status_timer_handler(ngx_event_t *ev)
@@ -413,8 +423,8 @@ ngx_http_ilert_status_reply(ngx_http_ilert_status_ctx_t *ctx,
 
 
 /*
- * The body of a webhook that was refused, which may be anything: it is to be
- * saved, and never to be shown as more than text.
+ * Sends the body of a webhook that was refused.  There may be anything in it,
+ * so headers make a browser save it, and never show it as anything but text.
  */
 
 static ngx_int_t
@@ -479,7 +489,10 @@ ngx_http_ilert_status_refused(ngx_http_ilert_status_ctx_t *ctx,
 }
 
 
-/* whether a webhook that came now could be committed, and delivered */
+/*
+ * Answers "?ready": 200 if a webhook that came now could be committed and
+ * delivered, otherwise 503.
+ */
 
 static ngx_int_t
 ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
@@ -540,7 +553,10 @@ ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
 }
 
 
-/* if it is named, it is preferred: only Prometheus names it */
+/*
+ * Returns 1 if "Accept" names the type of OpenMetrics.  Its "q=" is not read:
+ * Prometheus is the only client that names the type, and prefers it.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_status_openmetrics(ngx_http_request_t *r)

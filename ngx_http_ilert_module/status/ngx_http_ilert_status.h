@@ -14,13 +14,14 @@
 
 
 /*
- * What there is to be seen: counters and states from shared memory, what
- * waits from the store, which is asked on its thread.  If it does not answer
- * soon, what was last known is shown, and that it does not.
+ * Answers requests for the status.  Counters and states are in shared memory.
+ * The store is asked on its thread for what waits.  If it does not answer
+ * within a second, the answer has the numbers that were known last, and says
+ * that the queue does not answer.
  */
 
 
-/* the content handler of a location with "ilert_status" */
+/* This is the content handler of a location with "ilert_status". */
 ngx_int_t ngx_http_ilert_status_handler(ngx_http_request_t *r);
 
 

@@ -18,28 +18,28 @@
 
 
 /*
- * What is known from shared memory and, if the store has answered, from there:
- * the latter holds.  States are found out here, so that all who show them say
- * the same.
+ * Some numbers are both in shared memory and in the store's answer.  If the
+ * store has answered, its numbers hold.  The states of sources are decided
+ * here and nowhere else, so that JSON, the page, and metrics show the same.
  */
 
 
-/* the longest reason of a state */
+/* bytes of the reason of a state; what is longer is cut */
 
 #define NGX_HTTP_ILERT_STATUS_REASON 512
 
-/* "the courier, process NNN, gives no sign of life" */
+/* bytes of "the courier, process NNN, gives no sign of life" */
 
 #define NGX_HTTP_ILERT_STATUS_SILENT  128
 
-/* the longest text of what is wrong with the set-up */
+/* bytes of the text about another master at the queue's folder */
 
 #define NGX_HTTP_ILERT_STATUS_SETUP   1024
 
 
 static void ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
-static void ngx_http_ilert_status_refused(ngx_http_ilert_status_t *st,
+static void ngx_http_ilert_status_count_refused(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
 static void ngx_http_ilert_status_add_refused(ngx_http_ilert_status_t *st,
     ngx_http_ilert_counters_code_t *refused);
@@ -99,7 +99,7 @@ ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
     st->counters = imcf->counters;
 
     ngx_http_ilert_status_queue(st, imcf);
-    ngx_http_ilert_status_refused(st, imcf);
+    ngx_http_ilert_status_count_refused(st, imcf);
 
     if (ngx_http_ilert_status_setup(st, imcf) != NGX_OK
         || ngx_array_init(&st->sources, st->pool, imcf->sources.nelts + 1,
@@ -191,7 +191,10 @@ ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
 }
 
 
-/* what was found at the start, and what may have changed since */
+/*
+ * Sets the findings about the set-up: those of the start, and whether another
+ * master has workers at the queue's folder now.
+ */
 
 static ngx_int_t
 ngx_http_ilert_status_setup(ngx_http_ilert_status_t *st,
@@ -284,7 +287,7 @@ ngx_http_ilert_status_is_silent(ngx_str_t *error, ngx_pool_t *pool)
 
 
 static void
-ngx_http_ilert_status_refused(ngx_http_ilert_status_t *st,
+ngx_http_ilert_status_count_refused(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf)
 {
     ngx_uint_t                 i;
@@ -340,7 +343,7 @@ ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
     ss.counters = counters;
     ss.open = -1;
 
-    /* before the store knows of it, nothing waits */
+    /* a source that the store does not know yet has no events there */
 
     if (imcf->queue.path.len) {
         ss.open = 0;
@@ -404,7 +407,10 @@ ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
 }
 
 
-/* a source that is not configured any more may have left something behind */
+/*
+ * Adds sources of the store that are not configured any more, if they still
+ * have events, dead letters, or open alerts.
+ */
 
 static ngx_int_t
 ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
@@ -458,7 +464,10 @@ ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
 }
 
 
-/* repeats that are put off are not waited for by anybody */
+/*
+ * Adds up what is pending.  Held repeats are not in "waiting": they are not
+ * pending.
+ */
 
 static void
 ngx_http_ilert_status_waiting(ngx_http_ilert_counters_waiting_t *waiting,
@@ -554,7 +563,7 @@ ngx_http_ilert_status_used(ngx_http_ilert_status_t *st, ngx_str_t *name)
 }
 
 
-/* in a minute, whatever the rate's window */
+/* A budget is shown as requests in a minute, whatever the rate's window is. */
 
 static void
 ngx_http_ilert_status_set_budget(ngx_http_ilert_status_budget_t *budget,
@@ -632,7 +641,7 @@ ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
 
         if (p == buf) {
 
-            /* nginx was restarted since */
+            /* the error was in shared memory, and nginx was restarted since */
 
             p = ngx_slprintf(p, last, "events wait to be tried again");
         }
@@ -648,7 +657,10 @@ ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
 }
 
 
-/* writes the reason, if something waits for a budget */
+/*
+ * Returns 1 if events wait for a budget or for the end of a pause after 429,
+ * and writes the reason to "buf".
+ */
 
 static ngx_uint_t
 ngx_http_ilert_status_is_limited(ngx_http_ilert_status_t *st,
@@ -732,7 +744,10 @@ ngx_http_ilert_status_when(u_char *p, u_char *last, int64_t msec)
 }
 
 
-/* a name of the configuration may be of any bytes */
+/*
+ * Returns the name as valid UTF-8, which a name of the configuration need not
+ * be.
+ */
 
 static ngx_str_t
 ngx_http_ilert_status_name(ngx_http_ilert_status_t *st, ngx_str_t *name)

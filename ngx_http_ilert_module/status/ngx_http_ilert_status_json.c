@@ -327,7 +327,10 @@ ngx_http_ilert_status_json_refused(ngx_http_ilert_json_writer_t *w,
 }
 
 
-/* Those whose bodies are kept; "query" may be NULL. */
+/*
+ * Writes the list of refused webhooks whose bodies are kept.  "query" may be
+ * NULL.
+ */
 
 static void
 ngx_http_ilert_status_json_kept(ngx_http_ilert_json_writer_t *w,

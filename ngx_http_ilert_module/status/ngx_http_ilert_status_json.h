@@ -16,14 +16,18 @@
 
 
 /*
- * These write; what does not fit is left out, and w->full is set.  "data" is
- * an ngx_http_ilert_status_t.
+ * These functions write the status as JSON.  What does not fit is left out,
+ * and w->full is set.  "data" is an ngx_http_ilert_status_t.
  */
 
 
+/* Writes the whole status, or that of one source. */
 void ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w, void *data);
 
-/* of the alert that was asked for, of which something is known */
+/*
+ * Writes what is known of the alert that st->query has asked for, which must
+ * be something.
+ */
 void ngx_http_ilert_status_json_alert(ngx_http_ilert_json_writer_t *w,
     void *data);
 

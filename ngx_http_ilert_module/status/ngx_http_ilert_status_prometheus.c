@@ -28,7 +28,7 @@
  */
 
 typedef enum {
-    NGX_HTTP_ILERT_METRIC_COUNTER = 0,  /* in stats_source_t */
+    NGX_HTTP_ILERT_METRIC_COUNTER = 0,  /* in counters_source_t */
     NGX_HTTP_ILERT_METRIC_GAUGE,        /* in status_source_t */
     NGX_HTTP_ILERT_METRIC_AGE           /* a time in status_source_t, or 0; */
                                         /* its age is shown */
