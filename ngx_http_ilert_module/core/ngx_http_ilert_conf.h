@@ -188,17 +188,17 @@ typedef enum {
 
 
 /*
- * How often "webhook refused" is logged of a location, or of all requests that
- * have no location.  The workers share it.
+ * The limit on log lines "webhook refused" of a location, or of all requests
+ * that came to no location.  The workers share it.
  */
 
 typedef struct {
     ngx_atomic_t                 time;      /* of the last line, in seconds */
-    ngx_atomic_t                 more;      /* of which there is no line, */
-                                            /* since then */
-    ngx_atomic_t                 alerted;   /* when there was an event, by */
-                                            /* "ilert_unreadable", seconds */
-} ngx_http_ilert_refused_t;
+    ngx_atomic_t                 more;      /* webhooks since then that were */
+                                            /* not logged */
+    ngx_atomic_t                 alerted;   /* of the last event, by */
+                                            /* "ilert_unreadable"; seconds */
+} ngx_http_ilert_refuse_limit_t;
 
 
 /* "ilert_unreadable" */
@@ -248,8 +248,9 @@ typedef struct {
     ngx_array_t                  setup;     /* ngx_http_ilert_setup_t */
     ngx_http_ilert_queue_conf_t  queue;
     ngx_http_ilert_heartbeat_conf_t  heartbeat;
-    ngx_http_ilert_refused_t    *refused;   /* without a location; NULL: no */
-                                            /* webhooks are configured */
+    ngx_http_ilert_refuse_limit_t  *refuse_limit;   /* without a location; */
+                                            /* NULL: no webhooks are */
+                                            /* configured */
     ngx_http_ilert_counters_t   *counters;
     ngx_uint_t                   cycle;     /* its number, by counters.c */
 } ngx_http_ilert_main_conf_t;
@@ -283,7 +284,7 @@ typedef struct {
     off_t                        event_max_size;
     ngx_uint_t                   unreadable;    /* .._unreadable_e */
     ngx_http_ilert_mapping_conf_t  mapping;
-    ngx_http_ilert_refused_t    *refused;
+    ngx_http_ilert_refuse_limit_t  *refuse_limit;
 
     u_char                      *file_name;
     ngx_uint_t                   line;

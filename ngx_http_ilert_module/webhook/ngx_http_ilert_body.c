@@ -15,13 +15,13 @@
 
 
 /*
- * A body of more bytes is parsed on the thread.  To parse this many takes 0.3
- * ms, and 8 ms at worst.
+ * A body of more bytes than this is parsed on the thread.  A body of this size
+ * takes 0.3 ms to parse, and 8 ms at worst.
  */
 
 #define NGX_HTTP_ILERT_BODY_LARGE  (256 * 1024)
 
-/* the period of the timer that keeps the worker, in ms */
+/* ms: the period of the timer that keeps the worker from exiting */
 
 #define NGX_HTTP_ILERT_BODY_HOLD   60000
 
@@ -305,8 +305,8 @@ ngx_http_ilert_body_free(void *data)
 
 
 /*
- * Runs on the thread.  It alone uses the job meanwhile, and nobody changes the
- * body.
+ * Runs on the thread.  Until it is done, only the thread uses the job, and
+ * nobody changes the body.
  */
 
 static void
@@ -316,7 +316,7 @@ ngx_http_ilert_body_thread(void *data, ngx_log_t *log)
 
     /*
      * After TERM nobody waits for the webhook any more, but the worker waits
-     * for the thread, so a body is not begun.
+     * for the thread.  So no more bodies are parsed.
      */
 
     if (!ngx_terminate) {
@@ -325,7 +325,7 @@ ngx_http_ilert_body_thread(void *data, ngx_log_t *log)
 }
 
 
-/* Runs on the event loop when the thread is done. */
+/* Runs in the event loop when the thread is done. */
 
 static void
 ngx_http_ilert_body_done(ngx_event_t *ev)
@@ -353,8 +353,8 @@ ngx_http_ilert_body_done(ngx_event_t *ev)
 
 
 /*
- * A worker that has been told to quit waits for timers.  A request that is
- * blocked has none, so this one keeps the worker.
+ * A worker that has been told to quit exits when there are no timers left.  A
+ * request that is blocked has no timer, so this one keeps the worker.
  */
 
 static void

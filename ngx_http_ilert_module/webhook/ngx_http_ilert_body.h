@@ -33,31 +33,34 @@
 
 
 typedef struct {
-    /* NGX_ERROR: also if the body could not be read from its file */
-    ngx_int_t                    rc;        /* see kapacitor_parse() */
+    /*
+     * what kapacitor_parse() has returned, or NGX_ERROR if the body could not
+     * be read from its file
+     */
+    ngx_int_t                    rc;
     ngx_str_t                    text;      /* the whole body, as it came */
     ngx_str_t                    error;     /* if rc is NGX_DECLINED */
     ngx_http_ilert_webhook_t     webhook;   /* if rc is NGX_OK */
 } ngx_http_ilert_body_t;
 
 
-/* The body, with all it points to, lives as long as the request. */
+/* The body, with all that it points to, lives as long as the request. */
 
 typedef void (*ngx_http_ilert_body_handler_pt)(ngx_http_request_t *r,
     ngx_http_ilert_body_t *body);
 
 
 /*
- * Adds the thread; called when webhooks are configured.  Returns NGX_OK, or
- * NGX_ERROR after the error has been logged.
+ * Adds the thread.  It is called if webhooks are configured.  Returns NGX_OK,
+ * or NGX_ERROR after the error has been logged.
  */
 ngx_int_t ngx_http_ilert_body_init(ngx_conf_t *cf);
 
 
 /*
  * Parses the body that nginx has read.  The handler is called once, within
- * this call or later, and must finalize the request.  Without memory the
- * request is finalized here with 500, and the handler is not called.
+ * this call or later, and must finalize the request.  If there is no memory,
+ * this function finalizes the request with 500, and does not call the handler.
  */
 void ngx_http_ilert_body_parse(ngx_http_request_t *r,
     ngx_http_ilert_body_handler_pt handler);

@@ -17,33 +17,34 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* ms that an answer of the store is waited for */
+/* for how many ms a request waits for the store's answer */
 
 #define NGX_HTTP_ILERT_DRY_RUN_WAIT  5000
 
-/* bytes of an answer but for its strings and the event */
+/* bytes of an answer, without the event and strings of any length */
 
 #define NGX_HTTP_ILERT_DRY_RUN_SIZE  1024
 
 
-/* what is answered; a text that is NULL, or empty, is null */
+/* what is in the answer; a text that is NULL or empty is written as null */
 
 typedef struct {
     ngx_http_request_t            *request;
 
-    ngx_uint_t                     status;      /* without a dry run */
+    /* the answer that there would be without a dry run */
+    ngx_uint_t                     status;
     const char                    *word;
     ngx_str_t                      error;
 
     ngx_str_t                     *urgency;
     const char                    *becomes;
     const char                    *why;
-    int64_t                        held;        /* ms, or 0 */
-    unsigned                       event:1;     /* there is one */
+    int64_t                        held;        /* for how many ms, or 0 */
+    unsigned                       event:1;     /* there is an event */
     unsigned                       repeat:1;
-    unsigned                       replaces:1;  /* what waits */
+    unsigned                       replaces:1;  /* an event that waits */
 
-    ngx_http_ilert_store_query_t  *query;       /* NULL: none is asked */
+    ngx_http_ilert_store_query_t  *query;       /* NULL: no answer is due */
     ngx_event_t                    timer;
 } ngx_http_ilert_dry_run_t;
 
@@ -141,7 +142,11 @@ ngx_http_ilert_dry_run(ngx_http_request_t *r)
 }
 
 
-/* what the queue would be given of the event; it may outlive the request */
+/*
+ * Makes a query of what the queue would be told about the event.  It has
+ * a pool of its own, because the thread may use it longer than the request
+ * lives.
+ */
 
 static ngx_http_ilert_store_query_t *
 ngx_http_ilert_dry_run_query(ngx_http_ilert_event_t *ev)
@@ -214,7 +219,7 @@ ngx_http_ilert_dry_run_told(ngx_http_ilert_store_query_t *query)
 }
 
 
-/* the answer, when it comes, is of no interest any longer */
+/* Without its handler the query is dropped when it is answered at last. */
 
 static void
 ngx_http_ilert_dry_run_timer_handler(ngx_event_t *ev)
@@ -259,7 +264,10 @@ ngx_http_ilert_dry_run_judge(ngx_http_ilert_dry_run_t *dr,
 }
 
 
-/* it is to go, if anything goes */
+/*
+ * By the rules the event is to be sent: says whether it would be sent now, or
+ * what it would wait for.
+ */
 
 static void
 ngx_http_ilert_dry_run_go(ngx_http_ilert_dry_run_t *dr,
@@ -346,7 +354,7 @@ ngx_http_ilert_dry_run_send(ngx_http_ilert_dry_run_t *dr)
 
         if (ctx->event->source) {
 
-            /* a name of the configuration may be of any bytes */
+            /* a name of the configuration need not be valid UTF-8 */
 
             source = ctx->event->source->name;
 
@@ -412,7 +420,10 @@ ngx_http_ilert_dry_run_write(ngx_http_ilert_dry_run_t *dr,
 }
 
 
-/* as far as it is known; type and key are those that ilert would find */
+/*
+ * Writes what is known of the event.  Its type and key are those that ilert
+ * would find in it, which for passthrough may not be those of the mapping.
+ */
 
 static void
 ngx_http_ilert_dry_run_write_event(ngx_http_ilert_json_writer_t *w,

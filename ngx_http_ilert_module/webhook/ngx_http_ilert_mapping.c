@@ -13,7 +13,7 @@
 #include "ngx_http_ilert_words.h"
 
 
-/* the least time between two warnings of one location, in seconds */
+/* seconds: the least time between two warnings of one location */
 
 #define NGX_HTTP_ILERT_MAPPING_PERIOD  60
 
@@ -38,7 +38,7 @@ typedef struct {
     unsigned                     link:1;    /* the second one defaults to */
                                             /* the first */
 
-    /* it counts also for a body that goes on unchanged */
+    /* it also has an effect on passthrough */
     unsigned                     fit:1;
 } ngx_http_ilert_mapping_directive_t;
 
@@ -245,7 +245,7 @@ ngx_http_ilert_mapping_compile(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
-/* There always is a directive of that name: it is that of a command. */
+/* The name is that of a command, so there always is such a directive. */
 
 static ngx_http_ilert_mapping_directive_t *
 ngx_http_ilert_mapping_find(ngx_str_t *name)
@@ -404,8 +404,8 @@ ngx_http_ilert_mapping_allows(ngx_http_ilert_mapping_directive_t *directive,
 
 
 /*
- * Logs that a value is left out.  A template that is wrong is so for each
- * event, so one warning in a while is enough.
+ * Logs that a value is left out.  A wrong template gives a wrong value for
+ * each event, so only one warning is logged in each period.
  */
 
 static void

@@ -32,7 +32,7 @@ char *ngx_http_ilert_mapping_set_value(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_ilert_mapping_set_item(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* Takes the directives that "conf" has not from the level above, "prev". */
+/* Directives that "conf" lacks are taken from the level above, "prev". */
 void ngx_http_ilert_mapping_merge(ngx_http_ilert_mapping_conf_t *conf,
     ngx_http_ilert_mapping_conf_t *prev);
 
@@ -55,17 +55,17 @@ ngx_uint_t ngx_http_ilert_mapping_due(ngx_http_ilert_mapping_conf_t *conf,
 
 
 /*
- * Returns the name of directive i if "conf" has it and it has no effect on a
- * body that goes on unchanged, of which ilert itself makes the event; else
- * NULL.
+ * Returns the name of directive i if "conf" has it, and it has no effect on
+ * passthrough, where ilert makes the event of Kapacitor's body.  Otherwise
+ * returns NULL.
  */
 ngx_str_t *ngx_http_ilert_mapping_unfit(ngx_http_ilert_mapping_conf_t *conf,
     ngx_uint_t i);
 
 
 /*
- * Evaluates one directive that is no list.  "value" is valid UTF-8, and may be
- * in the request's pool.  It is empty if there is no such directive, or if
+ * Evaluates one directive that is no list.  "value" is valid UTF-8, and lives
+ * as long as the request.  It is empty if there is no such directive, or if
  * ilert does not allow the value, of which a warning is logged if it is due.
  * Returns NGX_OK, or NGX_ERROR if there is no memory or if a variable cannot
  * be evaluated.
@@ -75,8 +75,9 @@ ngx_int_t ngx_http_ilert_mapping_value(ngx_http_request_t *r,
     ngx_str_t *value);
 
 /*
- * Evaluates all directives that ngx_http_ilert_event_map() needs, in the same
- * way: all but the event's type and its alert key.
+ * Evaluates all directives that ngx_http_ilert_event_map() needs, which are
+ * all but the event's type and its alert key.  Values, warnings and the return
+ * value are as above.
  */
 ngx_int_t ngx_http_ilert_mapping_eval(ngx_http_request_t *r,
     ngx_http_ilert_mapping_conf_t *conf, ngx_http_ilert_mapping_t *mapping);

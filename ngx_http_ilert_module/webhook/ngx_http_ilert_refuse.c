@@ -21,11 +21,11 @@
 #include "ngx_http_ilert_words.h"
 
 
-/* the least time between two lines of one location, in seconds */
+/* seconds: the least time between two log lines of one location */
 
 #define NGX_HTTP_ILERT_REFUSE_PERIOD   60
 
-/* bytes of an id, and of a body, that a line shows */
+/* bytes of an id, and of a body, that a log line shows */
 
 #define NGX_HTTP_ILERT_REFUSE_ID       128
 #define NGX_HTTP_ILERT_REFUSE_BODY     100
@@ -35,8 +35,8 @@
 #define NGX_HTTP_ILERT_REFUSE_ERROR    512
 
 /*
- * An id and a level are looked for in so many bytes of a body that could not
- * be parsed.  Kapacitor writes them at its beginning.
+ * If a body could not be parsed, the id and the level are looked for in its
+ * first bytes, this many.  Kapacitor writes both at the beginning.
  */
 
 #define NGX_HTTP_ILERT_REFUSE_LOOK     65536
@@ -53,9 +53,9 @@ static void ngx_http_ilert_refuse_remember(ngx_http_request_t *r,
 static void ngx_http_ilert_refuse_set(ngx_http_ilert_counters_text_t *text,
     ngx_str_t *value, ngx_pool_t *pool);
 static void ngx_http_ilert_refuse_log(ngx_http_request_t *r,
-    ngx_http_ilert_refused_t *refused, ngx_http_ilert_refusal_t *refusal);
+    ngx_http_ilert_refuse_limit_t *limit, ngx_http_ilert_refusal_t *refusal);
 static ngx_uint_t ngx_http_ilert_refuse_may_log(
-    ngx_http_ilert_refused_t *refused, ngx_uint_t *more);
+    ngx_http_ilert_refuse_limit_t *limit, ngx_uint_t *more);
 static void ngx_http_ilert_refuse_keep(ngx_http_request_t *r,
     ngx_http_ilert_refusal_t *refusal);
 static u_char *ngx_http_ilert_refuse_show(u_char *out, ngx_str_t *text,
@@ -65,9 +65,9 @@ static u_char *ngx_http_ilert_refuse_show(u_char *out, ngx_str_t *text,
 ngx_int_t
 ngx_http_ilert_refuse_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
 {
-    ngx_uint_t                   i, k, n;
-    ngx_http_ilert_refused_t    *refused;
-    ngx_http_ilert_loc_conf_t  **locations;
+    ngx_uint_t                       i, k, n;
+    ngx_http_ilert_loc_conf_t      **locations;
+    ngx_http_ilert_refuse_limit_t   *limits;
 
     n = imcf->locations.nelts;
     locations = imcf->locations.elts;
@@ -76,25 +76,28 @@ ngx_http_ilert_refuse_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
         return NGX_OK;
     }
 
-    refused = (ngx_http_ilert_refused_t *) ngx_http_ilert_words(cf,
-                            (n + 1) * sizeof(ngx_http_ilert_refused_t)
+    limits = (ngx_http_ilert_refuse_limit_t *) ngx_http_ilert_words(cf,
+                            (n + 1) * sizeof(ngx_http_ilert_refuse_limit_t)
                             / sizeof(ngx_atomic_t));
-    if (refused == NULL) {
+    if (limits == NULL) {
         return NGX_ERROR;
     }
 
     for (i = 0; i < n; i++) {
 
-        /* "if" and "limit_except" are their location, which is before them */
+        /*
+         * "if" and "limit_except" share the limit of their location, which
+         * comes before them, and has the same "ilert_kapacitor".
+         */
 
         for (k = 0; locations[k]->kapacitor != locations[i]->kapacitor; k++) {
             /* void */
         }
 
-        locations[i]->refused = &refused[k];
+        locations[i]->refuse_limit = &limits[k];
     }
 
-    imcf->refused = &refused[n];
+    imcf->refuse_limit = &limits[n];
 
     return NGX_OK;
 }
@@ -107,7 +110,7 @@ ngx_http_ilert_refuse(ngx_http_request_t *r, ngx_http_ilert_loc_conf_t *ilcf,
     ngx_http_ilert_refusal_t     refusal;
     ngx_http_ilert_main_conf_t  *imcf;
 
-    /* Nothing is lost that was only to be tried. */
+    /* A dry run is only a trial, so no alert is lost. */
 
     if (ilcf && ilcf->dry_run) {
         return;
@@ -129,7 +132,8 @@ ngx_http_ilert_refuse(ngx_http_request_t *r, ngx_http_ilert_loc_conf_t *ilcf,
 
     ngx_http_ilert_refuse_remember(r, &refusal);
 
-    ngx_http_ilert_refuse_log(r, ilcf ? ilcf->refused : imcf->refused,
+    ngx_http_ilert_refuse_log(r, ilcf ? ilcf->refuse_limit
+                                      : imcf->refuse_limit,
                               &refusal);
 
     if (refusal.body.len) {
@@ -140,7 +144,7 @@ ngx_http_ilert_refuse(ngx_http_request_t *r, ngx_http_ilert_loc_conf_t *ilcf,
 }
 
 
-/* Finds out what the webhook was, as far as there is one, and whose it is. */
+/* Sets what is known of the webhook: source, location, body, id, and level. */
 
 static void
 ngx_http_ilert_refuse_find(ngx_http_request_t *r,
@@ -184,7 +188,7 @@ ngx_http_ilert_refuse_find(ngx_http_request_t *r,
 }
 
 
-/* what can be found without all else being right */
+/* Looks for the id and the level in a body that could not be parsed. */
 
 static void
 ngx_http_ilert_refuse_look(ngx_http_request_t *r,
@@ -203,7 +207,7 @@ ngx_http_ilert_refuse_look(ngx_http_request_t *r,
         return;
     }
 
-    /* Members that come before an error have been found. */
+    /* If there is an error, the members before it have been found. */
 
     (void) ngx_http_ilert_json_pick(&text, member, 2);
 
@@ -247,7 +251,7 @@ ngx_http_ilert_refuse_remember(ngx_http_request_t *r,
 }
 
 
-/* The text becomes valid UTF-8, as it will be shown as JSON. */
+/* Sets a text, made valid UTF-8, since it will be shown as JSON. */
 
 static void
 ngx_http_ilert_refuse_set(ngx_http_ilert_counters_text_t *text,
@@ -268,14 +272,14 @@ ngx_http_ilert_refuse_set(ngx_http_ilert_counters_text_t *text,
 
 static void
 ngx_http_ilert_refuse_log(ngx_http_request_t *r,
-    ngx_http_ilert_refused_t *refused, ngx_http_ilert_refusal_t *refusal)
+    ngx_http_ilert_refuse_limit_t *limit, ngx_http_ilert_refusal_t *refusal)
 {
     u_char      *p, what[4 * NGX_HTTP_ILERT_REFUSE_ID];
     u_char       others[sizeof(", after  others") + NGX_INT_T_LEN];
     ngx_str_t    shown, since;
     ngx_uint_t   n;
 
-    if (!ngx_http_ilert_refuse_may_log(refused, &n)) {
+    if (!ngx_http_ilert_refuse_may_log(limit, &n)) {
         return;
     }
 
@@ -310,33 +314,40 @@ ngx_http_ilert_refuse_log(ngx_http_request_t *r,
 }
 
 
-/* Sets how many there were since the last line, of which there is none. */
+/*
+ * Returns 1 if a line may be logged now, and sets "more" to the number of
+ * webhooks that were not logged since the last line.  Otherwise returns 0, and
+ * counts this one.
+ */
 
 static ngx_uint_t
-ngx_http_ilert_refuse_may_log(ngx_http_ilert_refused_t *refused,
+ngx_http_ilert_refuse_may_log(ngx_http_ilert_refuse_limit_t *limit,
     ngx_uint_t *more)
 {
     ngx_atomic_uint_t  last;
 
-    last = refused->time;
+    last = limit->time;
 
     if (ngx_http_ilert_counters_recent((time_t) last,
                                        NGX_HTTP_ILERT_REFUSE_PERIOD)
-        || !ngx_atomic_cmp_set(&refused->time, last, ngx_time()))
+        || !ngx_atomic_cmp_set(&limit->time, last, ngx_time()))
     {
-        (void) ngx_atomic_fetch_add(&refused->more, 1);
+        (void) ngx_atomic_fetch_add(&limit->more, 1);
         return 0;
     }
 
-    *more = refused->more;
+    *more = limit->more;
 
-    (void) ngx_atomic_fetch_add(&refused->more, - (ngx_atomic_int_t) *more);
+    (void) ngx_atomic_fetch_add(&limit->more, - (ngx_atomic_int_t) *more);
 
     return 1;
 }
 
 
-/* What was in it can be looked at later, and sent once more. */
+/*
+ * Has the webhook kept in the queue, so that an operator can look at its body
+ * later, and send it once more.
+ */
 
 static void
 ngx_http_ilert_refuse_keep(ngx_http_request_t *r,
@@ -356,7 +367,7 @@ ngx_http_ilert_refuse_keep(ngx_http_request_t *r,
     refused.size = refusal->body.len;
     refused.body = refusal->body;
 
-    /* Only the configuration is not known to be UTF-8. */
+    /* The name of a location is the only text here that may be no UTF-8. */
 
     if (ngx_http_ilert_text_valid(&refused.location, r->pool) != NGX_OK) {
         refused.location.len = 0;
@@ -367,10 +378,10 @@ ngx_http_ilert_refuse_keep(ngx_http_request_t *r,
 
 
 /*
- * Writes at most "max" bytes of a text, which may be any bytes, so that they
- * do not break a line: at most three bytes for each.  Control characters, also
- * those of Latin-1, which some terminals obey, become spaces.  Returns the
- * place behind them.
+ * Writes at most "max" bytes of a text, of any bytes, as valid UTF-8 that does
+ * not break a log line.  Control characters become spaces, also those from
+ * U+0080 to U+009F, which some terminals obey.  "out" must have room for three
+ * bytes for each byte of the text.  Returns the end of what was written.
  */
 
 static u_char *

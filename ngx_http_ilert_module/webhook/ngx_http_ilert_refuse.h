@@ -16,26 +16,28 @@
 
 
 /*
- * Kapacitor tries once, so a webhook that is not answered with 2xx is a page
- * that nobody gets.  Whoever refuses one, or could not keep what was in it,
- * says so here, once for each request: it is counted, it is known as the last
- * one, and it is logged, once a minute for each location.
+ * Kapacitor does not send a webhook again, so each one that is not answered
+ * with 2xx is an alert that nobody hears of.  Every part that refuses
+ * a webhook, or cannot keep its event, calls ngx_http_ilert_refuse() once for
+ * the request.  Then the webhook is counted, the status shows it as the last
+ * one, its body is kept in the queue, if there is one, and it is logged, once
+ * a minute for each location.
  */
 
 
 /*
- * All that is known of one.  Texts are empty if they are not known; their
- * bytes are as they came in, of any length.  They live as long as the request,
- * the error maybe only until ngx_http_ilert_refuse() returns.
+ * What is known of a refused webhook.  A text that is not known is empty.
+ * Texts other than the error have the bytes that came in, of any length.  All
+ * live as long as the request, but the error may only live until
+ * ngx_http_ilert_refuse() returns.
  */
 
 typedef struct {
     int64_t                      time;      /* wall clock, ms */
     ngx_str_t                    address;   /* of the client */
     ngx_http_ilert_loc_conf_t   *ilcf;      /* NULL: it came to no location */
-    ngx_str_t                    location;  /* its name */
-    ngx_http_ilert_source_t     *source;    /* that the location gives, or */
-                                            /* NULL */
+    ngx_str_t                    location;  /* name of the location */
+    ngx_http_ilert_source_t     *source;    /* NULL: it is not known */
     ngx_uint_t                   status;    /* of the answer */
     ngx_str_t                    error;     /* valid UTF-8, one line */
     ngx_str_t                    id;
@@ -45,18 +47,20 @@ typedef struct {
 
 
 /*
- * Gives each location with "ilert_kapacitor" what it needs to limit its log
- * lines; called when all of them are known.  Returns NGX_OK, or NGX_ERROR if
- * there is no memory.
+ * Gives each location with "ilert_kapacitor" the shared memory by which its
+ * log lines are limited.  It is called when all locations are known.  Returns
+ * NGX_OK, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_refuse_init(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf);
 
 
 /*
- * The request of a webhook to the location "ilcf", or to none if that is NULL,
- * is about to be answered, or has been, with a status that is not 2xx, or of
- * which nothing was kept; "error" says why.
+ * Tells of a refused webhook: the request "r" is answered now, or was
+ * answered, with "status".  That is 2xx only if nginx itself has answered, and
+ * nobody has kept the webhook.  "ilcf" is the location that it was for, or
+ * NULL if it came to none.  "error" says why it is refused, in one line of
+ * valid UTF-8.  In a location with "ilert_dry_run" nothing is done.
  */
 void ngx_http_ilert_refuse(ngx_http_request_t *r,
     ngx_http_ilert_loc_conf_t *ilcf, ngx_uint_t status, ngx_str_t *error);

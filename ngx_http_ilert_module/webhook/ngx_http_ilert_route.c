@@ -49,7 +49,7 @@ ngx_http_ilert_route(ngx_http_request_t *r, ngx_http_ilert_loc_conf_t *ilcf,
         return NGX_DECLINED;
     }
 
-    /* the name may come from the webhook */
+    /* the name may come from the webhook: it may be long, or break the line */
 
     len = ngx_http_ilert_text_cut(&name, 64);
 

@@ -16,17 +16,16 @@
 
 
 /*
- * The source that a location's "ilert_kapacitor" gives for a request.  If it
- * is chosen by a variable of the webhook, that has no value before the webhook
- * has been parsed.
+ * Finds the source that a location's "ilert_kapacitor" gives for a request.
+ * Before the webhook has been parsed, its variables have no value.
  */
 
 
 /*
- * Sets the source, or NULL for "off".  Returns NGX_OK; NGX_ERROR if there is
- * no memory or if a variable cannot be evaluated; NGX_DECLINED if there is no
- * source of the name.  In that case "source" is NULL, and "error" says so, in
- * one line, which is in the request's pool.
+ * Sets "source", to NULL if the value is "off".  Returns NGX_OK; NGX_ERROR if
+ * there is no memory or if a variable cannot be evaluated; or NGX_DECLINED if
+ * there is no source with that name.  In the last case "source" is NULL, and
+ * "error" is one line that says so, which lives as long as the request.
  */
 ngx_int_t ngx_http_ilert_route(ngx_http_request_t *r,
     ngx_http_ilert_loc_conf_t *ilcf, ngx_http_ilert_source_t **source,

@@ -34,9 +34,9 @@ void
 ngx_http_ilert_unreadable(ngx_http_request_t *r,
     ngx_http_ilert_refusal_t *refusal)
 {
-    ngx_pool_t                *pool;
-    ngx_atomic_uint_t          last;
-    ngx_http_ilert_refused_t  *refused;
+    ngx_pool_t                     *pool;
+    ngx_atomic_uint_t               last;
+    ngx_http_ilert_refuse_limit_t  *limit;
 
     if (refusal->ilcf == NULL
         || refusal->ilcf->unreadable != NGX_HTTP_ILERT_UNREADABLE_ALERT
@@ -48,12 +48,12 @@ ngx_http_ilert_unreadable(ngx_http_request_t *r,
         return;
     }
 
-    refused = refusal->ilcf->refused;
-    last = refused->alerted;
+    limit = refusal->ilcf->refuse_limit;
+    last = limit->alerted;
 
     if (ngx_http_ilert_counters_recent((time_t) last,
                                        NGX_HTTP_ILERT_UNREADABLE_PERIOD)
-        || !ngx_atomic_cmp_set(&refused->alerted, last, ngx_time()))
+        || !ngx_atomic_cmp_set(&limit->alerted, last, ngx_time()))
     {
         return;
     }

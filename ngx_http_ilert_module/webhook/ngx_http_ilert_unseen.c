@@ -13,7 +13,7 @@
 #include "ngx_http_ilert_unseen.h"
 
 
-/* of nginx's log, for a client that went away before it was answered */
+/* the status that nginx logs if the client went away before the answer */
 
 #define NGX_HTTP_ILERT_UNSEEN_GONE  NGX_HTTP_CLIENT_CLOSED_REQUEST
 
@@ -23,11 +23,11 @@
 typedef enum {
     NGX_HTTP_ILERT_UNSEEN_ANYWHERE = 0,
     NGX_HTTP_ILERT_UNSEEN_HEADER,           /* it came to no location */
-    NGX_HTTP_ILERT_UNSEEN_BODY              /* that was waited for */
+    NGX_HTTP_ILERT_UNSEEN_BODY              /* our handler waited for it */
 } ngx_http_ilert_unseen_place_e;
 
 
-/* Of the reasons for a status and a place the first one holds. */
+/* The first reason that has the status and the place is taken. */
 
 typedef struct {
     ngx_uint_t                   status;    /* 0: any */
@@ -129,8 +129,9 @@ ngx_http_ilert_unseen_init(ngx_conf_t *cf)
 
 
 /*
- * A request that is no HTTP belongs to the default server of its address, for
- * which another one of the same address may have the webhooks.
+ * If nginx cannot read the header of a request, it takes the default server of
+ * the address.  The webhook may have been for another server of that address,
+ * so "near" is set for both.
  */
 
 static void
@@ -188,8 +189,9 @@ ngx_http_ilert_unseen_server(ngx_http_core_srv_conf_t *cscf)
 
 
 /*
- * It is there to be passed: the first phase has a handler, so a request that
- * is still at the first one had no header that nginx could read.
+ * This handler does nothing, but makes r->phase_handler tell more: since the
+ * first phase has a handler, a request whose phase_handler is still 0 has not
+ * come past that phase, as nginx could not read its header.
  */
 
 static ngx_int_t
@@ -266,9 +268,9 @@ ngx_http_ilert_unseen_reason(ngx_uint_t status,
 
 
 /*
- * Whether the request line or the header could not be read, of a request that
- * may have been a webhook.  Where "error_page" has sent it to a location, no
- * URI of its own tells.
+ * Returns 1 if nginx could not read the request line or the header, and the
+ * request may have been a webhook.  If "error_page" has sent such a request to
+ * a location, it can be told by its URI as received, which is empty.
  */
 
 static ngx_uint_t
@@ -287,9 +289,10 @@ ngx_http_ilert_unseen_has_no_location(ngx_http_request_t *r)
 
 
 /*
- * The location with "ilert_kapacitor" that the request was for, or NULL.  That
- * is where it is; or, if it was sent elsewhere, or the server has answered
- * before a location was looked for, the one that its URI leads to.
+ * Returns the location with "ilert_kapacitor" that the request was for, or
+ * NULL.  This may be the location where the request is now.  If the request
+ * was sent elsewhere, or if the server answered before a location was looked
+ * for, it is the location that nginx would find for the client's URI.
  */
 
 static ngx_http_ilert_loc_conf_t *
@@ -333,7 +336,10 @@ ngx_http_ilert_unseen_location(ngx_http_request_t *r)
 }
 
 
-/* the path as the client has sent it */
+/*
+ * Sets "uri" to the decoded path that the client has sent.  The path may be in
+ * the request's pool.  Returns NGX_ERROR if there is no memory.
+ */
 
 static ngx_int_t
 ngx_http_ilert_unseen_uri(ngx_http_request_t *r, ngx_str_t *uri)
@@ -373,10 +379,11 @@ ngx_http_ilert_unseen_uri(ngx_http_request_t *r, ngx_str_t *uri)
 
 
 /*
- * Finds the location below "parent" that nginx would take for the URI: one of
- * exactly that name, else the first regular expression that matches, unless
- * the longest prefix forbids them, else the longest prefix.  "final" is set
- * if no regular expression of a level above counts any more.
+ * Returns the location below "parent" that nginx would take for the URI, or
+ * NULL: one of exactly that name ("="); otherwise the first regular expression
+ * that matches, unless the longest prefix forbids them ("^~"); otherwise the
+ * longest prefix.  "final" is set if the levels above must not look for
+ * regular expressions any more.
  */
 
 static ngx_http_core_loc_conf_t *
@@ -421,9 +428,11 @@ ngx_http_ilert_unseen_find(ngx_http_core_loc_conf_t *parent, ngx_str_t *uri,
 
 
 /*
- * Does the same with names that are no regular expressions.  A node of nginx's
- * tree has a name, or the rest of one, that names on its left are before and
- * those on its right are behind; those that begin with it are below it.
+ * Does the same, but only with names that are no regular expressions.  They
+ * are in nginx's binary tree.  On the left of a node are names that come
+ * before its name, and on its right those that come after it.  Names that
+ * begin with its name are in a tree of their own below the node, without that
+ * beginning.
  */
 
 static ngx_http_core_loc_conf_t *

@@ -14,19 +14,22 @@
 
 
 /*
- * Webhooks that nginx itself has answered, before the handler of their
- * location was asked or while it waited for the body: they are refused, too.
- * A "return", a redirect, "error_page", access rules, limits, a body that is
- * too large, a client that is too slow, or that goes.
+ * Finds webhooks that nginx itself has answered, before the handler of their
+ * location was called, or while the handler waited for the body.  They count
+ * as refused, too.  Reasons are a "return", a redirect, "error_page", access
+ * rules, limits, a body that is too large, and a client that is too slow or
+ * goes away.
  *
- * This is known when nginx logs the request.  By then it may be in another
- * location, where "error_page" has sent it, or never have come to one.
+ * They are found when nginx logs the request.  At that time the request may be
+ * in another location, to which "error_page" has sent it, or may never have
+ * come to a location.
  */
 
 
 /*
- * Adds handlers to phases of nginx; called when webhooks are configured, and
- * all servers are known.  Returns NGX_OK, or NGX_ERROR if there is no memory.
+ * Adds handlers to phases of nginx.  It is called if webhooks are configured,
+ * when all servers are known.  Returns NGX_OK, or NGX_ERROR if there is no
+ * memory.
  */
 ngx_int_t ngx_http_ilert_unseen_init(ngx_conf_t *cf);
 

@@ -15,15 +15,16 @@
 #include "ngx_http_ilert_variables.h"
 
 
-/* room for a time of any year: 2026-11-30 12:00:00 +0100 */
+/* bytes of a time such as "2026-11-30 12:00:00 +0100", in any year */
 
 #define NGX_HTTP_ILERT_VARIABLE_TIME_LEN  48
 
 
 /*
- * Sets the value of a variable, which is a null string before, and stays so if
- * there is no value.  "offset" is the variable's own.  Returns NGX_OK, or
- * NGX_ERROR if there is no memory.
+ * Sets the value of a variable.  "value" is a null string before the call, and
+ * stays so if there is no value.  "offset" is that of the table below: the
+ * offset in the webhook or in the event, or 0.  Returns NGX_OK, or NGX_ERROR
+ * if there is no memory.
  */
 
 typedef ngx_int_t (*ngx_http_ilert_variable_pt)(ngx_http_request_t *r,
@@ -163,7 +164,10 @@ ngx_http_ilert_add_variables(ngx_conf_t *cf)
         }
     }
 
-    /* nginx gives handlers of these the variable's name as data. */
+    /*
+     * These two are prefixes: nginx calls the handler with the variable's
+     * whole name as "data".
+     */
 
     if (ngx_http_ilert_add_variable(cf, &ngx_http_ilert_tag_prefix,
                                     ngx_http_ilert_variable_tag, 0,
@@ -286,8 +290,9 @@ ngx_http_ilert_variable_webhook(ngx_http_request_t *r,
 
 
 /*
- * A digest of the id is for alert keys, which ilert compares without case and
- * without outer white space: ids that only differ in these have other digests.
+ * The digest of the id is meant for alert keys.  ilert ignores the case of an
+ * alert key, and white space at both ends, but ids that only differ in these
+ * have different digests.
  */
 
 static ngx_int_t
@@ -304,8 +309,8 @@ ngx_http_ilert_variable_id_md5(ngx_http_request_t *r,
     id = &ctx->webhook->id;
 
     /*
-     * A blank id has no digest.  It is not the key of the webhook, while any
-     * other id is.
+     * A blank id has no digest.  It is told by this: any other id is the key
+     * of the webhook.
      */
 
     if (id->len == 0 || id->data != ctx->webhook->key.data) {
@@ -351,8 +356,9 @@ ngx_http_ilert_variable_time_ms(ngx_http_request_t *r,
 
 
 /*
- * The offset is the one that nginx's zone has at that time, and not the
- * present one: a webhook may be posted across a change of the clocks.
+ * The time is shown with the offset that nginx's time zone had at that time.
+ * The present offset may differ, because the clocks may have been changed for
+ * summer or winter since then.
  */
 
 static ngx_int_t

@@ -16,14 +16,14 @@
 /*
  * Variables $kapacitor_* show the webhook, once it has been read, and
  * variables $ilert_* show what becomes of it.  In the location of an endpoint,
- * $ilert_* are those of the event that is sent.  Variables only show what
- * others have found; nothing is decided here.
+ * $ilert_* show the event that is sent.  Variables only show what other parts
+ * have found; nothing is decided here.
  */
 
 
 /*
- * Adds the variables; called at preconfiguration.  Returns NGX_OK, or
- * NGX_ERROR if there is no memory.
+ * Adds the variables.  It is called before the configuration is read.  Returns
+ * NGX_OK, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_add_variables(ngx_conf_t *cf);
 

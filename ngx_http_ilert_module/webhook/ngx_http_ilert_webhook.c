@@ -24,11 +24,11 @@
 #include "ngx_http_ilert_webhook.h"
 
 
-/* the longest: {"status":"rejected","error":""} */
+/* bytes: more than {"status":"rejected","error":""} and a line feed */
 
-#define NGX_HTTP_ILERT_ANSWER_SIZE    64
+#define NGX_HTTP_ILERT_WEBHOOK_ANSWER  64
 
-#define NGX_HTTP_ILERT_UNPROCESSABLE  422
+#define NGX_HTTP_ILERT_UNPROCESSABLE   422
 
 /* an error shows at most this many bytes of a Content-Encoding */
 
@@ -132,8 +132,8 @@ ngx_http_ilert_webhook_parsed(ngx_http_request_t *r,
     if (rc == NGX_AGAIN) {
 
         /*
-         * the event is in the request's pool: even if the client goes, the
-         * request stays until the event is done with
+         * The event is in the request's pool, so the request must stay until
+         * the event's outcome is known, even if the client goes away.
          */
 
         r->connection->log->action = "waiting for event to be safe";
@@ -145,7 +145,10 @@ ngx_http_ilert_webhook_parsed(ngx_http_request_t *r,
 }
 
 
-/* NGX_AGAIN: submitted, anything else finalizes the request */
+/*
+ * Returns NGX_AGAIN if the request is answered later, otherwise the code by
+ * which the request is to be finalized.
+ */
 
 static ngx_int_t
 ngx_http_ilert_webhook_process(ngx_http_request_t *r,
@@ -334,7 +337,10 @@ ngx_http_ilert_webhook_set_id(ngx_http_ilert_event_t *ev, ngx_pool_t *pool)
 }
 
 
-/* Chronograf's: it is counted with the source that an event would go to */
+/*
+ * Answers Chronograf's test.  It counts as ignored by the source that an event
+ * would have had.
+ */
 
 static ngx_int_t
 ngx_http_ilert_webhook_test(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
@@ -379,7 +385,10 @@ ngx_http_ilert_webhook_test(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 }
 
 
-/* an ALERT and its RESOLVE go the way of all events of the source */
+/*
+ * Tests the source: an ALERT and its RESOLVE are sent in the same way as all
+ * events of the source.
+ */
 
 static ngx_int_t
 ngx_http_ilert_webhook_send_test(ngx_http_request_t *r,
@@ -410,7 +419,10 @@ ngx_http_ilert_webhook_send_test(ngx_http_request_t *r,
 }
 
 
-/* 202 if ilert has taken both, and the event is the ALERT then */
+/*
+ * Answers Chronograf's test with 202 if both events were delivered.  The id in
+ * the answer is that of the ALERT.
+ */
 
 static void
 ngx_http_ilert_webhook_tested(ngx_http_ilert_test_t *test, void *data)
@@ -520,8 +532,8 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 
 
 /*
- * Sets the type and the key that ilert itself will find in Kapacitor's body,
- * which goes on unchanged: the mapping does not count.
+ * Sets the type and the alert key that ilert itself will find in Kapacitor's
+ * body, which goes on unchanged, so that the mapping has no effect on them.
  */
 
 static ngx_int_t
@@ -559,7 +571,10 @@ ngx_http_ilert_webhook_passthrough(ngx_http_request_t *r,
 }
 
 
-/* "off" is set if the event is to be ignored; it then has no type */
+/*
+ * Sets the event's type.  If the webhook is to be ignored, "off" is set
+ * instead, and the event has no type.
+ */
 
 static ngx_int_t
 ngx_http_ilert_webhook_choose_type(ngx_http_request_t *r,
@@ -587,7 +602,10 @@ ngx_http_ilert_webhook_choose_type(ngx_http_request_t *r,
 }
 
 
-/* NGX_DECLINED with "error" set if there is nothing to make one of */
+/*
+ * Sets the event's alert key.  Returns NGX_DECLINED, and sets "error", if the
+ * webhook has nothing of which a key can be made.
+ */
 
 static ngx_int_t
 ngx_http_ilert_webhook_choose_key(ngx_http_request_t *r,
@@ -610,7 +628,7 @@ ngx_http_ilert_webhook_choose_key(ngx_http_request_t *r,
 }
 
 
-/* the event has been done with: the request goes on */
+/* Answers a request that has waited for the outcome of its event, or test. */
 
 static void
 ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
@@ -675,7 +693,7 @@ ngx_http_ilert_webhook_reject(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* {"status":"WORD","NAME":"VALUE"} */
+/* Answers with {"status":"WORD","NAME":"VALUE"}. */
 
 static ngx_int_t
 ngx_http_ilert_webhook_answer(ngx_http_request_t *r, ngx_uint_t status,
@@ -700,7 +718,7 @@ ngx_http_ilert_webhook_answer(ngx_http_request_t *r, ngx_uint_t status,
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
     ctx->answered = 1;
 
-    size = NGX_HTTP_ILERT_ANSWER_SIZE + value->len
+    size = NGX_HTTP_ILERT_WEBHOOK_ANSWER + value->len
            + ngx_escape_json(NULL, value->data, value->len);
 
     p = ngx_pnalloc(r->pool, size);

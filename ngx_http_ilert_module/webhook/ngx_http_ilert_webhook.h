@@ -14,14 +14,14 @@
 
 
 /*
- * A webhook comes in and is answered, see design.md, "Answers to Kapacitor":
- * always with a short JSON body, and with the connection closed.  Kapacitor
- * opens one for each webhook and, if there were no body to close it after,
- * would leave it open.
+ * A webhook is received, becomes an event, and is answered (see design.md,
+ * "Answers").  The answer always has a short JSON body, and the connection is
+ * closed after it.  Kapacitor opens a connection for each webhook, and would
+ * leave it open if the answer had no body.
  */
 
 
-/* the content handler of a location with "ilert_kapacitor" */
+/* This is the content handler of a location with "ilert_kapacitor". */
 ngx_int_t ngx_http_ilert_webhook_handler(ngx_http_request_t *r);
 
 
