@@ -28,7 +28,7 @@
 #define NGX_HTTP_ILERT_CHECKS_TEXT          1024
 
 
-typedef struct ngx_http_ilert_check_s  ngx_http_ilert_check_t;
+typedef struct ngx_http_ilert_checks_entry_s  ngx_http_ilert_checks_entry_t;
 
 
 /*
@@ -37,18 +37,18 @@ typedef struct ngx_http_ilert_check_s  ngx_http_ilert_check_t;
  */
 
 typedef struct {
-    ngx_cycle_t                 *cycle;
-    ngx_log_t                   *log;
-    ngx_http_ilert_main_conf_t  *imcf;
-    ngx_http_ilert_check_t      *check;
+    ngx_cycle_t                    *cycle;
+    ngx_log_t                      *log;
+    ngx_http_ilert_main_conf_t     *imcf;
+    ngx_http_ilert_checks_entry_t  *check;
 
-    ngx_http_ilert_endpoint_t   *endpoint;
-    ngx_http_upstream_t         *upstream;  /* of the endpoint, or NULL */
-    ngx_http_ilert_loc_conf_t   *location;
+    ngx_http_ilert_endpoint_t      *endpoint;
+    ngx_http_upstream_t            *upstream;   /* of the endpoint, or NULL */
+    ngx_http_ilert_loc_conf_t      *location;
 } ngx_http_ilert_checks_t;
 
 
-struct ngx_http_ilert_check_s {
+struct ngx_http_ilert_checks_entry_s {
     ngx_str_t                    name;
     void                       (*look)(ngx_http_ilert_checks_t *ch);
     unsigned                     passing:1; /* the fault may go away by */
@@ -65,7 +65,7 @@ typedef struct {
 
 
 static void ngx_http_ilert_checks_run(ngx_http_ilert_checks_t *ch,
-    ngx_http_ilert_check_t *check);
+    ngx_http_ilert_checks_entry_t *check);
 static void ngx_http_ilert_checks_endpoint(ngx_http_ilert_checks_t *ch);
 static void ngx_cdecl ngx_http_ilert_checks_say(ngx_http_ilert_checks_t *ch,
     const char *fmt, ...);
@@ -99,7 +99,7 @@ static ngx_uint_t ngx_http_ilert_checks_is_covered(
     ngx_http_ilert_checks_t *ch, ngx_str_t *path);
 
 
-static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_queue[] = {
+static ngx_http_ilert_checks_entry_t  ngx_http_ilert_checks_of_queue[] = {
 #if (NGX_THREADS)
     { ngx_string("queue_disk"), ngx_http_ilert_checks_queue_disk, 0 },
     { ngx_string("queue_owner"), ngx_http_ilert_checks_queue_owner, 0 },
@@ -109,7 +109,7 @@ static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_queue[] = {
 };
 
 
-static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_endpoint[] = {
+static ngx_http_ilert_checks_entry_t  ngx_http_ilert_checks_of_endpoint[] = {
     { ngx_string("endpoint_internal"),
       ngx_http_ilert_checks_endpoint_internal, 0 },
     { ngx_string("endpoint_plain"), ngx_http_ilert_checks_endpoint_plain, 0 },
@@ -126,7 +126,7 @@ static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_endpoint[] = {
 };
 
 
-static ngx_http_ilert_check_t  ngx_http_ilert_checks_of_location[] = {
+static ngx_http_ilert_checks_entry_t  ngx_http_ilert_checks_of_location[] = {
     { ngx_string("source_default"), ngx_http_ilert_checks_source_default, 0 },
     { ngx_string("location_slash"), ngx_http_ilert_checks_location_slash, 0 },
     { ngx_string("location_reached"),
@@ -197,7 +197,7 @@ ngx_http_ilert_checks(ngx_cycle_t *cycle, ngx_http_ilert_main_conf_t *imcf)
 
 static void
 ngx_http_ilert_checks_run(ngx_http_ilert_checks_t *ch,
-    ngx_http_ilert_check_t *check)
+    ngx_http_ilert_checks_entry_t *check)
 {
     for ( /* void */ ; check->look; check++) {
         ch->check = check;
