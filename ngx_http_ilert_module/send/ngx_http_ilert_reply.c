@@ -168,6 +168,8 @@ ngx_http_ilert_reply_is_own(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
             break;
         }
 
+        ngx_str_null(&value);
+
         string = (ngx_http_ilert_json_peek(&reader) == '"');
 
         if (string && (ngx_http_ilert_text_same(&name, &members[0])
