@@ -22,13 +22,31 @@
 #include "ngx_http_ilert_store.h"
 
 
+/*
+ * How jobs follow one another.  Events, verdicts, orders, and queries are put
+ * into lists of the queue as they come.  run() posts a job if none is under
+ * way: prepare() moves all lists into the job, and lets the client put in what
+ * it wants.  The thread runs the job.  done(), on the event loop, looks at
+ * the outcome, posts the next job, and then answers those who wait.
+ *
+ * - While "busy" is set, store and job belong to the thread.  At any other
+ *   time they belong to the event loop.
+ * - An event, verdict, order, or query is either in a list of the queue or in
+ *   that of the job.
+ * - If a job has failed, its verdicts are put before those that have come
+ *   meanwhile: verdicts are committed in their order.  Events, orders, and
+ *   queries are not tried again; those who wait for them are answered.
+ * - "nverdicts" is the number of verdicts of the queue and the job together.
+ */
+
+
 #if (NGX_THREADS)
 
-/* how soon what could not be committed is tried again */
+/* ms until what could not be committed is tried again */
 
 #define NGX_HTTP_ILERT_QUEUE_RETRY     500
 
-/* a worker stays while a job is under way */
+/* ms: a timer that keeps the worker while a job is under way */
 
 #define NGX_HTTP_ILERT_QUEUE_HOLD      60000
 
@@ -43,7 +61,8 @@ typedef struct {
 
     ngx_http_ilert_store_t              store;
     ngx_http_ilert_store_job_t          job;
-    ngx_atomic_uint_t                   relayed;    /* that the job settles */
+    ngx_atomic_uint_t                   relayed;    /* sh->relayed, of which */
+                                                    /* the job tells */
 
     ngx_thread_pool_t                  *thread_pool;
     ngx_thread_task_t                  *task;
@@ -53,8 +72,8 @@ typedef struct {
     ngx_queue_t                         orders;
     ngx_queue_t                         queries;
     ngx_queue_t                         verdicts;
-    ngx_uint_t                          nverdicts;  /* the job's, too */
-    ngx_uint_t                          njob;       /* those of the job */
+    ngx_uint_t                          nverdicts;  /* with the job's */
+    ngx_uint_t                          njob;       /* the job's alone */
 
     ngx_http_ilert_queue_refused_t      refused;
 
@@ -65,10 +84,15 @@ typedef struct {
     ngx_http_ilert_queue_log_t          log;
 
     unsigned                            busy:1;     /* the thread has a job */
-    unsigned                            pending:1;  /* there was no thread */
-    unsigned                            probe:1;    /* whether it works */
-    unsigned                            undecided:1;    /* the last job */
-    unsigned                            abandoned:1;    /* its verdicts are */
+    unsigned                            pending:1;  /* the job is prepared, */
+                                                    /* but not posted */
+    unsigned                            probe:1;    /* the next job is run */
+                                                    /* even if it is empty, */
+                                                    /* to try the database */
+    unsigned                            undecided:1;    /* the last job has */
+                                                    /* failed */
+    unsigned                            abandoned:1;    /* the verdicts of */
+                                                    /* the job do not count */
 } ngx_http_ilert_queue_t;
 
 
@@ -87,7 +111,7 @@ static void ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
     ngx_queue_t *queries);
 static void ngx_http_ilert_queue_publish(ngx_http_ilert_queue_t *q,
     ngx_http_ilert_store_query_t *query);
-static void ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q,
+static void ngx_http_ilert_queue_end_verdicts(ngx_http_ilert_queue_t *q,
     ngx_queue_t *verdicts);
 static void ngx_http_ilert_queue_count_urgent(ngx_queue_t *accepts);
 static void ngx_http_ilert_queue_retry_handler(ngx_event_t *ev);
@@ -157,7 +181,10 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     ngx_http_ilert_clock_init_event(&q->hold,
                                     ngx_http_ilert_queue_hold_handler, 0);
 
-    /* verdicts that are lost are only made again */
+    /*
+     * This timer does not keep a worker that exits: if verdicts are lost,
+     * events are sent again, but no event is lost.
+     */
 
     ngx_http_ilert_clock_init_event(&q->retry,
                                     ngx_http_ilert_queue_retry_handler, 1);
@@ -167,7 +194,7 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     ngx_http_ilert_clock_init_event(&q->pause,
                                     ngx_http_ilert_queue_pause_handler, 0);
 
-    /* whether the database can be opened is seen, and said, at once */
+    /* if the database cannot be opened, this is logged by the first job */
 
     q->probe = 1;
 
@@ -188,7 +215,7 @@ ngx_http_ilert_queue_exit_process(void)
         return;
     }
 
-    /* the thread has been joined; after TERM there may be much left */
+    /* after TERM there may be a job that the thread has not come to */
 
     if (q->busy) {
         ngx_http_ilert_queue_free(&q->job.accepts, 0);
@@ -212,8 +239,10 @@ ngx_http_ilert_queue_exit_process(void)
 
 
 /*
- * The last worker to leave tells the store that no relay is unknown to it; one
- * that was killed counts for as long as its pid is somebody's.
+ * The last worker that exits tells the store that the session is over and
+ * that the store knows of all relays.  A worker that was killed could not
+ * remove its pid, and counts as long as any process has that pid: then the
+ * session is not ended, and the next one makes all unknown, which is safe.
  */
 
 static void
@@ -386,7 +415,10 @@ ngx_http_ilert_queue_keep(ngx_http_ilert_store_refused_t *refused)
 }
 
 
-/* on the thread; the configuration does not change */
+/*
+ * Is called on the thread, which may read the configuration, since that does
+ * not change.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_queue_is_configured(ngx_str_t *name, void *data)
@@ -423,7 +455,7 @@ ngx_http_ilert_queue_abandon(void)
 
     ngx_http_ilert_queue_free(&q->verdicts, 1);
 
-    /* a job that is not done must not give its verdicts back */
+    /* if a job has verdicts, they are freed when it is done */
 
     q->abandoned = (q->busy || q->pending);
     q->nverdicts = q->abandoned ? q->njob : 0;
@@ -452,7 +484,7 @@ ngx_http_ilert_queue_run(void)
         return;
     }
 
-    /* after a failure only those who wait for an answer do not wait for it */
+    /* after a failure the next job waits, unless somebody waits for it */
 
     if (q->undecided && q->retry.timer_set && ngx_queue_empty(&q->accepts)
         && ngx_queue_empty(&q->orders) && ngx_queue_empty(&q->queries))
@@ -481,7 +513,10 @@ ngx_http_ilert_queue_run(void)
 }
 
 
-/* whether there is anything to do */
+/*
+ * Makes the job of all that has come in.  Returns 1 if there is something to
+ * do, else 0.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
@@ -559,7 +594,7 @@ ngx_http_ilert_queue_move(ngx_queue_t *to, ngx_queue_t *from)
 }
 
 
-/* on the thread, which the event loop leaves alone with store and job */
+/* Is called on the thread. */
 
 static void
 ngx_http_ilert_queue_thread(void *data, ngx_log_t *log)
@@ -574,6 +609,11 @@ ngx_http_ilert_queue_thread(void *data, ngx_log_t *log)
     }
 }
 
+
+/*
+ * Finds sources that have waiting events, but are not configured; their names
+ * are logged on the event loop.
+ */
 
 static void
 ngx_http_ilert_queue_find_strangers(ngx_http_ilert_queue_t *q)
@@ -598,7 +638,7 @@ ngx_http_ilert_queue_find_strangers(ngx_http_ilert_queue_t *q)
 }
 
 
-/* on the event loop again */
+/* Is called on the event loop, when the thread has run the job. */
 
 static void
 ngx_http_ilert_queue_done(ngx_event_t *ev)
@@ -656,7 +696,7 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
         q->client->decided(&verdicts);
     }
 
-    ngx_http_ilert_queue_decide(q, &verdicts);
+    ngx_http_ilert_queue_end_verdicts(q, &verdicts);
 
     if (accepted) {
         ngx_http_ilert_queue_count_urgent(&accepts);
@@ -668,7 +708,7 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
         q->client->committed();
     }
 
-    /* the thread works while webhooks are answered */
+    /* the next job is posted first: the thread works during the answers */
 
     ngx_http_ilert_queue_run();
 
@@ -678,7 +718,7 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 }
 
 
-/* an order of which there is more to do goes into the next job */
+/* If there is more to do of an order, the order goes into the next job. */
 
 static void
 ngx_http_ilert_queue_obeyed(ngx_http_ilert_queue_t *q, ngx_queue_t *orders,
@@ -748,7 +788,10 @@ ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
 }
 
 
-/* what was read is known from now on even if the store does not answer */
+/*
+ * Puts numbers of an answer into the counters, where status and metrics find
+ * them when the store does not answer.
+ */
 
 static void
 ngx_http_ilert_queue_publish(ngx_http_ilert_queue_t *q,
@@ -785,12 +828,16 @@ ngx_http_ilert_queue_publish(ngx_http_ilert_queue_t *q,
 }
 
 
+/*
+ * Frees the verdicts of a job, if they are on disk or do not count any more.
+ * Otherwise they are tried again, before those that have come meanwhile.
+ */
+
 static void
-ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q, ngx_queue_t *verdicts)
+ngx_http_ilert_queue_end_verdicts(ngx_http_ilert_queue_t *q,
+    ngx_queue_t *verdicts)
 {
     if (!q->job.decided && !q->abandoned) {
-
-        /* once more, and before later ones */
 
         if (!ngx_queue_empty(&q->verdicts)) {
             ngx_queue_add(verdicts, &q->verdicts);
@@ -808,7 +855,10 @@ ngx_http_ilert_queue_decide(ngx_http_ilert_queue_t *q, ngx_queue_t *verdicts)
 }
 
 
-/* the courier, wherever it is, sees by it that something urgent has come */
+/*
+ * Counts events of the first urgency in shared memory, where the courier,
+ * which may be another worker, sees that something urgent has come.
+ */
 
 static void
 ngx_http_ilert_queue_count_urgent(ngx_queue_t *accepts)
@@ -840,7 +890,7 @@ ngx_http_ilert_queue_retry_handler(ngx_event_t *ev)
 }
 
 
-/* as long as this is set the worker does not exit */
+/* As long as this timer is set, the worker does not exit. */
 
 static void
 ngx_http_ilert_queue_hold_handler(ngx_event_t *ev)
@@ -849,7 +899,7 @@ ngx_http_ilert_queue_hold_handler(ngx_event_t *ev)
 }
 
 
-/* a job may be given refused webhooks again */
+/* Refused webhooks may be written again. */
 
 static void
 ngx_http_ilert_queue_pause_handler(ngx_event_t *ev)

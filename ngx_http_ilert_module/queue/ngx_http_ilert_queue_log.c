@@ -22,7 +22,10 @@
 
 #define NGX_HTTP_ILERT_QUEUE_LOG_PERIOD  3600
 
-/* what is done with events that cannot be committed */
+/*
+ * Kinds of trouble, by what is done with events that cannot be committed; 0 is
+ * no trouble.
+ */
 
 #define NGX_HTTP_ILERT_QUEUE_RELAYS    1
 #define NGX_HTTP_ILERT_QUEUE_REFUSES   2
@@ -39,8 +42,6 @@ static void ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_log_t *ql,
 static void ngx_http_ilert_queue_log_refusal(ngx_http_ilert_queue_log_t *ql,
     ngx_http_ilert_store_t *store);
 
-
-/* one line when trouble begins and one when it ends, of all workers */
 
 void
 ngx_http_ilert_queue_log(ngx_http_ilert_queue_log_t *ql,
@@ -70,8 +71,6 @@ ngx_http_ilert_queue_log(ngx_http_ilert_queue_log_t *ql,
     ngx_http_ilert_queue_log_refused(ql, job, unkept);
 }
 
-
-/* what is said by its number, at most once an hour */
 
 static void
 ngx_http_ilert_queue_log_counts(ngx_http_ilert_queue_log_t *ql,
@@ -165,7 +164,7 @@ ngx_http_ilert_queue_log_refused(ngx_http_ilert_queue_log_t *ql,
 }
 
 
-/* how many are to be logged now */
+/* Adds n, and returns the number that is to be logged now, or 0. */
 
 static ngx_uint_t
 ngx_http_ilert_queue_count(ngx_http_ilert_queue_count_t *count, ngx_uint_t n)
@@ -188,7 +187,10 @@ ngx_http_ilert_queue_count(ngx_http_ilert_queue_count_t *count, ngx_uint_t n)
 }
 
 
-/* where there is hardly any room one worker may fail, and another one not */
+/*
+ * If there is hardly any room on disk, jobs of one worker may fail while those
+ * of another do not.  So trouble is over when no worker has failed for a time.
+ */
 
 static void
 ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_log_t *ql,
@@ -237,7 +239,10 @@ ngx_http_ilert_queue_log_trouble(ngx_http_ilert_queue_log_t *ql,
 }
 
 
-/* when trouble begins, and when it becomes another one in this worker */
+/*
+ * Logs that trouble begins, or, if this worker finds that the kind of trouble
+ * has changed, the other kind.
+ */
 
 static void
 ngx_http_ilert_queue_log_refusal(ngx_http_ilert_queue_log_t *ql,

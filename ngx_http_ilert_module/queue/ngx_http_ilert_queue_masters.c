@@ -16,7 +16,7 @@
 
 #define NGX_HTTP_ILERT_MASTERS_FILE  "/masters"
 
-/* the last byte that can be locked; numbers of shared memory are below it */
+/* the last byte that can be locked; numbers of sessions are below it */
 
 #define NGX_HTTP_ILERT_MASTERS_LAST  NGX_MAX_OFF_T_VALUE
 
@@ -39,8 +39,9 @@ static ngx_pid_t ngx_http_ilert_queue_masters_pid_in(u_char *name,
 
 
 /*
- * Of a worker: the kernel would take its lock away when it closes the file,
- * whichever of its descriptors that is done by.
+ * The file, as it is open in a worker.  A worker must not open and close it
+ * a second time: whichever descriptor of the file a process closes, the kernel
+ * removes all locks that the process has on it.
  */
 
 static ngx_fd_t  ngx_http_ilert_queue_masters_fd = NGX_INVALID_FILE;
@@ -64,8 +65,6 @@ ngx_http_ilert_queue_masters_join(ngx_http_ilert_queue_conf_t *conf)
     fl.l_whence = SEEK_SET;
     fl.l_start = ngx_http_ilert_queue_masters_byte(conf);
     fl.l_len = 1;
-
-    /* without the lock nobody hears of us, and nothing else is lost */
 
     (void) fcntl(fd, F_SETLK, &fl);
 
@@ -100,7 +99,7 @@ ngx_http_ilert_queue_masters_name(ngx_http_ilert_queue_conf_t *conf,
 }
 
 
-/* whether the open file is the one in the folder that is there now */
+/* Whether the open file is the one that has the name now. */
 
 static ngx_uint_t
 ngx_http_ilert_queue_masters_is_there(ngx_http_ilert_queue_conf_t *conf,
@@ -178,7 +177,10 @@ ngx_http_ilert_queue_masters_another(ngx_cycle_t *cycle,
     p = ngx_slprintf(p, last, "\"%V\" of \"ilert_queue\" is used by another "
                      "nginx, too, ", &conf->path);
 
-    /* a process of another container, or another machine, has no number */
+    /*
+     * The kernel gives no number, or a negative one, for a process of another
+     * container or another machine.
+     */
 
     p = pid ? ngx_slprintf(p, last, "by its process %P", pid)
             : ngx_slprintf(p, last, "in another container");
@@ -187,7 +189,12 @@ ngx_http_ilert_queue_masters_another(ngx_cycle_t *cycle,
 }
 
 
-/* the kernel tells of any lock of the range, not of the first one */
+/*
+ * Searches the bytes for the lock of a process that is not related.  The
+ * kernel tells one lock of a range, which need not be the first one: so what
+ * is before it and what is behind it is searched, too.  Returns 1 with "pid"
+ * set, to 0 if it is not known, or 0 if there is none.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_queue_masters_search(ngx_cycle_t *cycle, ngx_fd_t fd,
@@ -226,9 +233,10 @@ ngx_http_ilert_queue_masters_search(ngx_cycle_t *cycle, ngx_fd_t fd,
 
 
 /*
- * Whether the master of the worker is what this one is being upgraded from, or
- * to.  Who tests a configuration is no master: for it the one that runs is the
- * one whose number is in the file of the directive "pid".
+ * Whether our master is being upgraded to the master of that worker, or the
+ * other way round.  A process that only tests a configuration has no workers:
+ * for it the worker is related if its master is in the file of the directive
+ * "pid", or in the one to which nginx renames that during an upgrade.
  */
 
 static ngx_uint_t
@@ -260,7 +268,7 @@ ngx_http_ilert_queue_masters_is_related(ngx_cycle_t *cycle, ngx_pid_t pid)
 }
 
 
-/* or 0, if that is not to be had */
+/* Returns the pid of the parent process, or 0 if it is not known. */
 
 static ngx_pid_t
 ngx_http_ilert_queue_masters_parent(ngx_pid_t pid)
@@ -278,9 +286,9 @@ ngx_http_ilert_queue_masters_parent(ngx_pid_t pid)
 
 
 /*
- * The number in the file, or 0.  With "skip" it follows a name in parentheses,
- * which may have some itself, and a state of one letter, as in "12 (nginx) S
- * 1": see proc(5).
+ * Returns the number in the file, or 0.  With "skip" set, the number is behind
+ * a name in parentheses, which may contain parentheses, and a state of one
+ * letter, as in "12 (nginx) S 1": see proc(5).
  */
 
 static ngx_pid_t

@@ -15,26 +15,31 @@
 
 
 /*
- * Which masters have their workers at the queue's folder.  There should be
- * one: two share neither the mutex of writers, nor what was relayed beside the
- * queue.  While nginx is upgraded there are two, and one is the other's
- * parent.
+ * Which masters have workers that use the queue's folder.  There should be one
+ * master: two of them share neither the mutex of writers, nor the number of
+ * relays beside the queue.  Only while nginx is upgraded there are two, and
+ * one is the parent of the other.
  *
- * Each worker has a lock on a byte of a file in the folder.  The byte is the
- * number of the shared memory, which the workers of a master have in common.
- * The kernel takes the lock away when the worker ends, so it cannot be stale,
- * and tells who has it.
+ * Each worker has a lock on one byte of a file in the folder.  The byte's
+ * offset is the number of the session, which is in memory that the workers of
+ * one master share.  The kernel removes the lock when the worker ends, so no
+ * lock is stale; and the kernel tells which process has a lock.
  */
 
 
-/* called by a worker that begins, when the folder is there or not */
+/*
+ * Is called by a worker when it begins: takes its lock.  If that fails, for
+ * example because there is no folder, other masters do not see this worker,
+ * and nothing else is lost.
+ */
 void ngx_http_ilert_queue_masters_join(ngx_http_ilert_queue_conf_t *conf);
 
 /*
- * Says so, from "p" on and not beyond "last", if a master has workers there
- * that has nothing to do with this one.  Returns the end of what is said.  It
- * is called by the master while it starts, is reloaded, or tests, or by
- * a worker.
+ * If another master has workers at the folder, and neither of the two is being
+ * upgraded to the other, writes a text about it from "p" on, to "last" at
+ * most, and without a zero.  Returns the end of the text, or "p".  Is called
+ * by a worker, or by the master while it starts, is reloaded, or tests its
+ * configuration.
  */
 u_char *ngx_http_ilert_queue_masters_another(ngx_cycle_t *cycle,
     ngx_http_ilert_queue_conf_t *conf, u_char *p, u_char *last);

@@ -13,16 +13,16 @@
 
 #if (NGX_THREADS)
 
-/* bytes that may wait, and that are written in a second, in the long run */
+/* bytes that may wait; bytes that are written in a second, on average */
 
 #define NGX_HTTP_ILERT_QUEUE_REFUSED_BYTES   (2 * 1024 * 1024)
 #define NGX_HTTP_ILERT_QUEUE_REFUSED_SPEED   (1024 * 1024)
 
-/* ms between two jobs that write some */
+/* ms between two jobs that write some, at least */
 
 #define NGX_HTTP_ILERT_QUEUE_REFUSED_PAUSE   100
 
-/* bytes of a text that come from elsewhere */
+/* bytes of an address, a location, or an error, at most */
 
 #define NGX_HTTP_ILERT_QUEUE_REFUSED_TEXT    1024
 

@@ -19,7 +19,7 @@
 
 #if (NGX_THREADS)
 
-/* Kapacitor waits for 30 seconds: it hears from us before that */
+/* ms; it has to be less than the 30 seconds for which Kapacitor waits */
 
 #define NGX_HTTP_ILERT_QUEUE_DEADLINE  20000
 
@@ -33,8 +33,8 @@ typedef struct {
     ngx_http_ilert_answer_handler_pt    handler;
     void                               *data;
     ngx_pool_t                         *pool;
-    ngx_msec_t                          deadline;
-    int64_t                             submitted;  /* usec */
+    ngx_msec_t                          deadline;   /* by ngx_current_msec */
+    int64_t                             submitted;  /* usec, monotonic */
     unsigned                            given:1;    /* to a job */
 } ngx_http_ilert_queue_waiter_t;
 
@@ -119,7 +119,10 @@ ngx_http_ilert_queue_wait(ngx_http_ilert_event_t *ev,
 }
 
 
-/* a copy: the thread may have it in its hands when the webhook is gone */
+/*
+ * Makes a copy of the event, since the thread may still use it when the
+ * webhook's request has ended.
+ */
 
 static ngx_http_ilert_store_event_t *
 ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev)
@@ -166,7 +169,7 @@ ngx_http_ilert_queue_wait_given(ngx_http_ilert_store_event_t *se)
 }
 
 
-/* "data" is the waiter, or, when that is gone, the source itself */
+/* se->data is the waiter, or the source if the event was withdrawn. */
 
 ngx_http_ilert_source_t *
 ngx_http_ilert_queue_wait_source(ngx_http_ilert_store_event_t *se)
@@ -217,7 +220,7 @@ ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts, ngx_uint_t accepted)
 
         if (withdrawn) {
 
-            /* answered when its time was over */
+            /* the webhook was answered at its deadline */
 
             continue;
         }
@@ -258,9 +261,10 @@ ngx_http_ilert_queue_wait_accepted(ngx_http_ilert_queue_waiter_t *w)
 
 
 /*
- * The event is not on disk: it may be sent if it overtakes no other, nor is
- * overtaken, as it may be when this process has stood still for so long that
- * Kapacitor waits no longer.
+ * The event is not on disk.  It is relayed, if no other event of its alert
+ * waits that it would overtake.  And if this process has stood still for so
+ * long that Kapacitor does not wait any more, newer events may have come by
+ * other workers, and the event is not relayed either.
  */
 
 static void
@@ -315,7 +319,11 @@ ngx_http_ilert_queue_wait_relayed(ngx_http_ilert_answer_t *answer, void *data)
 {
     ngx_http_ilert_queue_waiter_t *w = data;
 
-    /* a job that was begun meanwhile has not settled it */
+    /*
+     * The relay is counted again when it has ended.  A job that was made while
+     * it was under way has told the store of it too early: only now ilert may
+     * show something else.
+     */
 
     (void) ngx_atomic_fetch_add(&ngx_http_ilert_queue_waiting.sh->relayed, 1);
 
@@ -380,8 +388,8 @@ ngx_http_ilert_queue_wait_deadline_handler(ngx_event_t *ev)
 
 
 /*
- * The webhook is about to be answered: no commit of the event may begin any
- * more.  One that has begun may still end, and the event is delivered then.
+ * The webhook is about to be answered, so no commit of its event may begin any
+ * more.  A commit that has begun may still end; then the event is delivered.
  */
 
 static void
@@ -396,7 +404,7 @@ ngx_http_ilert_queue_wait_withdraw(ngx_http_ilert_store_event_t *se,
         return;
     }
 
-    /* the waiter is gone with its webhook's request */
+    /* the waiter is in the pool of the request, which ends with the answer */
 
     w = se->data;
     se->data = w->event->source;

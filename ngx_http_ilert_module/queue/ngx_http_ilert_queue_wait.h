@@ -18,43 +18,50 @@
 
 
 /*
- * Webhooks that wait for their events to be committed: each is answered once,
- * when that has been done, or has failed, or has taken too long.
+ * Webhooks that wait until their events are committed.  Each is answered once:
+ * when its event is on disk, or could not be written and was relayed or
+ * refused, or when that has taken too long.  All functions are called on the
+ * event loop.
  */
 
 
-/*
- * Of a worker, all zeros but for the first ones.  "relayed" is shared: relays
- * of events of which the store does not know.
- */
+/* of a worker */
 
 typedef struct {
     ngx_http_ilert_counters_t          *counters;
     ngx_http_ilert_queue_shctx_t       *sh;
     ngx_queue_t                         waiters;    /* by deadline */
-    ngx_event_t                         deadline;
+    ngx_event_t                         deadline;   /* of the first one */
 } ngx_http_ilert_queue_wait_t;
 
 
+/* Begins in a worker. */
 void ngx_http_ilert_queue_wait_init(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_queue_shctx_t *sh);
 
 /*
- * The webhook of the event waits from now on.  Returns the copy of the event
- * that is to be committed, or NULL if there is no memory.
+ * The webhook of the event waits from now on: "handler" will be called once
+ * with "data" and the answer.  The event and the pool must stay until then.
+ * Sets ev->received.  Returns a copy of the event, which is to be given to
+ * a job and then to ngx_http_ilert_queue_wait_answer(), or NULL if there is no
+ * memory; then the handler is not called.
  */
 ngx_http_ilert_store_event_t *ngx_http_ilert_queue_wait(
     ngx_http_ilert_event_t *ev, ngx_http_ilert_answer_handler_pt handler,
     void *data, ngx_pool_t *pool);
 
-/* the event is given to a job: from now on it may be committed */
+/* The event is in a job: from now on it may be committed at any time. */
 void ngx_http_ilert_queue_wait_given(ngx_http_ilert_store_event_t *se);
 
-/* whose event it is */
+/* Returns the source of the event, even if its webhook does not wait now. */
 ngx_http_ilert_source_t *ngx_http_ilert_queue_wait_source(
     ngx_http_ilert_store_event_t *se);
 
-/* the job has been run: answers those that still wait, and frees the events */
+/*
+ * The job of the events has been run, and has committed them if "accepted" is
+ * 1.  Answers the webhooks that still wait, or relays their events, and frees
+ * the copies of the events.
+ */
 void ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts,
     ngx_uint_t accepted);
 

@@ -16,8 +16,8 @@
 #if (NGX_THREADS)
 
 /*
- * Pages of shared memory; another number whenever what is in it changes, so
- * that nobody takes a zone of another release for one of this one
+ * Pages of shared memory.  When a release changes what is in it, this number
+ * is changed, too: a zone of another size is never taken for one of ours.
  */
 
 #define NGX_HTTP_ILERT_QUEUE_ZONE      16
@@ -57,7 +57,7 @@ ngx_http_ilert_queue_init(ngx_conf_t *cf, ngx_http_ilert_queue_conf_t *conf)
     conf->shm_zone->init = ngx_http_ilert_queue_init_zone;
     conf->shm_zone->data = conf;
 
-    /* in the default pool a commit would wait for others' files */
+    /* in the default pool a commit might wait for files of other modules */
 
     return ngx_http_ilert_queue_add_thread(cf,
                                            &ngx_http_ilert_queue_pool_name);
@@ -95,7 +95,7 @@ ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
-/* robust: it must not stay locked when a worker that has it is killed */
+/* A robust mutex does not stay locked if a worker that has it is killed. */
 
 static ngx_int_t
 ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex)
@@ -184,7 +184,7 @@ ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
         return;
     }
 
-    /* as ngx_create_paths() does, which would not go on after a failure */
+    /* as ngx_create_paths() does it, but an error does not stop nginx */
 
     if (ngx_file_info(conf->path.data, &fi) == NGX_FILE_ERROR
         || (fi.st_uid != user
@@ -221,8 +221,9 @@ ngx_http_ilert_queue_user(ngx_cycle_t *cycle)
 
 
 /*
- * The folder is the workers', who could have put a link into it: nothing is
- * given to them by a name, and nothing that has another name elsewhere.
+ * Gives the files in the folder to the user, in a way that is safe if this
+ * user has put links into the folder: a file is given by its descriptor, not
+ * by its name, and only if it has no second name, which may be elsewhere.
  */
 
 static void
@@ -320,7 +321,10 @@ ngx_http_ilert_queue_foreign(ngx_cycle_t *cycle,
 }
 
 
-/* sets name and status of the next file or FIFO; NGX_DONE: there is none */
+/*
+ * Sets "name", which has room for NGX_MAX_PATH bytes, and "fi" for the next
+ * file or FIFO of the folder.  Returns NGX_OK, or NGX_DONE if there is none.
+ */
 
 static ngx_int_t
 ngx_http_ilert_queue_next_file(ngx_http_ilert_queue_conf_t *conf,

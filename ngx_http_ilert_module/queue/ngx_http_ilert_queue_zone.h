@@ -17,8 +17,8 @@
 
 
 /*
- * What the queue has before there are workers: its memory, which they share,
- * its threads, and its folder.
+ * What the queue has before there are workers: the memory that they share,
+ * their threads, and the folder.
  */
 
 
@@ -28,15 +28,18 @@ typedef struct {
     pthread_mutex_t                     mutex;      /* of writers */
 
     /*
-     * What ilert shows of an alert is not known after a relay beside the
-     * queue: relays so far, and those that the store has heard of.
+     * After a relay beside the queue it is not known what ilert shows of the
+     * alert.  "relayed" is the number of relays so far, each counted when it
+     * begins and when it ends; "settled" is how many of these the store has
+     * been told of.
      */
     ngx_atomic_t                        relayed;
     ngx_atomic_t                        settled;
 
     /*
-     * Of this memory: the store has a row of it as long as there may be relays
-     * that the store has not heard of, see .._store_session().
+     * A number of this memory, and so of the workers that share it.  The store
+     * has a row with it, if "registered" is 1, as long as there may be relays
+     * of which the store has not been told: see "session" of a job.
      */
     int64_t                             session;
     ngx_atomic_t                        registered;
@@ -50,32 +53,38 @@ typedef struct {
 
 
 /*
- * Adds a thread for each worker, a pool of that name, unless the user has
- * configured "thread_pool" with it.
+ * Adds a thread pool with that name and one thread, of which each worker has
+ * its own, unless there is a pool with that name.  "name" must stay as long as
+ * the cycle.  Returns NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_http_ilert_queue_add_thread(ngx_conf_t *cf, ngx_str_t *name);
 
-/* "ilert_queue" has been read: the shared memory, and the thread */
+/*
+ * Is called when "ilert_queue" has been read: adds the shared memory and the
+ * thread.  Returns NGX_OK or NGX_ERROR.
+ */
 ngx_int_t ngx_http_ilert_queue_init(ngx_conf_t *cf,
     ngx_http_ilert_queue_conf_t *conf);
 
-/* the name of its pool */
+/* the name of the queue's thread pool */
 extern ngx_str_t  ngx_http_ilert_queue_pool_name;
 
 /*
- * Makes the folder, in the master, and gives it and its files to the workers'
- * user; where that fails it is logged, and all goes on without a queue.  Who
- * only tests the configuration gives no files away: workers may be at them.
+ * Is called in the master: makes the folder, and gives it and the files in it
+ * to the user of the workers.  An error is logged, and nginx goes on; events
+ * are then relayed.  If the configuration is only tested, the files are not
+ * given to anybody, as workers of another nginx may use them.
  */
 void ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
     ngx_http_ilert_queue_conf_t *conf);
 
-/* the user whose worker processes are */
+/* Returns the user of the worker processes. */
 ngx_uid_t ngx_http_ilert_queue_user(ngx_cycle_t *cycle);
 
 /*
- * Whether the folder, or a file in it, belongs to another user; sets the path
- * of the first one, of the cycle's pool, and its owner.
+ * Returns 1 if the folder, or a file in it, belongs to somebody else than
+ * "user".  Sets "name" to the path of the first one, which lives as long as
+ * the cycle, and "owner".  Returns 0 if there is none, or if it is not known.
  */
 ngx_uint_t ngx_http_ilert_queue_foreign(ngx_cycle_t *cycle,
     ngx_http_ilert_queue_conf_t *conf, ngx_uid_t user, ngx_str_t *name,

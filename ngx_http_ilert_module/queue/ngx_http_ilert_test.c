@@ -15,11 +15,11 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* Kapacitor waits for 30 seconds, and hears from us before that */
+/* ms; it has to be less than the 30 seconds for which Kapacitor waits */
 
 #define NGX_HTTP_ILERT_TEST_DEADLINE  24000
 
-/* ms between two questions to the store: at first, and at most */
+/* ms between two queries: at first, and at most */
 
 #define NGX_HTTP_ILERT_TEST_FIRST     20
 #define NGX_HTTP_ILERT_TEST_LAST      250
@@ -33,7 +33,7 @@
 #define NGX_HTTP_ILERT_TEST_EVENTS    2     /* the ALERT and the RESOLVE */
 
 
-/* has a pool of its own, as its events may outlive the request for it */
+/* A test has its own pool: it may outlive the request that asked for it. */
 
 struct ngx_http_ilert_test_s {
     ngx_pool_t                      *pool;
@@ -44,19 +44,19 @@ struct ngx_http_ilert_test_s {
     ngx_http_ilert_test_event_t      events[NGX_HTTP_ILERT_TEST_EVENTS];
     ngx_uint_t                       n;         /* the event at hand */
 
-    ngx_http_ilert_store_query_t    *query;     /* NULL: none is asked */
-    ngx_http_ilert_queue_order_t     order;
-    ngx_event_t                      timer;     /* of the next question */
+    ngx_http_ilert_store_query_t    *query;     /* under way, or NULL */
+    ngx_http_ilert_queue_order_t     order;     /* to discard a dead letter */
+    ngx_event_t                      timer;     /* of the next query */
     ngx_event_t                      deadline;
-    ngx_msec_t                       pause;     /* before it */
+    ngx_msec_t                       pause;     /* before the next query */
 
-    unsigned                         spent:1;   /* a budget is, so the store */
-                                                /* has said */
+    unsigned                         spent:1;   /* a budget had no slot left */
+                                                /* at the last query */
 };
 
 
-static ngx_uint_t ngx_http_ilert_test_is_held(ngx_http_ilert_source_t *source,
-    u_char *buf, size_t *len);
+static ngx_uint_t ngx_http_ilert_test_is_blocked(
+    ngx_http_ilert_source_t *source, u_char *buf, size_t *len);
 static ngx_int_t ngx_http_ilert_test_submit(ngx_http_ilert_test_t *test);
 static void ngx_http_ilert_test_answered(ngx_http_ilert_answer_t *answer,
     void *data);
@@ -64,7 +64,8 @@ static void ngx_http_ilert_test_goes_on(ngx_http_ilert_test_t *test);
 static void ngx_http_ilert_test_next(ngx_http_ilert_test_t *test);
 static void ngx_http_ilert_test_timer_handler(ngx_event_t *ev);
 static void ngx_http_ilert_test_ask(ngx_http_ilert_test_t *test);
-static void ngx_http_ilert_test_told(ngx_http_ilert_store_query_t *query);
+static void ngx_http_ilert_test_query_handler(
+    ngx_http_ilert_store_query_t *query);
 static void ngx_http_ilert_test_judge(ngx_http_ilert_test_t *test,
     ngx_http_ilert_store_query_t *query);
 static ngx_uint_t ngx_http_ilert_test_waits(ngx_http_ilert_test_event_t *te,
@@ -103,19 +104,19 @@ ngx_http_ilert_test_start(ngx_http_ilert_main_conf_t *imcf,
     void *data, ngx_str_t *error, ngx_pool_t *pool)
 {
     u_char                  buf[NGX_HTTP_ILERT_TEST_ERROR];
-    ngx_str_t               held;
+    ngx_str_t               why;
     ngx_pool_t             *own;
     ngx_http_ilert_test_t  *test;
 
-    held.data = buf;
+    why.data = buf;
 
-    /* a relay is tried whatever is known of the key */
+    /* without a queue events of a parked source are relayed, too */
 
     if (imcf->queue.path.len
-        && ngx_http_ilert_test_is_held(source, buf, &held.len))
+        && ngx_http_ilert_test_is_blocked(source, buf, &why.len))
     {
-        error->len = held.len;
-        error->data = ngx_pstrdup(pool, &held);
+        error->len = why.len;
+        error->data = ngx_pstrdup(pool, &why);
 
         return error->data ? NGX_DECLINED : NGX_ERROR;
     }
@@ -177,10 +178,13 @@ ngx_http_ilert_test_failed(ngx_http_ilert_test_t *test)
 }
 
 
-/* whether nothing of the source is sent, and why; "buf" is ..TEST_ERROR */
+/*
+ * Returns 1 if the courier sends nothing of the source, and writes the reason
+ * to "buf", which has NGX_HTTP_ILERT_TEST_ERROR bytes.
+ */
 
 static ngx_uint_t
-ngx_http_ilert_test_is_held(ngx_http_ilert_source_t *source, u_char *buf,
+ngx_http_ilert_test_is_blocked(ngx_http_ilert_source_t *source, u_char *buf,
     size_t *len)
 {
     u_char                          *last;
@@ -207,7 +211,7 @@ ngx_http_ilert_test_is_held(ngx_http_ilert_source_t *source, u_char *buf,
 }
 
 
-/* the event at hand, which has not been made yet */
+/* Makes the event at hand, and submits it. */
 
 static ngx_int_t
 ngx_http_ilert_test_submit(ngx_http_ilert_test_t *test)
@@ -266,7 +270,7 @@ ngx_http_ilert_test_submit(ngx_http_ilert_test_t *test)
 }
 
 
-/* the event is in the queue, or it was relayed, or nothing of this */
+/* Is called when the event is in the queue, or was relayed, or refused. */
 
 static void
 ngx_http_ilert_test_answered(ngx_http_ilert_answer_t *answer, void *data)
@@ -288,7 +292,10 @@ ngx_http_ilert_test_answered(ngx_http_ilert_answer_t *answer, void *data)
 }
 
 
-/* something is known of the event at hand */
+/*
+ * Goes on after what has been heard of the event at hand: with the next query,
+ * the next event, or the end.
+ */
 
 static void
 ngx_http_ilert_test_goes_on(ngx_http_ilert_test_t *test)
@@ -309,7 +316,7 @@ ngx_http_ilert_test_goes_on(ngx_http_ilert_test_t *test)
             return;
         }
 
-        /* nobody waits for the verdict, and it is on disk */
+        /* the event is on disk, and nobody waits for its verdict any more */
 
         break;
 
@@ -326,7 +333,8 @@ ngx_http_ilert_test_goes_on(ngx_http_ilert_test_t *test)
 
 
 /*
- * If it is not clear whether ilert has taken the ALERT it is resolved even so.
+ * Submits the RESOLVE, unless ilert cannot have taken the ALERT; else ends the
+ * test.
  */
 
 static void
@@ -384,7 +392,7 @@ ngx_http_ilert_test_ask(ngx_http_ilert_test_t *test)
 
     if (query) {
         query->pool = pool;
-        query->handler = ngx_http_ilert_test_told;
+        query->handler = ngx_http_ilert_test_query_handler;
         query->data = test;
         query->alert = 1;
 
@@ -407,7 +415,7 @@ ngx_http_ilert_test_ask(ngx_http_ilert_test_t *test)
 
 
 static void
-ngx_http_ilert_test_told(ngx_http_ilert_store_query_t *query)
+ngx_http_ilert_test_query_handler(ngx_http_ilert_store_query_t *query)
 {
     ngx_http_ilert_test_t  *test;
 
@@ -426,8 +434,10 @@ ngx_http_ilert_test_told(ngx_http_ilert_store_query_t *query)
 
 
 /*
- * An event that waits no longer, and is no dead letter, has been delivered if
- * the store knows of a delivery; the alert's key is of this test alone.
+ * Finds the verdict in the answer.  An event that neither waits nor is a dead
+ * letter has been delivered if the store knows of a delivery of the alert,
+ * which has no events but those of this test.  If it does not, an operator has
+ * discarded the event.
  */
 
 static void
@@ -507,7 +517,7 @@ ngx_http_ilert_test_letter(ngx_http_ilert_test_event_t *te,
 }
 
 
-/* what the event may be waiting for */
+/* Notes what else the event may be waiting for. */
 
 static void
 ngx_http_ilert_test_look(ngx_http_ilert_test_t *test,
@@ -542,7 +552,7 @@ ngx_http_ilert_test_is_spent(ngx_http_ilert_store_query_t *query,
 }
 
 
-/* nobody is to look after the dead letter of a test */
+/* Discards the dead letter of a test: nobody should have to care for it. */
 
 static void
 ngx_http_ilert_test_discard(ngx_http_ilert_test_t *test)
@@ -564,7 +574,7 @@ ngx_http_ilert_test_discard(ngx_http_ilert_test_t *test)
 }
 
 
-/* if that could not be done the letter is one of those that stay */
+/* If the order has failed, the letter stays among the others. */
 
 static void
 ngx_http_ilert_test_discarded(ngx_http_ilert_queue_order_t *order)
@@ -574,9 +584,10 @@ ngx_http_ilert_test_discarded(ngx_http_ilert_queue_order_t *order)
 
 
 /*
- * Who asked for the test is answered now.  An ALERT that waits in the queue
- * must not stay open at ilert, so its RESOLVE follows it; what is under way
- * without a queue is waited for.
+ * The handler is called now, and the test goes on without it.  If the ALERT is
+ * in the queue, its RESOLVE is submitted at once, so that ilert does not show
+ * the alert as open for ever.  If an event is being submitted or relayed, the
+ * test goes on when that has ended.
  */
 
 static void
@@ -614,6 +625,8 @@ ngx_http_ilert_test_deadline_handler(ngx_event_t *ev)
 }
 
 
+/* Sets the error of an event without a verdict to what it waits for. */
+
 static void
 ngx_http_ilert_test_why(ngx_http_ilert_test_t *test,
     ngx_http_ilert_test_event_t *te)
@@ -630,7 +643,7 @@ ngx_http_ilert_test_why(ngx_http_ilert_test_t *test,
 
     ngx_http_ilert_counters_get_last(source->counters, &known);
 
-    if (ngx_http_ilert_test_is_held(source, buf, &len)) {
+    if (ngx_http_ilert_test_is_blocked(source, buf, &len)) {
         p = buf + len;
 
     } else if (known.failing || known.limited) {
@@ -652,7 +665,7 @@ ngx_http_ilert_test_why(ngx_http_ilert_test_t *test,
 }
 
 
-/* a copy, valid UTF-8; what is copied may go away */
+/* Sets the error of an event to a copy of the text, made valid UTF-8. */
 
 static void
 ngx_http_ilert_test_set_error(ngx_http_ilert_test_event_t *te, u_char *data,

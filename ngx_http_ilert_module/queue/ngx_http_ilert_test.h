@@ -16,12 +16,12 @@
 
 /*
  * A test of a source: an ALERT of priority LOW and then its RESOLVE, with an
- * alert key of their own, go the way of all events, by the queue if there is
- * one, and the store is asked what has become of them, as the courier may be
- * another worker.
+ * alert key that only this test has.  They go the way of all events, through
+ * the queue if there is one.  The store is asked again and again what has
+ * become of them, since the courier may be in another worker.
  *
- * Only when the ALERT has its verdict the RESOLVE is submitted: if both of
- * them waited, the ALERT would not have to be sent.
+ * The RESOLVE is submitted when the ALERT has its verdict: if both of them
+ * waited, the ALERT would need no request.
  */
 
 
@@ -31,7 +31,7 @@ typedef enum {
     NGX_HTTP_ILERT_TEST_DELIVERED,      /* ilert has taken it */
     NGX_HTTP_ILERT_TEST_REFUSED,        /* ilert will never take it */
     NGX_HTTP_ILERT_TEST_FAILED,         /* it was neither kept nor delivered */
-    NGX_HTTP_ILERT_TEST_DISCARDED       /* by an order */
+    NGX_HTTP_ILERT_TEST_DISCARDED       /* an operator has discarded it */
 } ngx_http_ilert_test_verdict_e;
 
 /* The index is a ngx_http_ilert_test_verdict_e. */
@@ -48,7 +48,8 @@ typedef struct {
     ngx_http_ilert_test_t       *test;
     ngx_http_ilert_event_t       event;
     ngx_http_ilert_test_verdict_e  verdict;
-    ngx_uint_t                   status;    /* ilert's, of a refusal, or 0 */
+    ngx_uint_t                   status;    /* code with which ilert has */
+                                            /* refused it, or 0 */
     ngx_str_t                    error;     /* why it was not delivered, or */
                                             /* what it waits for */
     int64_t                      begun;     /* usec, monotonic */
@@ -58,9 +59,9 @@ typedef struct {
 
 
 /*
- * Is called once, on the event loop, and never from within the call of
- * ngx_http_ilert_test_start().  The test and all that is in it is gone when
- * the handler returns.
+ * The handler of a test is called once, on the event loop, and never from
+ * within the call of ngx_http_ilert_test_start().  It must not use the test,
+ * or anything in it, after it has returned.
  */
 
 typedef void (*ngx_http_ilert_test_handler_pt)(ngx_http_ilert_test_t *test,
@@ -68,25 +69,27 @@ typedef void (*ngx_http_ilert_test_handler_pt)(ngx_http_ilert_test_t *test,
 
 
 /*
- * Begins a test of the source.  Its outcome is known after 24 seconds at the
- * latest: what has no verdict by then waits, and what it waits for is said; it
- * is still delivered, and resolved, when the way is free.
+ * Begins a test of the source.  The handler is called after 24 seconds at the
+ * latest.  An event that has no verdict by then has an error that says what it
+ * waits for; it stays in the queue and is delivered later, and so is its
+ * RESOLVE.
  *
- * Returns NGX_OK; NGX_DECLINED with "error" set, which is allocated from the
- * pool, if the source is parked or paused and nothing would be sent; or
- * NGX_ERROR if there is no memory.
+ * Returns NGX_OK; NGX_DECLINED if there is a queue and the source is parked or
+ * paused, so that nothing would be sent, with "error" set, which is allocated
+ * from the pool; or NGX_ERROR if there is no memory.  The handler is only
+ * called after NGX_OK.
  */
 ngx_int_t ngx_http_ilert_test_start(ngx_http_ilert_main_conf_t *imcf,
     ngx_http_ilert_source_t *source, ngx_http_ilert_test_handler_pt handler,
     void *data, ngx_str_t *error, ngx_pool_t *pool);
 
-/* both events of the test, first the ALERT */
+/* Returns the two events of the test: the ALERT, and then the RESOLVE. */
 ngx_http_ilert_test_event_t *ngx_http_ilert_test_events(
     ngx_http_ilert_test_t *test);
 
 /*
- * The first one of the events that has not been delivered, or NULL if both
- * have been.
+ * Returns the first one of the two events that has not been delivered, or NULL
+ * if both have been.
  */
 ngx_http_ilert_test_event_t *ngx_http_ilert_test_failed(
     ngx_http_ilert_test_t *test);
