@@ -34,7 +34,7 @@ static ngx_uint_t ngx_http_ilert_life_is_ours(void);
 static void ngx_http_ilert_life_set(ngx_http_ilert_life_process_t *process);
 static ngx_atomic_uint_t ngx_http_ilert_life_birth(ngx_pid_t pid);
 static void ngx_http_ilert_life_kill(void);
-static ngx_uint_t ngx_http_ilert_life_is(ngx_pid_t pid,
+static ngx_uint_t ngx_http_ilert_life_is_same(ngx_pid_t pid,
     ngx_atomic_uint_t birth);
 static void ngx_http_ilert_life_count(int64_t seq);
 
@@ -215,7 +215,7 @@ ngx_http_ilert_life_kill(void)
         || holder->pid != (ngx_atomic_uint_t) pid
         || !ngx_atomic_cmp_set(&holder->sign, sign,
                                ngx_http_ilert_life_clock())
-        || !ngx_http_ilert_life_is(pid, birth))
+        || !ngx_http_ilert_life_is_same(pid, birth))
     {
         return;
     }
@@ -237,7 +237,7 @@ ngx_http_ilert_life_kill(void)
 /* whether it is that process still, and not a later one of its number */
 
 static ngx_uint_t
-ngx_http_ilert_life_is(ngx_pid_t pid, ngx_atomic_uint_t birth)
+ngx_http_ilert_life_is_same(ngx_pid_t pid, ngx_atomic_uint_t birth)
 {
     ngx_int_t  i;
 
@@ -258,7 +258,7 @@ ngx_http_ilert_life_is(ngx_pid_t pid, ngx_atomic_uint_t birth)
 
 
 ngx_uint_t
-ngx_http_ilert_life_sit(void)
+ngx_http_ilert_life_take_seat(void)
 {
     ngx_uint_t              i, seat;
     ngx_http_ilert_life_t  *life;
@@ -282,7 +282,7 @@ ngx_http_ilert_life_sit(void)
 
     life->courier.pid = 0;
     life->path = ngx_http_ilert_life_path;
-    life->told = 0;
+    life->logged = 0;
 
     ngx_http_ilert_life_set(&life->courier);
 
@@ -300,7 +300,7 @@ ngx_http_ilert_life_is_ours(void)
 
 
 void
-ngx_http_ilert_life_rise(ngx_uint_t seat)
+ngx_http_ilert_life_leave_seat(ngx_uint_t seat)
 {
     ngx_http_ilert_life_t  *life;
 
@@ -308,13 +308,13 @@ ngx_http_ilert_life_rise(ngx_uint_t seat)
 
     if (ngx_http_ilert_life_is_ours() && life->seat == seat) {
         life->courier.pid = 0;
-        life->told = 0;
+        life->logged = 0;
     }
 }
 
 
 ngx_uint_t
-ngx_http_ilert_life_sits(ngx_uint_t seat)
+ngx_http_ilert_life_has_seat(ngx_uint_t seat)
 {
     return !ngx_http_ilert_life_is_ours() || ngx_http_ilert_life->seat == seat;
 }
@@ -333,7 +333,7 @@ ngx_http_ilert_life_sign(void)
 
     life->courier.sign = ngx_http_ilert_life_clock();
 
-    return life->told && ngx_atomic_cmp_set(&life->told, 1, 0);
+    return life->logged && ngx_atomic_cmp_set(&life->logged, 1, 0);
 }
 
 
@@ -367,14 +367,14 @@ ngx_http_ilert_life_silent(ngx_msec_t time)
 
 
 ngx_uint_t
-ngx_http_ilert_life_tell(void)
+ngx_http_ilert_life_may_log_silence(void)
 {
-    return ngx_atomic_cmp_set(&ngx_http_ilert_life->told, 0, 1);
+    return ngx_atomic_cmp_set(&ngx_http_ilert_life->logged, 0, 1);
 }
 
 
 ngx_uint_t
-ngx_http_ilert_life_claim(void)
+ngx_http_ilert_life_claim_seat(void)
 {
     ngx_atomic_uint_t       sign;
     ngx_http_ilert_life_t  *life;

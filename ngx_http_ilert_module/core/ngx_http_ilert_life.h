@@ -67,7 +67,7 @@ typedef struct {
     ngx_atomic_t                 seat;      /* the courier's; raised for the */
                                             /* next one, and by who takes it */
                                             /* from one that is silent */
-    ngx_atomic_t                 told;      /* its silence is logged */
+    ngx_atomic_t                 logged;    /* its silence was logged */
     ngx_http_ilert_life_process_t  courier;
     ngx_http_ilert_life_process_t  holder;  /* of the database's lock */
 
@@ -95,13 +95,13 @@ void ngx_http_ilert_life_locked(ngx_uint_t locked);
  * This worker delivers from now on, under a number that is returned.  What its
  * predecessor was at when it died, or stood still, is counted.
  */
-ngx_uint_t ngx_http_ilert_life_sit(void);
+ngx_uint_t ngx_http_ilert_life_take_seat(void);
 
 /* it does not any more, by its own will */
-void ngx_http_ilert_life_rise(ngx_uint_t seat);
+void ngx_http_ilert_life_leave_seat(ngx_uint_t seat);
 
 /* whether nobody else does since then */
-ngx_uint_t ngx_http_ilert_life_sits(ngx_uint_t seat);
+ngx_uint_t ngx_http_ilert_life_has_seat(ngx_uint_t seat);
 
 /* a sign of life of the courier, which is us; 1: its silence has been told */
 ngx_uint_t ngx_http_ilert_life_sign(void);
@@ -114,10 +114,10 @@ ngx_uint_t ngx_http_ilert_life_is_late(void);
 ngx_pid_t ngx_http_ilert_life_silent(ngx_msec_t time);
 
 /* true for the first one only that wants to tell of it */
-ngx_uint_t ngx_http_ilert_life_tell(void);
+ngx_uint_t ngx_http_ilert_life_may_log_silence(void);
 
 /* the same for the one that wants its place, which the old one has lost */
-ngx_uint_t ngx_http_ilert_life_claim(void);
+ngx_uint_t ngx_http_ilert_life_claim_seat(void);
 
 
 /* where it is written which event is at hand: its seq, or 0 */

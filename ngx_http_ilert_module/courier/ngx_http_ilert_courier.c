@@ -23,63 +23,68 @@
 
 
 /*
- * The courier delivers what waits in the queue.
+ * How the courier works.
  *
- * A worker that takes the lock (lock.h) begins: it has a seat in shared memory
- * and, as soon as a job of its has told the store, a term in the database.
- * From then on it goes round:
+ * A worker that gets the lock (lock.h) begins.  It has a seat, which is
+ * a number in shared memory; and when its first job has been committed, it
+ * has a term, which is a number in the database.  From then on there are three
+ * steps, again and again:
  *
- *     prepare   A job of the queue is about to be run.  Of each source that
- *               may have events ("more"), that does not pause, and whose
- *               budgets have something left, it asks for as many events as
- *               may be sent at once (pause.h).
- *     take      The job is done.  Events that were taken become ready; what
- *               was asked for in vain is asked for again, later each time.
- *     go        What is ready is sent (deliver.h).  Each outcome becomes a
- *               verdict, which is in the next job, and asks for more.
+ *     prepare   The queue is about to post a job.  For each source that may
+ *               have events ("more"), that does not pause, and whose budgets
+ *               have a slot left, the courier asks the job for as many events
+ *               as it may send at once (pause.h).
+ *     done      The job has been run.  The events that it has taken are put
+ *               into the list "ready" of their sources.
+ *     go        Events that are ready are sent (deliver.h).  Each outcome
+ *               becomes a verdict, which is in the next job, and sets "more".
  *
- * What makes it go round is "more", which is set when events are committed
- * here, when the FIFO is written to by another worker, by a verdict, by the
- * end of a pause, and once a minute for what nobody could tell.
+ * "more" is set when events are submitted in this worker, when another worker
+ * writes to the FIFO, by each verdict, at the end of a pause, and once
+ * a minute, in case that something waits of which the courier was not told.
  *
  * Invariants:
  *
- *     -  An event is in the hands of one courier: the store gives none to
- *        whose term is over, and no request is written before it has been
- *        seen that the seat is still this worker's.
+ *     -  One courier alone has an event: the store gives no events to
+ *        a courier whose term is over, and right before a request is written
+ *        it is checked that this worker still has its seat.
  *     -  An event that was taken stays in memory until its verdict is on
- *        disk, and is the courier's or the queue's, never of both.
+ *        disk, and belongs either to the courier or to the queue.
  *     -  What was taken before a pause is not sent after it: a pause raises
- *        a number, and events of a job that was begun with another number go
- *        back unsent.
- *     -  No more are taken ahead than are sent at once, unless they go so
- *        fast that the disk would be what they wait for.
- *     -  A job that has changed nothing is not run again at once.
- *     -  A worker that exits takes nothing, sends nothing, and lets the lock
- *        go when all verdicts are on disk, or cannot get there.  One whose
- *        time is over forgets what it has: the next one finds it on disk.
+ *        a number, and the events of a job that was prepared with another
+ *        number are given back.
+ *     -  No more events are taken than can be sent at once, unless they go so
+ *        fast that they would have to wait for the disk.
+ *     -  After a job that has changed nothing the next one has to wait.
+ *     -  A courier that exits takes and sends nothing.  It lets the lock go
+ *        when its requests have ended, and all verdicts are on disk or cannot
+ *        be written.  A courier whose term is over forgets what it has taken:
+ *        the next one finds it on disk.
  */
 
 
 #if (NGX_THREADS)
 
-/* ms between two tries to become the courier: when a worker begins, later */
+/*
+ * ms between two tries to become the courier: in the first second of a worker,
+ * and after that
+ */
 
 #define NGX_HTTP_ILERT_COURIER_EAGER     20
 #define NGX_HTTP_ILERT_COURIER_TICK      500
 #define NGX_HTTP_ILERT_COURIER_BEGINNING 1000
 
-/* bytes of bodies in hand after which no more are taken */
+/* bytes of the bodies of events taken, from which on no more are taken */
 
 #define NGX_HTTP_ILERT_COURIER_SIZE      (4 * 1024 * 1024)
 
-/* ms that a worker which exits gives to its deliveries */
+/* ms after which a courier that exits gives up what is under way */
 
 #define NGX_HTTP_ILERT_COURIER_GRACE     1000
 
 /*
- * A job that has changed nothing is not run again at once: the courier waits
- * for 1 ms, twice that, and so on, up to this many.
+ * After jobs in a row that have changed nothing the courier rests for 1 ms,
+ * 2 ms, 4 ms, and so on, up to this many ms.
  */
 
 #define NGX_HTTP_ILERT_COURIER_REST      512
@@ -90,37 +95,37 @@ static void ngx_http_ilert_courier_tick_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_http_ilert_courier_may_begin(void);
 static void ngx_http_ilert_courier_begin(void);
 static void ngx_http_ilert_courier_woken(void);
-static void ngx_http_ilert_courier_wake(void);
-static void ngx_http_ilert_courier_obey(void);
+static void ngx_http_ilert_courier_wake_other(void);
+static void ngx_http_ilert_courier_ordered(void);
 static void ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co,
     ngx_uint_t fresh);
 static void ngx_http_ilert_courier_resume(ngx_http_ilert_source_t *source);
 static void ngx_http_ilert_courier_submitted(ngx_http_ilert_source_t *source);
 static void ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job);
-static ngx_uint_t ngx_http_ilert_courier_rests(ngx_http_ilert_courier_t *co,
-    ngx_http_ilert_store_job_t *job);
-static void ngx_http_ilert_courier_rest(ngx_http_ilert_courier_t *co,
+static ngx_uint_t ngx_http_ilert_courier_is_resting(
+    ngx_http_ilert_courier_t *co, ngx_http_ilert_store_job_t *job);
+static void ngx_http_ilert_courier_set_rest(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_source_t *source);
-static void ngx_http_ilert_courier_decided_verdicts(ngx_queue_t *verdicts);
-static void ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job);
-static void ngx_http_ilert_courier_took(ngx_http_ilert_source_t *source,
+static void ngx_http_ilert_courier_decided(ngx_queue_t *verdicts);
+static void ngx_http_ilert_courier_done(ngx_http_ilert_store_job_t *job);
+static void ngx_http_ilert_courier_source_done(ngx_http_ilert_source_t *source,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
-static void ngx_http_ilert_courier_decided(ngx_http_ilert_courier_t *co,
+static void ngx_http_ilert_courier_progress(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job);
-static void ngx_http_ilert_courier_begun(ngx_http_ilert_courier_t *co,
+static void ngx_http_ilert_courier_set_term(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_courier_buried(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job);
-static void ngx_http_ilert_courier_taken(ngx_http_ilert_courier_t *co,
+static void ngx_http_ilert_courier_add_ready(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job);
 static void ngx_http_ilert_courier_flush_handler(ngx_event_t *ev);
 static void ngx_http_ilert_courier_wait_handler(ngx_event_t *ev);
 static void ngx_http_ilert_courier_clean_handler(ngx_event_t *ev);
 static void ngx_http_ilert_courier_leave(void);
 static void ngx_http_ilert_courier_grace_handler(ngx_event_t *ev);
-static void ngx_http_ilert_courier_left(ngx_http_ilert_courier_t *co);
+static void ngx_http_ilert_courier_try_to_leave(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_close(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_courier_step_down(ngx_http_ilert_courier_t *co);
 
@@ -128,10 +133,10 @@ static void ngx_http_ilert_courier_step_down(ngx_http_ilert_courier_t *co);
 ngx_http_ilert_queue_client_t  ngx_http_ilert_courier_client = {
     ngx_http_ilert_courier_submitted,
     ngx_http_ilert_courier_prepare,
-    ngx_http_ilert_courier_decided_verdicts,
-    ngx_http_ilert_courier_take,
-    ngx_http_ilert_courier_wake,
-    ngx_http_ilert_courier_obey
+    ngx_http_ilert_courier_decided,
+    ngx_http_ilert_courier_done,
+    ngx_http_ilert_courier_wake_other,
+    ngx_http_ilert_courier_ordered
 };
 
 
@@ -229,8 +234,6 @@ ngx_http_ilert_courier_init_timers(ngx_http_ilert_courier_t *co)
 }
 
 
-/* what had been taken is taken again by the next one */
-
 void
 ngx_http_ilert_courier_exit_process(void)
 {
@@ -245,7 +248,7 @@ ngx_http_ilert_courier_exit_process(void)
     ngx_http_ilert_deliver_forget(co);
 
     if (ngx_http_ilert_lock_is_held()) {
-        ngx_http_ilert_life_rise(ngx_http_ilert_lock_seat());
+        ngx_http_ilert_life_leave_seat(ngx_http_ilert_lock_seat());
     }
 }
 
@@ -266,7 +269,7 @@ ngx_http_ilert_courier_tick_handler(ngx_event_t *ev)
         ngx_http_ilert_courier_step_down(co);
     }
 
-    /* one that exits still gives signs of life, but takes nobody's place */
+    /* a worker that exits gives signs of life, but does not become courier */
 
     if (!ngx_http_ilert_lock_is_held() && !ngx_exiting) {
         ngx_http_ilert_queue_run();
@@ -285,7 +288,10 @@ ngx_http_ilert_courier_tick_handler(ngx_event_t *ev)
 }
 
 
-/* not as long as deliveries of an earlier time as courier are not over */
+/*
+ * This worker must not begin as long as requests are under way, or verdicts
+ * not on disk, from an earlier time as the courier.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_courier_may_begin(void)
@@ -310,7 +316,7 @@ ngx_http_ilert_courier_begin(void)
     co->woken = 1;
     co->term = 0;
 
-    /* another one may have died */
+    /* the last courier may have died with events under way */
 
     sources = co->imcf->sources.elts;
 
@@ -323,7 +329,7 @@ ngx_http_ilert_courier_begin(void)
 
     ngx_add_timer(&co->clean, NGX_HTTP_ILERT_COURIER_CLEAN);
 
-    /* what has made events wait may have been mended in the configuration */
+    /* why events wait may have been corrected in the configuration */
 
     ngx_http_ilert_deliver_release(co, NULL);
     ngx_http_ilert_queue_run();
@@ -337,10 +343,10 @@ ngx_http_ilert_courier_woken(void)
 }
 
 
-/* events have been committed: the courier, wherever it is, is told */
+/* Events have been committed: wakes the courier, if it is another worker. */
 
 static void
-ngx_http_ilert_courier_wake(void)
+ngx_http_ilert_courier_wake_other(void)
 {
     if (!ngx_http_ilert_lock_is_held() || ngx_http_ilert_courier.leaving) {
         ngx_http_ilert_lock_wake();
@@ -349,12 +355,12 @@ ngx_http_ilert_courier_wake(void)
 
 
 /*
- * Orders of operators are on disk.  The courier is woken, whichever worker it
- * is in: a source may have been resumed, paused or emptied.
+ * Orders of operators are on disk.  The courier, which may be another worker,
+ * has to look at all sources: one may have been resumed, paused, or emptied.
  */
 
 static void
-ngx_http_ilert_courier_obey(void)
+ngx_http_ilert_courier_ordered(void)
 {
     ngx_http_ilert_courier_t  *co;
 
@@ -366,11 +372,14 @@ ngx_http_ilert_courier_obey(void)
         return;
     }
 
-    ngx_http_ilert_courier_wake();
+    ngx_http_ilert_courier_wake_other();
 }
 
 
-/* there may be events of any source */
+/*
+ * There may be events of any source.  "fresh" is 1 if there is something new,
+ * and 0 if only time has passed.
+ */
 
 static void
 ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co, ngx_uint_t fresh)
@@ -395,7 +404,10 @@ ngx_http_ilert_courier_more(ngx_http_ilert_courier_t *co, ngx_uint_t fresh)
 }
 
 
-/* by an order: nothing is waited for any longer, but for what limits a key */
+/*
+ * An operator has resumed the source: its events need not wait any longer, but
+ * for the end of a pause after 429.
+ */
 
 static void
 ngx_http_ilert_courier_resume(ngx_http_ilert_source_t *source)
@@ -424,7 +436,7 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
 
     co = &ngx_http_ilert_courier;
 
-    /* those who ask want to know of them, whoever delivers */
+    /* every worker shows budgets to those who ask, not only the courier */
 
     job->budgets = co->budgets;
     job->nbudgets = co->nbudgets;
@@ -447,7 +459,7 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
     job->ids = co->ids;
     job->nids = NGX_HTTP_ILERT_COURIER_RESOLVES;
 
-    if (co->leaving || ngx_http_ilert_courier_rests(co, job)) {
+    if (co->leaving || ngx_http_ilert_courier_is_resting(co, job)) {
         return;
     }
 
@@ -457,7 +469,10 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
 
     co->woken = 0;
 
-    /* with each cleaning, too: an earlier release may have made strays */
+    /*
+     * Also with each cleaning: an earlier release of the module, to which one
+     * has gone back for a time, may have put alerts under another key.
+     */
 
     if (co->moving || co->cleaning) {
         job->homes = co->homes;
@@ -471,7 +486,7 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
 
     if (job->now < co->now) {
 
-        /* the clock was set back: what is on disk is put right */
+        /* the clock was set back: the job sets "next" again from the disk */
 
         for (i = 0; i < co->nbudgets; i++) {
             co->budgets[i].next = 0;
@@ -496,13 +511,13 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
 
 
 /*
- * No loop goes round without progress, whatever its reason: as long as nobody
- * has something new the next job comes later after each one that has changed
- * nothing.
+ * Returns 1 if the courier rests: after a job that has changed nothing, until
+ * there is something new or the time of the rest is over.  So no mistake
+ * anywhere can make a loop that takes a whole core.
  */
 
 static ngx_uint_t
-ngx_http_ilert_courier_rests(ngx_http_ilert_courier_t *co,
+ngx_http_ilert_courier_is_resting(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job)
 {
     ngx_uint_t                 i, wanted;
@@ -533,13 +548,13 @@ ngx_http_ilert_courier_rests(ngx_http_ilert_courier_t *co,
 }
 
 
-/* the next job has to wait for longer if this one has changed nothing */
+/* Sets the rest after a job; if it has changed nothing, the rest is longer. */
 
 static void
-ngx_http_ilert_courier_rest(ngx_http_ilert_courier_t *co,
+ngx_http_ilert_courier_set_rest(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job)
 {
-    /* only jobs that follow each other soon make a loop */
+    /* jobs make a loop only if one follows soon after the other */
 
     if (!job->idle || (ngx_msec_int_t) (ngx_current_msec - co->rested)
                       > NGX_HTTP_ILERT_COURIER_REST)
@@ -561,8 +576,9 @@ ngx_http_ilert_courier_rest(ngx_http_ilert_courier_t *co,
 
 
 /*
- * "more" is cleared here and not when the job is done: what is committed
- * meanwhile sets it again.
+ * Asks the job for events of the source, if some may be sent.  "more" is
+ * cleared here and not when the job is done, so that events which come in
+ * meanwhile set it again.
  */
 
 static void
@@ -621,14 +637,14 @@ ngx_http_ilert_courier_prepare_take(ngx_http_ilert_courier_t *co,
 
 
 static void
-ngx_http_ilert_courier_decided_verdicts(ngx_queue_t *verdicts)
+ngx_http_ilert_courier_decided(ngx_queue_t *verdicts)
 {
     ngx_http_ilert_refusal_decided(&ngx_http_ilert_courier, verdicts);
 }
 
 
 static void
-ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
+ngx_http_ilert_courier_done(ngx_http_ilert_store_job_t *job)
 {
     int64_t                    timer;
     ngx_uint_t                 i;
@@ -640,13 +656,13 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
         || co->prepared != ngx_http_ilert_lock_seat())
     {
 
-        /* the job was not of the courier, or of an earlier time as courier */
+        /* the job was made when this worker was not, or not yet, courier */
 
         ngx_http_ilert_queue_free(&job->taken, 0);
         ngx_http_ilert_queue_free(&job->buried, 0);
 
         if (ngx_http_ilert_lock_is_held() && co->leaving) {
-            ngx_http_ilert_courier_left(co);
+            ngx_http_ilert_courier_try_to_leave(co);
         }
 
         return;
@@ -657,14 +673,14 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
         return;
     }
 
-    ngx_http_ilert_courier_begun(co, job);
+    ngx_http_ilert_courier_set_term(co, job);
 
     for (i = 0; i < job->ntakes; i++) {
-        ngx_http_ilert_courier_took(co->taking[i], job, &job->takes[i]);
+        ngx_http_ilert_courier_source_done(co->taking[i], job, &job->takes[i]);
     }
 
     if (job->decided) {
-        ngx_http_ilert_courier_decided(co, job);
+        ngx_http_ilert_courier_progress(co, job);
     }
 
     for (i = 0; i < job->nrelease; i++) {
@@ -675,19 +691,19 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
         }
     }
 
-    ngx_http_ilert_courier_taken(co, job);
+    ngx_http_ilert_courier_add_ready(co, job);
 
     if (co->leaving) {
-        ngx_http_ilert_courier_left(co);
+        ngx_http_ilert_courier_try_to_leave(co);
         return;
     }
 
-    ngx_http_ilert_courier_rest(co, job);
+    ngx_http_ilert_courier_set_rest(co, job);
 
     if (job->due) {
         timer = job->due - ngx_http_ilert_clock_now();
 
-        /* farther away than any: the clock was set back since the job began */
+        /* no pause is so long: the clock was set back during the job */
 
         if (timer > co->longest) {
             timer = 1;
@@ -700,10 +716,10 @@ ngx_http_ilert_courier_take(ngx_http_ilert_store_job_t *job)
 }
 
 
-/* what a job has done for a source, whether it has taken events or not */
+/* Notes what a job has done for a source of which it was to take events. */
 
 static void
-ngx_http_ilert_courier_took(ngx_http_ilert_source_t *source,
+ngx_http_ilert_courier_source_done(ngx_http_ilert_source_t *source,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take)
 {
     ngx_http_ilert_courier_source_t  *cs;
@@ -714,7 +730,7 @@ ngx_http_ilert_courier_took(ngx_http_ilert_source_t *source,
         cs->more = 1;
     }
 
-    /* what an order has said meanwhile the job does not know */
+    /* if orders have come meanwhile, this does not set "paused" */
 
     if (job->decided) {
         ngx_http_ilert_counters_set_paused(source->counters, cs->orders,
@@ -731,10 +747,13 @@ ngx_http_ilert_courier_took(ngx_http_ilert_source_t *source,
 }
 
 
-/* what a job has done for all sources; what is left is for the next one */
+/*
+ * Notes how far a job has come with work that is done in parts: the next job
+ * goes on from there.
+ */
 
 static void
-ngx_http_ilert_courier_decided(ngx_http_ilert_courier_t *co,
+ngx_http_ilert_courier_progress(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job)
 {
     ngx_uint_t  i;
@@ -757,10 +776,10 @@ ngx_http_ilert_courier_decided(ngx_http_ilert_courier_t *co,
 }
 
 
-/* the store has given this courier its number */
+/* If the job has begun a term for this courier, notes its number. */
 
 static void
-ngx_http_ilert_courier_begun(ngx_http_ilert_courier_t *co,
+ngx_http_ilert_courier_set_term(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job)
 {
     if (!job->decided || job->begun == 0) {
@@ -777,6 +796,8 @@ ngx_http_ilert_courier_begun(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_courier_buried(co, job);
 }
 
+
+/* Counts and logs events of which workers have died, now dead letters. */
 
 static void
 ngx_http_ilert_courier_buried(ngx_http_ilert_courier_t *co,
@@ -807,8 +828,13 @@ ngx_http_ilert_courier_buried(ngx_http_ilert_courier_t *co,
 }
 
 
+/*
+ * Makes the events that were taken ready; if they must not be sent any more,
+ * gives them back.
+ */
+
 static void
-ngx_http_ilert_courier_taken(ngx_http_ilert_courier_t *co,
+ngx_http_ilert_courier_add_ready(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_store_job_t *job)
 {
     ngx_queue_t                   *link;
@@ -880,14 +906,17 @@ ngx_http_ilert_courier_clean_handler(ngx_event_t *ev)
         co->cleaning = 1;
         ngx_add_timer(ev, NGX_HTTP_ILERT_COURIER_CLEAN);
 
-        /* something may wait of which nobody could tell us */
+        /* something may wait of which we were not told */
 
         ngx_http_ilert_courier_more(co, 0);
     }
 }
 
 
-/* the worker exits: nothing new is sent, what is not sent is given back */
+/*
+ * The worker is to exit: nothing is sent any more, and what is not sent is
+ * given back.
+ */
 
 static void
 ngx_http_ilert_courier_leave(void)
@@ -901,16 +930,16 @@ ngx_http_ilert_courier_leave(void)
     }
 
     co->leaving = 1;
-    ngx_http_ilert_lock_stay();
+    ngx_http_ilert_lock_ignore_exit();
 
-    ngx_http_ilert_deliver_return(co, NULL, NULL);
+    ngx_http_ilert_deliver_give_back_all(co, NULL, NULL);
     ngx_http_ilert_heartbeat_end();
 
     ngx_add_timer(&co->grace, NGX_HTTP_ILERT_COURIER_GRACE);
 
     ngx_http_ilert_queue_run();
 
-    ngx_http_ilert_courier_left(co);
+    ngx_http_ilert_courier_try_to_leave(co);
 }
 
 
@@ -921,10 +950,13 @@ ngx_http_ilert_courier_grace_handler(ngx_event_t *ev)
 }
 
 
-/* lets go of the lock when all verdicts are on disk, or cannot get there */
+/*
+ * Lets the lock go, unless requests are under way or verdicts can still be
+ * written.
+ */
 
 static void
-ngx_http_ilert_courier_left(ngx_http_ilert_courier_t *co)
+ngx_http_ilert_courier_try_to_leave(ngx_http_ilert_courier_t *co)
 {
     if (co->inflight || !ngx_http_ilert_queue_settled()) {
         return;
@@ -959,8 +991,8 @@ ngx_http_ilert_courier_close(ngx_http_ilert_courier_t *co)
 
 
 /*
- * Another one delivers, or may: what is under way is given up, and what is in
- * hand is forgotten.  It is in the database, where the next one finds it.
+ * Another worker is the courier, or may become it: gives up what is under way,
+ * and forgets all that was taken.  The next courier finds it in the database.
  */
 
 static void

@@ -16,26 +16,34 @@
 
 
 /*
- * Delivers what waits in the queue.  There is one courier at a time, in
- * whichever worker holds the lock on the queue's folder; when that worker
- * exits or dies another one takes over.  What may go now is the store's to
- * say; the courier has no more events in its hands than it can send at once,
- * unless they go so fast that it would have to wait for the disk.
+ * The courier delivers what waits in the queue.  There is one courier at
+ * a time: it is in the worker that holds the lock on the queue's folder.  When
+ * that worker exits or dies, another one becomes the courier.
+ *
+ * The store decides which events may go now.  The courier takes no more of
+ * them than it can send at once, unless they go so fast that they would have
+ * to wait for the disk.
  */
 
 
 /*
- * Of a worker, before its first job: makes what the courier keeps of each
- * source, key, and endpoint.  NGX_ERROR if there is no memory.
+ * Begins in a worker, after the queue has: makes what the courier keeps of
+ * each source, key, and endpoint, and sets the timer by which this worker
+ * tries to become the courier.  Returns NGX_OK, or NGX_ERROR if there is no
+ * memory.
  */
 ngx_int_t ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
     ngx_http_ilert_queue_conf_t *conf);
 
 
+/*
+ * Ends in a worker: frees what was taken and not sent.  The next courier finds
+ * it on disk.
+ */
 void ngx_http_ilert_courier_exit_process(void);
 
 
-/* for the queue, whose client the courier is */
+/* The handlers that the queue has to be given: see queue.h. */
 extern ngx_http_ilert_queue_client_t  ngx_http_ilert_courier_client;
 
 

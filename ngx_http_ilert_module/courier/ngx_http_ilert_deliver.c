@@ -24,22 +24,26 @@
 
 #if (NGX_THREADS)
 
-/* ms to wait when there was no connection to be had, or no memory */
+/* ms of the pause after there was no connection or no memory to send with */
 
 #define NGX_HTTP_ILERT_DELIVER_CROWDED   500
 
-/* verdicts wait for company: so many, or so many ms */
+/* a job is posted at once for so many verdicts; else they wait so many ms */
 
 #define NGX_HTTP_ILERT_DELIVER_VERDICTS  100
 #define NGX_HTTP_ILERT_DELIVER_FLUSH     5
 
 
-/* a request under way; stays until its verdict is on disk */
+/*
+ * A delivery.  It is "data" of the stored event, and is freed with it, when
+ * the verdict is on disk.
+ */
 
 typedef struct {
     ngx_http_ilert_event_t           event;
     ngx_http_ilert_store_event_t    *stored;
-    ngx_uint_t                       seat;      /* whose it is */
+    ngx_uint_t                       seat;      /* of this worker, when the */
+                                                /* request was made */
     u_char                           id[NGX_INT64_LEN];
     u_char                           error[NGX_HTTP_ILERT_ERROR_SIZE];
 } ngx_http_ilert_deliver_delivery_t;
@@ -54,7 +58,7 @@ static ngx_http_ilert_store_budget_t *ngx_http_ilert_deliver_budget(
     ngx_http_ilert_rate_t *rate);
 static ngx_msec_int_t ngx_http_ilert_deliver_crowd_pause(
     ngx_http_ilert_courier_t *co);
-static void ngx_http_ilert_deliver_deliver(ngx_http_ilert_courier_t *co,
+static void ngx_http_ilert_deliver_next(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source);
 static ngx_uint_t ngx_http_ilert_deliver_has_aged(
     ngx_http_ilert_source_t *source, ngx_http_ilert_store_event_t *se);
@@ -70,10 +74,10 @@ static void ngx_http_ilert_deliver_delivered(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source);
 static void ngx_http_ilert_deliver_undelivered(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_request_t *ir, ngx_http_ilert_store_event_t *se);
-static void ngx_http_ilert_deliver_return_source(
+static void ngx_http_ilert_deliver_give_back_source(
     ngx_http_ilert_source_t *source);
 static void ngx_http_ilert_deliver_flush(ngx_http_ilert_courier_t *co);
-static void ngx_http_ilert_deliver_decide(ngx_http_ilert_store_event_t *se);
+static void ngx_http_ilert_deliver_to_queue(ngx_http_ilert_store_event_t *se);
 static void ngx_http_ilert_deliver_lost(ngx_http_ilert_courier_t *co);
 static void ngx_http_ilert_deliver_drop(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_deliver_delivery_t *cd);
@@ -107,8 +111,6 @@ ngx_http_ilert_deliver_init_process(ngx_http_ilert_courier_t *co,
     return NGX_OK;
 }
 
-
-/* what is kept of each source, key, and endpoint */
 
 static ngx_int_t
 ngx_http_ilert_deliver_create(ngx_http_ilert_courier_t *co, ngx_pool_t *pool)
@@ -208,8 +210,6 @@ ngx_http_ilert_deliver_budget(ngx_http_ilert_courier_t *co, ngx_str_t *name,
 }
 
 
-/* sends what may be sent now */
-
 void
 ngx_http_ilert_deliver_go(ngx_http_ilert_courier_t *co)
 {
@@ -229,7 +229,7 @@ ngx_http_ilert_deliver_go(ngx_http_ilert_courier_t *co)
         cs = source->courier;
 
         if (cs->nready && source->counters->paused) {
-            ngx_http_ilert_deliver_return_source(source);
+            ngx_http_ilert_deliver_give_back_source(source);
         }
 
         while (cs->nready && cs->inflight < source->policy.concurrency
@@ -237,14 +237,14 @@ ngx_http_ilert_deliver_go(ngx_http_ilert_courier_t *co)
         {
             if (!ngx_http_ilert_request_has_room()) {
 
-                /* as many as there is room for are under way */
+                /* no more requests can be under way at a time */
 
                 ngx_http_ilert_deliver_set_wait(co,
                                              NGX_HTTP_ILERT_DELIVER_CROWDED);
                 break;
             }
 
-            ngx_http_ilert_deliver_deliver(co, source);
+            ngx_http_ilert_deliver_next(co, source);
         }
 
         if (cs->more && cs->nready < NGX_HTTP_ILERT_COURIER_LOW) {
@@ -253,8 +253,6 @@ ngx_http_ilert_deliver_go(ngx_http_ilert_courier_t *co)
     }
 }
 
-
-/* how many ms the source has to wait before its next request, or -1 */
 
 ngx_msec_int_t
 ngx_http_ilert_deliver_pause(ngx_http_ilert_courier_t *co,
@@ -290,8 +288,6 @@ ngx_http_ilert_deliver_crowd_pause(ngx_http_ilert_courier_t *co)
 }
 
 
-/* what is taken when a pause begins is not sent after its end, or with it */
-
 ngx_uint_t
 ngx_http_ilert_deliver_pauses(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source)
@@ -320,8 +316,13 @@ ngx_http_ilert_deliver_set_wait(ngx_http_ilert_courier_t *co,
 }
 
 
+/*
+ * Sends the first event that is ready, or gives it back if it must not be sent
+ * or there is no memory.
+ */
+
 static void
-ngx_http_ilert_deliver_deliver(ngx_http_ilert_courier_t *co,
+ngx_http_ilert_deliver_next(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source)
 {
     ngx_queue_t                      *link;
@@ -358,14 +359,12 @@ ngx_http_ilert_deliver_deliver(ngx_http_ilert_courier_t *co,
         se->next = ngx_http_ilert_clock_now()
                    + NGX_HTTP_ILERT_PAUSE_PARK_MAX;
 
-        ngx_http_ilert_deliver_decide(se);
+        ngx_http_ilert_deliver_to_queue(se);
         ngx_http_ilert_deliver_flush(co);
         return;
     }
 
     if (ngx_http_ilert_deliver_send(co, source, se) != NGX_OK) {
-
-        /* no memory */
 
         ngx_http_ilert_deliver_give_back(se);
         ngx_http_ilert_deliver_crowd(co);
@@ -375,7 +374,11 @@ ngx_http_ilert_deliver_deliver(ngx_http_ilert_courier_t *co,
 }
 
 
-/* it was not too old when it was taken: what is to be done the store knows */
+/*
+ * Returns 1 if the event has become older than "max_age" since it was taken:
+ * then it is given back, and the store decides again.  An event that was too
+ * old when it was taken is sent, since the store has decided so.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_deliver_has_aged(ngx_http_ilert_source_t *source,
@@ -483,7 +486,7 @@ ngx_http_ilert_deliver_done(ngx_http_ilert_request_t *ir)
 
     if (!ngx_http_ilert_deliver_may_send(ir)) {
 
-        /* another worker is the courier: this verdict does not count */
+        /* this worker is not the courier any more: the verdict is void */
 
         ngx_http_ilert_deliver_drop(co, cd);
         return;
@@ -497,9 +500,9 @@ ngx_http_ilert_deliver_done(ngx_http_ilert_request_t *ir)
 
     ngx_http_ilert_deliver_at(ir, 0);
 
-    ngx_http_ilert_deliver_decide(cd->stored);
+    ngx_http_ilert_deliver_to_queue(cd->stored);
 
-    /* the alert may have more events */
+    /* another event of the alert may wait for this verdict */
 
     source->courier->more = 1;
 
@@ -510,6 +513,8 @@ ngx_http_ilert_deliver_done(ngx_http_ilert_request_t *ir)
     ngx_http_ilert_deliver_flush(co);
 }
 
+
+/* Makes the verdict of an outcome, counts it, and logs it. */
 
 static void
 ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
@@ -551,7 +556,7 @@ ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
         se->status = ir->outcome.status;
         se->error = error;
 
-        /* whether it is a dead letter the store decides */
+        /* the store decides whether it is a dead letter, see refusal.h */
 
         ngx_http_ilert_deliver_delivered(&ngx_http_ilert_courier, source);
         ngx_http_ilert_outcome_count(ir->event, &ir->outcome, &error, 0);
@@ -568,7 +573,7 @@ ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
 
     if (ir->outcome.given_up) {
 
-        /* ilert may have it, and will get it again */
+        /* this worker exits: the next courier sends the event again */
 
         se->verdict = NGX_HTTP_ILERT_STORE_AGAIN;
         se->maybe = ir->outcome.sent;
@@ -588,7 +593,10 @@ ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
 }
 
 
-/* of what parks a key it is said who has refused it, if it is not ilert */
+/*
+ * Writes the error of an outcome to cd->error, and returns its end.  If a key
+ * is parked because of an answer that is not ilert's own, the error says so.
+ */
 
 static u_char *
 ngx_http_ilert_deliver_error(ngx_http_ilert_request_t *ir,
@@ -616,8 +624,8 @@ ngx_http_ilert_deliver_error(ngx_http_ilert_request_t *ir,
 
 
 /*
- * It is nobody's fault but the worker's, and no attempt of the event: all
- * wait, for always the same time.
+ * This worker had no connection or no memory to send with.  It is no attempt
+ * of the event.  All sources pause, always for the same time.
  */
 
 static void
@@ -627,11 +635,11 @@ ngx_http_ilert_deliver_crowd(ngx_http_ilert_courier_t *co)
     co->until = ngx_current_msec + NGX_HTTP_ILERT_DELIVER_CROWDED;
     co->pauses++;
 
-    ngx_http_ilert_deliver_return(co, NULL, NULL);
+    ngx_http_ilert_deliver_give_back_all(co, NULL, NULL);
 }
 
 
-/* ilert has answered, and has nothing against the source */
+/* ilert has answered, and has not refused the key. */
 
 static void
 ngx_http_ilert_deliver_delivered(ngx_http_ilert_courier_t *co,
@@ -639,7 +647,7 @@ ngx_http_ilert_deliver_delivered(ngx_http_ilert_courier_t *co,
 {
     if (ngx_http_ilert_pause_delivered(source)) {
 
-        /* what waits has waited for this */
+        /* the endpoint was down, or the key parked: events wait for a time */
 
         ngx_http_ilert_deliver_release(co, source->endpoint);
     }
@@ -666,7 +674,7 @@ ngx_http_ilert_deliver_park(ngx_http_ilert_courier_t *co,
 
     pause = ngx_http_ilert_pause_all(source, ngx_current_msec);
 
-    ngx_http_ilert_deliver_return_source(source);
+    ngx_http_ilert_deliver_give_back_source(source);
 
     source->courier->more = 1;
     ngx_http_ilert_deliver_set_wait(co, pause);
@@ -690,20 +698,20 @@ ngx_http_ilert_deliver_undelivered(ngx_http_ilert_courier_t *co,
 
     if (source->courier->faults) {
 
-        /* a probe that has come to nothing */
+        /* a probe of the source has failed: its pause goes on */
 
         (void) ngx_http_ilert_deliver_park(co, source);
     }
 
     if (parked || ir->outcome.status == NGX_HTTP_TOO_MANY_REQUESTS) {
 
-        /* it is not the event's fault: the source waits, and the event not */
+        /* it is not the event's fault: the key has to wait, not the event */
 
         pause = ngx_http_ilert_pause_refused(source, parked,
                                              ir->outcome.retry_after,
                                              ngx_current_msec);
 
-        ngx_http_ilert_deliver_return(co, source->shared, NULL);
+        ngx_http_ilert_deliver_give_back_all(co, source->shared, NULL);
 
         if (!parked) {
             se->pause = pause;
@@ -714,7 +722,7 @@ ngx_http_ilert_deliver_undelivered(ngx_http_ilert_courier_t *co,
 
         if (ir->outcome.foreign) {
 
-            /* or is it? */
+            /* what is in the event may be the reason: it has to wait, too */
 
             se->refused = 0;
             se->next += ngx_http_ilert_pause_foreign(source, se->attempts,
@@ -731,7 +739,7 @@ ngx_http_ilert_deliver_undelivered(ngx_http_ilert_courier_t *co,
 
     if (down) {
         ngx_http_ilert_counters_set_down(source->endpoint, 1);
-        ngx_http_ilert_deliver_return(co, NULL, source->endpoint);
+        ngx_http_ilert_deliver_give_back_all(co, NULL, source->endpoint);
 
     } else {
         pause -= ngx_random() % (pause / 4 + 1);
@@ -740,8 +748,6 @@ ngx_http_ilert_deliver_undelivered(ngx_http_ilert_courier_t *co,
     se->next = ngx_http_ilert_clock_now() + pause;
 }
 
-
-/* no event has to wait for a time, of the endpoint or, without one, of any */
 
 void
 ngx_http_ilert_deliver_release(ngx_http_ilert_courier_t *co,
@@ -761,10 +767,8 @@ ngx_http_ilert_deliver_release(ngx_http_ilert_courier_t *co,
 }
 
 
-/* what is taken and not sent, of the key or of the endpoint, waits on disk */
-
 void
-ngx_http_ilert_deliver_return(ngx_http_ilert_courier_t *co,
+ngx_http_ilert_deliver_give_back_all(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_key_t *key, ngx_http_ilert_endpoint_t *endpoint)
 {
     ngx_uint_t                 i;
@@ -780,13 +784,13 @@ ngx_http_ilert_deliver_return(ngx_http_ilert_courier_t *co,
             continue;
         }
 
-        ngx_http_ilert_deliver_return_source(sources[i]);
+        ngx_http_ilert_deliver_give_back_source(sources[i]);
     }
 }
 
 
 static void
-ngx_http_ilert_deliver_return_source(ngx_http_ilert_source_t *source)
+ngx_http_ilert_deliver_give_back_source(ngx_http_ilert_source_t *source)
 {
     ngx_queue_t                      *link;
     ngx_http_ilert_courier_source_t  *cs;
@@ -806,7 +810,10 @@ ngx_http_ilert_deliver_return_source(ngx_http_ilert_source_t *source)
 }
 
 
-/* a job soon, or at once if there is reason for it */
+/*
+ * Has verdicts written soon: at once if there are many, or if nothing is under
+ * way whose verdict could be in the same job.
+ */
 
 static void
 ngx_http_ilert_deliver_flush(ngx_http_ilert_courier_t *co)
@@ -832,12 +839,14 @@ ngx_http_ilert_deliver_give_back(ngx_http_ilert_store_event_t *se)
 {
     se->verdict = NGX_HTTP_ILERT_STORE_UNSENT;
 
-    ngx_http_ilert_deliver_decide(se);
+    ngx_http_ilert_deliver_to_queue(se);
 }
 
 
+/* Gives an event and its verdict to the queue. */
+
 static void
-ngx_http_ilert_deliver_decide(ngx_http_ilert_store_event_t *se)
+ngx_http_ilert_deliver_to_queue(ngx_http_ilert_store_event_t *se)
 {
     ngx_http_ilert_courier.size -= se->body.len;
 
@@ -845,7 +854,10 @@ ngx_http_ilert_deliver_decide(ngx_http_ilert_store_event_t *se)
 }
 
 
-/* not in the middle of something: when all that happens now is over */
+/*
+ * This worker is not the courier any more.  It steps down in the handler of
+ * "tick", since callers of this function are in the middle of something.
+ */
 
 static void
 ngx_http_ilert_deliver_lost(ngx_http_ilert_courier_t *co)
@@ -855,6 +867,8 @@ ngx_http_ilert_deliver_lost(ngx_http_ilert_courier_t *co)
     }
 }
 
+
+/* Frees a delivery, and its event, whose verdict does not count. */
 
 static void
 ngx_http_ilert_deliver_drop(ngx_http_ilert_courier_t *co,
@@ -869,7 +883,10 @@ ngx_http_ilert_deliver_drop(ngx_http_ilert_courier_t *co,
 }
 
 
-/* asked in the moment before anything of a request is written */
+/*
+ * Returns 1 if this worker is still the courier that has made the request.
+ * Is called right before anything of the request is written.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_deliver_may_send(ngx_http_ilert_request_t *ir)
@@ -892,7 +909,10 @@ ngx_http_ilert_deliver_may_send(ngx_http_ilert_request_t *ir)
 }
 
 
-/* if the worker dies meanwhile, it is seen at which event */
+/*
+ * Notes in shared memory that the request's event is at hand ("begins" is 1),
+ * or not any more: if the worker dies, the next courier counts that event.
+ */
 
 static void
 ngx_http_ilert_deliver_at(ngx_http_ilert_request_t *ir, ngx_uint_t begins)
@@ -901,7 +921,7 @@ ngx_http_ilert_deliver_at(ngx_http_ilert_request_t *ir, ngx_uint_t begins)
 
     cd = ir->data;
 
-    if (ngx_http_ilert_life_sits(cd->seat)) {
+    if (ngx_http_ilert_life_has_seat(cd->seat)) {
         *ngx_http_ilert_life_mark(NGX_HTTP_ILERT_LIFE_LOOP)
             = begins ? cd->stored->seq : 0;
     }

@@ -24,11 +24,14 @@
 
 typedef struct {
     ngx_http_ilert_main_conf_t  *imcf;
-    ngx_http_ilert_event_t       event;     /* what request.c is given */
-    ngx_event_t                  timer;
+    ngx_http_ilert_event_t       event;     /* of the requests; it has only */
+                                            /* a source and an id */
+    ngx_event_t                  timer;     /* of the next ping */
     unsigned                     here:1;    /* between begin() and end() */
-    unsigned                     busy:1;    /* a ping, or what decides on it */
-    unsigned                     fault:1;   /* it failed, which is logged */
+    unsigned                     busy:1;    /* a ping, or the commit before */
+                                            /* it, is under way */
+    unsigned                     fault:1;   /* the last ping has failed, and */
+                                            /* this was logged */
 } ngx_http_ilert_heartbeat_t;
 
 
@@ -82,7 +85,7 @@ ngx_http_ilert_heartbeat_end(void)
 }
 
 
-/* whether this worker is the courier, and stays */
+/* Returns 1 if this worker is the courier, and does not exit. */
 
 static ngx_uint_t
 ngx_http_ilert_heartbeat_is_ours(ngx_http_ilert_heartbeat_t *hb)
@@ -91,7 +94,10 @@ ngx_http_ilert_heartbeat_is_ours(ngx_http_ilert_heartbeat_t *hb)
 }
 
 
-/* an interval after the last ping, whichever worker's; a first one soon */
+/*
+ * The next ping is an interval after the last one, which another worker may
+ * have sent.  If there was none, it is sent at once.
+ */
 
 static void
 ngx_http_ilert_heartbeat_set_timer(ngx_http_ilert_heartbeat_t *hb)
@@ -108,14 +114,14 @@ ngx_http_ilert_heartbeat_set_timer(ngx_http_ilert_heartbeat_t *hb)
         left = 1;
     }
 
-    /* the clock may have been set back */
+    /* if the clock was set back, "left" may be too long */
 
     ngx_add_timer(&hb->timer, (ngx_msec_t) ngx_max(ngx_min(left, interval),
                                                    1));
 }
 
 
-/* first it has to be seen that one can commit */
+/* It is time for a ping: has something committed first. */
 
 static void
 ngx_http_ilert_heartbeat_handler(ngx_event_t *ev)
@@ -161,6 +167,8 @@ ngx_http_ilert_heartbeat_handler(ngx_event_t *ev)
 }
 
 
+/* Sends a ping, if the commit has succeeded, and no worker's commits fail. */
+
 static void
 ngx_http_ilert_heartbeat_committed(ngx_http_ilert_store_query_t *query)
 {
@@ -185,7 +193,7 @@ ngx_http_ilert_heartbeat_committed(ngx_http_ilert_store_query_t *query)
                                 &hb->imcf->counters->pinged,
                              ngx_http_ilert_clock_now());
 
-    /* the commit took its time: the next one is counted from here */
+    /* the interval begins here, since the commit may have taken long */
 
     ngx_add_timer(&hb->timer, hb->imcf->heartbeat.interval);
 

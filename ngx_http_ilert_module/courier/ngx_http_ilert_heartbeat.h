@@ -13,21 +13,26 @@
 
 
 /*
- * Who watches the watcher: as long as events can be committed and are
- * delivered, ilert's heartbeat is pinged.  Without pings it is ilert that
- * alerts.  The courier's worker pings, so there is one ping for all workers.
+ * The heartbeat.  As long as events can be committed and there is a courier,
+ * ilert is pinged at intervals.  When ilert gets no pings, it alerts somebody.
+ * The worker pings that is the courier, so only one does.
+ *
+ * Right before a ping something is committed, to see that it is possible.
  */
 
 
-/* ilert takes this many pings in a minute */
+/* the most pings in a minute that ilert takes, by its documentation */
 
 #define NGX_HTTP_ILERT_HEARTBEAT_RATE  5
 
 
-/* this worker is the courier from now on, and pings as long as it is */
+/*
+ * This worker has become the courier: it pings from now on, if there is
+ * "ilert_heartbeat".
+ */
 void ngx_http_ilert_heartbeat_begin(void);
 
-/* and is not any longer: a ping under way is given up */
+/* This worker is not the courier any more: ends a ping that is under way. */
 void ngx_http_ilert_heartbeat_end(void);
 
 

@@ -18,15 +18,17 @@
 #if (NGX_THREADS)
 
 /*
- * The lock is flock()'s, on a file opened by the worker itself: one that is
- * inherited, or one of fcntl()'s, would be shared or lost with another file
- * descriptor.  The kernel lets go of it when the worker dies.  If the worker
- * only stands still, the file is removed, and made anew by the next one: so
- * the lock is worth something only on the file that is in the folder now.
+ * The lock is one of flock(), on a file that the worker itself has opened.  If
+ * the descriptor were inherited, several workers would share the lock; a lock
+ * of fcntl() would be lost when the worker closes any descriptor of the file.
+ * The kernel releases the lock when the worker dies.  If the worker only
+ * stands still, another one removes the file, and the worker that makes it
+ * anew takes the place.  So a lock counts only if it is on the file that has
+ * the name now.
  *
- * Every worker has the FIFO open, and writes a byte into it when it has
- * committed events; only the courier reads.  The FIFO is there for workers of
- * another master, too, while nginx is being upgraded.
+ * Every worker has the FIFO open, and writes a byte to it when it has
+ * committed events.  Only the courier reads it.  Workers of another master,
+ * which are there while nginx is upgraded, use the same FIFO.
  */
 
 #define NGX_HTTP_ILERT_LOCK_FILE      "/courier.lock"
@@ -39,22 +41,22 @@ typedef struct {
     ngx_str_t                       *path;
     ngx_http_ilert_lock_client_t    *client;
 
-    ngx_fd_t                         lock;
-    dev_t                            device;    /* of its file */
+    ngx_fd_t                         lock;      /* the file, when it is open */
+    dev_t                            device;    /* of the file, if "held" */
     ino_t                            inode;
-    ngx_fd_t                         fifo;      /* to write to */
-    ngx_connection_t                *connection;    /* to read from it */
+    ngx_fd_t                         fifo;      /* for writing */
+    ngx_connection_t                *connection;    /* for reading, "held" */
     u_char                          *lock_name;
     u_char                          *fifo_name;
 
     /*
-     * Each time that this worker takes the lock it has another number in
-     * shared memory, the seat.
+     * A number in shared memory, which is another one each time that a worker
+     * takes the lock.
      */
     ngx_uint_t                       seat;
 
     unsigned                         held:1;
-    unsigned                         fault:1;   /* of a file, which is said */
+    unsigned                         fault:1;   /* an error was logged */
 } ngx_http_ilert_lock_t;
 
 
@@ -63,7 +65,7 @@ static u_char *ngx_http_ilert_lock_name(ngx_pool_t *pool, ngx_str_t *path,
 static ngx_uint_t ngx_http_ilert_lock_is_there(ngx_fd_t fd, u_char *name);
 static ngx_int_t ngx_http_ilert_lock_open(ngx_http_ilert_lock_t *lk);
 static void ngx_http_ilert_lock_watch(ngx_http_ilert_lock_t *lk);
-static ngx_pid_t ngx_http_ilert_lock_is_silent(ngx_http_ilert_lock_t *lk,
+static ngx_pid_t ngx_http_ilert_lock_find_silent(ngx_http_ilert_lock_t *lk,
     ngx_msec_t time);
 static ngx_int_t ngx_http_ilert_lock_pid(ngx_http_ilert_lock_t *lk);
 static void ngx_http_ilert_lock_fault(ngx_http_ilert_lock_t *lk,
@@ -173,13 +175,13 @@ ngx_http_ilert_lock_is_current(void)
 
     lk = &ngx_http_ilert_lock;
 
-    return lk->held && ngx_http_ilert_life_sits(lk->seat)
+    return lk->held && ngx_http_ilert_life_has_seat(lk->seat)
            && (!ngx_http_ilert_life_is_late()
                || ngx_http_ilert_lock_is_there(lk->lock, lk->lock_name));
 }
 
 
-/* whether the open file is the one of that name */
+/* Returns 1 if the open file is the one that has the name now. */
 
 static ngx_uint_t
 ngx_http_ilert_lock_is_there(ngx_fd_t fd, u_char *name)
@@ -192,7 +194,7 @@ ngx_http_ilert_lock_is_there(ngx_fd_t fd, u_char *name)
 
     if (ngx_file_info(name, &there) == NGX_FILE_ERROR) {
 
-        /* an error that may pass does not say that the file has gone */
+        /* these errors may pass, and do not mean that the file is gone */
 
         return ngx_errno == EIO || ngx_errno == NGX_ENOMEM;
     }
@@ -251,7 +253,7 @@ ngx_http_ilert_lock_open(ngx_http_ilert_lock_t *lk)
 
         if (another) {
 
-            /* nobody may have read what was written to the other one */
+            /* a byte in the old FIFO may not have been read */
 
             ngx_http_ilert_lock_wake();
         }
@@ -264,8 +266,8 @@ ngx_http_ilert_lock_open(ngx_http_ilert_lock_t *lk)
 
 
 /*
- * Another worker is the courier.  If it stands still its lock file is removed:
- * who makes it anew, this worker or another one, takes its place.
+ * Another worker is the courier.  If it stands still, removes the lock's file:
+ * the worker that makes the file anew, this one or another, takes its place.
  */
 
 static void
@@ -273,21 +275,21 @@ ngx_http_ilert_lock_watch(ngx_http_ilert_lock_t *lk)
 {
     ngx_pid_t  pid;
 
-    pid = ngx_http_ilert_lock_is_silent(lk, NGX_HTTP_ILERT_LIFE_SILENT);
+    pid = ngx_http_ilert_lock_find_silent(lk, NGX_HTTP_ILERT_LIFE_SILENT);
 
     if (pid == 0) {
         return;
     }
 
-    if (ngx_http_ilert_life_tell()) {
+    if (ngx_http_ilert_life_may_log_silence()) {
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
                       "ilert queue \"%V\": the courier, process %P, gives no "
                       "sign of life, nothing is delivered",
                       lk->path, pid);
     }
 
-    if (!ngx_http_ilert_lock_is_silent(lk, NGX_HTTP_ILERT_LIFE_STILL)
-        || !ngx_http_ilert_life_claim())
+    if (!ngx_http_ilert_lock_find_silent(lk, NGX_HTTP_ILERT_LIFE_STILL)
+        || !ngx_http_ilert_life_claim_seat())
     {
         return;
     }
@@ -308,10 +310,14 @@ ngx_http_ilert_lock_watch(ngx_http_ilert_lock_t *lk)
 }
 
 
-/* its number, or 0; of one of another master nothing is known */
+/*
+ * Returns the pid of the courier if it has given no sign of life for "time"
+ * ms, else 0.  If a worker of another master has the lock, it is 0, since that
+ * worker leaves its signs in memory which is not ours.
+ */
 
 static ngx_pid_t
-ngx_http_ilert_lock_is_silent(ngx_http_ilert_lock_t *lk,
+ngx_http_ilert_lock_find_silent(ngx_http_ilert_lock_t *lk,
     ngx_msec_t time)
 {
     ngx_int_t  locked;
@@ -329,7 +335,7 @@ ngx_http_ilert_lock_is_silent(ngx_http_ilert_lock_t *lk,
 }
 
 
-/* who has the lock, by the number that is in its file, or NGX_ERROR */
+/* Returns the pid that is in the lock's file, or NGX_ERROR. */
 
 static ngx_int_t
 ngx_http_ilert_lock_pid(ngx_http_ilert_lock_t *lk)
@@ -351,7 +357,7 @@ static void
 ngx_http_ilert_lock_fault(ngx_http_ilert_lock_t *lk, const char *what,
     u_char *name)
 {
-    /* of the folder itself the store will say more */
+    /* if the folder is at fault, the store logs it, and says more */
 
     if (ngx_errno == NGX_ENOENT || ngx_errno == NGX_EACCES) {
         return;
@@ -367,7 +373,10 @@ ngx_http_ilert_lock_fault(ngx_http_ilert_lock_t *lk, const char *what,
 }
 
 
-/* NGX_DECLINED: another worker is the courier */
+/*
+ * Tries to take the lock.  Returns NGX_OK; NGX_DECLINED if another worker has
+ * it, or this one may not have it; or NGX_ERROR.
+ */
 
 static ngx_int_t
 ngx_http_ilert_lock_try(ngx_http_ilert_lock_t *lk)
@@ -382,7 +391,7 @@ ngx_http_ilert_lock_try(ngx_http_ilert_lock_t *lk)
         return NGX_DECLINED;
     }
 
-    /* another one may have made a new file since it was opened */
+    /* the file may have been removed and made anew since it was opened */
 
     if (!ngx_http_ilert_lock_is_there(lk->lock, lk->lock_name)
         || ngx_fd_info(lk->lock, &fi) == NGX_FILE_ERROR
@@ -400,7 +409,7 @@ ngx_http_ilert_lock_try(ngx_http_ilert_lock_t *lk)
                   lk->path);
 
     lk->held = 1;
-    lk->seat = ngx_http_ilert_life_sit();
+    lk->seat = ngx_http_ilert_life_take_seat();
 
     ngx_http_ilert_lock_write_pid(lk);
 
@@ -411,8 +420,9 @@ ngx_http_ilert_lock_try(ngx_http_ilert_lock_t *lk)
 
 
 /*
- * For those who ask whether anybody delivers.  The file does not change its
- * size, so that there is room for it on a full disk.
+ * Writes our pid into the lock's file, so that others can see whether there is
+ * a courier.  The pid always has 10 digits: as the file keeps its size, this
+ * needs no more room on a full disk.
  */
 
 static void
@@ -431,8 +441,8 @@ ngx_http_ilert_lock_write_pid(ngx_http_ilert_lock_t *lk)
 
 
 /*
- * With a connection that is idle the core tells us at once when the worker
- * is to exit.
+ * Opens the FIFO for reading, as an idle connection: when the worker is to
+ * exit, nginx closes idle connections, and so our handler is called at once.
  */
 
 static ngx_int_t
@@ -467,7 +477,7 @@ ngx_http_ilert_lock_listen(ngx_http_ilert_lock_t *lk)
     c->read->log = c->log;
     c->write->log = c->log;
 
-    /* it may be open when the worker exits */
+    /* or nginx would log an open socket when the worker exits */
 
     c->read->channel = 1;
     c->write->channel = 1;
@@ -514,7 +524,7 @@ ngx_http_ilert_lock_wake(void)
 
     lk = &ngx_http_ilert_lock;
 
-    /* if it is full the courier has enough to read */
+    /* if the FIFO is full, the courier is woken in any case */
 
     if (lk->fifo != NGX_INVALID_FILE && write(lk->fifo, "", 1) == -1
         && ngx_errno != NGX_EAGAIN)
@@ -523,8 +533,6 @@ ngx_http_ilert_lock_wake(void)
     }
 }
 
-
-/* if there is none this worker is the one, unless others have the lock */
 
 ngx_uint_t
 ngx_http_ilert_lock_runs(void)
@@ -556,8 +564,8 @@ ngx_http_ilert_lock_runs(void)
 ngx_pid_t
 ngx_http_ilert_lock_silent(void)
 {
-    return ngx_http_ilert_lock_is_silent(&ngx_http_ilert_lock,
-                                            NGX_HTTP_ILERT_LIFE_SILENT);
+    return ngx_http_ilert_lock_find_silent(&ngx_http_ilert_lock,
+                                           NGX_HTTP_ILERT_LIFE_SILENT);
 }
 
 
@@ -589,7 +597,7 @@ ngx_http_ilert_lock_set_job(ngx_http_ilert_store_job_t *job)
 
 
 void
-ngx_http_ilert_lock_stay(void)
+ngx_http_ilert_lock_ignore_exit(void)
 {
     ngx_http_ilert_lock.connection->idle = 0;
 }
@@ -602,9 +610,9 @@ ngx_http_ilert_lock_let_go(void)
 
     lk = &ngx_http_ilert_lock;
 
-    /* before the next one comes */
+    /* first this: the next courier may begin when the file is closed */
 
-    ngx_http_ilert_life_rise(lk->seat);
+    ngx_http_ilert_life_leave_seat(lk->seat);
 
     lk->held = 0;
 

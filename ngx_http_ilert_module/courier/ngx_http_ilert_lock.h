@@ -15,79 +15,95 @@
 
 
 /*
- * Who delivers: the worker that has the lock on the queue's folder, of those
- * of all masters.  And how it is woken: by a byte in a FIFO.
+ * Which worker is the courier: the one that has the lock on the queue's
+ * folder, among the workers of all masters.  And how the courier is woken: by
+ * a byte in a FIFO in the folder.
  *
- * All is of a worker and its event loop.
+ * All functions are called on the event loop.
  */
 
 
-/* the courier, which stays; a handler may let the lock go */
+/*
+ * The client of the lock, which is the courier.  Its handlers may let the lock
+ * go.
+ */
 
 typedef struct {
 
-    /* whether this worker may have it: nothing is left of an earlier time */
+    /* returns 1 if this worker may take the lock */
     ngx_uint_t                 (*may_begin)(void);
 
-    /* this worker has it now */
+    /* this worker has got the lock */
     void                       (*begins)(void);
 
-    /* another worker, or this one, has woken who has it */
+    /* this worker has the lock, and a byte was written to the FIFO */
     void                       (*woken)(void);
 
-    /* the worker is to exit, and has it */
+    /* this worker has the lock, and is to exit */
     void                       (*exits)(void);
 } ngx_http_ilert_lock_client_t;
 
 
-/* "path" is that of the folder; NGX_ERROR if there is no memory */
+/*
+ * Begins in a worker.  "path" is the folder's; it and the client must stay as
+ * long as the worker.  Returns NGX_OK, or NGX_ERROR if there is no memory.
+ */
 ngx_int_t ngx_http_ilert_lock_init_process(ngx_cycle_t *cycle,
     ngx_str_t *path, ngx_http_ilert_lock_client_t *client);
 
 
-/* takes the lock if nobody has it, or who has it stands still */
+/*
+ * Takes the lock, if no worker has it, or if the one that has it stands still.
+ * Then client->begins() has been called when this returns.
+ */
 void ngx_http_ilert_lock_compete(void);
 
 /*
- * Called by who has it, twice a second: a sign of life.  NGX_DECLINED: its
- * time is over, it must let it go.
+ * Is called twice a second by the worker that has the lock: gives a sign of
+ * life, and opens the FIFO again if its file is another one.  Returns NGX_OK,
+ * or NGX_DECLINED if this worker must let the lock go, because another worker
+ * has taken its place, or because there is no connection for the FIFO.
  */
 ngx_int_t ngx_http_ilert_lock_look(void);
 
-/* lets it go, which nobody was told of yet */
+/* Lets the lock go; the client is not called. */
 void ngx_http_ilert_lock_let_go(void);
 
-/* the worker, which exits, does not have to be told so again */
-void ngx_http_ilert_lock_stay(void);
+/* Has client->exits() not called again. */
+void ngx_http_ilert_lock_ignore_exit(void);
 
 
-/* whether this worker has taken it and not let go yet */
+/* Returns 1 if this worker has taken the lock, and has not let it go. */
 ngx_uint_t ngx_http_ilert_lock_is_held(void);
 
 /*
- * Whether that is still so, and nobody has been given its place.  Who has not
- * looked for a while looks at the file, too: those of another master share no
- * memory with us.
+ * Returns 1 if this worker has taken the lock, and no other worker has taken
+ * its place since.  If it has not called this for a while, it may have stood
+ * still: then the lock's file is looked at, too, since workers of another
+ * master do not share memory with this one.
  */
 ngx_uint_t ngx_http_ilert_lock_is_current(void);
 
-/* the number of this time that the worker has it, in shared memory */
+/* Returns the seat, a number in shared memory: a new one for each time. */
 ngx_uint_t ngx_http_ilert_lock_seat(void);
 
-/* the store looks itself whether the lock is still there */
+/* Sets the members of a job by which the store checks the lock itself. */
 void ngx_http_ilert_lock_set_job(ngx_http_ilert_store_job_t *job);
 
 
-/* wakes who has it, if that is not this worker */
+/* Writes a byte to the FIFO. */
 void ngx_http_ilert_lock_wake(void);
 
 
-/* whether somebody delivers, in this worker, which may begin so, or another */
+/*
+ * Returns 1 if there is a courier that gives signs of life.  If there is none,
+ * this worker tries to become the courier, and returns 1 if it has.
+ */
 ngx_uint_t ngx_http_ilert_lock_runs(void);
 
 /*
- * The number of the process that ought to deliver, if it has given no sign of
- * life for some seconds, or 0.
+ * Returns the pid of the courier if it has given no sign of life for 5
+ * seconds, or 0.
  */
 ngx_pid_t ngx_http_ilert_lock_silent(void);
 

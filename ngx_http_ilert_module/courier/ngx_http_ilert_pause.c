@@ -11,19 +11,20 @@
 
 
 /*
- * Events of a source that are taken ahead at most, and in how many ms they
- * have to be delivered for twice as many to be taken
+ * Events of a source that are taken at a time, at most; and the ms in which
+ * they have to be delivered so that twice as many are taken the next time.
  */
 
 #define NGX_HTTP_ILERT_PAUSE_READY     100
 #define NGX_HTTP_ILERT_PAUSE_SOON      20
 
 /*
- * An endpoint is down after so many requests in a row that came to nothing:
- * fewer are enough if they were of several alerts, for one event may be all
- * that is wrong.  Then there is one request at a time, with pauses like those
- * of "retry", but no longer than this, in ms: it costs little, and all wait
- * for it.  An event that has just come in need not wait for a pause's end.
+ * An endpoint is down after FAULTS requests in a row that got no answer.  If
+ * they were of several alerts, SEVERAL are enough; if not, the one event may
+ * be the reason.  While the endpoint is down there is one request at a time,
+ * a probe, with pauses like those of "retry", but of PROBE_MAX ms at most:
+ * a probe costs little, and all events wait for it.  When an event has just
+ * come in, the next probe may be earlier.
  */
 
 #define NGX_HTTP_ILERT_PAUSE_FAULTS    8
@@ -31,9 +32,10 @@
 #define NGX_HTTP_ILERT_PAUSE_PROBE_MAX 10000
 
 /*
- * Pauses of a key in ms: what does not mend itself.  Something urgent that has
- * just come in need not wait for a pause's end, but so long after the last
- * request.
+ * The first pause of a parked key or source, in ms.  The next ones are longer,
+ * since the reason is seldom gone without somebody's help.  An event of the
+ * first urgency that has just come in does not wait for the end of the pause,
+ * but only for URGENT ms after the last request.
  */
 
 #define NGX_HTTP_ILERT_PAUSE_PARK      5000
@@ -216,7 +218,7 @@ ngx_http_ilert_pause_may_take(ngx_http_ilert_source_t *source, ngx_msec_t now)
     cs->most = ngx_max(cs->most, source->policy.concurrency);
     n = cs->most;
 
-    /* those that wait for a probe's outcome wait on disk */
+    /* there is one request at a time; the other events wait on disk */
 
     if (ngx_http_ilert_pause_is_tight(source->shared, now)
         || ngx_http_ilert_pause_is_down(source->endpoint->courier)
@@ -301,7 +303,11 @@ ngx_http_ilert_pause_unanswered(ngx_http_ilert_source_t *source, int64_t alert,
 }
 
 
-/* what was under way when it went down does not make the pause longer */
+/*
+ * The endpoint is down, and another request got no answer.  Returns the ms
+ * that are left of the pause; if there is none, a new one begins.  Requests
+ * that were under way when the pause began do not make it longer.
+ */
 
 static ngx_msec_t
 ngx_http_ilert_pause_endpoint(ngx_http_ilert_source_t *source, ngx_msec_t now)
@@ -352,7 +358,7 @@ ngx_http_ilert_pause_refused(ngx_http_ilert_source_t *source,
         ck->tight = 1;
     }
 
-    /* requests that were under way when the pause began make it no longer */
+    /* requests that were under way when the pause began do not prolong it */
 
     if (ck->faults && (ngx_msec_int_t) (ck->until - now) > 0) {
         return 0;
@@ -376,7 +382,7 @@ ngx_http_ilert_pause_all(ngx_http_ilert_source_t *source, ngx_msec_t now)
 
     left = cs->until - now;
 
-    /* requests that were under way when the pause began make it no longer */
+    /* requests that were under way when the pause began do not prolong it */
 
     if (cs->faults == 0 || left <= 0) {
         left = ngx_http_ilert_pause_back_off(NGX_HTTP_ILERT_PAUSE_PARK,
@@ -417,7 +423,7 @@ ngx_http_ilert_pause_foreign(ngx_http_ilert_source_t *source,
 }
 
 
-/* first, twice that, four times, and so on, up to the longest */
+/* Returns "first", doubled n times, but "longest" at most. */
 
 static ngx_msec_t
 ngx_http_ilert_pause_back_off(ngx_msec_t first, ngx_msec_t longest,

@@ -16,15 +16,17 @@
 
 
 /*
- * Whether, and when, there may be a request: what the courier keeps of each
- * key, source and endpoint, and what it makes of that.  Pure functions of
- * these and of the time; t/courier/ has a table of them.
+ * Whether, and when, there may be a request.  Here is what the courier keeps
+ * of each key, source, and endpoint, and how it decides by that.  The
+ * functions are pure: they depend on this state and on the time only.
+ * t/courier/ tests them by a table.
  *
- * "now" is ngx_current_msec, but for "wall", which is wall clock in ms.
+ * "now" is ngx_current_msec, as are all times here, but for "wall", which is
+ * the wall clock in ms.
  */
 
 
-/* ms, the longest pause of a key that ilert refuses */
+/* ms: the longest pause of a parked key */
 
 #define NGX_HTTP_ILERT_PAUSE_PARK_MAX  300000
 
@@ -32,151 +34,192 @@
 /* of an integration key */
 
 struct ngx_http_ilert_courier_key_s {
-    ngx_uint_t                   inflight;
-    ngx_uint_t                   faults;    /* in a row: 429, or it is */
-                                            /* refused */
-    ngx_msec_t                   until;     /* the pause's end, then */
+    ngx_uint_t                   inflight;  /* requests under way */
+    ngx_uint_t                   faults;    /* pauses in a row, with no */
+                                            /* request between them that was */
+                                            /* not refused */
+    ngx_msec_t                   until;     /* the end of the last pause */
     ngx_msec_t                   limited;   /* time of the last 429 */
-    ngx_msec_t                   probed;    /* the last request's start */
+    ngx_msec_t                   probed;    /* start of the last request */
     ngx_uint_t                   pauses;    /* so far */
     ngx_http_ilert_store_budget_t  *budget;
     unsigned                     tight:1;   /* there was a 429 lately */
-    unsigned                     parked:1;  /* it is refused */
+    unsigned                     parked:1;  /* the last pause is of a parked */
+                                            /* key, not of a 429 */
 };
 
 
 /* of a source */
 
 struct ngx_http_ilert_courier_source_s {
-    ngx_queue_t                  ready;     /* taken, not sent yet */
+    ngx_queue_t                  ready;     /* store_event_t, taken and not */
+                                            /* sent yet */
     ngx_uint_t                   nready;
-    ngx_uint_t                   inflight;
-    ngx_uint_t                   most;      /* of both */
+    ngx_uint_t                   inflight;  /* requests under way */
+    ngx_uint_t                   most;      /* of nready and inflight */
+                                            /* together */
     ngx_msec_t                   taken;     /* when some were taken last */
-    ngx_uint_t                   pauses;    /* of its key and its endpoint */
-                                            /* when a job was begun */
-    ngx_uint_t                   resumed;   /* orders that were seen */
-    ngx_uint_t                   urgent;    /* events that were, when a job */
-                                            /* was begun */
-    ngx_uint_t                   orders;    /* when a job was begun */
 
-    /* everything of it is refused, though nothing is wrong with its key */
+    /* when the last job that took events of this source was prepared: */
+    ngx_uint_t                   pauses;    /* deliver_pauses() */
+    ngx_uint_t                   urgent;    /* counters->urgent */
+    ngx_uint_t                   orders;    /* counters->orders */
 
-    ngx_uint_t                   faults;    /* in a row */
-    ngx_msec_t                   until;     /* the pause's end */
-    ngx_msec_t                   probed;    /* the last request's start */
+    ngx_uint_t                   resumed;   /* counters->resumed, when it */
+                                            /* was looked at last */
+
+    /*
+     * Everything of the source is refused, but not because of its key, if
+     * "faults" is not 0.
+     */
+    ngx_uint_t                   faults;    /* pauses in a row */
+    ngx_msec_t                   until;     /* the end of the last pause */
+    ngx_msec_t                   probed;    /* start of the last request */
     ngx_uint_t                   stops;     /* pauses so far */
 
     unsigned                     more:1;    /* there may be events to take */
-    unsigned                     fresh:1;   /* one has just come in */
-    unsigned                     release:1; /* none need wait any longer */
-    unsigned                     changed:1; /* its kind has, which is said */
+    unsigned                     fresh:1;   /* some have come in since the */
+                                            /* last job that took events */
+    unsigned                     release:1; /* the next job releases events */
+                                            /* that wait for a time */
+    unsigned                     changed:1; /* it was logged that it has */
+                                            /* events of the other kind */
 };
 
 
 /* of an endpoint */
 
 struct ngx_http_ilert_courier_endpoint_s {
-    ngx_uint_t                   inflight;
-    ngx_uint_t                   faults;    /* in a row, without an answer */
-    int64_t                      alert;     /* whose event was the first */
-    unsigned                     several:1; /* others' were too */
-    ngx_msec_t                   probed;    /* the last one's start */
-    ngx_msec_t                   until;     /* the next one, if it is down */
-    ngx_uint_t                   pauses;    /* so far */
-    ngx_uint_t                   probes;    /* of those, since it is down */
+    ngx_uint_t                   inflight;  /* requests under way */
+    ngx_uint_t                   faults;    /* requests in a row that got no */
+                                            /* answer */
+    int64_t                      alert;     /* of the first one of these */
+    unsigned                     several:1; /* they were of several alerts */
+    ngx_msec_t                   probed;    /* start of the last request */
+    ngx_msec_t                   until;     /* end of the pause, if it is */
+                                            /* down */
+    ngx_uint_t                   pauses;    /* so far; each request without */
+                                            /* an answer counts, if it is */
+                                            /* down */
+    ngx_uint_t                   probes;    /* pauses since it is down, one */
+                                            /* after the other */
     ngx_http_ilert_store_budget_t  *budget; /* NULL: "rate=off" */
 };
 
 
-/* whether the endpoint has given no answer to so many that it is down */
+/*
+ * Returns 1 if the endpoint is down: so many requests in a row got no answer.
+ */
 ngx_uint_t ngx_http_ilert_pause_is_down(ngx_http_ilert_courier_endpoint_t *ce);
 
 /*
- * Whether there is one request at a time for the key: it is paused, or others
- * use it, too, for there was an answer of 429.  Until there has been none for
- * as long as a window takes, one request finds out what is left to us.
+ * Returns 1 if there may be one request at a time for the key: the last answer
+ * has refused it, or there was a 429 within the last window.  After a 429
+ * others probably use the key, too, so each request is a probe.
  */
 ngx_uint_t ngx_http_ilert_pause_is_tight(ngx_http_ilert_key_t *key,
     ngx_msec_t now);
 
-/* whether one request is under way for all, whose outcome they wait for */
+/*
+ * Returns 1 if a probe of the source, its key, or its endpoint is under way,
+ * so that no other request may be made.
+ */
 ngx_uint_t ngx_http_ilert_pause_is_probed(ngx_http_ilert_source_t *source,
     ngx_msec_t now);
 
 /*
- * How many ms the source has to wait before its next request; -1 until the
- * outcome of one that is under way.  "urgent": something urgent has come in
- * since a job was begun.
+ * Returns the ms for which the source has to wait before its next request, or
+ * 0; or -1 if it has to wait for the outcome of a probe that is under way.
+ * "urgent" is 1 if an event of the first urgency has come in since the last
+ * job that took events.
  */
 ngx_msec_int_t ngx_http_ilert_pause_left(ngx_http_ilert_source_t *source,
     ngx_uint_t urgent, ngx_msec_t now);
 
-/* how many ms it takes until both of its budgets have a request, or 0 */
+/* Returns the ms until both budgets of the source have a slot, or 0. */
 int64_t ngx_http_ilert_pause_budget(ngx_http_ilert_source_t *source,
     int64_t wall);
 
-/* whether there may be events that a budget had nothing left for */
+/*
+ * Returns 1 if a budget had no slot left in the last job, so that events may
+ * not have been taken for that reason.
+ */
 ngx_uint_t ngx_http_ilert_pause_is_spent(ngx_http_ilert_source_t *source);
 
 /*
- * How many events of the source may be taken.  No more than can be sent at
- * once: the next most urgent one may be yet to come, and what waits on disk
- * can still become obsolete.  But where they are gone in no time the disk must
- * not be what they wait for.
+ * Returns how many events of the source may be taken.  It is no more than can
+ * be sent at once: a more urgent one may still come, and what waits on disk
+ * can still become obsolete.  But if the last ones have been delivered sooner
+ * than the disk can give others, it is more.
  */
 ngx_uint_t ngx_http_ilert_pause_may_take(ngx_http_ilert_source_t *source,
     ngx_msec_t now);
 
-/* a job has more events of the source, all of which have been delivered */
+/*
+ * A job has found more events of the source than it was to take.  If all that
+ * were taken have been delivered in a short time, twice as many may be taken.
+ */
 void ngx_http_ilert_pause_take_more(ngx_http_ilert_source_t *source,
     ngx_msec_t now);
 
-/* pauses so far; another number than before: what was taken waits on disk */
+/*
+ * Returns the number of pauses so far of the source, its key, and its
+ * endpoint.
+ */
 ngx_uint_t ngx_http_ilert_pause_count(ngx_http_ilert_source_t *source);
 
 
 /*
- * ilert has answered, and has nothing against the source.  Returns 1 if the
- * endpoint was down, or more than one request of the key was refused: what
- * waits has waited for this.
+ * ilert has answered, and has not refused the key: ends the pauses of the key
+ * and the endpoint.  Returns 1 if the endpoint was down, or if the key was
+ * parked and more than one request was refused: then events may wait for this.
  */
 ngx_uint_t ngx_http_ilert_pause_delivered(ngx_http_ilert_source_t *source);
 
 /*
- * There was no answer, to an event of the alert, after so many attempts.
- * Returns how many ms the event is to wait; if "down" is set, all of the
- * endpoint wait, too.
+ * There was no answer to an event of the alert, which had been sent "attempts"
+ * times before.  Returns the ms for which the event has to wait.  "down" is
+ * set to 1 if the endpoint is down, so that all its events have to wait, else
+ * to 0.
  */
 ngx_msec_t ngx_http_ilert_pause_unanswered(ngx_http_ilert_source_t *source,
     int64_t alert, ngx_uint_t attempts, ngx_uint_t *down, ngx_msec_t now);
 
 /*
- * The key is refused, "parked", or used up; then ilert may have said for how
- * many seconds.  Returns the pause in ms, or 0 if there is one already.
+ * The answer is a reason to park the key ("parked" is 1) or a 429.  After
+ * a 429, "retry_after" is how many seconds ilert wants us to wait, or 0 if it
+ * has not said that.  Returns the key's pause in ms, or 0 if one had begun
+ * before.
  */
 ngx_msec_t ngx_http_ilert_pause_refused(ngx_http_ilert_source_t *source,
     ngx_uint_t parked, time_t retry_after, ngx_msec_t now);
 
 /*
- * Everything of the source is refused, as has turned out again.  Returns how
- * many ms are left of the pause.
+ * Everything of the source is refused, and a request has shown it again.
+ * Returns the ms that are left of the source's pause; if there was none, a new
+ * one has begun.
  */
 ngx_msec_t ngx_http_ilert_pause_all(ngx_http_ilert_source_t *source,
     ngx_msec_t now);
 
-/* not any more; whether it was */
+/*
+ * Not everything of the source is refused any more: ends its pause.  Returns 1
+ * if there was one.
+ */
 ngx_uint_t ngx_http_ilert_pause_taken(ngx_http_ilert_source_t *source);
 
 /*
- * An event was refused by somebody else than ilert, after so many attempts.
- * It may be for what is in it: returns how many ms it is to wait, which is
- * longer than the pause of its key, so that another one probes.
+ * An event was refused by a machine on the way, after "attempts" attempts,
+ * perhaps because of what is in it.  Returns the ms for which it has to wait:
+ * longer than the pause of its key, so that another event is the next probe.
  */
 ngx_msec_t ngx_http_ilert_pause_foreign(ngx_http_ilert_source_t *source,
     ngx_uint_t attempts, ngx_msec_t now);
 
-/* an operator wants it to go on: nothing but a limit is waited for */
+/*
+ * An operator has resumed the source: ends its pause, and that of its key
+ * unless there was a 429 lately.
+ */
 void ngx_http_ilert_pause_resume(ngx_http_ilert_source_t *source);
 
 

@@ -49,7 +49,7 @@ ngx_http_ilert_refusal_decided(ngx_http_ilert_courier_t *co,
 
         if (se->verdict == NGX_HTTP_ILERT_STORE_DONE) {
 
-            /* that all is refused may have been found out since */
+            /* the source may have been parked after ilert took this event */
 
             if (source->courier->faults) {
                 ngx_http_ilert_counters_refuses(source, NULL, 0);
@@ -72,6 +72,8 @@ ngx_http_ilert_refusal_decided(ngx_http_ilert_courier_t *co,
 }
 
 
+/* The event is a dead letter; if it is doubtful, it is counted later. */
+
 static void
 ngx_http_ilert_refusal_dead(ngx_http_ilert_source_t *source,
     ngx_http_ilert_store_event_t *se)
@@ -89,6 +91,8 @@ ngx_http_ilert_refusal_dead(ngx_http_ilert_source_t *source,
 }
 
 
+/* The event waits again, as everything of the source is refused: parks it. */
+
 static void
 ngx_http_ilert_refusal_kept(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source, ngx_http_ilert_store_event_t *se)
@@ -102,7 +106,7 @@ ngx_http_ilert_refusal_kept(ngx_http_ilert_courier_t *co,
 
     if (se->parks) {
 
-        /* those that do not go back are dead letters for good */
+        /* doubtful dead letters that do not wait again stay dead letters */
 
         ngx_http_ilert_counters_settle(source->counters, se->returned);
     }

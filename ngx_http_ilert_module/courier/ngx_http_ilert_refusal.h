@@ -15,15 +15,16 @@
 
 
 /*
- * What ilert has refused: whether it is a dead letter, or everything of its
- * source is refused, the store decides, and here it is counted, logged, and
- * acted upon.
+ * What becomes of events that ilert has refused.  The store decides: an event
+ * becomes a dead letter; or it is kept, because everything of its source is
+ * refused.  Then the source is parked.
  */
 
 
 /*
- * These verdicts of the courier are on disk, and what the store has made of
- * them is known.
+ * Is called when verdicts of the courier are on disk, with the events that
+ * have them, in which the store has set what it has decided.  Counts and logs
+ * dead letters, parks sources, and ends that when ilert has taken an event.
  */
 void ngx_http_ilert_refusal_decided(ngx_http_ilert_courier_t *co,
     ngx_queue_t *verdicts);
