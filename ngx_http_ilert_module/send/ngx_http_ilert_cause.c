@@ -13,7 +13,7 @@
 #include "ngx_http_ilert_fault.h"
 
 
-/* bytes at the beginning of a record of TLS: a type, 3, and a version */
+/* a record of TLS begins with 3 bytes: a type, 3, and a version */
 
 #define NGX_HTTP_ILERT_TLS_RECORD     3
 #define NGX_HTTP_ILERT_TLS_ALERT      21
@@ -23,8 +23,10 @@
 typedef struct {
     ngx_str_t                begin;
     ngx_http_ilert_fault_e   fault;
-    unsigned                 rest:1;    /* of the message is the detail */
-    unsigned                 error:1;   /* the system's error says more */
+    unsigned                 rest:1;    /* the detail is only what follows */
+                                        /* the beginning */
+    unsigned                 error:1;   /* the number of a system error in */
+                                        /* the message may tell the fault */
 } ngx_http_ilert_cause_message_t;
 
 
@@ -36,7 +38,7 @@ typedef struct {
 
 static ngx_uint_t ngx_http_ilert_cause_is_unsent(ngx_http_request_t *sr,
     ngx_int_t rc);
-static ngx_uint_t ngx_http_ilert_cause_is_unnamed(ngx_http_upstream_t *u,
+static ngx_uint_t ngx_http_ilert_cause_has_no_address(ngx_http_upstream_t *u,
     ngx_int_t rc);
 static ngx_uint_t ngx_http_ilert_cause_is_https(ngx_http_ilert_delivery_t *d);
 static ngx_http_ilert_fault_e ngx_http_ilert_cause_timeout(
@@ -48,7 +50,7 @@ static ngx_uint_t ngx_http_ilert_cause_has(ngx_str_t *text, char **parts);
 static ngx_http_ilert_fault_e ngx_http_ilert_cause_error(ngx_str_t *message);
 
 
-/* what nginx says only in its log, by how it begins */
+/* messages that nginx logs, by their beginnings; the first that fits counts */
 
 static ngx_http_ilert_cause_message_t  ngx_http_ilert_cause_messages[] = {
 
@@ -89,7 +91,7 @@ static ngx_http_ilert_cause_message_t  ngx_http_ilert_cause_messages[] = {
 };
 
 
-/* reasons of OpenSSL's for bytes that are no TLS, by release */
+/* what releases of OpenSSL say of bytes that are not TLS */
 
 static char  *ngx_http_ilert_cause_no_tls[] = {
     "wrong version number",
@@ -98,7 +100,7 @@ static char  *ngx_http_ilert_cause_no_tls[] = {
 };
 
 
-/* from a server of https: nginx's, Apache's, and that of programs in Go */
+/* what servers of https answer to http: nginx, Apache, and programs in Go */
 
 static char  *ngx_http_ilert_cause_https[] = {
     "plain HTTP request was sent to HTTPS port",
@@ -108,7 +110,7 @@ static char  *ngx_http_ilert_cause_https[] = {
 };
 
 
-/* of a system call, whichever it was */
+/* errors of system calls, whichever call it was */
 
 static ngx_http_ilert_cause_error_t  ngx_http_ilert_cause_errors[] = {
     { NGX_ECONNREFUSED, NGX_HTTP_ILERT_FAULT_REFUSED },
@@ -130,7 +132,7 @@ ngx_http_ilert_cause_find(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
     u = d->sr->upstream;
 
-    /* these are known by us */
+    /* these are set by our own code, and not by a line of the log */
 
     if (d->fault == NGX_HTTP_ILERT_FAULT_UNSENT
         || d->fault == NGX_HTTP_ILERT_FAULT_EXIT)
@@ -146,7 +148,7 @@ ngx_http_ilert_cause_find(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
         return NGX_HTTP_ILERT_FAULT_UNSENT;
     }
 
-    if (ngx_http_ilert_cause_is_unnamed(u, rc)) {
+    if (ngx_http_ilert_cause_has_no_address(u, rc)) {
 
         if (u->resolved == NULL) {
             return NGX_HTTP_ILERT_FAULT_URL;
@@ -165,8 +167,9 @@ ngx_http_ilert_cause_find(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
 
 /*
- * Whether nginx had no connection, or no memory to make one: then there is
- * a state of the upstream without a peer, which is set once it connects.
+ * Returns 1 if nginx had no connection, or no memory to make one.  Then the
+ * upstream has a state, but no peer in it: nginx sets the peer when it has
+ * made the connection.
  */
 
 static ngx_uint_t
@@ -182,10 +185,10 @@ ngx_http_ilert_cause_is_unsent(ngx_http_request_t *sr, ngx_int_t rc)
 }
 
 
-/* whether it has ended before there was an address to connect to */
+/* Returns 1 if the request has ended before there was an address for it. */
 
 static ngx_uint_t
-ngx_http_ilert_cause_is_unnamed(ngx_http_upstream_t *u, ngx_int_t rc)
+ngx_http_ilert_cause_has_no_address(ngx_http_upstream_t *u, ngx_int_t rc)
 {
     if (rc == NGX_HTTP_BAD_GATEWAY) {
         return u->state == NULL || u->state->peer == NULL;
@@ -196,8 +199,9 @@ ngx_http_ilert_cause_is_unnamed(ngx_http_upstream_t *u, ngx_int_t rc)
 
 
 /*
- * A server of https tells by an alert that it does not understand, or just
- * closes the connection: then the port says it.
+ * Returns 1 if http was sent to a port of https.  Such a server answers with
+ * a record of TLS; or it only closes the connection, and then the port's
+ * number has to tell.
  */
 
 static ngx_uint_t
@@ -238,6 +242,8 @@ ngx_http_ilert_cause_is_https(ngx_http_ilert_delivery_t *d)
 }
 
 
+/* Returns which timeout it was: connect_time is set if nginx has connected. */
+
 static ngx_http_ilert_fault_e
 ngx_http_ilert_cause_timeout(ngx_http_ilert_delivery_t *d)
 {
@@ -269,7 +275,7 @@ ngx_http_ilert_cause_note(ngx_http_ilert_delivery_t *d, u_char *line,
         last = d->message;
     }
 
-    /* time, level, and process come before it, as in "[error] 1#1: " */
+    /* the message is behind time, level, and process, as in "[error] 1#1: " */
 
     p = ngx_strlchr(line, last, ']');
 
@@ -286,7 +292,7 @@ ngx_http_ilert_cause_note(ngx_http_ilert_delivery_t *d, u_char *line,
 
     fault = ngx_http_ilert_cause_message(d, &message);
 
-    /* what has become of the servers says more than that none is left */
+    /* what was wrong with a server says more than that no server is left */
 
     if (fault == NGX_HTTP_ILERT_FAULT_NONE
         || fault == NGX_HTTP_ILERT_FAULT_NO_SERVER)
@@ -303,7 +309,7 @@ ngx_http_ilert_cause_note(ngx_http_ilert_delivery_t *d, u_char *line,
 }
 
 
-/* the message is cut to what is the detail */
+/* Returns the fault of a message, and cuts the message to the detail. */
 
 static ngx_http_ilert_fault_e
 ngx_http_ilert_cause_message(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
@@ -370,7 +376,10 @@ ngx_http_ilert_cause_has(ngx_str_t *text, char **parts)
 }
 
 
-/* by the number in " (111: Connection refused)", with which a message ends */
+/*
+ * Returns the fault by the number of a system error: a message ends with it,
+ * as in " (111: Connection refused)".
+ */
 
 static ngx_http_ilert_fault_e
 ngx_http_ilert_cause_error(ngx_str_t *message)

@@ -12,12 +12,12 @@
 #include "ngx_http_ilert_connections.h"
 
 
-/* an eighth of what the worker has, but at most */
+/* of the connections of a worker an eighth is kept, but 16 at most */
 
 #define NGX_HTTP_ILERT_CONNECTIONS_PART   8
 #define NGX_HTTP_ILERT_CONNECTIONS_MAX    16
 
-/* ms between two looks for connections while some are missing */
+/* ms until connections are looked for again, if some are missing */
 
 #define NGX_HTTP_ILERT_CONNECTIONS_TICK   500
 
@@ -27,7 +27,7 @@
 typedef struct {
     ngx_connection_t            *kept;      /* linked by "data" */
     ngx_uint_t                   nkept;
-    ngx_uint_t                   size;      /* what there should be */
+    ngx_uint_t                   size;      /* the full number */
     ngx_event_t                  tick;
 } ngx_http_ilert_connections_t;
 
@@ -59,7 +59,10 @@ ngx_http_ilert_connections_init_process(ngx_cycle_t *cycle)
 }
 
 
-/* the way of ngx_get_connection() and ngx_free_connection(), without a log */
+/*
+ * Lists are changed as in ngx_get_connection() and ngx_free_connection(),
+ * which would do more than this, and log that there are none.
+ */
 
 void
 ngx_http_ilert_connections_lend(void)
@@ -90,9 +93,6 @@ ngx_http_ilert_connections_keep(void)
     cs = &ngx_http_ilert_connections;
 
     if (ngx_exiting) {
-
-        /* there are no more clients to come */
-
         ngx_http_ilert_connections_lend();
         return;
     }
@@ -128,8 +128,8 @@ ngx_http_ilert_connections_is_short(void)
 
 
 /*
- * As many as are kept may be connected to ilert already, and be idle: they
- * are not seen here.
+ * Up to the full number may be connected to ilert already and be idle, and so
+ * be neither kept nor free: they count as if they were kept.
  */
 
 ngx_uint_t

@@ -13,26 +13,39 @@
 
 
 /*
- * Connections for deliveries.  Clients take those of a worker as long as there
- * are any, and nginx takes none away from who is using it.  So each worker
- * keeps a few of its worker_connections for itself, and they are free only
- * while we connect.
+ * Connections for deliveries.  Clients may take all connections of a worker,
+ * and nginx does not take away a connection that is in use.  So each worker
+ * keeps a few of its worker_connections out of nginx's list of free ones.  It
+ * lends them to nginx only while a delivery connects.
  */
 
 
-/* takes them, when a worker begins */
+/* Is called when a worker begins: keeps the full number. */
 void ngx_http_ilert_connections_init_process(ngx_cycle_t *cycle);
 
-/* what is kept is free, until the call of the other one */
+/*
+ * Makes the connections that are kept free for all, until
+ * ngx_http_ilert_connections_keep() is called in the same handler.
+ */
 void ngx_http_ilert_connections_lend(void);
 
-/* keeps again what there is, up to the full number */
+/*
+ * Keeps free connections, up to the full number.  If there are not enough of
+ * them, a timer tries again.  A worker that exits keeps none, as no clients
+ * come any more.
+ */
 void ngx_http_ilert_connections_keep(void);
 
-/* whether some are missing: none is to stay with an upstream then */
+/*
+ * Returns 1 if fewer are kept than there should be: then a connection to ilert
+ * should be closed after its answer.
+ */
 ngx_uint_t ngx_http_ilert_connections_is_short(void);
 
-/* whether one more can be connected if so many are; a guess, and no promise */
+/*
+ * Returns 1 if a delivery can probably connect while "busy" others are under
+ * way.
+ */
 ngx_uint_t ngx_http_ilert_connections_is_left(ngx_uint_t busy);
 
 

@@ -16,12 +16,15 @@
 #include "ngx_http_ilert_request.h"
 
 
-/* bytes of an answer's body that are read, and ms that it may take */
+/*
+ * An answer counts as complete after so many bytes of its body, or so many ms
+ * after its head.
+ */
 
 #define NGX_HTTP_ILERT_ANSWER_MAX    65536
 #define NGX_HTTP_ILERT_ANSWER_TIME   5000
 
-/* answers of 1xx before the answer */
+/* interim answers, 1xx, that are skipped at most */
 
 #define NGX_HTTP_ILERT_INTERIM_MAX   16
 
@@ -32,7 +35,7 @@ static ngx_int_t ngx_http_ilert_hooks_redirected(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_hooks_precontent(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_hooks_content(ngx_http_request_t *r);
 static void ngx_http_ilert_hooks_resolved(ngx_resolver_ctx_t *ctx);
-static ngx_uint_t ngx_http_ilert_hooks_is_asked(ngx_resolver_t *resolver);
+static ngx_uint_t ngx_http_ilert_hooks_is_connected(ngx_resolver_t *resolver);
 static void ngx_http_ilert_hooks_set_deadline(ngx_http_ilert_delivery_t *d,
     ngx_http_upstream_t *u);
 static void ngx_http_ilert_hooks_wrap(ngx_http_ilert_delivery_t *d,
@@ -51,7 +54,7 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
-/* of any request, NULL if it is not ours */
+/* Returns the delivery of a subrequest, or NULL if the request is not ours. */
 
 static ngx_http_ilert_delivery_t *
 ngx_http_ilert_hooks_delivery(ngx_http_request_t *r)
@@ -73,8 +76,9 @@ ngx_http_ilert_hooks_delivery(ngx_http_request_t *r)
 
 
 /*
- * The rewrite phases: an answer with X-Accel-Redirect sends the subrequest
- * to another location, as GET.  The answer is there, that was it.
+ * Is called in both rewrite phases.  An answer with X-Accel-Redirect makes
+ * nginx run the subrequest again, as GET and in another location.  But the
+ * answer is there, and so the request ends here.
  */
 
 static ngx_int_t
@@ -94,7 +98,10 @@ ngx_http_ilert_hooks_redirected(ngx_http_request_t *r)
 }
 
 
-/* what answers the delivery, wherever it has come to, is called by us */
+/*
+ * Puts our content handler before that of the location to which the subrequest
+ * has come.
+ */
 
 static ngx_int_t
 ngx_http_ilert_hooks_precontent(ngx_http_request_t *r)
@@ -155,7 +162,10 @@ ngx_http_ilert_hooks_content(ngx_http_request_t *r)
 }
 
 
-/* the name's addresses are known: now it connects */
+/*
+ * Is called by the resolver when it has found the addresses of a name, so that
+ * nginx connects now; or when it has failed.
+ */
 
 static void
 ngx_http_ilert_hooks_resolved(ngx_resolver_ctx_t *ctx)
@@ -168,7 +178,7 @@ ngx_http_ilert_hooks_resolved(ngx_resolver_ctx_t *ctx)
 
     if (ctx->state == NGX_RESOLVE_TIMEDOUT
         && ngx_cycle->free_connections == NULL
-        && !ngx_http_ilert_hooks_is_asked(ctx->resolver))
+        && !ngx_http_ilert_hooks_is_connected(ctx->resolver))
     {
         d->fault = NGX_HTTP_ILERT_FAULT_UNSENT;
     }
@@ -182,12 +192,13 @@ ngx_http_ilert_hooks_resolved(ngx_resolver_ctx_t *ctx)
 
 
 /*
- * Whether there is a connection to a name server.  It is also closed when that
- * refuses; but if nginx has no other one left, it could not have been made.
+ * Returns 1 if there is a connection to a name server.  There is none if nginx
+ * had no connection left for it, and also if the name server has refused; the
+ * caller looks whether there is a connection left.
  */
 
 static ngx_uint_t
-ngx_http_ilert_hooks_is_asked(ngx_resolver_t *resolver)
+ngx_http_ilert_hooks_is_connected(ngx_resolver_t *resolver)
 {
     ngx_uint_t                  i;
     ngx_resolver_connection_t  *rec;
@@ -205,8 +216,9 @@ ngx_http_ilert_hooks_is_asked(ngx_resolver_t *resolver)
 
 
 /*
- * Each of nginx's timeouts is of one step, and steps may be repeated: for the
- * next server, or the next bytes that are sent.  Once each has to be enough.
+ * Sets the deadline of the delivery.  Each timeout of nginx is for one step,
+ * and nginx repeats steps, for the next server or for more bytes.  The
+ * deadline is the time that each step may take once.
  */
 
 static void
@@ -228,13 +240,16 @@ ngx_http_ilert_hooks_set_deadline(ngx_http_ilert_delivery_t *d,
 }
 
 
-/* nothing can have been read yet: the request has just been sent, if at all */
+/*
+ * Puts our handlers around those of the upstream.  Nothing of the answer can
+ * have been read yet, since the content handler has just returned.
+ */
 
 static void
 ngx_http_ilert_hooks_wrap(ngx_http_ilert_delivery_t *d,
     ngx_http_upstream_t *u)
 {
-    /* what is not written by now waits for a name, or a connection */
+    /* what has not been written yet waits for addresses or a connection */
 
     if (u->output.output_filter
         && u->output.output_filter != ngx_http_ilert_hooks_output)
@@ -260,7 +275,11 @@ ngx_http_ilert_hooks_wrap(ngx_http_ilert_delivery_t *d,
 }
 
 
-/* nothing is written, and no error comes of it, until the request's end */
+/*
+ * Is called before anything is written to ilert.  If the request must not be
+ * sent any more, nothing is written; it has been ended, and until it is freed
+ * nginx believes that the connection is not ready.
+ */
 
 static ngx_int_t
 ngx_http_ilert_hooks_output(void *data, ngx_chain_t *in)
@@ -275,7 +294,10 @@ ngx_http_ilert_hooks_output(void *data, ngx_chain_t *in)
 }
 
 
-/* for the next server of the upstream, or after an interim answer */
+/*
+ * Is called before the request is sent to the next server of the upstream, and
+ * after an interim answer: the proxy module then sets process_header anew.
+ */
 
 static ngx_int_t
 ngx_http_ilert_hooks_reinit(ngx_http_request_t *r)
@@ -297,9 +319,10 @@ ngx_http_ilert_hooks_reinit(ngx_http_request_t *r)
 
 
 /*
- * nginx takes the first head for the answer; newer releases skip those of 103,
- * but not of 100.  The proxy module has another handler after the status line:
- * so that one is called which nginx would call, and we look at its result.
+ * Skips interim answers: nginx takes the first head for the answer; newer
+ * releases skip a head of 103, but not one of 100.  The handler that nginx
+ * would call is called, and changes itself to another one after the status
+ * line.  When it has read a whole head, we look at the status.
  */
 
 static ngx_int_t
@@ -341,7 +364,10 @@ ngx_http_ilert_hooks_process_header(ngx_http_request_t *r)
 }
 
 
-/* what ngx_http_upstream_reinit() does, but for the request that was sent */
+/*
+ * Sets the upstream back to the state in which nothing had been read: as
+ * ngx_http_upstream_reinit() does, but the request stays sent.
+ */
 
 static ngx_int_t
 ngx_http_ilert_hooks_skip_interim(ngx_http_ilert_delivery_t *d)
@@ -382,7 +408,7 @@ ngx_http_ilert_hooks_skip_interim(ngx_http_ilert_delivery_t *d)
         return NGX_ERROR;
     }
 
-    /* the room of the interim answer is for the answer */
+    /* what follows is moved to the beginning of the buffer */
 
     p = u->buffer.pos;
     len = u->buffer.last - p;
@@ -403,7 +429,7 @@ ngx_http_ilert_hooks_skip_interim(ngx_http_ilert_delivery_t *d)
 }
 
 
-/* the answer has come: what follows of it must not take for ever */
+/* The head of the answer has come: limits the time for the rest. */
 
 static ngx_int_t
 ngx_http_ilert_hooks_header_filter(ngx_http_request_t *r)
@@ -417,7 +443,7 @@ ngx_http_ilert_hooks_header_filter(ngx_http_request_t *r)
 
         if (r->upstream && ngx_http_ilert_connections_is_short()) {
 
-            /* not one that is kept open, or the next one might find none */
+            /* if this one were kept open, there might be none for the next */
 
             r->upstream->headers_in.connection_close = 1;
             r->upstream->keepalive = 0;
@@ -428,7 +454,7 @@ ngx_http_ilert_hooks_header_filter(ngx_http_request_t *r)
 }
 
 
-/* keeps the start of the answer's body, lets none of it pass */
+/* Keeps the beginning of the answer's body, and lets nothing of it pass. */
 
 static ngx_int_t
 ngx_http_ilert_hooks_body_filter(ngx_http_request_t *r, ngx_chain_t *in)

@@ -14,12 +14,16 @@
 
 
 /*
- * Requests to ilert on their way through nginx: in phases of the subrequest,
- * around the handlers of its upstream, and in filters.
+ * What we do with a request to ilert on its way through nginx: handlers in
+ * phases of the subrequest, handlers around those of its upstream, and
+ * filters.
  */
 
 
-/* takes our places in nginx's phases and filters, at postconfiguration */
+/*
+ * Is called at postconfiguration: adds our handlers and filters.  Returns
+ * NGX_OK, or NGX_ERROR if there is no memory.
+ */
 ngx_int_t ngx_http_ilert_hooks_init(ngx_conf_t *cf);
 
 

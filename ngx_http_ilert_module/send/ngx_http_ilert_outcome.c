@@ -119,7 +119,10 @@ ngx_http_ilert_outcome_log(ngx_http_ilert_event_t *ev,
 }
 
 
-/* what is counted, and another trouble if it is another: HTTP's, or a fault */
+/*
+ * Returns the code under which the outcome is counted, and by which one fault
+ * is told from another: an HTTP status, or a ngx_http_ilert_fault_e.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_outcome_code(ngx_http_ilert_outcome_t *outcome)

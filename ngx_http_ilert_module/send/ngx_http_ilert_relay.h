@@ -15,20 +15,21 @@
 
 
 /*
- * An event that is not put into a queue: it is sent at once, while Kapacitor
- * waits, and one try is all.
+ * A relay: an event that does not go through the queue.  It is sent at once,
+ * while Kapacitor waits for the answer, and there is one attempt.
  */
 
 
 /*
- * What Kapacitor is answered.  "status": 202 the event is safe, and "result"
- * says why; 503 not now; 504 ilert did not answer in time; 502 anything else
- * went wrong; "error", gone on return, says what.
+ * What Kapacitor is answered.  The status is 202 if the event is safe; 503 if
+ * it is not taken now, for example because ilert has answered 429; 504 if
+ * ilert did not answer in time; and 502 if anything else has gone wrong.
+ * "error" says what is wrong, and is not valid after the handler has returned.
  */
 
 typedef struct {
     ngx_uint_t                   status;
-    ngx_str_t                    result;    /* of $ilert_result */
+    ngx_str_t                    result;    /* a value of $ilert_result */
     ngx_str_t                    error;
 } ngx_http_ilert_answer_t;
 
@@ -37,9 +38,10 @@ typedef void (*ngx_http_ilert_answer_handler_pt)(
 
 
 /*
- * Sends the event, which must stay as it is until the handler has been
- * called; it is called once, and never from within this call.  Returns
- * NGX_OK, or NGX_ERROR if there is no memory: the handler is not called.
+ * Sends the event, which must stay as it is, as must the pool, until the
+ * handler has been called.  The handler is called once, and never from within
+ * this call.  Sets ev->received, if it is 0.  Returns NGX_OK, or NGX_ERROR if
+ * there is no memory; then the handler is not called.
  */
 ngx_int_t ngx_http_ilert_relay(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool);

@@ -20,15 +20,15 @@
 #include "ngx_http_ilert_text.h"
 
 
-/* of an alert key, in a log */
+/* bytes of an alert key in a log, at most */
 
 #define NGX_HTTP_ILERT_LOGGED_KEY    256
 
-/* seconds, whatever Retry-After says */
+/* seconds, at most, that are taken from a Retry-After */
 
 #define NGX_HTTP_ILERT_RETRY_AFTER_MAX  3600
 
-/* as much of a key gives it away */
+/* bytes: so much of a key's beginning, at the end of a text, is masked, too */
 
 #define NGX_HTTP_ILERT_KEY_PART      4
 
@@ -93,7 +93,10 @@ ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 }
 
 
-/* of one that was tried again elsewhere each try may have been sent */
+/*
+ * Returns 1 if the request may have been sent: if nginx has tried several
+ * servers, it may have been sent to any of them.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_reply_sent(ngx_http_request_t *sr)
@@ -107,7 +110,7 @@ ngx_http_ilert_reply_sent(ngx_http_request_t *sr)
 }
 
 
-/* nginx itself has answered, with what it found in a file or in its cache */
+/* Returns 1 if nginx has answered itself, without ilert or from a cache. */
 
 static ngx_uint_t
 ngx_http_ilert_reply_misrouted(ngx_http_request_t *sr)
@@ -133,9 +136,10 @@ ngx_http_ilert_reply_has_answer(ngx_http_upstream_t *u)
 
 
 /*
- * An error of ilert's is a JSON object that has a message or a code, whatever
- * its Content-Type is.  Of one that is longer than what is kept the beginning
- * tells.  Sets "message" to the token of that member, or to nothing.
+ * Returns 1 if the body is an error of ilert's: a JSON object with a "message"
+ * or a "code" that is a string, whatever its Content-Type is.  If the body is
+ * longer than what is kept, its beginning decides.  Sets "message" to the
+ * token of that member, or to a null string.
  */
 
 static ngx_uint_t
@@ -202,7 +206,10 @@ ngx_http_ilert_reply_is_own(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
 }
 
 
-/* by this line an alert is followed from Kapacitor to ilert */
+/*
+ * Logs the answer.  By the line about a delivered event people follow an alert
+ * from Kapacitor to ilert.
+ */
 
 static void
 ngx_http_ilert_reply_log_answer(ngx_http_ilert_delivery_t *d)
@@ -249,7 +256,7 @@ ngx_http_ilert_reply_log_answer(ngx_http_ilert_delivery_t *d)
     ngx_memcpy(buf, ev->alert_key.data, key.len);
     ngx_http_ilert_text_line(&key);
 
-    /* all is said in the line itself */
+    /* the line has all that the handler would add to it */
 
     handler = d->log.handler;
     d->log.handler = NULL;
@@ -265,7 +272,7 @@ ngx_http_ilert_reply_log_answer(ngx_http_ilert_delivery_t *d)
 }
 
 
-/* how long ilert wants us to wait */
+/* Returns the seconds that ilert wants us to wait, or 0. */
 
 static time_t
 ngx_http_ilert_reply_retry_after(ngx_http_upstream_t *u)
@@ -331,7 +338,11 @@ ngx_http_ilert_reply_header(ngx_list_t *headers, const char *name,
 }
 
 
-/* of {"status":400,"message":"…"}, or the first line of a text */
+/*
+ * Sets the reason by the body of an answer: by the message of a JSON object
+ * such as {"status":400,"message":"…"}, or by the first line of a text.  HTML
+ * gives no reason.
+ */
 
 static void
 ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
@@ -381,7 +392,10 @@ ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
 }
 
 
-/* printable ASCII, up to the first line break: fit for a line of a log */
+/*
+ * Cuts the text at the first line break, and replaces all but printable ASCII
+ * by "?", so that it fits into a line of a log.
+ */
 
 static void
 ngx_http_ilert_reply_line(ngx_str_t *text)

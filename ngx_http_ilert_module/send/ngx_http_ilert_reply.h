@@ -16,27 +16,33 @@
 
 
 /*
- * What has come of a request to ilert, by what nginx has of it: an answer of
- * ilert's, its reason and how long to wait, or why there is none.
+ * Works out the outcome of a request from what nginx has of it: the answer
+ * with its error and its Retry-After, or why there is no answer.
  */
 
 
-/* sets d->request.outcome, and logs the answer */
+/*
+ * Sets d->request.outcome, while the subrequest still exists, and logs the
+ * answer.  "rc" is what a handler of post_subrequest gets.
+ */
 void ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc);
 
 /*
- * Whether there is an answer.  A status line alone is none: the whole head
- * must have come.
+ * Returns 1 if there is an answer: its whole head must have come, not only its
+ * status line.
  */
 ngx_uint_t ngx_http_ilert_reply_has_answer(ngx_http_upstream_t *u);
 
 /*
- * Puts stars in the place of the key, and of what may be its beginning at the
- * end of a text that was cut
+ * Overwrites the key with stars wherever it is in the text; also at the end,
+ * where the text may have been cut and have only the beginning of the key.
  */
 void ngx_http_ilert_reply_mask(ngx_str_t *text, ngx_str_t *key);
 
-/* of headers of a request or an answer, the n-th of the name, or NULL */
+/*
+ * Returns the value of the n-th header field of that name, from 0 on, or NULL.
+ * Case does not count; "name" is ASCII with a zero at its end.
+ */
 ngx_str_t *ngx_http_ilert_reply_header(ngx_list_t *headers, const char *name,
     ngx_uint_t n);
 

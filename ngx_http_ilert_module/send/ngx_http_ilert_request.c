@@ -19,52 +19,52 @@
 
 
 /*
- * One event to ilert, one try:
+ * How an event is sent:
  *
- *     send      A delivery is taken, which has a connection of its own; in it
+ *     send      A free delivery is taken.  It contains a connection; on this
  *               a main request is made, and a subrequest to the location of
  *               the source's endpoint, which begins at once.
- *     hooks     nginx runs the subrequest as any other, and hooks.c is asked
- *               on the way, last of all before a byte is written to ilert.
- *     end       The answer has been read, or something came in between: the
- *               outcome is set (reply.c), once, whichever comes first.
- *     close     From an event posted then all of it is freed, the handler is
- *               called, and another delivery may take the place.
+ *     hooks     nginx runs the subrequest as any other, and calls handlers of
+ *               hooks.c on the way, one of them right before anything is
+ *               written to ilert.
+ *     end       The answer has been read, or something has failed, or the
+ *               deadline has passed.  The outcome is set (reply.c); what comes
+ *               later does not change it.  An event is posted.
+ *     close     In the handler of that event all is freed, the handler of the
+ *               request is called, and the delivery becomes free.
  *
  * Invariants:
  *
  *     -  The handler is called once, and never from within send().
- *     -  A delivery that is busy has a timer or a posted event: it ends.
+ *     -  A delivery that is busy has a timer or a posted event, so it ends.
  *     -  Nothing is freed while something of the request is on the stack.
- *     -  The key is in the request only, and no line of a log has it.
- *     -  A delivery that its owner has given up writes nothing any more.
+ *     -  The key is in the request only, and in no line of a log.
+ *     -  When its owner has given up a delivery, nothing of it is written any
+ *        more.
  *
- * nginx's core has no requests without a client.  What it needs to believe
- * in one:
+ * nginx's core has no requests without a client.  It must not notice the
+ * difference, see design.md, "A request without a client":
  *
- *     -  a connection that looks busy (read and write "active", so that it
- *        is never given to epoll; write "ready", or an answer is kept until
- *        its end), with addresses, a log and a tiny pool;
- *        it is part of the delivery, takes no worker_connections, and is
- *        not in the cycle's list: a graceful exit has to be noticed here;
- *
- *     -  a main request made by the core, that does nothing itself, with
- *        a WAITED subrequest that does.  IN_MEMORY would break on large
- *        answers, BACKGROUND would close the connection;
- *
- *     -  an end that is not the core's: the subrequest's handler answers
- *        NGX_OK to whatever has happened (an error would terminate the main
- *        request and close a connection that is none), so that error_page
- *        does not come into it either.  Everything is freed from an event
- *        posted then, when nothing of the request is on the stack.
+ *     -  The connection looks busy: read and write are "active", so that it is
+ *        never given to epoll, and write is "ready", or an answer would be
+ *        kept until its end.  It has addresses, a log, and a small pool.  It
+ *        is part of the delivery, so it takes none of worker_connections, and
+ *        is not in the cycle's list: so the core does not close it when
+ *        worker_shutdown_timeout is over, and that is done here.
+ *     -  The main request is made by the core, and does nothing.  A WAITED
+ *        subrequest does the work.  With IN_MEMORY large answers would be an
+ *        error; with BACKGROUND nginx would close the connection.
+ *     -  The end is our own.  The handler of the subrequest returns NGX_OK
+ *        whatever has happened: an error would make nginx terminate the main
+ *        request, and close a connection that does not exist.
  */
 
 
-/* ms until the location's upstream, or something else, is asked */
+/* ms until the content handler of the location has been called, at most */
 
 #define NGX_HTTP_ILERT_START_TIME    60000
 
-/* how often a worker with deliveries looks whether it has to give up */
+/* ms between two looks whether worker_shutdown_timeout is over */
 
 #define NGX_HTTP_ILERT_TICK          500
 
@@ -83,8 +83,8 @@ static ngx_int_t ngx_http_ilert_request_create_subrequest(
     ngx_http_ilert_delivery_t *d);
 static void ngx_http_ilert_request_event_handler(ngx_event_t *ev);
 static void ngx_http_ilert_request_cleanup(void *data);
-static ngx_int_t ngx_http_ilert_request_answered(ngx_http_request_t *sr,
-    void *data, ngx_int_t rc);
+static ngx_int_t ngx_http_ilert_request_subrequest_done(
+    ngx_http_request_t *sr, void *data, ngx_int_t rc);
 static void ngx_http_ilert_request_end_handler(ngx_event_t *ev);
 static void ngx_http_ilert_request_close(ngx_http_ilert_delivery_t *d);
 static void ngx_http_ilert_request_free(ngx_http_ilert_delivery_t *d);
@@ -102,10 +102,10 @@ static ngx_str_t  ngx_http_ilert_request_addr = ngx_string("127.0.0.1");
 
 
 /*
- * Deliveries live as long as the process: the core looks at a connection
- * after the handler that has freed it.  There are as many as have gone on
- * at a time, each with a client or an upstream connection of its own, so
- * worker_connections bounds them.
+ * A delivery is never freed, but used again, as the core looks at a connection
+ * after the handler that has closed it.  There are as many as have been under
+ * way at a time.  Each of these needs a connection of the worker, to ilert or
+ * of a client that waits, so worker_connections limits their number.
  */
 
 static ngx_queue_t  ngx_http_ilert_request_free_queue;
@@ -115,7 +115,7 @@ static ngx_uint_t   ngx_http_ilert_request_nbusy;
 static ngx_http_ilert_request_owner_t  *ngx_http_ilert_request_owner;
 
 static ngx_event_t  ngx_http_ilert_request_tick;
-static ngx_msec_t   ngx_http_ilert_request_exiting;     /* since, or 0 */
+static ngx_msec_t   ngx_http_ilert_request_exiting;     /* since when, or 0 */
 
 
 ngx_int_t
@@ -238,7 +238,7 @@ ngx_http_ilert_request_create_connection(ngx_http_ilert_delivery_t *d)
     d->end.log = ngx_cycle->log;
     d->end.handler = ngx_http_ilert_request_end_handler;
 
-    /* for allow, limit_req, $remote_addr and the like */
+    /* allow, limit_req, $remote_addr, and others need an address */
 
     d->sockaddr.sin_family = AF_INET;
     d->sockaddr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -272,12 +272,12 @@ ngx_http_ilert_request_create_main(ngx_http_ilert_delivery_t *d)
     d->main = r;
     d->connection.data = r;
 
-    /* the location's log, through our writer */
+    /* lines for the location's log pass through our writer */
 
     d->log.writer = ngx_http_ilert_request_log_writer;
     d->log.next = NULL;
 
-    /* which reads what is wrong, also if nobody else does */
+    /* it needs the lines about errors, whatever the location logs */
 
     d->log.log_level = ngx_max(d->log.log_level, NGX_LOG_ERR);
 
@@ -308,7 +308,8 @@ ngx_http_ilert_request_create_main(ngx_http_ilert_delivery_t *d)
     r->write_event_handler = ngx_http_request_empty_handler;
 
     /*
-     * of the main request, as a redirect clears the subrequest's contexts
+     * The context belongs to the main request, since a redirect clears the
+     * contexts of the subrequest.
      */
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_ctx_t));
@@ -343,9 +344,10 @@ ngx_http_ilert_request_create_main(ngx_http_ilert_delivery_t *d)
 
 
 /*
- * Real hashes, since the proxy module looks by them for the headers that
- * it sets itself; Content-Length is made of content_length_n.  Host is a
- * header that it sets: ours is what $host and $http_host have.
+ * The header fields have their real hashes: by these the proxy module finds
+ * those that it sets itself, and leaves ours out.  Host is one of them; ours
+ * is the value of $host and $http_host.  The proxy module makes Content-Length
+ * from content_length_n.
  */
 
 static ngx_int_t
@@ -360,7 +362,7 @@ ngx_http_ilert_request_create_headers(ngx_http_ilert_delivery_t *d)
         ngx_str_t  key;
         u_char    *lowcase_key;
         size_t     offset;
-        ngx_str_t  value;       /* empty: the endpoint's */
+        ngx_str_t  value;       /* empty: host->header */
     } headers[] = {
         { ngx_string("Host"), (u_char *) "host",
           offsetof(ngx_http_headers_in_t, host),
@@ -415,6 +417,11 @@ ngx_http_ilert_request_create_headers(ngx_http_ilert_delivery_t *d)
 }
 
 
+/*
+ * The body is in two buffers, so that the key is never in the memory of an
+ * event, nor on disk.
+ */
+
 static ngx_int_t
 ngx_http_ilert_request_create_body(ngx_http_request_t *r,
     ngx_http_ilert_event_t *ev)
@@ -435,7 +442,7 @@ ngx_http_ilert_request_create_body(ngx_http_request_t *r,
 
     if (!ev->source->passthrough) {
 
-        /* the key takes the place of the event's "{" */
+        /* source->open, {"integrationKey":"KEY",  replaces the event's "{" */
 
         parts[1].data++;
         parts[1].len--;
@@ -486,7 +493,7 @@ ngx_http_ilert_request_create_subrequest(ngx_http_ilert_delivery_t *d)
 {
     ngx_http_request_t  *sr;
 
-    d->ps.handler = ngx_http_ilert_request_answered;
+    d->ps.handler = ngx_http_ilert_request_subrequest_done;
     d->ps.data = d;
 
     if (ngx_http_subrequest(d->main, &d->request.event->source->uri, NULL,
@@ -498,14 +505,14 @@ ngx_http_ilert_request_create_subrequest(ngx_http_ilert_delivery_t *d)
 
     d->sr = sr;
 
-    /* subrequests are born GET */
+    /* nginx makes each subrequest a GET */
 
     sr->method = d->main->method;
     sr->method_name = d->main->method_name;
     sr->header_in = d->main->header_in;
     sr->filter_need_in_memory = 1;
 
-    /* the list has been copied, but still grows at the original's end */
+    /* the copy of the list has a pointer into the original: correct it */
 
     if (sr->headers_in.headers.last == &d->main->headers_in.headers.part) {
         sr->headers_in.headers.last = &sr->headers_in.headers.part;
@@ -515,7 +522,10 @@ ngx_http_ilert_request_create_subrequest(ngx_http_ilert_delivery_t *d)
 }
 
 
-/* what ngx_http_request_handler() is for clients: a timer may call it */
+/*
+ * Does what ngx_http_request_handler() does for a client's connection.
+ * A timer may call it, for example that of limit_req.
+ */
 
 static void
 ngx_http_ilert_request_event_handler(ngx_event_t *ev)
@@ -544,7 +554,10 @@ ngx_http_ilert_request_event_handler(ngx_event_t *ev)
 }
 
 
-/* the core terminates the main request: not by any way that we know */
+/*
+ * The core terminates the main request.  We know no case in which it does; if
+ * there is one, the outcome is "no answer".
+ */
 
 static void
 ngx_http_ilert_request_cleanup(void *data)
@@ -562,10 +575,10 @@ ngx_http_ilert_request_cleanup(void *data)
 }
 
 
-/* the subrequest's post_subrequest handler */
+/* The handler of post_subrequest: is called when the subrequest has ended. */
 
 static ngx_int_t
-ngx_http_ilert_request_answered(ngx_http_request_t *sr, void *data,
+ngx_http_ilert_request_subrequest_done(ngx_http_request_t *sr, void *data,
     ngx_int_t rc)
 {
     ngx_http_ilert_delivery_t  *d = data;
@@ -573,7 +586,10 @@ ngx_http_ilert_request_answered(ngx_http_request_t *sr, void *data,
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
                    "ilert request answered: %i, ended:%d", rc, d->ended);
 
-    /* only there is log_subrequest known to be off */
+    /*
+     * In the endpoint's location log_subrequest is off, so nginx writes no
+     * access log, wherever the subrequest has come to.
+     */
 
     if (d->main) {
         sr->loc_conf = d->main->loc_conf;
@@ -626,7 +642,7 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
         ngx_http_ilert_reply_outcome(d, rc);
     }
 
-    /* its connection may have been closed just now */
+    /* the connection to ilert may have been closed just now */
 
     ngx_http_ilert_connections_keep();
 
@@ -634,7 +650,7 @@ ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 }
 
 
-/* posted when the outcome is set, or the time is over */
+/* Is called when the outcome has been set, or the deadline has passed. */
 
 static void
 ngx_http_ilert_request_end_handler(ngx_event_t *ev)
@@ -668,8 +684,9 @@ ngx_http_ilert_request_close(ngx_http_ilert_delivery_t *d)
     if (r) {
 
         /*
-         * an upstream that is still there finalizes the subrequest, which
-         * must not find itself the last to hold the main request
+         * If the upstream is still at work, its cleanup finalizes the
+         * subrequest.  With this count nginx does not take that for the last
+         * reference, and does not free the main request a second time.
          */
 
         r->count++;
@@ -697,7 +714,7 @@ ngx_http_ilert_request_close(ngx_http_ilert_delivery_t *d)
 }
 
 
-/* only now another delivery may take its place */
+/* From now on the delivery may be used for another request. */
 
 static void
 ngx_http_ilert_request_free(ngx_http_ilert_delivery_t *d)
@@ -709,9 +726,9 @@ ngx_http_ilert_request_free(ngx_http_ilert_delivery_t *d)
 
 
 /*
- * A worker that exits waits for its deliveries, for each has a timer or an
- * open connection, but at most for worker_shutdown_timeout: the core closes
- * connections then, and does not know of ours.
+ * A worker that exits waits for its deliveries, since each of them has a timer
+ * or an open connection.  When worker_shutdown_timeout is over the core closes
+ * all connections but ours, which it does not know: so a timer looks for that.
  */
 
 static void
@@ -803,8 +820,9 @@ ngx_http_ilert_request_give_up(ngx_http_ilert_request_handler_pt handler)
 
 
 /*
- * A webhook URL has its key in the URI of the requests, and so in what nginx
- * has to say of an invalid URL, a rewrite cycle or a missing file.
+ * Writes a line about a delivery to the location's log, with the key masked:
+ * the key of a webhook URL is in the URI of the request, and so in lines about
+ * an invalid URL, a rewrite cycle, or a missing file.
  */
 
 static void
@@ -825,7 +843,7 @@ ngx_http_ilert_request_log_writer(ngx_log_t *log, ngx_uint_t level,
 
     if (source->quiet && (level == NGX_LOG_ERR || level == NGX_LOG_WARN)) {
 
-        /* it has been said what is wrong, and the event is not lost */
+        /* the fault was logged before, and the event is not lost */
 
         return;
     }
@@ -855,8 +873,8 @@ ngx_http_ilert_request_log_writer(ngx_log_t *log, ngx_uint_t level,
 
 
 /*
- * In place of ngx_http_log_error(), which needs a client's connection, and
- * would show the upstream's URL.
+ * Adds to a line of the log which delivery it is about.  ngx_http_log_error()
+ * needs a client's connection, and would show the URL, with a key in it.
  */
 
 static u_char *

@@ -16,21 +16,24 @@
 
 
 /*
- * One event to ilert, one try: a request that has no client, whose only
- * subrequest passes through the location of the source's endpoint, and so
- * through everything that nginx has for a proxied request.  It inherits
- * nothing of the webhook's request and does not end with it.
+ * A request sends one event to ilert, once.  It is a main request of nginx
+ * that has no client.  Its one subrequest goes to the location of the source's
+ * endpoint, and so has everything that nginx has for a proxied request.  It
+ * inherits nothing of the webhook's request, and does not end with it.
  *
- * Requests are in their worker's memory, as many as go on at a time.
+ * All functions are called on the event loop.
  */
 
 
 /*
- * What the owner of all requests with that handler has to say of them.
- * "may_send" is asked in the moment before anything is written to ilert: while
- * a connection was made the worker may have stood still for a long time.  If
- * it must not be, the request is given up.  "at" is told when an outcome is
- * begun to be worked out, and when that has been done.
+ * The owner of the requests that have this handler.
+ *
+ * "may_send" is called right before anything is written to ilert, since the
+ * worker may have stood still for a long time before.  If it returns 0, the
+ * request is given up.
+ *
+ * "at" is called with "begins" set to 1 before the outcome is worked out, and
+ * with 0 after that.
  */
 
 typedef struct {
@@ -41,38 +44,46 @@ typedef struct {
                                             ngx_uint_t begins);
 } ngx_http_ilert_request_owner_t;
 
-/* there is one at most, which has to stay */
+/* Sets the owner.  There is one at most, and it must stay. */
 void ngx_http_ilert_request_set_owner(ngx_http_ilert_request_owner_t *owner);
 
 
 /*
- * Sends the event, which must stay as it is until the handler has been
- * called.  The handler is called once, from the event loop, never from
- * within this call; what it is given is gone when it returns.  Returns
- * NGX_OK, or NGX_ERROR if there is no memory: the handler is not called.
+ * Sends the event, which must stay as it is until the handler has been called.
+ * "attempt" is 1 for the first one.  The handler is called once, on the event
+ * loop, and never from within this call; it must not use the request after it
+ * has returned.  Returns NGX_OK, or NGX_ERROR if there is no memory; then the
+ * handler is not called.
  */
 ngx_int_t ngx_http_ilert_request_send(ngx_http_ilert_event_t *ev,
     ngx_uint_t attempt, ngx_http_ilert_request_handler_pt handler,
     void *data);
 
 
-/* whether there seems to be a connection for one more */
+/* Returns 1 if there is probably a connection for one more request. */
 ngx_uint_t ngx_http_ilert_request_has_room(void);
 
 
-/* gives up what has that handler, which is called soon */
+/*
+ * Ends all requests that have this handler, with "given_up" set in their
+ * outcomes.  The handler is called soon, but not from within this call.
+ */
 void ngx_http_ilert_request_give_up(ngx_http_ilert_request_handler_pt handler);
 
 
 /* for hooks.c */
 
 /*
- * Sets the outcome, once, while the subrequest still exists; the handler is
- * called soon.  "rc" is as of a post_subrequest handler.
+ * Ends a request: sets its outcome, unless it is set, and posts an event in
+ * which the handler is called.  Must be called while the subrequest exists.
+ * "rc" is what a handler of post_subrequest gets.
  */
 void ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc);
 
-/* whether it may still be sent, by its owner; if not, it is given up */
+/*
+ * Returns 1 if the owner lets the request be sent, or if it has no owner.
+ * Otherwise gives it up and returns 0.
+ */
 ngx_uint_t ngx_http_ilert_request_may_send(ngx_http_ilert_delivery_t *d);
 
 
