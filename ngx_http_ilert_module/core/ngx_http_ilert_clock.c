@@ -12,14 +12,14 @@
 
 
 /*
- * An event id is a time and a process: together 63 bits, for the database and
- * many a reader know no larger numbers.  The time begins anew after 69 years,
- * in 2039 for the first time; nothing depends on the order of ids.
+ * An event id has 63 bits, since the database and many programs that read JSON
+ * know no larger integers: 41 bits of a time in ms, and 22 bits of a pid.  The
+ * time begins anew after 69 years, in 2039 for the first time; so nothing may
+ * depend on the order of ids.
  */
 
-#define NGX_HTTP_ILERT_CLOCK_TIME_BITS  41  /* of milliseconds */
-#define NGX_HTTP_ILERT_CLOCK_PID_BITS   22  /* what /proc/sys/kernel/pid_max */
-                                            /* may be at most */
+#define NGX_HTTP_ILERT_CLOCK_TIME_BITS  41
+#define NGX_HTTP_ILERT_CLOCK_PID_BITS   22  /* Linux has no larger pids */
 
 
 int64_t
@@ -34,8 +34,8 @@ ngx_http_ilert_clock_now(void)
 
 
 /*
- * A millisecond and a process: no process takes a millisecond twice, if it
- * has to run ahead of the clock for that.
+ * A process takes no millisecond twice: if it needs several ids in one, it
+ * runs ahead of the clock.
  */
 
 uint64_t
@@ -58,7 +58,7 @@ ngx_http_ilert_clock_init_event(ngx_event_t *ev, ngx_event_handler_pt handler,
 {
     static ngx_connection_t  dumb;
 
-    /* for ngx_event_ident() */
+    /* nginx's debug log shows the descriptor, by ngx_event_ident() */
 
     dumb.fd = (ngx_socket_t) -1;
 

@@ -14,23 +14,23 @@
 #include "ngx_http_ilert_monotonic.h"
 
 
-/* What has to do with time on the event loop: the wall clock, ids, timers. */
+/* The wall clock, event ids, and timers, for the event loop. */
 
 
-/* wall clock, in milliseconds, when the event loop was last woken */
+/* Returns the ms of the wall clock, as nginx has read it last. */
 int64_t ngx_http_ilert_clock_now(void);
 
 
 /*
- * A new event id, which no other process has or will have, before 69 years
- * are over: it is made of the time and of the process.
+ * Returns a new event id, a number of 63 bits that is made of the time and the
+ * pid: no other process of the system gets it within 69 years.
  */
 uint64_t ngx_http_ilert_clock_number(void);
 
 
 /*
- * Makes "ev" a timer of ours, which is not set yet.  A cancelable one does not
- * keep a worker from exiting.
+ * Makes "ev" a timer, which is not set yet.  A cancelable timer does not keep
+ * a worker that exits.
  */
 void ngx_http_ilert_clock_init_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_uint_t cancelable);

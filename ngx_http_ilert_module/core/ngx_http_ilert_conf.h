@@ -17,20 +17,22 @@
 
 
 /*
- * Types of the configuration, and of a request's context: every part may
- * include them, and they know no part.  What a part keeps of a source, of an
- * endpoint, or of a key is behind a pointer to a type that is only named here;
- * that part makes it, in a worker or in shared memory, and has it to itself.
+ * Types of the configuration, and the context of a request.  Every part may
+ * include this file, and it includes no part above event/.
  *
- * All of it is made by conf/ while the configuration is read, lives as long as
- * the cycle, and does not change afterwards but by those pointers.
+ * If a part keeps something of each source, endpoint, or key, there is
+ * a pointer to it here, to a type that is only named here.  The part allocates
+ * it, in the worker or in shared memory, and defines the type in its header.
+ *
+ * Everything else is set while the configuration is read, lives as long as the
+ * cycle, and does not change, but for "quiet".
  */
 
 
 #define NGX_HTTP_ILERT_VERSION  "0.2.0"
 
 
-/* the courier's, of a worker; NULL without a queue */
+/* what the courier keeps, in a worker; NULL without a queue */
 
 typedef struct ngx_http_ilert_courier_key_s  ngx_http_ilert_courier_key_t;
 typedef struct ngx_http_ilert_courier_source_s
@@ -38,7 +40,7 @@ typedef struct ngx_http_ilert_courier_source_s
 typedef struct ngx_http_ilert_courier_endpoint_s
     ngx_http_ilert_courier_endpoint_t;
 
-/* the counters', in shared memory */
+/* what is counted, in shared memory; readers and writers use counters.h */
 
 typedef struct ngx_http_ilert_counters_s  ngx_http_ilert_counters_t;
 typedef struct ngx_http_ilert_counters_source_s
@@ -46,16 +48,16 @@ typedef struct ngx_http_ilert_counters_source_s
 typedef struct ngx_http_ilert_counters_endpoint_s
     ngx_http_ilert_counters_endpoint_t;
 
-/* of send/ */
+/* a request to ilert, see send/ */
 
 typedef struct ngx_http_ilert_request_s  ngx_http_ilert_request_t;
 
 
-/* requests in any window of time */
+/* a rate: how many requests may be made in any window of time */
 
 typedef struct {
     ngx_uint_t                   n;         /* 0: any number */
-    ngx_msec_t                   window;
+    ngx_msec_t                   window;    /* ms */
 } ngx_http_ilert_rate_t;
 
 
@@ -64,23 +66,27 @@ typedef struct {
 typedef struct {
     ngx_str_t                    key;
     ngx_str_t                    name;      /* of its budget: "key=" and */
-                                            /* a digest, no endpoint's name */
+                                            /* a digest, which cannot be the */
+                                            /* name of an endpoint */
     ngx_http_ilert_rate_t        rate;
-    ngx_http_ilert_source_t     *source;    /* whose "rate" that is, or NULL */
+    ngx_http_ilert_source_t     *source;    /* in which "rate" is given, or */
+                                            /* NULL */
 
     ngx_http_ilert_courier_key_t  *courier;
 } ngx_http_ilert_key_t;
 
 
-/* "host=": what the requests through a location are for */
+/* "host=" of an endpoint */
 
 typedef struct {
-    ngx_str_t                    header;    /* Host: as given, with the port */
-    ngx_str_t                    name;      /* without, in lower case */
+    ngx_str_t                    header;    /* value of Host, as given, with */
+                                            /* the port */
+    ngx_str_t                    name;      /* without the port, in lower */
+                                            /* case */
 } ngx_http_ilert_host_t;
 
 
-/* a location with "ilert_endpoint": events leave through it */
+/* an endpoint: a location with "ilert_endpoint" */
 
 struct ngx_http_ilert_endpoint_s {
     ngx_str_t                    name;
@@ -103,33 +109,39 @@ struct ngx_http_ilert_source_s {
     ngx_str_t                    name;
 
     /*
-     * the integration key, or what follows the last "/" of the webhook URL:
-     * in no message, log or answer
+     * The integration key, or the key at the end of the webhook URL.  It must
+     * be in no message, log, or answer.
      */
     ngx_str_t                    key;
 
-    /* a source of ilert's type Kapacitor: bodies go on unchanged */
+    /* 1: it has a webhook URL, and Kapacitor's bodies go on unchanged */
     ngx_uint_t                   passthrough;
 
     ngx_str_t                    endpoint_name;
     ngx_http_ilert_endpoint_t   *endpoint;
-    ngx_str_t                    path;      /* below the endpoint */
-    ngx_str_t                    uri;       /* the endpoint's prefix, path */
-    ngx_str_t                    open;      /* {"integrationKey":"KEY", */
-    ngx_http_ilert_key_t        *shared;
+    ngx_str_t                    path;      /* below the endpoint's prefix */
+    ngx_str_t                    uri;       /* the prefix and the path */
+    ngx_str_t                    open;      /* beginning of each body, with */
+                                            /* a comma at its end: */
+                                            /* {"integrationKey":"KEY", */
+    ngx_http_ilert_key_t        *shared;    /* with sources of the same key */
 
-    /* with a queue */
-    ngx_http_ilert_rate_t        rate;      /* as given, see "shared" */
+    /* these are used with a queue only */
+    ngx_http_ilert_rate_t        rate;      /* as given here; what counts is */
+                                            /* shared->rate */
     ngx_http_ilert_policy_t      policy;
-    ngx_uint_t                   given;     /* bits: which of the directives */
-                                            /* of "ilert_source", by conf/ */
+    ngx_uint_t                   given;     /* bits, by conf/: directives in */
+                                            /* this "ilert_source" */
 
     u_char                      *file_name;
     ngx_uint_t                   line;
 
-    unsigned                     heartbeat:1;   /* none: GET, and no event */
-    unsigned                     quiet:1;   /* of this worker: nginx says no */
-                                            /* more of it */
+    unsigned                     heartbeat:1;   /* it is "ilert_heartbeat": */
+                                            /* its requests are a GET, */
+                                            /* without an event */
+    unsigned                     quiet:1;   /* set by send/ and courier/ in */
+                                            /* this worker: nginx's lines */
+                                            /* about it are not logged */
     ngx_http_ilert_courier_source_t   *courier;
     ngx_http_ilert_counters_source_t  *counters;
 };
@@ -170,34 +182,35 @@ typedef struct {
     void                        *directives[NGX_HTTP_ILERT_MAPPING_N];
 
     /*
-     * when the last warning was logged, in seconds; shared by the workers.
-     * The index is a ngx_http_ilert_warning_e.
+     * When each warning was logged last: seconds, wall clock, shared by the
+     * workers.  The index is a ngx_http_ilert_warning_e.
      */
     ngx_atomic_t                *warned;
 } ngx_http_ilert_mapping_conf_t;
 
 
-/* warnings of a location, each of which is logged once in a while only */
+/* warnings of a location; how often each is logged is limited */
 
 typedef enum {
-    NGX_HTTP_ILERT_WARNING_VALUE = 0,       /* ilert does not allow it */
-    NGX_HTTP_ILERT_WARNING_WEBHOOK,         /* it is odd, and taken */
+    NGX_HTTP_ILERT_WARNING_VALUE = 0,       /* ilert does not allow a value */
+    NGX_HTTP_ILERT_WARNING_WEBHOOK,         /* a webhook is odd, but taken */
 
     NGX_HTTP_ILERT_WARNING_N
 } ngx_http_ilert_warning_e;
 
 
 /*
- * The limit on log lines "webhook refused" of a location, or of all requests
- * that came to no location.  The workers share it.
+ * What limits lines and events about refused webhooks of a location, or of all
+ * requests that came to no location.  The workers share it.  Times are in
+ * seconds, wall clock, 0: never.
  */
 
 typedef struct {
-    ngx_atomic_t                 time;      /* of the last line, in seconds */
+    ngx_atomic_t                 time;      /* of the last line */
     ngx_atomic_t                 more;      /* webhooks since then that were */
                                             /* not logged */
-    ngx_atomic_t                 alerted;   /* of the last event, by */
-                                            /* "ilert_unreadable"; seconds */
+    ngx_atomic_t                 alerted;   /* time of the last event by */
+                                            /* "ilert_unreadable" */
 } ngx_http_ilert_refuse_limit_t;
 
 
@@ -219,18 +232,18 @@ typedef enum {
 } ngx_http_ilert_format_e;
 
 
-/* a set-up that is probably not meant, and what is wrong with it */
+/* what a check of the set-up has found */
 
 typedef struct {
-    ngx_str_t                    check;     /* its name */
-    ngx_str_t                    text;
+    ngx_str_t                    check;     /* name of the check */
+    ngx_str_t                    text;      /* what is wrong */
 } ngx_http_ilert_setup_t;
 
 
-/* a directive that takes the requests of its location */
+/* a directive that sets the content handler of its location */
 
 typedef struct {
-    ngx_str_t                    name;
+    ngx_str_t                    name;      /* of the directive */
     ngx_http_core_loc_conf_t    *clcf;
     ngx_http_handler_pt          handler;
 
@@ -248,11 +261,12 @@ typedef struct {
     ngx_array_t                  setup;     /* ngx_http_ilert_setup_t */
     ngx_http_ilert_queue_conf_t  queue;
     ngx_http_ilert_heartbeat_conf_t  heartbeat;
-    ngx_http_ilert_refuse_limit_t  *refuse_limit;   /* without a location; */
-                                            /* NULL: no webhooks are */
-                                            /* configured */
+    ngx_http_ilert_refuse_limit_t  *refuse_limit;   /* of requests without */
+                                            /* a location; NULL: there is no */
+                                            /* "ilert_kapacitor" */
     ngx_http_ilert_counters_t   *counters;
-    ngx_uint_t                   cycle;     /* its number, by counters.c */
+    ngx_uint_t                   cycle;     /* number that counters.c has */
+                                            /* given to this cycle */
 } ngx_http_ilert_main_conf_t;
 
 
@@ -260,19 +274,21 @@ typedef struct {
     ngx_str_t                    control;   /* location of "ilert_control" */
     ngx_array_t                  names;     /* ngx_http_server_name_t, with */
                                             /* "ilert_control" only */
-    unsigned                     webhooks:1;    /* has "ilert_kapacitor" */
-    unsigned                     near:1;    /* or is the default server of */
-                                            /* an address where one has it */
+    unsigned                     webhooks:1;    /* it has "ilert_kapacitor" */
+    unsigned                     near:1;    /* it has, or it is the default */
+                                            /* server of an address at which */
+                                            /* another server has */
 } ngx_http_ilert_srv_conf_t;
 
 
 typedef struct {
     ngx_http_complex_value_t    *kapacitor; /* "ilert_kapacitor", as given */
-    ngx_http_ilert_source_t     *source;    /* if that is a name */
+    ngx_http_ilert_source_t     *source;    /* if that is a constant name */
     unsigned                     off:1;     /* if that is "off" */
     unsigned                     send_test:1;   /* "test=send" */
     ngx_flag_t                   dry_run;   /* "ilert_dry_run" */
-    ngx_http_core_loc_conf_t    *clcf;      /* whose handler is ours */
+    ngx_http_core_loc_conf_t    *clcf;      /* of this location, in which */
+                                            /* the content handler is ours */
     ngx_http_conf_ctx_t         *conf_ctx;  /* of the location, with */
                                             /* "ilert_kapacitor" only */
 
@@ -282,7 +298,7 @@ typedef struct {
 
     off_t                        max_body_size;
     off_t                        event_max_size;
-    ngx_uint_t                   unreadable;    /* .._unreadable_e */
+    ngx_uint_t                   unreadable;    /* ilert_unreadable_e */
     ngx_http_ilert_mapping_conf_t  mapping;
     ngx_http_ilert_refuse_limit_t  *refuse_limit;
 
@@ -292,22 +308,25 @@ typedef struct {
 
 
 /*
- * Of a webhook's request: body, webhook, event and result, as far as they have
- * come about.  Of a request to ilert, its main one: delivery.
+ * The context of a request, for one of two kinds.  All it points to is
+ * allocated from the request's pool, or lives as long as the request.
  */
 
 typedef struct {
+
+    /* the request of a webhook; what has not been made yet is NULL */
     ngx_str_t                    body;      /* as received */
     ngx_http_ilert_webhook_t    *webhook;
-    ngx_http_ilert_event_t      *event;
+    ngx_http_ilert_event_t      *event;     /* also of a request to ilert */
     ngx_str_t                    result;    /* $ilert_result */
     unsigned                     answered:1;    /* by us, not by nginx */
 
+    /* the main request of a request to ilert, else NULL */
     ngx_http_ilert_request_t    *delivery;
 } ngx_http_ilert_ctx_t;
 
 
-/* the source, or the endpoint, of that name, or NULL */
+/* Return the source, or the endpoint, of that name, or NULL. */
 ngx_http_ilert_source_t *ngx_http_ilert_find_source(
     ngx_http_ilert_main_conf_t *imcf, ngx_str_t *name);
 ngx_http_ilert_endpoint_t *ngx_http_ilert_find_endpoint(
@@ -315,8 +334,8 @@ ngx_http_ilert_endpoint_t *ngx_http_ilert_find_endpoint(
 
 
 /*
- * nginx's handle of the module, by which configurations and contexts are
- * found; it is defined in conf/, and nothing else of that is used below
+ * The module, by which nginx finds configurations and contexts.  It is defined
+ * in conf/, and is the only thing of conf/ that other folders use.
  */
 
 extern ngx_module_t  ngx_http_ilert_module;

@@ -16,24 +16,29 @@
 
 
 /*
- * The zone stays the same one over reloads as long as its size does: the size
- * is a power of two with room for many names, and twice for those that are
- * configured, as at a reload there are those of the cycle that runs, too.
+ * nginx keeps the zone over a reload if its size is the same.  So the size is
+ * a power of two with room for many names; at least for twice those that are
+ * configured, since at a reload those of the running cycle are there, too.
  *
- * What is no longer configured keeps its place until that is needed, and until
- * no process is left that can write to it.  Cycles have numbers, the master
- * knows which process is of which cycle, and a node knows of which cycles it
- * is.  A node of the cycle that runs stays, as the reload may fail yet.
+ * A name that is not configured any more keeps its place until the place is
+ * needed and no process is left that can write to it.  For this, cycles have
+ * numbers; the master notes the cycle of each process; and a node has the
+ * numbers of the cycles in which its name is.  A node of the running cycle
+ * always stays, as the reload may still fail.
  */
+
+
+/* bytes of the zone, at least */
+
 
 #define NGX_HTTP_ILERT_COUNTERS_SIZE     (1024 * 1024)
 
 
-/* a process of the master's table, by its place there */
+/* a process; the index is that of ngx_processes[] */
 
 typedef struct {
     ngx_pid_t                    pid;
-    ngx_uint_t                   cycle;
+    ngx_uint_t                   cycle;     /* to which it belongs */
 } ngx_http_ilert_counters_process_t;
 
 
@@ -64,7 +69,7 @@ static void ngx_http_ilert_counters_park(ngx_http_ilert_counters_last_t *last,
     ngx_str_t *reason, int64_t until);
 
 
-/* of the zone that the node, or what begins with one, is in */
+/* the mutex of the zone; "node" points to a node, or what begins with one */
 
 #define ngx_http_ilert_counters_lock(node)                                    \
     ngx_shmtx_lock(&((ngx_http_ilert_counters_node_t *) (node))->counters     \
@@ -75,7 +80,7 @@ static void ngx_http_ilert_counters_park(ngx_http_ilert_counters_last_t *last,
                      ->shpool->mutex)
 
 
-/* the master's: the last cycle's number, and its processes */
+/* in the master: the number of the last cycle, and the processes */
 
 static ngx_uint_t  ngx_http_ilert_counters_cycle;
 static ngx_http_ilert_counters_process_t
@@ -138,7 +143,7 @@ ngx_http_ilert_counters_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
     if (imcf->sources.nelts + imcf->endpoints.nelts + imcf->handlers.nelts
         == 0)
     {
-        /* the module is loaded, and that is all */
+        /* the module is loaded, but not used */
 
         return NGX_OK;
     }
@@ -160,7 +165,7 @@ ngx_http_ilert_counters_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
                                    + endpoints[i]->name.len);
     }
 
-    /* twice, and an eighth for what the slab needs for itself */
+    /* twice what is needed, and an eighth, which the slab allocator needs */
 
     for (size = NGX_HTTP_ILERT_COUNTERS_SIZE;
          size < 2 * room + room / 8;
@@ -182,7 +187,7 @@ ngx_http_ilert_counters_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
 }
 
 
-/* how many bytes of the zone so many bytes take */
+/* Returns how many bytes of the zone the slab allocator needs for "size". */
 
 static size_t
 ngx_http_ilert_counters_room(size_t size)
@@ -230,7 +235,7 @@ ngx_http_ilert_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     ngx_http_ilert_counters_count_processes(running);
 
-    /* what is there already does not give way to what is new */
+    /* first those that are there: they must not give way to new ones */
 
     if (ngx_http_ilert_counters_find_nodes(imcf, running, 0) != NGX_OK
         || ngx_http_ilert_counters_find_nodes(imcf, running, 1) != NGX_OK)
@@ -250,9 +255,9 @@ ngx_http_ilert_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
 
 /*
- * Workers shut down when there is a later cycle, before which they have been
- * seen here: those that do not, and those that are new, are of the one that
- * runs.
+ * Notes the cycle of each process.  A worker that shuts down keeps the cycle
+ * that was noted before; the other workers, and those that are new, belong to
+ * the running cycle.
  */
 
 static void
@@ -272,7 +277,10 @@ ngx_http_ilert_counters_count_processes(ngx_uint_t running)
 }
 
 
-/* of all sources and endpoints; those that are not there are made, or not */
+/*
+ * Finds the nodes of all sources and endpoints.  Nodes that are not there are
+ * made if "make" is 1.
+ */
 
 static ngx_int_t
 ngx_http_ilert_counters_find_nodes(ngx_http_ilert_main_conf_t *imcf,
@@ -330,9 +338,8 @@ ngx_http_ilert_counters_find_nodes(ngx_http_ilert_main_conf_t *imcf,
 
 
 /*
- * The node of that name, which is of this cycle, too, or NULL.  Only the
- * master comes here, and to what follows, in which nothing else runs
- * meanwhile.
+ * Returns the node of that name, and notes that it is in this cycle, too; or
+ * NULL.  Lists are read and changed by the master only, so they need no mutex.
  */
 
 static void *
@@ -360,7 +367,7 @@ ngx_http_ilert_counters_make_node(ngx_http_ilert_main_conf_t *imcf,
 {
     ngx_http_ilert_counters_node_t  *node;
 
-    /* one piece, so that there is room for one when one has given way */
+    /* node and name are one piece: so a node that gives way makes room */
 
     for ( ;; ) {
         node = ngx_slab_calloc(imcf->counters->shpool, size + name->len);
@@ -389,7 +396,11 @@ ngx_http_ilert_counters_make_node(ngx_http_ilert_main_conf_t *imcf,
 }
 
 
-/* the one of those that nobody uses which has been so for the longest time */
+/*
+ * Frees the node that has been out of the configuration for the longest time,
+ * of those that no process uses.  Returns NGX_OK, or NGX_DECLINED if there is
+ * none.
+ */
 
 static ngx_int_t
 ngx_http_ilert_counters_give_way(ngx_http_ilert_main_conf_t *imcf,
@@ -423,7 +434,7 @@ ngx_http_ilert_counters_give_way(ngx_http_ilert_main_conf_t *imcf,
 }
 
 
-/* where it is linked, or NULL */
+/* Returns the pointer to the oldest unused node of a list, or NULL. */
 
 static ngx_http_ilert_counters_node_t **
 ngx_http_ilert_counters_oldest(ngx_http_ilert_main_conf_t *imcf,
@@ -453,7 +464,7 @@ ngx_http_ilert_counters_is_used(ngx_http_ilert_counters_node_t *node,
     ngx_int_t                           i;
     ngx_http_ilert_counters_process_t  *sp;
 
-    /* without a master old cycles live on in the process */
+    /* without a master process, old cycles live on in the only process */
 
     if (ngx_process == NGX_PROCESS_SINGLE || node->last == cycle
         || (node->first <= running && running <= node->last))
@@ -564,7 +575,7 @@ ngx_http_ilert_counters_code(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t                       i;
     ngx_http_ilert_counters_code_t  *sc;
 
-    /* the last place is of that fault, and of all codes without a place */
+    /* the last place is for FAULT_ERROR, and for codes without a place */
 
     for (i = 0;
          i < NGX_HTTP_ILERT_COUNTERS_CODES - 1
@@ -587,7 +598,10 @@ ngx_http_ilert_counters_code(ngx_http_ilert_counters_source_t *ss,
 }
 
 
-/* all others that have the source's key are parked with it, or not any more */
+/*
+ * Parks all other sources that have the source's key, or, if "reason" is NULL,
+ * ends that.
+ */
 
 static void
 ngx_http_ilert_counters_park_key(ngx_http_ilert_main_conf_t *imcf,
@@ -614,7 +628,10 @@ ngx_http_ilert_counters_park_key(ngx_http_ilert_main_conf_t *imcf,
 }
 
 
-/* under the mutex; without a reason it is not parked any more */
+/*
+ * Parks a source; if "reason" is NULL, it is not parked any more.  Is called
+ * with the mutex held.
+ */
 
 static void
 ngx_http_ilert_counters_park(ngx_http_ilert_counters_last_t *last,
@@ -790,7 +807,7 @@ ngx_http_ilert_counters_no_fault(ngx_http_ilert_counters_source_t *ss)
 {
     ngx_uint_t  log;
 
-    /* as nearly always */
+    /* nearly always there is none: this needs no mutex */
 
     if (!ss->fault.fault) {
         return 0;

@@ -16,44 +16,58 @@
 
 
 /*
- * What all workers count and know, in shared memory, from the master's start
- * on, over reloads: by the names of sources and endpoints.  Times are wall
- * clock in milliseconds, 0: never.
+ * What all workers count and know, in shared memory: for each source and
+ * endpoint, by their names, and for all together.  It is there from the
+ * master's start on, and outlives reloads.  Times are ms of the wall clock;
+ * 0 means never.
  *
- * A word that means something by itself is added to, set, and read without
- * a lock: ngx_atomic_t.
+ * A word that is a fact by itself is an ngx_atomic_t: it is added to, set, and
+ * read without a lock.
  *
- * A fact that is more than that (code and text, state and reason, a number of
- * 64 bits where a word has 32) is set by one function, and read by one that
- * makes a copy, both under the mutex of the zone; single words of it may be
- * looked at without.  Who has the mutex copies some hundred bytes, and does
- * nothing else.  If a process is killed meanwhile, the master unlocks it, and
- * the fact is incomplete until it is set again: a text of it is empty.
+ * A fact of more than one word is for example a code and its text, a state and
+ * its reason, or a number of 64 bits where a word has 32.  One function sets
+ * it, and one function reads it, as a copy; both hold the mutex of the zone,
+ * and do nothing else than copy some hundred bytes.  Single words of a fact
+ * may be looked at without the mutex.  If a process is killed while it has the
+ * mutex, the master unlocks it, and the fact may be incomplete until it is set
+ * again.
  */
 
 
+/* how many different codes are counted for a source, at most */
+
 #define NGX_HTTP_ILERT_COUNTERS_CODES    48
+
+/* bytes of a text, at most */
+
 #define NGX_HTTP_ILERT_COUNTERS_TEXT     256
 
-/* of what is not HTTP's among the answers to webhooks: other 4xx, other 5xx */
+/*
+ * Statuses of refused webhooks: how many different ones are counted, at most;
+ * and the codes of the two last places, for those that have no place of their
+ * own: 4xx and others that are no 5xx, and 5xx.
+ */
+
+#define NGX_HTTP_ILERT_COUNTERS_REFUSED  24
 
 #define NGX_HTTP_ILERT_COUNTERS_OTHER_REJECTED     1
 #define NGX_HTTP_ILERT_COUNTERS_OTHER_UNAVAILABLE  2
 
-#define NGX_HTTP_ILERT_COUNTERS_REFUSED  24
-
-/* bytes of a text that tells what is wrong with the queue */
+/* bytes of a text that tells what is wrong with the queue, at most */
 
 #define NGX_HTTP_ILERT_COUNTERS_ERROR_SIZE  512
 
+/* how many answers had a code */
+
 typedef struct {
-    ngx_atomic_t                 code;      /* HTTP's, or a fault; 0: not */
-                                            /* used yet */
+    ngx_atomic_t                 code;      /* an HTTP status, or a number */
+                                            /* less than 100: a fault, or */
+                                            /* OTHER_...; 0: a free place */
     ngx_atomic_t                 n;
 } ngx_http_ilert_counters_code_t;
 
 
-/* under the mutex */
+/* a text; in shared memory it is read and set under the mutex */
 
 typedef struct {
     size_t                       len;
@@ -77,54 +91,67 @@ typedef struct {
 } ngx_http_ilert_counters_refusal_t;
 
 
-/* by ilert's last answers, or the lack of one; under the mutex */
+/*
+ * The state of a source, by the last outcomes of its requests; under the
+ * mutex.
+ */
 
 typedef struct {
-    int64_t                      success;
-    int64_t                      error_time;
-    ngx_uint_t                   error_status;  /* 0: no answer */
+    int64_t                      success;   /* time of the last 2xx */
+    int64_t                      error_time;    /* of the last other outcome */
+    ngx_uint_t                   error_status;  /* its status; 0: no answer */
     ngx_http_ilert_counters_text_t  error;
 
-    ngx_uint_t                   parked;    /* as its key is refused, */
-    ngx_uint_t                   refuses;   /* or everything of the source */
-    ngx_uint_t                   limited;
-    ngx_uint_t                   failing;
-    int64_t                      until;     /* no request before, if it is */
-                                            /* parked or limited, or refuses */
+    ngx_uint_t                   parked;    /* because of its key */
+    ngx_uint_t                   refuses;   /* parked, as everything of it */
+                                            /* is refused */
+    ngx_uint_t                   limited;   /* after a 429 */
+    ngx_uint_t                   failing;   /* there was no answer, or one */
+                                            /* of 408 or 5xx */
+    int64_t                      until;     /* end of the pause, if one of */
+                                            /* the first three is set */
     ngx_http_ilert_counters_text_t  park;      /* why it is parked */
 } ngx_http_ilert_counters_last_t;
 
 
-/* what was logged last; under the mutex */
+/* what was logged last about the source's deliveries; under the mutex */
 
 typedef struct {
-    ngx_uint_t                   fault;     /* and not its end */
-    time_t                       time;      /* of the last fault, or 0 */
-    ngx_uint_t                   code;      /* HTTP's, or a fault */
+    ngx_uint_t                   fault;     /* 1: that they fail; 0: that */
+                                            /* they succeed again */
+    time_t                       time;      /* s, when 1 was logged last */
+    ngx_uint_t                   code;      /* HTTP status, or a fault */
 } ngx_http_ilert_counters_fault_t;
 
 
-/* events that wait, as last read from the store; under the mutex */
+/* what a source has in the store, as read last; under the mutex */
 
-#define NGX_HTTP_ILERT_COUNTERS_CLASSES  4
+/* urgencies of pending events: all but that of held repeats */
+
+#define NGX_HTTP_ILERT_COUNTERS_URGENCIES  NGX_HTTP_ILERT_REPEATS
 
 typedef struct {
-    int64_t                      waiting[NGX_HTTP_ILERT_COUNTERS_CLASSES];
-    int64_t                      oldest[NGX_HTTP_ILERT_COUNTERS_CLASSES];
-    int64_t                      dead;
-    int64_t                      open;
+    int64_t                      waiting[NGX_HTTP_ILERT_COUNTERS_URGENCIES];
+                                            /* events */
+    int64_t                      oldest[NGX_HTTP_ILERT_COUNTERS_URGENCIES];
+                                            /* since when one waits, or 0 */
+    int64_t                      dead;      /* dead letters */
+    int64_t                      open;      /* open alerts */
 } ngx_http_ilert_counters_waiting_t;
 
 
-/* what has a name, in a list of the master's */
+/*
+ * The beginning of what is kept for a name: the master finds it in a list when
+ * the configuration is read.
+ */
 
 typedef struct ngx_http_ilert_counters_node_s  ngx_http_ilert_counters_node_t;
 
 struct ngx_http_ilert_counters_node_s {
     ngx_http_ilert_counters_node_t  *next;
     ngx_http_ilert_counters_t      *counters;     /* whose node it is */
-    ngx_uint_t                   first;     /* cycles that it is of, all */
-    ngx_uint_t                   last;      /* those between, too */
+    ngx_uint_t                   first;     /* numbers of the first and the */
+    ngx_uint_t                   last;      /* last cycle with this name */
     ngx_str_t                    name;
 };
 
@@ -132,7 +159,7 @@ struct ngx_http_ilert_counters_node_s {
 struct ngx_http_ilert_counters_source_s {
     ngx_http_ilert_counters_node_t  node;
 
-    /* each counts by itself */
+    /* counts, each by itself */
 
     ngx_atomic_t                 accepted;
     ngx_atomic_t                 ignored;
@@ -140,22 +167,22 @@ struct ngx_http_ilert_counters_source_s {
     ngx_atomic_t                 delivered;
     ngx_atomic_t                 retried;
     ngx_atomic_t                 dead;
-    ngx_atomic_t                 doubtful;  /* dead letters that may yet go */
-                                            /* back, and do not count */
+    ngx_atomic_t                 doubtful;  /* dead letters that may have to */
+                                            /* wait again; not in "dead" yet */
     ngx_atomic_t                 inflight;  /* the courier's */
 
-    /* a code stays where it is, and its number is added to after that */
+    /* a code that has a place keeps it */
 
     ngx_http_ilert_counters_code_t  codes[NGX_HTTP_ILERT_COUNTERS_CODES];
     ngx_http_ilert_counters_code_t  refused[NGX_HTTP_ILERT_COUNTERS_REFUSED];
 
-    /* set under the mutex, looked at one by one */
+    /* set under the mutex, but for "urgent", and looked at one by one */
 
-    ngx_atomic_t                 paused;    /* by an order */
-    ngx_atomic_t                 orders;    /* to pause it or to resume it */
-    ngx_atomic_t                 resumed;   /* of these, to resume it */
+    ngx_atomic_t                 paused;    /* 1: a person has paused it */
+    ngx_atomic_t                 orders;    /* orders to pause or resume it */
+    ngx_atomic_t                 resumed;   /* those of them to resume it */
     ngx_atomic_t                 urgent;    /* events of the first urgency */
-                                            /* that came in */
+                                            /* that have come in */
 
     ngx_http_ilert_counters_last_t  last;
     ngx_http_ilert_counters_fault_t  fault;
@@ -169,14 +196,14 @@ struct ngx_http_ilert_counters_endpoint_s {
     /* under the mutex */
 
     ngx_uint_t                   down;
-    int64_t                      since;     /* it is so, or not any more */
+    int64_t                      since;     /* when "down" has changed last */
 };
 
 
 /*
- * Bounds of buckets: of commits, of deliveries.  The buckets tell how many
- * there were, and each is one number.  The sum is another one: who reads may
- * miss in it what has just been observed, which is there the next time.
+ * A histogram.  An observation is added to one bucket, and then to the sum.
+ * Both are separate words, so a reader may find it in the bucket only; in the
+ * sum it is there the next time.
  */
 
 #define NGX_HTTP_ILERT_COUNTERS_BUCKETS  14
@@ -186,11 +213,11 @@ typedef struct {
     ngx_atomic_t                 sum;       /* microseconds */
 } ngx_http_ilert_counters_histogram_t;
 
-/* in microseconds, and as text in seconds; the last one is +Inf */
+/* bounds of buckets; the last one is +Inf */
 
 typedef struct {
-    uint64_t                     bound;
-    const char                  *text;
+    uint64_t                     bound;     /* microseconds */
+    const char                  *text;      /* seconds */
 } ngx_http_ilert_counters_bucket_t;
 
 extern ngx_http_ilert_counters_bucket_t
@@ -214,107 +241,130 @@ struct ngx_http_ilert_counters_s {
     ngx_http_ilert_counters_histogram_t  commit;
     ngx_http_ilert_counters_histogram_t  delivery;
 
-    /* numbers under the mutex */
+    /* numbers, each a fact of its own, under the mutex */
 
-    int64_t                      pinged;    /* the heartbeat's last ping */
-    int64_t                      committed; /* the last event, or probe */
-    int64_t                      bytes;     /* of the queue, as last read, */
-                                            /* or -1 */
+    int64_t                      pinged;    /* time of the last ping */
+    int64_t                      committed; /* time of the last commit of an */
+                                            /* event or a probe */
+    int64_t                      bytes;     /* size of the queue, as read */
+                                            /* last, or -1 */
 
-    /* of the queue, under the mutex */
+    /* trouble of the queue, under the mutex */
 
-    ngx_uint_t                   trouble;   /* what it is, by the queue; */
-                                            /* 0: none */
+    ngx_uint_t                   trouble;   /* a state of the store's; 0: */
+                                            /* there is none */
     size_t                       error_len; /* 0, if there is none */
     u_char                       error[NGX_HTTP_ILERT_COUNTERS_ERROR_SIZE];
 };
 
 
 /*
- * Adds the shared memory, when sources and endpoints are known, in which each
- * of them is then given its counters.  NGX_ERROR if there is no memory.
+ * Is called when all sources and endpoints have been read: adds the shared
+ * memory.  When nginx has made that, each source and endpoint is given its
+ * counters.  Returns NGX_OK, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_counters_init(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf);
 
 
-/* what a request for an event of a source has come to */
+/* the outcome of a request of a source, as far as it is counted */
 
 typedef struct {
-    ngx_uint_t                   code;      /* HTTP's, or a fault */
-    ngx_uint_t                   status;    /* ilert's, or 0 */
-    ngx_str_t                   *error;     /* NULL: ilert has taken it */
-    int64_t                      received;  /* the event was, wall clock */
-    int64_t                      pause;     /* ms that the key is not to be */
-                                            /* used, if it is refused or */
-                                            /* limited; or 0 */
-    unsigned                     refused:1; /* the key is: it is parked */
-    unsigned                     valid:1;   /* it is not */
-    unsigned                     limited:1; /* ilert takes no more now */
-    unsigned                     failing:1; /* there was no use in it */
+    ngx_uint_t                   code;      /* HTTP status, or a fault */
+    ngx_uint_t                   status;    /* HTTP status, or 0 */
+    ngx_str_t                   *error;     /* NULL: it is delivered */
+    int64_t                      received;  /* when the event was */
+    int64_t                      pause;     /* ms of the key's pause, if it */
+                                            /* is refused or limited; or 0 */
+    unsigned                     refused:1; /* the key is parked */
+    unsigned                     valid:1;   /* the key is not parked */
+    unsigned                     limited:1; /* it was a 429 */
+    unsigned                     failing:1; /* there was no answer, or one */
+                                            /* that says nothing: 408, 5xx */
     unsigned                     up:1;      /* the endpoint is not down */
 } ngx_http_ilert_counters_outcome_t;
 
-/* counts it, and it is known from now on as the state of the source */
+/*
+ * Counts an outcome, and sets the state of the source by it.  What parks
+ * a source or ends that does so for all sources that have the same key.
+ */
 void ngx_http_ilert_counters_outcome(ngx_http_ilert_source_t *source,
     ngx_http_ilert_counters_outcome_t *outcome);
 
-/* a copy of what is known by ilert's last answers */
+/* Copies the state of a source. */
 void ngx_http_ilert_counters_get_last(ngx_http_ilert_counters_source_t *ss,
     ngx_http_ilert_counters_last_t *last);
 
 /*
- * Everything of the source is refused, for that reason, and there is to be no
- * request for so many ms; or, if the reason is NULL, it is not.
+ * Notes that everything of the source is refused, with the reason and the ms
+ * of the pause that begins; or, if the reason is NULL, that it is not.
  */
 void ngx_http_ilert_counters_refuses(ngx_http_ilert_source_t *source,
     ngx_str_t *reason, ngx_msec_t pause);
 
 /*
- * Dead letters that were doubtful count from now on, but for so many that have
- * gone back.
+ * Adds the dead letters that were doubtful to the others, but for "returned"
+ * of them, which wait again.
  */
 void ngx_http_ilert_counters_settle(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t returned);
 
-/* nothing is known against key and source any more; whether something was */
+/*
+ * The source, and all that have the same key, are not parked any more, and
+ * not everything of the source is refused.  Returns 1 if one of this was so
+ * before.
+ */
 ngx_uint_t ngx_http_ilert_counters_unpark(ngx_http_ilert_source_t *source);
 
-/*
- * An order to pause the source, or to resume it, is on disk.  A job has found
- * it paused, or not, which was given the number of "orders" when it began:
- * that holds if there has been no order since.
- */
+/* An order to pause the source (1), or to resume it (0), is on disk. */
 void ngx_http_ilert_counters_order(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t pause);
+
+/*
+ * A job has found that the source is paused, or that it is not.  "orders" is
+ * ss->orders of when the job was made: if there has been an order since, what
+ * the job has found may be old, and is not set.
+ */
 void ngx_http_ilert_counters_set_paused(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t orders, ngx_uint_t paused);
 
 /*
- * Whether a time, or 0 for never, is less than "period" seconds ago.  One of
- * the future is of a clock that has been set back since, and is not.
+ * Returns 1 if a time, in seconds of the wall clock, is less than "period"
+ * seconds ago.  It returns 0 if the time is 0, for never, or is in the future,
+ * since the clock has been set back.
  */
 ngx_uint_t ngx_http_ilert_counters_recent(time_t since, time_t period);
 
 /*
- * Whether a fault is to be logged, that is if it is another one, and the last
- * one was "period" seconds ago; and whether the end of one is.
+ * Returns 1 if a fault of the source has to be logged, and notes it as logged:
+ * if the last line was about the end of a fault, or about another code, and
+ * the last fault was logged "period" seconds ago or earlier.
  */
 ngx_uint_t ngx_http_ilert_counters_fault(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t code, time_t period);
+
+/*
+ * Returns 1 if the end of a fault has to be logged, since that fault was; and
+ * notes the end as logged.
+ */
 ngx_uint_t ngx_http_ilert_counters_no_fault(
     ngx_http_ilert_counters_source_t *ss);
 
-/* an endpoint is down, or up; and whether it is, and since when, or 0 */
+/* Notes that an endpoint is down (1), or up (0). */
 void ngx_http_ilert_counters_set_down(ngx_http_ilert_endpoint_t *endpoint,
     ngx_uint_t down);
+
+/*
+ * Returns 1 if the endpoint is down, else 0, and sets since when, or 0 if it
+ * has always been up.
+ */
 ngx_uint_t ngx_http_ilert_counters_get_down(
     ngx_http_ilert_endpoint_t *endpoint, int64_t *since);
 
 /*
- * What the queue says: its trouble, by a number of its own, 0 if there is
- * none, and what is wrong.  The copy of the text is of the pool, and empty,
- * too, if there is no memory.
+ * Set and return the trouble of the queue, a state of the store's or 0, and
+ * its error.  A NULL error is an empty one.  The error that is read is
+ * allocated from the pool, or empty if there is no memory.
  */
 void ngx_http_ilert_counters_set_trouble(ngx_http_ilert_counters_t *counters,
     ngx_uint_t trouble, ngx_str_t *error);
@@ -342,7 +392,7 @@ void ngx_http_ilert_counters_refused(ngx_http_ilert_counters_t *counters,
  */
 ngx_uint_t ngx_http_ilert_counters_unavailable(ngx_uint_t code);
 
-/* keeps the last one, a copy; and a copy of that */
+/* Set and read the last webhook that was refused, by copying it. */
 void ngx_http_ilert_counters_set_refusal(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_counters_refusal_t *refusal);
 void ngx_http_ilert_counters_get_refusal(ngx_http_ilert_counters_t *counters,
@@ -352,19 +402,19 @@ void ngx_http_ilert_counters_get_refusal(ngx_http_ilert_counters_t *counters,
 void ngx_http_ilert_counters_set_text(ngx_http_ilert_counters_text_t *text,
     ngx_str_t *value);
 
-/* keeps what was read from the store, a copy; and a copy of that */
+/* Set and read what a source has in the store, by copying it. */
 void ngx_http_ilert_counters_set_waiting(ngx_http_ilert_counters_source_t *ss,
     ngx_http_ilert_counters_waiting_t *waiting);
 void ngx_http_ilert_counters_get_waiting(ngx_http_ilert_counters_source_t *ss,
     ngx_http_ilert_counters_waiting_t *waiting);
 
-/* one of the numbers under the mutex */
+/* Set and return one of the numbers of ngx_http_ilert_counters_t. */
 void ngx_http_ilert_counters_set(ngx_http_ilert_counters_t *counters,
     int64_t *number, int64_t value);
 int64_t ngx_http_ilert_counters_get(ngx_http_ilert_counters_t *counters,
     int64_t *number);
 
-/* something took so many microseconds */
+/* Adds an observation, in microseconds, to a histogram of these buckets. */
 void ngx_http_ilert_counters_observe(
     ngx_http_ilert_counters_histogram_t *histogram,
     ngx_http_ilert_counters_bucket_t *buckets, int64_t usec);

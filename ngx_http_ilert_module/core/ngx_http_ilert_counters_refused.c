@@ -12,6 +12,8 @@
 #include "ngx_http_ilert_counters.h"
 
 
+/* statuses that are shown from the beginning, with a 0 at the end */
+
 static ngx_uint_t  ngx_http_ilert_counters_usual[] = {
     NGX_HTTP_BAD_REQUEST,
     NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,

@@ -13,7 +13,7 @@
 typedef struct {
     const char  *code;
     const char  *text;
-    ngx_uint_t   detail;    /* the text does not say all */
+    ngx_uint_t   detail;    /* 1: a detail is added to the text */
 } ngx_http_ilert_fault_t;
 
 

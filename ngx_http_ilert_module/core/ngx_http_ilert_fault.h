@@ -13,12 +13,12 @@
 
 
 /*
- * Why a request has no answer of ilert's: each reason, its code in metrics,
- * and its words.
+ * Faults: the reasons for which a request to ilert has no answer, their codes
+ * in metrics, and their texts.
  */
 
 
-/* less than any code of HTTP's */
+/* A fault is less than 100, so that it is not taken for an HTTP status. */
 
 typedef enum {
     NGX_HTTP_ILERT_FAULT_NONE = 0,
@@ -32,7 +32,8 @@ typedef enum {
     NGX_HTTP_ILERT_FAULT_CONNECT_TIMEOUT,
     NGX_HTTP_ILERT_FAULT_REFUSED,
     NGX_HTTP_ILERT_FAULT_UNREACHABLE,
-    NGX_HTTP_ILERT_FAULT_NO_SERVER,     /* of an upstream, is in use */
+    NGX_HTTP_ILERT_FAULT_NO_SERVER,     /* all servers of an "upstream" have */
+                                        /* failed lately */
     NGX_HTTP_ILERT_FAULT_TLS,
     NGX_HTTP_ILERT_FAULT_TLS_VERIFY,
     NGX_HTTP_ILERT_FAULT_TLS_NAME,
@@ -48,20 +49,23 @@ typedef enum {
     /* nginx and its configuration */
     NGX_HTTP_ILERT_FAULT_URL,           /* "proxy_pass" has no valid one */
     NGX_HTTP_ILERT_FAULT_NGINX,         /* nginx has answered itself */
-    NGX_HTTP_ILERT_FAULT_UNSENT,        /* it had no connection for it */
+    NGX_HTTP_ILERT_FAULT_UNSENT,        /* nginx had no connection for it */
     NGX_HTTP_ILERT_FAULT_EXIT,          /* the worker had to exit */
 
     NGX_HTTP_ILERT_FAULT_N
 } ngx_http_ilert_fault_e;
 
 
-/* in metrics, a word; the last one for any number that is no fault */
+/*
+ * Returns the code of a fault, a word with a zero at its end, as in metrics.
+ * For a number that is no fault it is the code of FAULT_ERROR.
+ */
 const char *ngx_http_ilert_fault_code(ngx_uint_t fault);
 
 /*
- * Writes the reason in words, from "buf" on and to "last" at most, and the
- * detail, which may be empty, if there is something to say in addition;
- * returns the end.
+ * Writes the text of a fault, without a zero, from "buf" on and to "last" at
+ * most.  The detail, which may be empty, follows if the text alone does not
+ * say enough.  Returns the end of the text.
  */
 u_char *ngx_http_ilert_fault_text(ngx_http_ilert_fault_e fault,
     ngx_str_t *detail, u_char *buf, u_char *last);

@@ -12,19 +12,19 @@
 
 
 /*
- * Who looks no more often than this, in ms, cannot tell that another one is
- * silent: the machine may have stood still, and both with it.
+ * ms.  A worker that has not looked for so long cannot say that another one is
+ * silent: the machine may have stood still, and so both of them.
  */
 
 #define NGX_HTTP_ILERT_LIFE_LATE     1000
 
 
-/* where a word has 32 bits it begins anew, as all times in ms of nginx do */
+/* a word may have 32 bits: times overflow, as those of ngx_msec_t do */
 
 #define ngx_http_ilert_life_clock()  ((ngx_msec_t) ngx_http_ilert_clock_msec())
 
 
-/* field of /proc/PID/stat, counted from the one behind the name */
+/* the field "starttime" of /proc/PID/stat, counted from behind the name */
 
 #define NGX_HTTP_ILERT_LIFE_BIRTH    20
 
@@ -40,8 +40,15 @@ static void ngx_http_ilert_life_count(int64_t seq);
 
 
 static ngx_http_ilert_life_t  *ngx_http_ilert_life;
+/* of this worker: the hash of its queue's path, and its own birth */
+
 static ngx_atomic_uint_t       ngx_http_ilert_life_path;
 static ngx_atomic_uint_t       ngx_http_ilert_life_born;
+
+/*
+ * When this worker has looked last; and since when it has always looked in
+ * time, or 0: since its start.
+ */
 
 static ngx_msec_t              ngx_http_ilert_life_looked;
 static ngx_msec_t              ngx_http_ilert_life_since;
@@ -52,7 +59,7 @@ ngx_http_ilert_life_init_process(ngx_http_ilert_life_t *life, ngx_str_t *path)
 {
     ngx_http_ilert_life = life;
 
-    /* 0 is that of nobody */
+    /* 0 is in the memory before there is a courier */
 
     ngx_http_ilert_life_path = ngx_crc32_long(path->data, path->len) | 1;
     ngx_http_ilert_life_born = ngx_http_ilert_life_birth(ngx_pid);
@@ -94,7 +101,10 @@ ngx_http_ilert_life_is_late(void)
 }
 
 
-/* for how many ms there has been none, as far as we can tell */
+/*
+ * Returns the ms since that sign, but no more than those for which this worker
+ * has looked in time.
+ */
 
 static ngx_msec_t
 ngx_http_ilert_life_age(ngx_msec_t sign)
@@ -128,7 +138,10 @@ ngx_http_ilert_life_set(ngx_http_ilert_life_process_t *process)
 }
 
 
-/* in ticks of the machine's life, 0 if nobody knows */
+/*
+ * Returns when the process was started, in clock ticks since the machine was,
+ * or 0 if it is not known: see proc(5).
+ */
 
 static ngx_atomic_uint_t
 ngx_http_ilert_life_birth(ngx_pid_t pid)
@@ -155,7 +168,7 @@ ngx_http_ilert_life_birth(ngx_pid_t pid)
         return 0;
     }
 
-    /* there may be anything in the name */
+    /* the name is in parentheses, and may contain any character */
 
     last = buf + n;
 
@@ -190,8 +203,9 @@ ngx_http_ilert_life_locked(ngx_uint_t locked)
 
 
 /*
- * Nothing can be written as long as it has the lock.  Any disk may make it
- * wait, but its event loop does not wait for that.
+ * Kills the worker that has the mutex, if it stands still: no other worker can
+ * write as long as it has it.  A slow disk is no reason, as only the thread
+ * waits for the disk, and the event loop gives the signs.
  */
 
 static void
@@ -234,7 +248,7 @@ ngx_http_ilert_life_kill(void)
 }
 
 
-/* whether it is that process still, and not a later one of its number */
+/* Returns 1 if the pid is still that of the process with this birth. */
 
 static ngx_uint_t
 ngx_http_ilert_life_is_same(ngx_pid_t pid, ngx_atomic_uint_t birth)
@@ -245,7 +259,7 @@ ngx_http_ilert_life_is_same(ngx_pid_t pid, ngx_atomic_uint_t birth)
         return ngx_http_ilert_life_birth(pid) == birth;
     }
 
-    /* this system does not tell births, but our master knows its workers */
+    /* the birth is not known, but we know the workers of our master */
 
     for (i = 0; i < ngx_last_process; i++) {
         if (ngx_processes[i].pid == pid && !ngx_processes[i].exited) {
@@ -290,7 +304,10 @@ ngx_http_ilert_life_take_seat(void)
 }
 
 
-/* what is there may be of another queue, before or after a reload */
+/*
+ * Returns 1 if the memory is about our queue: during a reload with another
+ * path it may be about the other one.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_life_is_ours(void)
@@ -403,7 +420,10 @@ ngx_http_ilert_life_mark(ngx_uint_t hand)
 }
 
 
-/* one more death, in the place of the event that has the fewest of them */
+/*
+ * Counts a death of the event.  If there is no place for it, it gets the place
+ * of the event that has the fewest deaths.
+ */
 
 static void
 ngx_http_ilert_life_count(int64_t seq)

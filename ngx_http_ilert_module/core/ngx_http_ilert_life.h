@@ -13,48 +13,55 @@
 
 
 /*
- * Signs of life, in the queue's shared memory: who delivers and who has the
- * database's lock, when each was heard of last, and which event the one who
- * delivers is at.  A process that is gone lets go of its locks by itself; one
- * that stands still does not, and can only be told by its silence.
+ * Signs of life, in the queue's shared memory: which worker is the courier,
+ * which one has the database's mutex, when each gave its last sign, and which
+ * event the courier has at hand.  The kernel releases the locks of a process
+ * that has died.  A process that stands still keeps them; others can only see
+ * that it gives no signs.
  *
- * All is of a worker and its event loop, but for what is said to be called on
- * the thread.  Times are of a clock that is the same for all processes.
+ * The functions are called on the event loop, but for
+ * ngx_http_ilert_life_locked().  Times are ms of the monotonic clock, which is
+ * the same for all processes.
  */
 
 
-/* ms without a sign: others are told; it is replaced, or killed */
+/*
+ * ms without a sign: after the first one it is logged; after the second one
+ * the courier loses its place, and the worker that has the mutex is killed.
+ */
 
 #define NGX_HTTP_ILERT_LIFE_SILENT   5000
 #define NGX_HTTP_ILERT_LIFE_STILL    10000
 
-/* of an event at which so many workers have died nobody takes care again */
+/* an event becomes a dead letter when so many workers have died of it */
 
 #define NGX_HTTP_ILERT_LIFE_DEATHS   3
 
-/* events of which deaths are remembered */
+/* events whose deaths are counted, at most */
 
 #define NGX_HTTP_ILERT_LIFE_EVENTS   16
 
 
-/* what an event is in the hands of */
+/* an event can be at hand in two places: the thread, and the event loop */
 
 #define NGX_HTTP_ILERT_LIFE_THREAD   0
 #define NGX_HTTP_ILERT_LIFE_LOOP     1
 #define NGX_HTTP_ILERT_LIFE_HANDS    2
 
 
-/* a process, by its number, and when it was begun: numbers come again */
+/* a process, by its pid and the time of its start, as pids come again */
 
 typedef struct {
     ngx_atomic_t                 pid;       /* 0: nobody */
-    ngx_atomic_t                 birth;
-    ngx_atomic_t                 sign;      /* time of the last one */
+    ngx_atomic_t                 birth;     /* see life_birth(); 0: unknown */
+    ngx_atomic_t                 sign;      /* time of the last sign */
 } ngx_http_ilert_life_process_t;
 
 
+/* workers that have died of an event */
+
 typedef struct {
-    int64_t                      seq;       /* 0: a free place */
+    int64_t                      seq;       /* the event's; 0: a free place */
     ngx_uint_t                   n;
 } ngx_http_ilert_life_death_t;
 
@@ -62,71 +69,102 @@ typedef struct {
 /* in shared memory, all zeros at first */
 
 typedef struct {
-    ngx_atomic_t                 path;      /* of the courier's queue: for a */
-                                            /* while there may be two */
-    ngx_atomic_t                 seat;      /* the courier's; raised for the */
-                                            /* next one, and by who takes it */
-                                            /* from one that is silent */
-    ngx_atomic_t                 logged;    /* its silence was logged */
+    ngx_atomic_t                 path;      /* hash of the path of the queue */
+                                            /* that the rest is about: after */
+                                            /* a reload with another path */
+                                            /* there are two for a while */
+    ngx_atomic_t                 seat;      /* the courier's; it is raised */
+                                            /* when a courier begins, and */
+                                            /* when one loses its place */
+    ngx_atomic_t                 logged;    /* 1: its silence was logged */
     ngx_http_ilert_life_process_t  courier;
-    ngx_http_ilert_life_process_t  holder;  /* of the database's lock */
+    ngx_http_ilert_life_process_t  holder;  /* of the database's mutex */
 
     volatile int64_t             marks[NGX_HTTP_ILERT_LIFE_HANDS];
-                                            /* event.seq, or 0 */
+                                            /* seq of the event at hand, or */
+                                            /* 0 */
     ngx_http_ilert_life_death_t  deaths[NGX_HTTP_ILERT_LIFE_EVENTS];
 } ngx_http_ilert_life_t;
 
 
-/* a worker begins; "path" is that of the queue's folder */
+/*
+ * Begins in a worker.  "life" is in shared memory; "path" is that of the
+ * queue's folder.
+ */
 void ngx_http_ilert_life_init_process(ngx_http_ilert_life_t *life,
     ngx_str_t *path);
 
 /*
- * Called twice a second by each worker: whether it holds the lock or not is
- * seen to here, and whether another one that does stands still.
+ * Is called twice a second in each worker.  If this worker has the mutex, it
+ * gives a sign.  If another one has it and stands still, that one is killed.
  */
 void ngx_http_ilert_life_tick(void);
 
-/* on the thread: the database's lock is ours, or is not any more */
+/*
+ * Is called on the thread: this worker has got the database's mutex ("locked"
+ * is 1), or is about to release it (0).
+ */
 void ngx_http_ilert_life_locked(ngx_uint_t locked);
 
 
 /*
- * This worker delivers from now on, under a number that is returned.  What its
- * predecessor was at when it died, or stood still, is counted.
+ * This worker is the courier from now on.  If the last courier had an event at
+ * hand, it died or stood still, and this is counted for the event.  Returns
+ * the seat, a number that no other time as courier has.
  */
 ngx_uint_t ngx_http_ilert_life_take_seat(void);
 
-/* it does not any more, by its own will */
+/* This worker gives its place up; nothing is done if it has lost the seat. */
 void ngx_http_ilert_life_leave_seat(ngx_uint_t seat);
 
-/* whether nobody else does since then */
+/*
+ * Returns 1 if no other worker has taken the seat since.  It is also 1 if the
+ * memory is about another queue now; then only the lock's file decides.
+ */
 ngx_uint_t ngx_http_ilert_life_has_seat(ngx_uint_t seat);
 
-/* a sign of life of the courier, which is us; 1: its silence has been told */
+/*
+ * Gives a sign of life of the courier, which is this worker.  Returns 1 if its
+ * silence was logged before.
+ */
 ngx_uint_t ngx_http_ilert_life_sign(void);
 
-/* whether we have not looked for a while: others may have given us up */
+/*
+ * Returns 1 if this worker has not called ngx_http_ilert_life_tick() for
+ * a second: then it may have stood still, and have lost its place.
+ */
 ngx_uint_t ngx_http_ilert_life_is_late(void);
 
 
-/* the courier's number if it has given no sign for so many ms, or 0 */
+/*
+ * Returns the courier's pid, if it is another process that has given no sign
+ * for "time" ms, or 0.
+ */
 ngx_pid_t ngx_http_ilert_life_silent(ngx_msec_t time);
 
-/* true for the first one only that wants to tell of it */
+/* Returns 1 to the first worker that wants to log the silence, then 0. */
 ngx_uint_t ngx_http_ilert_life_may_log_silence(void);
 
-/* the same for the one that wants its place, which the old one has lost */
+/*
+ * If the courier stands still, takes its seat away.  Returns 1 to the one
+ * worker that has done this, else 0.
+ */
 ngx_uint_t ngx_http_ilert_life_claim_seat(void);
 
 
-/* where it is written which event is at hand: its seq, or 0 */
+/*
+ * Returns where to note the seq of the event at hand, or 0.  "hand" is
+ * NGX_HTTP_ILERT_LIFE_THREAD or NGX_HTTP_ILERT_LIFE_LOOP.
+ */
 volatile int64_t *ngx_http_ilert_life_mark(ngx_uint_t hand);
 
-/* sets the seq of events at which too many have died, returns their number */
+/*
+ * Sets "seqs", which has room for NGX_HTTP_ILERT_LIFE_EVENTS, to those of the
+ * events of which too many workers have died.  Returns their number.
+ */
 ngx_uint_t ngx_http_ilert_life_deadly(int64_t *seqs);
 
-/* deaths so far were of events of another database */
+/* Forgets all deaths: the database is a new one, with other events. */
 void ngx_http_ilert_life_forget(void);
 
 

@@ -13,8 +13,9 @@
 
 
 /*
- * Words of memory that the workers of one cycle share, for what need not
- * outlive a reload, such as the times of the last warnings.
+ * Memory that the workers of one cycle share, for what need not outlive
+ * a reload, such as the times of the last warnings.  It is made of words: each
+ * is a number of its own.
  */
 
 

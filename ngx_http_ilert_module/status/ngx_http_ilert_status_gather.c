@@ -478,7 +478,7 @@ ngx_http_ilert_status_waiting(ngx_http_ilert_counters_waiting_t *waiting,
     *pending = 0;
     *oldest = 0;
 
-    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_CLASSES; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_URGENCIES; i++) {
 
         *pending += waiting->waiting[i];
 
@@ -497,7 +497,7 @@ ngx_http_ilert_status_sum(ngx_http_ilert_counters_waiting_t *sum,
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_CLASSES; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_URGENCIES; i++) {
 
         sum->waiting[i] += waiting->waiting[i];
 

@@ -127,7 +127,7 @@ ngx_http_ilert_status_json_queue(ngx_http_ilert_json_writer_t *w,
 
     ngx_http_ilert_status_json_next(w, "waiting");
 
-    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_CLASSES; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_URGENCIES; i++) {
 
         ngx_http_ilert_status_json_member(w, i == 0,
                              (char *) ngx_http_ilert_urgency_names[i].data);
