@@ -103,7 +103,7 @@ struct ngx_http_ilert_endpoint_s {
 };
 
 
-/* an alert source */
+/* a source: an "ilert_source", or what "ilert_heartbeat" is sent with */
 
 struct ngx_http_ilert_source_s {
     ngx_str_t                    name;
@@ -139,9 +139,9 @@ struct ngx_http_ilert_source_s {
     unsigned                     heartbeat:1;   /* it is "ilert_heartbeat": */
                                             /* its requests are a GET, */
                                             /* without an event */
-    unsigned                     quiet:1;   /* set by send/ and courier/ in */
-                                            /* this worker: nginx's lines */
-                                            /* about it are not logged */
+    unsigned                     quiet:1;   /* set by the courier: its fault */
+                                            /* was logged, and nginx's lines */
+                                            /* about it are left out */
     ngx_http_ilert_courier_source_t   *courier;
     ngx_http_ilert_counters_source_t  *counters;
 };

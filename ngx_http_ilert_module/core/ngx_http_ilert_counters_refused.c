@@ -45,7 +45,7 @@ ngx_http_ilert_counters_refused(ngx_http_ilert_counters_t *counters,
 
     refused = source ? source->counters->refused : counters->refused;
 
-    /* The last two places have what there is no place for. */
+    /* The last two places are for statuses without a place of their own. */
 
     for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_REFUSED - 2; i++) {
         code = &refused[i];

@@ -656,7 +656,7 @@ ngx_http_ilert_courier_done(ngx_http_ilert_store_job_t *job)
         || co->prepared != ngx_http_ilert_lock_seat())
     {
 
-        /* the job was made when this worker was not, or not yet, courier */
+        /* at prepare() this worker was not the courier, or had another seat */
 
         ngx_http_ilert_queue_free(&job->taken, 0);
         ngx_http_ilert_queue_free(&job->buried, 0);

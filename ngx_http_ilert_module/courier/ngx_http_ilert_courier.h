@@ -37,8 +37,8 @@ ngx_int_t ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
 
 
 /*
- * Ends in a worker: frees what was taken and not sent.  The next courier finds
- * it on disk.
+ * Ends in a worker: frees what was taken and not sent, which the next courier
+ * finds on disk, and gives the courier's seat up.
  */
 void ngx_http_ilert_courier_exit_process(void);
 

@@ -534,7 +534,7 @@ ngx_http_ilert_deliver_verdict(ngx_http_ilert_request_t *ir,
     if (ir->outcome.verdict == NGX_HTTP_ILERT_DONE) {
         se->verdict = NGX_HTTP_ILERT_STORE_DONE;
         ngx_http_ilert_deliver_delivered(&ngx_http_ilert_courier, source);
-        ngx_http_ilert_deliver_taken(source);
+        ngx_http_ilert_deliver_unpark(source);
         ngx_http_ilert_outcome_log(ir->event, &ir->outcome, &error);
         ngx_http_ilert_outcome_count(ir->event, &ir->outcome, &error, 0);
         source->quiet = 0;
@@ -655,9 +655,9 @@ ngx_http_ilert_deliver_delivered(ngx_http_ilert_courier_t *co,
 
 
 void
-ngx_http_ilert_deliver_taken(ngx_http_ilert_source_t *source)
+ngx_http_ilert_deliver_unpark(ngx_http_ilert_source_t *source)
 {
-    if (ngx_http_ilert_pause_taken(source)) {
+    if (ngx_http_ilert_pause_end_source(source)) {
         source->courier->release = 1;
         source->courier->more = 1;
     }
@@ -672,7 +672,7 @@ ngx_http_ilert_deliver_park(ngx_http_ilert_courier_t *co,
 {
     ngx_msec_t  pause;
 
-    pause = ngx_http_ilert_pause_all(source, ngx_current_msec);
+    pause = ngx_http_ilert_pause_source(source, ngx_current_msec);
 
     ngx_http_ilert_deliver_give_back_source(source);
 

@@ -146,8 +146,11 @@ void ngx_http_ilert_deliver_release(ngx_http_ilert_courier_t *co,
 ngx_msec_t ngx_http_ilert_deliver_park(ngx_http_ilert_courier_t *co,
     ngx_http_ilert_source_t *source);
 
-/* ilert has taken an event of the source, which is not parked any more. */
-void ngx_http_ilert_deliver_taken(ngx_http_ilert_source_t *source);
+/*
+ * ilert has taken an event of the source: ends its pause, if everything of it
+ * was refused, and counts its doubtful dead letters, which stay dead letters.
+ */
+void ngx_http_ilert_deliver_unpark(ngx_http_ilert_source_t *source);
 
 /*
  * Gives back all events that are ready: those of the key, if it is not NULL,

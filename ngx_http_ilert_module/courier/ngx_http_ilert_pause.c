@@ -373,7 +373,7 @@ ngx_http_ilert_pause_refused(ngx_http_ilert_source_t *source,
 
 
 ngx_msec_t
-ngx_http_ilert_pause_all(ngx_http_ilert_source_t *source, ngx_msec_t now)
+ngx_http_ilert_pause_source(ngx_http_ilert_source_t *source, ngx_msec_t now)
 {
     ngx_msec_int_t                    left;
     ngx_http_ilert_courier_source_t  *cs;
@@ -397,7 +397,7 @@ ngx_http_ilert_pause_all(ngx_http_ilert_source_t *source, ngx_msec_t now)
 
 
 ngx_uint_t
-ngx_http_ilert_pause_taken(ngx_http_ilert_source_t *source)
+ngx_http_ilert_pause_end_source(ngx_http_ilert_source_t *source)
 {
     ngx_uint_t  refused;
 

@@ -199,14 +199,14 @@ ngx_msec_t ngx_http_ilert_pause_refused(ngx_http_ilert_source_t *source,
  * Returns the ms that are left of the source's pause; if there was none, a new
  * one has begun.
  */
-ngx_msec_t ngx_http_ilert_pause_all(ngx_http_ilert_source_t *source,
+ngx_msec_t ngx_http_ilert_pause_source(ngx_http_ilert_source_t *source,
     ngx_msec_t now);
 
 /*
  * Not everything of the source is refused any more: ends its pause.  Returns 1
  * if there was one.
  */
-ngx_uint_t ngx_http_ilert_pause_taken(ngx_http_ilert_source_t *source);
+ngx_uint_t ngx_http_ilert_pause_end_source(ngx_http_ilert_source_t *source);
 
 /*
  * An event was refused by a machine on the way, after "attempts" attempts,

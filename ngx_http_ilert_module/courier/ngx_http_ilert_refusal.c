@@ -55,7 +55,7 @@ ngx_http_ilert_refusal_decided(ngx_http_ilert_courier_t *co,
                 ngx_http_ilert_counters_refuses(source, NULL, 0);
             }
 
-            ngx_http_ilert_deliver_taken(source);
+            ngx_http_ilert_deliver_unpark(source);
 
             if (se->frees) {
                 source->courier->release = 1;

@@ -103,9 +103,9 @@ static ngx_uint_t ngx_http_ilert_queue_is_configured(ngx_str_t *name,
 static ngx_uint_t ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_move(ngx_queue_t *to, ngx_queue_t *from);
 static void ngx_http_ilert_queue_thread(void *data, ngx_log_t *log);
-static void ngx_http_ilert_queue_find_strangers(ngx_http_ilert_queue_t *q);
+static void ngx_http_ilert_queue_find_unconfigured(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_done(ngx_event_t *ev);
-static void ngx_http_ilert_queue_obeyed(ngx_http_ilert_queue_t *q,
+static void ngx_http_ilert_queue_end_orders(ngx_http_ilert_queue_t *q,
     ngx_queue_t *orders, ngx_uint_t decided);
 static void ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
     ngx_queue_t *queries);
@@ -605,7 +605,7 @@ ngx_http_ilert_queue_thread(void *data, ngx_log_t *log)
         == NGX_HTTP_ILERT_STORE_OK
         && q->job.begin && !q->job.over)
     {
-        ngx_http_ilert_queue_find_strangers(q);
+        ngx_http_ilert_queue_find_unconfigured(q);
     }
 }
 
@@ -616,7 +616,7 @@ ngx_http_ilert_queue_thread(void *data, ngx_log_t *log)
  */
 
 static void
-ngx_http_ilert_queue_find_strangers(ngx_http_ilert_queue_t *q)
+ngx_http_ilert_queue_find_unconfigured(ngx_http_ilert_queue_t *q)
 {
     u_char     buf[NGX_HTTP_ILERT_QUEUE_NAMES];
     ngx_str_t  name;
@@ -631,7 +631,7 @@ ngx_http_ilert_queue_find_strangers(ngx_http_ilert_queue_t *q)
             continue;
         }
 
-        if (ngx_http_ilert_queue_log_stranger(&q->log, &name) != NGX_OK) {
+        if (ngx_http_ilert_queue_log_unconfigured(&q->log, &name) != NGX_OK) {
             break;
         }
     }
@@ -713,15 +713,18 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
     ngx_http_ilert_queue_run();
 
     ngx_http_ilert_queue_wait_answer(&accepts, accepted);
-    ngx_http_ilert_queue_obeyed(q, &orders, decided);
+    ngx_http_ilert_queue_end_orders(q, &orders, decided);
     ngx_http_ilert_queue_answer_queries(q, &queries);
 }
 
 
-/* If there is more to do of an order, the order goes into the next job. */
+/*
+ * Ends orders by calling their handlers.  If there is more to do of an order,
+ * it goes into the next job instead.
+ */
 
 static void
-ngx_http_ilert_queue_obeyed(ngx_http_ilert_queue_t *q, ngx_queue_t *orders,
+ngx_http_ilert_queue_end_orders(ngx_http_ilert_queue_t *q, ngx_queue_t *orders,
     ngx_uint_t decided)
 {
     ngx_queue_t                   *link;

@@ -279,7 +279,7 @@ ngx_http_ilert_queue_log_refusal(ngx_http_ilert_queue_log_t *ql,
 
 
 ngx_int_t
-ngx_http_ilert_queue_log_stranger(ngx_http_ilert_queue_log_t *ql,
+ngx_http_ilert_queue_log_unconfigured(ngx_http_ilert_queue_log_t *ql,
     ngx_str_t *name)
 {
     if (ql->nnames + name->len + 1 > NGX_HTTP_ILERT_QUEUE_NAMES) {

@@ -91,7 +91,7 @@ void ngx_http_ilert_queue_log(ngx_http_ilert_queue_log_t *ql,
  * not configured, but has events.  Returns NGX_OK, or NGX_DECLINED if there is
  * no room for this name.
  */
-ngx_int_t ngx_http_ilert_queue_log_stranger(ngx_http_ilert_queue_log_t *ql,
+ngx_int_t ngx_http_ilert_queue_log_unconfigured(ngx_http_ilert_queue_log_t *ql,
     ngx_str_t *name);
 
 

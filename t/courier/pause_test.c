@@ -263,10 +263,10 @@ run(step_t *step)
         return ngx_http_ilert_pause_delivered(&source);
 
     case ALL:
-        return ngx_http_ilert_pause_all(&source, now);
+        return ngx_http_ilert_pause_source(&source, now);
 
     case TAKEN:
-        return ngx_http_ilert_pause_taken(&source);
+        return ngx_http_ilert_pause_end_source(&source);
 
     case FOREIGN:
         return ngx_http_ilert_pause_foreign(&source, step->n, now);
