@@ -686,7 +686,7 @@ ngx_http_ilert_courier_done(ngx_http_ilert_store_job_t *job)
     for (i = 0; i < job->nrelease; i++) {
         co->releasing[i]->courier->more = 1;
 
-        if (!job->decided || job->held) {
+        if (!job->decided || job->releasing) {
             co->releasing[i]->courier->release = 1;
         }
     }

@@ -13,10 +13,12 @@
 
 
 /*
- * The time that has passed since some moment, which is the same one for all
- * processes and threads of the machine; setting the clock does not change it.
- * nginx's own time is that of the last event, and only of a worker's loop:
- * this one is for threads, and for who may have stood still since.
+ * These functions return the time that has passed since some moment, in
+ * microseconds and in milliseconds.  The moment is the same one for all
+ * processes and threads of the machine, and setting the clock does not change
+ * it.  nginx's own time is that of the last event of a worker's loop.  Threads
+ * have no such loop, and a process that was stopped for a while would take an
+ * old time for the present one.
  */
 
 static ngx_inline int64_t

@@ -17,35 +17,40 @@
 
 
 /*
- * The job: the one waist between the event loop and the database of what
- * waits.  The store knows no request and no clock: what the time is, is told.
+ * The store keeps what waits.  All that the event loop wants of it is put into
+ * a job, which a thread runs in one transaction.  The store knows nothing of
+ * requests, and does not read the wall clock: each job says what time it is.
  *
- * A store is of one process, and what is called here blocks: it is called
- * on a thread, one call at a time.  Processes take turns by "mutex".
+ * A store belongs to one process.  Its functions block, so they are called on
+ * a thread, one call at a time.  Several processes use the same database; they
+ * take turns by "mutex".
  *
- * An alert is an integration key and an alert key - trimmed, and ASCII letters
- * in lower case, as ilert compares them - whichever sources its events are of.
- * Its state is in one row that points at the first of its waiting events.  No
- * second event of an alert is taken before the first one has its verdict.
+ * An alert is an integration key and an alert key, whatever source its events
+ * are of.  Alert keys are compared as ilert does it: without white space at
+ * both ends, and without the case of ASCII letters.  Only the first waiting
+ * event of an alert can be taken, and no other one before it has a verdict.
+ *
+ * Times are wall clock in milliseconds, unless something else is said.
  */
 
 
-/* the longest "silence", in ms */
+/* ms: the longest "silence" of an event */
 
 #define NGX_HTTP_ILERT_STORE_SILENCE  (24 * 60 * 60 * 1000)
 
 
-/* what has become of a taken event */
+/* the verdict of a taken event */
 
 typedef enum {
-    NGX_HTTP_ILERT_STORE_UNSENT = 0,    /* was not sent: may be taken again */
-    NGX_HTTP_ILERT_STORE_DONE,          /* ilert has it */
-    NGX_HTTP_ILERT_STORE_AGAIN,         /* not before "next" */
-    NGX_HTTP_ILERT_STORE_DEAD           /* to the dead letters */
+    NGX_HTTP_ILERT_STORE_UNSENT = 0,    /* it was not sent, and may be taken */
+                                        /* again at once */
+    NGX_HTTP_ILERT_STORE_DONE,          /* it was delivered */
+    NGX_HTTP_ILERT_STORE_AGAIN,         /* it may be taken again at "next" */
+    NGX_HTTP_ILERT_STORE_DEAD           /* it becomes a dead letter */
 } ngx_http_ilert_store_verdict_e;
 
 
-/* whether other events of the alert wait */
+/* whether other events of the alert wait, so that no relay may pass them */
 
 typedef enum {
     NGX_HTTP_ILERT_STORE_NONE_WAITS = 0,
@@ -55,35 +60,32 @@ typedef enum {
 
 
 /*
- * Requests that may be made in any window of time, by all sources that share
- * an integration key, or by all of an endpoint.  A request counts from when
- * its event is taken until a window after its verdict.
+ * A budget: the requests that all sources with an integration key, or with an
+ * endpoint, may make in any window of time.  A request counts from the moment
+ * in which its event is taken until a window after its verdict.
  */
 
 typedef struct {
     ngx_str_t                   name;
-    ngx_uint_t                  rate;       /* 0: any number */
+    ngx_uint_t                  rate;       /* requests; 0: any number */
     int64_t                     window;     /* ms */
 
-    /* set by a job that takes from it */
+    /* set by a job that takes events of the budget */
 
-    ngx_uint_t                  used;
-    int64_t                     next;       /* when there may be the next */
-                                            /* request, or 0: now */
+    ngx_uint_t                  used;       /* requests that count now */
+    int64_t                     next;       /* time of the next request, or */
+                                            /* 0: now */
     /* the store's own */
 
     int64_t                     id;
-    ngx_uint_t                  left;
-    unsigned                    known:1;    /* in this job */
+    ngx_uint_t                  left;       /* requests */
+    unsigned                    known:1;    /* loaded in this job */
 } ngx_http_ilert_store_budget_t;
 
 #define NGX_HTTP_ILERT_STORE_BUDGETS  2     /* of an event: key, endpoint */
 
 
-/*
- * An event and its strings, one allocation; freed with ngx_free().  Times
- * are wall clock, in milliseconds.
- */
+/* An event and its strings are one allocation, freed with ngx_free(). */
 
 typedef struct {
     ngx_queue_t                 queue;
@@ -98,35 +100,34 @@ typedef struct {
                                             /* "resolve_after", or "silence" */
     uint64_t                    id;         /* event id */
     ngx_http_ilert_said_t       said;
-    ngx_http_ilert_policy_t     policy;     /* of its source; to be accepted */
-    int64_t                     silence;    /* ms: its alert is resolved if */
-                                            /* nothing is heard of it for so */
-                                            /* long; 0: as its source says */
+    ngx_http_ilert_policy_t     policy;     /* of its source, for accepting */
+    int64_t                     silence;    /* ms after which its alert is */
+                                            /* resolved if nothing is heard */
+                                            /* of it; 0: as its source says */
     unsigned                    passthrough:1;  /* a body of Kapacitor's */
 
     /*
-     * The event is not accepted after this time, in ms, by
-     * ngx_http_ilert_clock_msec(); 0: it is at any time.  Nor is it when
-     * "withdrawn" is set, which any thread may do: its webhook may be answered
-     * then, and what is said of the event must hold.
+     * The event is not accepted after "deadline", in ms of
+     * ngx_http_ilert_clock_msec(); 0 is no deadline.  It is also not accepted
+     * if "withdrawn" is set, which any thread may do before it answers the
+     * event's webhook.  If either has happened, "late" is set when the job is
+     * done: the event is not on disk, and will never be.
      */
     int64_t                     deadline;
     ngx_atomic_t                withdrawn;
-    unsigned                    late:1;     /* for either reason it is not */
-                                            /* on disk, though the job is */
-                                            /* done */
+    unsigned                    late:1;
 
-    /* of one that has been accepted */
+    /* set if the event has been accepted */
 
-    ngx_uint_t                  coalesced;  /* so many events need no */
-                                            /* request now: this one, one */
-                                            /* before it, or both */
+    ngx_uint_t                  coalesced;  /* events that need no request */
+                                            /* now: this one, the one before */
+                                            /* it, or both */
     ngx_uint_t                  urgency;
 
-    /* of one that has been taken */
+    /* set if the event has been taken */
 
-    int64_t                     seq;        /* order of commit */
-    int64_t                     alert;
+    int64_t                     seq;        /* number in the order of commit */
+    int64_t                     alert;      /* id */
     int64_t                     source_id;  /* the store's own */
     ngx_uint_t                  attempts;   /* made before */
     unsigned                    damaged:1;  /* the store's own */
@@ -134,34 +135,39 @@ typedef struct {
 
     unsigned                    again:1;    /* ilert has refused it before, */
                                             /* with all of its source */
-    /* its verdict */
+
+    /* the verdict, set by the caller */
 
     ngx_http_ilert_store_verdict_e  verdict;
-    int64_t                     next;       /* of AGAIN; else the caller's */
+    int64_t                     next;       /* of AGAIN: a time; otherwise */
+                                            /* free for the caller's use */
     unsigned                    maybe:1;    /* of AGAIN: ilert may have it */
     unsigned                    refused:1;  /* of AGAIN: ilert has refused */
                                             /* it, for no fault of the event */
-    int64_t                     pause;      /* ms that its first budget is */
-                                            /* not to be used for, or 0 */
+    int64_t                     pause;      /* ms of a pause of its first */
+                                            /* budget, or 0 */
     ngx_uint_t                  status;     /* of DEAD: ilert's, or 0 */
     ngx_str_t                   error;      /* of DEAD; the caller's memory */
 
-    /* set by the job, of DONE */
+    /* set by the job if the verdict is DONE */
 
-    unsigned                    frees:1;    /* not everything of its source */
-                                            /* is refused any longer: it is */
-                                            /* to be released */
-    /* set by the job, of DEAD */
+    unsigned                    frees:1;    /* all of its source were */
+                                            /* refused, and are not any */
+                                            /* longer: the source is to be */
+                                            /* released */
 
-    unsigned                    kept:1;     /* it waits: everything of its */
-                                            /* source is refused */
-    unsigned                    parks:1;    /* as is known since this one */
-    unsigned                    doubtful:1; /* it is a dead letter that may */
-                                            /* wait again, for that */
-    ngx_uint_t                  returned;   /* so many dead letters wait */
-                                            /* again */
+    /* set by the job if the verdict is DEAD */
 
-    /* of one that was to be accepted, when the job has failed */
+    unsigned                    kept:1;     /* it waits, since all of its */
+                                            /* source are refused */
+    unsigned                    parks:1;    /* this is known since this */
+                                            /* event */
+    unsigned                    doubtful:1; /* it is a dead letter, but may */
+                                            /* wait again if all of its */
+                                            /* source turn out to be refused */
+    ngx_uint_t                  returned;   /* dead letters that wait again */
+
+    /* set if the event was to be accepted, and the job has failed */
 
     ngx_http_ilert_store_waits_e    waits;
 
@@ -170,35 +176,36 @@ typedef struct {
 
 
 /*
- * "next" of an event that waits for no time, but until its source is released,
- * or until it is its turn: when its source probes, and nothing else may go.
+ * The "next" of an event that waits for no time, since all of its source are
+ * refused.  It waits until its source is released, or until it is its turn to
+ * be the one by which the source is tried again.
  */
 
 #define NGX_HTTP_ILERT_STORE_RELEASED  INT64_MAX
 
 
-/* what may be taken of a source */
+/* how many events of a source a job may take */
 
 typedef struct {
-    ngx_str_t                   source;
-    unsigned                    passthrough:1;  /* its kind */
-    unsigned                    probe:1;    /* an event is to find out */
-                                            /* something for all: those that */
-                                            /* have been refused have their */
-                                            /* turn, too; set where a job */
-                                            /* knows it by itself */
+    ngx_str_t                   source;     /* its name */
+    unsigned                    passthrough:1;  /* the kind of the source */
+    unsigned                    probe:1;    /* an event is sent to find out */
+                                            /* whether others may be; it may */
+                                            /* be one that was refused; a */
+                                            /* job sets this, too, if it */
+                                            /* knows that all are refused */
     ngx_uint_t                  n;          /* events, at most */
     ngx_http_ilert_policy_t     policy;
     ngx_http_ilert_store_budget_t  *budgets[NGX_HTTP_ILERT_STORE_BUDGETS];
-                                            /* of the job's, or NULL */
+                                            /* among job->budgets, or NULL */
 
     /* set by the job */
 
     ngx_uint_t                  taken;
     ngx_uint_t                  coalesced;  /* events that need no request */
     ngx_uint_t                  expired;    /* too old: now dead letters */
-    unsigned                    more:1;     /* than "n" may go */
-    unsigned                    paused:1;   /* by an order */
+    unsigned                    more:1;     /* more than "n" could be taken */
+    unsigned                    paused:1;   /* an order has paused it */
 
     int64_t                     id;         /* the store's own */
 } ngx_http_ilert_store_take_t;
@@ -206,60 +213,61 @@ typedef struct {
 
 /*
  * A source that is configured, and its integration key.  Alerts belong to
- * keys: the store has to know of which key the alerts of a source are.
+ * keys, so the store has to know which key a source has.
  */
 
 typedef struct {
     ngx_str_t                   source;     /* its name */
     ngx_str_t                   owner;      /* the name of the key's budget */
 
-    /* the store's own: ids of alerts, after which to go on */
+    /* the store's own: the id of the last alert that was gone through */
 
-    int64_t                     after;      /* in this job */
-    int64_t                     next;       /* in the next one */
+    int64_t                     after;      /* before this job */
+    int64_t                     next;       /* in this job */
 } ngx_http_ilert_store_home_t;
 
 
 /*
- * A webhook that was refused, and is kept for people to look at: with its
- * strings it is one allocation, freed with ngx_free(), if it is to be kept by
- * a job.
+ * A webhook that was refused, and is kept for people to look at.  If a job is
+ * to keep it, it and its strings are one allocation, freed with ngx_free().
  */
 
 typedef struct {
     ngx_queue_t                 queue;
 
     int64_t                     id;         /* by the store, from 1 on */
-    int64_t                     time;
+    int64_t                     time;       /* when it was refused */
     ngx_str_t                   from;       /* address of the client */
     ngx_str_t                   location;
     ngx_uint_t                  status;     /* of the answer */
     ngx_str_t                   error;      /* what was wrong */
     int64_t                     size;       /* bytes of the body as it came */
-    ngx_str_t                   body;       /* its first ones; not of lists */
+    ngx_str_t                   body;       /* its first bytes; not in lists */
 
     /* the store's own */
 
-    int64_t                     bytes;      /* that it counts as */
-    unsigned                    removed:1;  /* to be removed, else added */
+    int64_t                     bytes;      /* of room that it counts for */
+    unsigned                    removed:1;  /* saving removes it; 0: adds it */
 } ngx_http_ilert_store_refused_t;
 
 
 /*
- * An order of an operator.  It is carried out in parts, one in each job: as
- * long as "more" is set it is given again, with "after" set to "next".  The
- * outcome is that of one part, and holds if the job is "decided".
+ * An order of an operator.  It is carried out in parts, one in each job: if
+ * "more" is set, the caller sets "after" to "next", and puts the order into
+ * another job.  The outcome is that of one part, and holds only if the job is
+ * "decided".
  */
 
 typedef enum {
-    NGX_HTTP_ILERT_STORE_REPLAY = 0,    /* of dead letters */
-    NGX_HTTP_ILERT_STORE_DISCARD,
-    NGX_HTTP_ILERT_STORE_PAUSE,         /* of a source */
+    NGX_HTTP_ILERT_STORE_REPLAY = 0,    /* dead letters are sent again */
+    NGX_HTTP_ILERT_STORE_DISCARD,       /* dead letters are removed */
+    NGX_HTTP_ILERT_STORE_PAUSE,         /* a source is paused */
     NGX_HTTP_ILERT_STORE_RESUME,
-    NGX_HTTP_ILERT_STORE_EMPTY,         /* its waiting events, but for those */
-                                        /* in flight, and RESOLVEs of alerts */
-                                        /* that ilert may show */
-    NGX_HTTP_ILERT_STORE_FORGET         /* webhooks that were refused */
+    NGX_HTTP_ILERT_STORE_EMPTY,         /* the source's waiting events are */
+                                        /* removed, but not those under way, */
+                                        /* and no RESOLVE of an alert that */
+                                        /* ilert may show */
+    NGX_HTTP_ILERT_STORE_FORGET         /* refused webhooks are removed */
 } ngx_http_ilert_store_action_e;
 
 typedef struct {
@@ -267,22 +275,29 @@ typedef struct {
 
     ngx_http_ilert_store_action_e  action;
     uint64_t                    id;         /* of a letter, or a webhook; 0: */
-                                            /* all those of the source, or */
+                                            /* all letters of the source, or */
                                             /* all webhooks */
     ngx_str_t                   source;     /* its name */
 
-    /* on the thread: whether there is a source of that name */
+    /*
+     * Returns 1 if a source of that name is configured.  It is called on the
+     * thread.
+     */
     ngx_uint_t                (*configured)(ngx_str_t *name, void *data);
     void                       *data;
 
     /* the outcome */
 
-    ngx_uint_t                  count;      /* letters, events, sources, or */
-                                            /* webhooks */
-    ngx_uint_t                  refused;    /* letters, see "why" */
-    const char                 *why;        /* not; NULL if it was done */
-    unsigned                    missing:1;  /* for there is no such thing */
-    unsigned                    more:1;
+    ngx_uint_t                  count;      /* how many letters, events, */
+                                            /* sources, or webhooks it has */
+                                            /* changed or removed */
+    ngx_uint_t                  refused;    /* letters that were not sent */
+                                            /* again */
+    const char                 *why;        /* why something was not done; */
+                                            /* NULL if all was */
+    unsigned                    missing:1;  /* there is no such source, */
+                                            /* letter, or webhook */
+    unsigned                    more:1;     /* it is not finished */
 
     /* the store's own: the place in what is gone through */
 
@@ -293,46 +308,48 @@ typedef struct {
 
 
 /*
- * What is to be known of the store, beside or in the middle of a backlog:
- * answered when the transaction is over, from what is on disk then.  All that
- * is set is in "pool", which is the thread's until the job is done.
+ * A query, for the status and for dry runs, and its answer.  It is answered
+ * when the job's transaction is over, with what is on disk at that time.  The
+ * strings and arrays of the answer are in "pool", which the thread uses until
+ * the job is done.
  */
 
-#define NGX_HTTP_ILERT_STORE_LISTED  100    /* of each list, at most */
+#define NGX_HTTP_ILERT_STORE_LISTED  100    /* elements of a list, at most */
 
 typedef struct {
     ngx_str_t                   name;
     int64_t                     waiting[NGX_HTTP_ILERT_URGENCIES];
-                                            /* events */
+                                            /* events of each urgency */
     int64_t                     oldest[NGX_HTTP_ILERT_URGENCIES];
-                                            /* since when the first event of */
-                                            /* an alert so urgent waits; 0 */
+                                            /* of alerts of each urgency: */
+                                            /* since when the first event */
+                                            /* waits, or 0 */
     int64_t                     open;       /* alerts */
-    int64_t                     dead;       /* letters */
-    int64_t                     paused;     /* since, or 0 */
-    unsigned                    retries:1;  /* some wait to be tried again */
+    int64_t                     dead;       /* dead letters */
+    int64_t                     paused;     /* since when, or 0 */
+    unsigned                    retries:1;  /* events wait to be tried again */
 } ngx_http_ilert_store_source_t;
 
 typedef struct {
     ngx_str_t                   source;
     ngx_str_t                   key;
     ngx_uint_t                  level;
-    int64_t                     opened;
+    int64_t                     opened;     /* time */
     int64_t                     last;       /* when it was last heard of */
 } ngx_http_ilert_store_open_t;
 
 typedef struct {
-    uint64_t                    id;
+    uint64_t                    id;         /* of the event */
     ngx_str_t                   source;
     ngx_str_t                   key;
     ngx_uint_t                  type;
     int64_t                     received;
-    ngx_uint_t                  status;     /* 0: none */
+    ngx_uint_t                  status;     /* ilert's; 0: none */
     ngx_str_t                   error;
 } ngx_http_ilert_store_dead_t;
 
 typedef struct {
-    uint64_t                    id;
+    uint64_t                    id;         /* of a waiting event */
     ngx_uint_t                  type;
     ngx_uint_t                  level;
     ngx_uint_t                  urgency;
@@ -341,8 +358,8 @@ typedef struct {
 } ngx_http_ilert_store_listed_t;
 
 typedef struct {
-    ngx_str_t                   name;
-    ngx_uint_t                  used;       /* requests in the window */
+    ngx_str_t                   name;       /* of a budget */
+    ngx_uint_t                  used;       /* requests that count now */
     int64_t                     until;      /* end of a pause, or 0 */
 } ngx_http_ilert_store_used_t;
 
@@ -353,35 +370,36 @@ struct ngx_http_ilert_store_query_s {
     ngx_pool_t                 *pool;
 
     /*
-     * Is called on the event loop with the answer, and owns the pool then.
-     * NULL: nobody waits for the answer any longer.
+     * The handler is called in the event loop with the answer, and has to
+     * destroy the pool.  If it is NULL, nobody waits for the answer any
+     * longer, and the caller of the job destroys the pool.
      */
     void                      (*handler)(ngx_http_ilert_store_query_t *query);
     void                       *data;
 
-    ngx_str_t                   source;     /* lists of this one only, if it */
-                                            /* is not empty */
-    ngx_str_t                   key;        /* of this alert of it */
-    unsigned                    alert:1;
-    unsigned                    probe:1;    /* asks for nothing but whether */
-                                            /* something can be committed */
-    int64_t                     refused;    /* asks for nothing but the */
-                                            /* refused webhook of this id; */
-                                            /* 0: for none */
+    ngx_str_t                   source;     /* only this one is listed, if */
+                                            /* the name is not empty */
+    ngx_str_t                   key;        /* an alert key, with "alert" */
+    unsigned                    alert:1;    /* asks for that alert, too */
+    unsigned                    probe:1;    /* only asks whether something */
+                                            /* can be committed */
+    int64_t                     refused;    /* only asks for the refused */
+                                            /* webhook with this id; 0: does */
+                                            /* not */
 
-    /* and what would become of an event of it that came now */
+    /* what would become of an event of that alert that came now? */
 
-    unsigned                    foresee:1;
-    ngx_str_t                   owner;      /* as of an event */
+    unsigned                    foresee:1;  /* asks for that, too */
+    ngx_str_t                   owner;      /* these are as in an event */
     ngx_http_ilert_said_t       said;
     ngx_http_ilert_policy_t     policy;
 
     /* the answer */
 
-    unsigned                    ok:1;       /* there is one */
-    unsigned                    committed:1;
+    unsigned                    ok:1;       /* there is an answer */
+    unsigned                    committed:1;    /* the job was decided */
 
-    int64_t                     bytes;      /* in use */
+    int64_t                     bytes;      /* of the database, in use */
     ngx_http_ilert_store_used_t  *used;     /* of the job's budgets */
     ngx_uint_t                  nused;
     ngx_array_t                 sources;    /* store_source_t; by name */
@@ -389,23 +407,25 @@ struct ngx_http_ilert_store_query_s {
     ngx_array_t                 dead;       /* store_dead_t; last one first */
     ngx_array_t                 kept;       /* store_refused_t; last one */
                                             /* first; or the one asked for */
-    int64_t                     nkept;      /* webhooks, of all of them */
+    int64_t                     nkept;      /* number of all those kept */
 
-    /* of an alert */
+    /* of the alert */
 
-    unsigned                    found:1;
+    unsigned                    found:1;    /* it is known */
     ngx_http_ilert_shown_t      shown;
     ngx_http_ilert_store_open_t  state;     /* "opened" is 0 if it is not */
-    int64_t                     delivered;  /* or 0 */
-    int64_t                     next;       /* not before, or 0 */
+                                            /* open */
+    int64_t                     delivered;  /* time of the last one, or 0 */
+    int64_t                     next;       /* when its first event may go; */
+                                            /* 0: at any time */
     ngx_uint_t                  attempts;
     int64_t                     waiting;    /* events */
     ngx_array_t                 events;     /* store_listed_t */
 
-    /* of an event that came now; said.repeat is set, too */
+    /* of the event that came now; said.repeat is set, too */
 
     ngx_http_ilert_rule_e       rule;
-    int64_t                     until;      /* if it is HOLD */
+    int64_t                     until;      /* if the rule is HOLD */
     ngx_uint_t                  urgency;
     unsigned                    behind:1;   /* others would go before it */
     unsigned                    replaces:1; /* it would take the place of */
@@ -414,17 +434,18 @@ struct ngx_http_ilert_store_query_s {
 
 
 /*
- * What is done in one transaction: verdicts first, which make room, then
- * orders, accepts, and takes, the most urgent of all sources first.  Lists
- * may be empty.
+ * A job is what is done in one transaction: verdicts first, which make room,
+ * then orders, accepts, and takes, of which the most urgent ones of all
+ * sources come first.  Lists may be empty.  The job and its lists are the
+ * caller's memory; only "taken" and "buried" are allocated.
  */
 
 typedef struct {
-    int64_t                     now;
+    int64_t                     now;        /* wall clock, ms */
     int64_t                     longest;    /* ms: nothing waits for a time */
-                                            /* later than that from now on, */
-                                            /* unless the clock was set */
-                                            /* back; 0: not known */
+                                            /* that is farther away, unless */
+                                            /* the clock was set back; 0: */
+                                            /* not known */
 
     ngx_queue_t                 verdicts;   /* store_event_t */
     ngx_queue_t                 orders;     /* store_order_t */
@@ -432,8 +453,8 @@ typedef struct {
     ngx_queue_t                 queries;    /* store_query_t */
 
     /*
-     * store_refused_t, to be kept as far as it goes: in a transaction of their
-     * own, after the other one, and not tried again.
+     * store_refused_t, to be kept in a transaction of their own, after the
+     * other one.  If that fails, it is not tried again.
      */
     ngx_queue_t                 refused;
 
@@ -444,113 +465,117 @@ typedef struct {
     ngx_uint_t                  nbudgets;
 
     /*
-     * Of a courier: its number, which was set with "begun".  If another one
-     * has begun since, the job is "over": its verdicts count no longer, and
-     * it takes nothing.  0 of what is not a courier's.
+     * The courier's number, which is the "begun" of an earlier job; 0 if the
+     * job is not a courier's.  If another courier has begun since, "over" is
+     * set: verdicts of the job have no effect, and it takes nothing.
      */
     int64_t                     term;
 
     /*
-     * The lock that the courier holds, by its file's name and inode; without
-     * a name nobody looks at it.  None begins without the lock of the folder
-     * that the database is in.
+     * The lock that the courier holds, by the name and the inode of its file.
+     * A courier cannot begin unless that is the lock of the folder that the
+     * database is in.  If the name is NULL, this is not checked.
      */
     const u_char               *lock;
     dev_t                       lock_device;
     ino_t                       lock_inode;
 
     /*
-     * With "begin": events that are to be dead letters, by their seq, as
-     * workers have died of them.  "at_hand" shows the seq of the event that
-     * the thread is at, or 0; or NULL.
+     * With "begin": the seq of events of which workers have died, and which
+     * become dead letters.  While the thread is busy with an event, its seq is
+     * in *at_hand, otherwise 0; at_hand may be NULL.
      */
     int64_t                    *deadly;
     ngx_uint_t                  ndeadly;
     volatile int64_t           *at_hand;
 
-    uint64_t                   *ids;        /* for events of the store's own */
-    ngx_uint_t                  nids;
+    uint64_t                   *ids;        /* event ids that the store may */
+    ngx_uint_t                  nids;       /* use for its own events */
 
-    ngx_http_ilert_store_home_t  *homes;    /* all sources: of a courier */
-    ngx_uint_t                  nhomes;     /* that begins, else none */
+    ngx_http_ilert_store_home_t  *homes;    /* all sources, if a courier */
+    ngx_uint_t                  nhomes;     /* begins; otherwise none */
 
     /*
-     * The number of the processes that share memory, or 0.  A relay that only
-     * those of another number knew of makes everything unknown.
+     * The number of the nginx of this process, all of whose workers share
+     * memory; or 0.  An nginx notes its relays in that memory.  If one ended
+     * before it told the store of them, what ilert shows becomes unknown.
      */
     int64_t                     session;
 
-    unsigned                    begin:1;    /* of a courier: what had been */
-                                            /* taken may have been sent */
-    unsigned                    unknown:1;  /* nothing is known of what */
-                                            /* ilert shows */
-    unsigned                    clean:1;    /* housekeeping; a bounded part */
-    unsigned                    probe:1;    /* to be committed in any case */
-    unsigned                    registered:1;   /* the session has a row, */
-                                            /* by an earlier job */
-    unsigned                    end:1;      /* of the session: the store */
+    unsigned                    begin:1;    /* a courier begins: events that */
+                                            /* the last one had taken may */
+                                            /* have been sent */
+    unsigned                    unknown:1;  /* what ilert shows becomes */
+                                            /* unknown, of all alerts */
+    unsigned                    clean:1;    /* does a bounded part of the */
+                                            /* housekeeping */
+    unsigned                    probe:1;    /* commits something in any case */
+    unsigned                    registered:1;   /* an earlier job has given */
+                                            /* the session a row */
+    unsigned                    end:1;      /* ends the session: the store */
                                             /* has been told of all relays */
-    ngx_str_t                  *release;    /* name of a source whose events */
-                                            /* need not wait any longer */
-    ngx_uint_t                  nrelease;
+    ngx_str_t                  *release;    /* names of sources whose events */
+    ngx_uint_t                  nrelease;   /* need not wait any longer */
 
     /* the outcome */
 
-    ngx_queue_t                 taken;      /* store_event_t, to be freed */
-    ngx_queue_t                 buried;     /* the same, of "deadly" */
+    ngx_queue_t                 taken;      /* store_event_t; the caller has */
+    ngx_queue_t                 buried;     /* to free them; those of */
+                                            /* "deadly" */
     int64_t                     begun;      /* the new courier's number, or */
                                             /* 0: none has begun */
-    int64_t                     due;        /* when the next one of those */
-                                            /* that wait for a time may go, */
-                                            /* or 0; now, if there was more */
-                                            /* than is for one job */
-    ngx_uint_t                  resolved;   /* by "resolve_after"; so many */
-                                            /* of "ids" were used */
-    ngx_uint_t                  coalesced;  /* of accepts and takes */
-    ngx_uint_t                  expired;    /* too old: now dead letters */
-    ngx_uint_t                  dropped;    /* dead letters for which there */
-                                            /* was no room, or too old */
-    ngx_uint_t                  damaged;    /* rows that make no sense: now */
+    int64_t                     due;        /* when the next event that */
+                                            /* waits for a time may go, or */
+                                            /* 0; "now" if there is more to */
+                                            /* do than in one job */
+    ngx_uint_t                  resolved;   /* alerts, after silence; as */
+                                            /* many of "ids" were used */
+    ngx_uint_t                  coalesced;  /* events, of accepts and takes */
+    ngx_uint_t                  expired;    /* events that were too old: now */
                                             /* dead letters */
-    ngx_uint_t                  silent;     /* alerts that were forgotten: */
+    ngx_uint_t                  dropped;    /* dead letters that were too */
+                                            /* old, or had no room */
+    ngx_uint_t                  damaged;    /* events whose rows make no */
+                                            /* sense: now dead letters */
+    ngx_uint_t                  silent;     /* alerts that were forgotten, */
                                             /* not heard of for too long */
-    ngx_uint_t                  forgotten;  /* to make room; they are, even */
-                                            /* if the job has failed */
+    ngx_uint_t                  forgotten;  /* alerts, to make room; this */
+                                            /* holds even if the job failed */
     ngx_uint_t                  evicted;    /* refused webhooks, likewise */
-    ngx_uint_t                  kept;       /* of "refused" */
-    unsigned                    over:1;     /* it is not the courier's that */
-                                            /* delivers */
-    unsigned                    fresh:1;    /* "begun" is of the first one */
+    ngx_uint_t                  kept;       /* refused webhooks */
+    unsigned                    over:1;     /* another courier delivers */
+    unsigned                    fresh:1;    /* "begun" is the first courier */
                                             /* of this database */
-    unsigned                    more:1;     /* "clean" is not done yet */
-    unsigned                    held:1;     /* nor is "release" */
-    unsigned                    moving:1;   /* nor are "homes": nothing has */
-                                            /* been taken */
+    unsigned                    more:1;     /* "clean" is not finished */
+    unsigned                    releasing:1;    /* "release" is not */
+                                            /* finished */
+    unsigned                    moving:1;   /* "homes" are not finished: */
+                                            /* nothing has been taken */
     unsigned                    noted:1;    /* the session has a row now */
-    unsigned                    accepted:1; /* all of the accepts are safe */
-                                            /* that are not "late" */
-    unsigned                    decided:1;  /* so is all the rest: verdicts, */
-                                            /* "begin", "unknown", ... */
-    unsigned                    idle:1;     /* it has changed nothing, and */
-                                            /* nor would the same job */
+    unsigned                    accepted:1; /* all accepts that are not */
+                                            /* "late" are on disk */
+    unsigned                    decided:1;  /* all the rest is on disk: */
+                                            /* verdicts, "begin", ... */
+    unsigned                    idle:1;     /* nothing was changed, nor */
+                                            /* would the same job do so */
 } ngx_http_ilert_store_job_t;
 
 
 typedef enum {
     NGX_HTTP_ILERT_STORE_OK = 0,
     NGX_HTTP_ILERT_STORE_FULL,      /* no room: disk, quota, max_size */
-    NGX_HTTP_ILERT_STORE_FAILED,    /* it was open, and there was an error */
-    NGX_HTTP_ILERT_STORE_CLOSED     /* cannot be opened, see "error" */
+    NGX_HTTP_ILERT_STORE_FAILED,    /* it is open, but there was an error */
+    NGX_HTTP_ILERT_STORE_CLOSED     /* it cannot be opened, see "error" */
 } ngx_http_ilert_store_state_e;
 
 
 typedef struct ngx_http_ilert_backend_s  ngx_http_ilert_backend_t;
 
-/* each backend has its own struct of that name */
+/* each backend defines this struct for its own use */
 
 typedef struct ngx_http_ilert_backend_data_s  ngx_http_ilert_backend_data_t;
 
-/* a place in an order of alerts by a time; 0, 0: the beginning */
+/* the place of an alert in an order by time and id; 0, 0: the beginning */
 
 typedef struct {
     int64_t                     time;
@@ -558,27 +583,32 @@ typedef struct {
 } ngx_http_ilert_store_mark_t;
 
 
-/* to be zeroed, but for the first five members */
+/*
+ * The caller sets the first five members, and zeroes all others, before the
+ * store is run for the first time.
+ */
 
 typedef struct {
-    ngx_http_ilert_backend_t   *backend;    /* where all is kept */
-    ngx_str_t                   path;       /* of the folder, with a zero */
-    off_t                       max_size;
+    ngx_http_ilert_backend_t   *backend;    /* what keeps all */
+    ngx_str_t                   path;       /* of the folder; it ends with a */
+                                            /* zero byte */
+    off_t                       max_size;   /* bytes; 0: any */
     pthread_mutex_t            *mutex;      /* robust, shared; or NULL */
 
     /*
-     * Is called on the thread when we have got the mutex, 1, and before we let
-     * it go, 0; or NULL.
+     * Called on the thread with 1 when it has got the mutex, and with 0 before
+     * it lets the mutex go; or NULL.
      */
     void                      (*locked)(ngx_uint_t locked);
 
     ngx_http_ilert_store_state_e  state;
     char                        error[512]; /* one line: what is wrong and, */
                                             /* if known, how to mend it */
-    unsigned                    asked:1;    /* in any other state than OK: */
-                                            /* events have "waits" set */
-    char                        notice[512];    /* to be logged once, as a */
-                                            /* database that was moved aside */
+    unsigned                    asked:1;    /* the state is not OK, but all */
+                                            /* accepts have "waits" set */
+    char                        notice[512];    /* one line to be logged */
+                                            /* once, such as that a database */
+                                            /* was moved aside */
 
     /* the store's own */
 
@@ -587,59 +617,64 @@ typedef struct {
     int64_t                     failed;     /* when nothing could be written */
     int64_t                     full;       /* when there was no room for */
                                             /* accepts */
-    size_t                      size;       /* of the accepts then */
+    size_t                      size;       /* bytes of the accepts then */
     unsigned                    open:1;     /* the backend has opened it */
-    unsigned                    blocked:1;  /* "failed" is for a lock */
-    unsigned                    lost:1;     /* what an earlier database knew */
+    unsigned                    blocked:1;  /* "failed" is due to a lock */
+    unsigned                    lost:1;     /* an earlier database is lost, */
+                                            /* and what it knew of ilert */
     unsigned                    buried:1;   /* a dead letter has been added */
 
     /* where the search for alerts to forget goes on, see store_forget.c */
 
-    ngx_http_ilert_store_mark_t  old[2];    /* as their time is over */
-    ngx_http_ilert_store_mark_t  oldest[2]; /* to make room */
+    ngx_http_ilert_store_mark_t  old[2];    /* those that are too old */
+    ngx_http_ilert_store_mark_t  oldest[2]; /* those that make room */
 
     ngx_http_ilert_backend_data_t  *private;    /* the backend's own */
 } ngx_http_ilert_store_t;
 
 
 /*
- * Allocates an event with room for strings of these lengths, which are set
- * and whose bytes are the caller's to fill in.  NULL without memory.
+ * Allocates an event with room for strings of these lengths in bytes.  The
+ * strings point to that room, and the caller fills it in.  All else is zero.
+ * Returns NULL if there is no memory.  The caller frees it with ngx_free().
  */
 ngx_http_ilert_store_event_t *ngx_http_ilert_store_event(size_t source,
     size_t key, size_t body);
 
 
 /*
- * Runs the job, opening the database first if it is not open.  All of it is
- * on disk (fsync) when "accepted" and "decided" are set.  If "accepted" is
- * not set nothing of the accepts is, and each has "waits" set: what is said
- * there holds until the job is done, and "cannot say" whenever another
- * process may be about to commit something.  If there was
- * no room for the accepts, all the rest may still have been done: there may
- * be taken events whatever the outcome.  If "decided" is not set, it is all
- * to be given again.  Returns the store's state, which is also in
- * store->state.
+ * Runs the job, and opens the database if it is not open.  Returns the store's
+ * state, which is also in store->state.
  *
- * If the state is not OK, writing is tried again no sooner than half
- * a second later (by job->now): until then only "waits" is found out.  If it
- * is FULL, that holds for the accepts alone, unless the rest had no room
- * either.  An empty job will do to try it.
+ * If "accepted" is set, the accepts are on disk (fsync), and if "decided" is
+ * set, all the rest is.  If "accepted" is not set, none of the accepts is on
+ * disk, and each of them has "waits" set.  This is what waited when the job
+ * was run; it is CANNOT_SAY if another process may be about to commit
+ * something.  If there was no room for the accepts, all the rest may have been
+ * done, so there may be taken events whatever the outcome is.  If "decided" is
+ * not set, all of the job has to be given again.
+ *
+ * After an error writing is not tried again for half a second, by job->now.
+ * Until then a job only finds out "waits".  If the state is FULL, this holds
+ * for the accepts alone, unless there was no room for the rest either.  An
+ * empty job is enough to try whether the store can be written to.
  */
 ngx_http_ilert_store_state_e ngx_http_ilert_store_run(
     ngx_http_ilert_store_t *store, ngx_http_ilert_store_job_t *job);
 
 
 /*
- * The next name of a source that has waiting events, in the order of names,
- * after "name" (empty: the first one): set, at most "size" bytes, and
- * NGX_OK, or NGX_DECLINED.
+ * Finds the name of a source that has waiting events: the one that comes after
+ * "name" in the order of names, or the first one if "name" is empty.  Writes
+ * it over "name", which must have room for "size" bytes; longer names are
+ * passed over.  Returns NGX_OK, or NGX_DECLINED if there is no such source, or
+ * if the database is not open or cannot be read.
  */
 ngx_int_t ngx_http_ilert_store_next_source(ngx_http_ilert_store_t *store,
     ngx_str_t *name, size_t size);
 
 
-/* closes the database; the store can be run again */
+/* Closes the database.  The store can be run again later. */
 void ngx_http_ilert_store_close(ngx_http_ilert_store_t *store);
 
 

@@ -12,42 +12,41 @@
 
 
 /*
- * What becomes of an alert and of its events.
+ * Decides what becomes of an alert and of its events.
  *
- * An alert has events that wait, in the order of their commits (seq), and one
- * of three states:
+ * An alert has waiting events, in the order of their commits (seq), and one of
+ * three states:
  *
  *     READY      the first event may go, or nothing waits (head is 0)
  *     TAKEN      the first event is under way
  *     WAITING    the first event may go at a time (next): it is to be tried
- *                again, or it is a repeat that is held; or it may go when its
- *                source is released, or it is its turn, as ilert has refused
- *                it for no fault of its own
+ *                again, or it is a held repeat; or next is .._RELEASED, since
+ *                ilert refuses all of its source, and it may go when the
+ *                source is released, or when it is its turn
  *
- * An event joins the end of those that wait, or takes the place of the last
- * one, or is dropped at once as ilert shows already what it says.  It leaves
- * by a verdict: ilert has it, or it becomes a dead letter; or it is dropped
- * when its turn comes; or an operator discards it.
+ * A new event goes to the end of the waiting ones, or takes the place of the
+ * last one, or is dropped at once if ilert shows already what it says.  Later
+ * it is delivered, or becomes a dead letter, or is dropped when its turn
+ * comes, or an operator discards it.
  *
- * These hold whenever a transaction ends:
+ * Invariants, whenever a transaction ends:
  *
- *     1  head is the seq of the first event, or 0.  Only the first event is
- *        ever under way, and it is not changed then.
- *     2  urgency is that of the most urgent event, so that one that is urgent
- *        pulls those before it; of a repeat that is held it is REPEATS.
- *     3  shows is what ilert shows when all that was delivered is known, or
- *        unknown: after a dead letter, after an attempt whose outcome is not
- *        known, and in a new epoch.
- *     4  gone is not less than the seq of any event that has left.
+ *     1  head is the seq of the first event, or 0.  Only the first event can
+ *        be under way, and it is not changed meanwhile.
+ *     2  urgency is that of the most urgent event, so that an urgent event
+ *        pulls those before it.  While a repeat is held, it is REPEATS.
+ *     3  shows is what ilert shows, by all that was delivered; or unknown,
+ *        after a dead letter, after an attempt whose outcome is not known, and
+ *        in a new epoch.
+ *     4  gone is not less than the seq of any event that waits no longer.
  *     5  source is that of the first event, or of the last one that there was.
- *     6  what a source counts is what a count of its events and open alerts
- *        would say.
+ *     6  The counts of a source agree with its events and open alerts.
  *
- * Nothing here writes to the database, or reads what is to be decided of: the
- * events that a decision needs have been loaded, the first two for a verdict,
- * the last two for a new event, and changes are saved when all is decided.
- * What is looked up is another alert of the same name, see set_source(), and,
- * if the last two events are comments, the first one, see first_said().
+ * Nothing is written to the database here, and little is read.  The events
+ * that a decision needs have been loaded before: the first two for a verdict,
+ * the last two for a new event.  Changes are saved when all is decided.  Two
+ * things are looked up here: another alert with the same key, in set_source(),
+ * and the first event if the last two are comments, in first_said().
  */
 
 
@@ -158,7 +157,10 @@ ngx_http_ilert_alert_done(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* whether ilert shows the alert, if it believes us, whatever else is known */
+/*
+ * Notes what ilert was told by an event that was delivered, and whether the
+ * alert is open by that.
+ */
 
 static ngx_int_t
 ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
@@ -182,7 +184,10 @@ ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* a refusal of ilert's that is not the event's fault is no attempt */
+/*
+ * The event has to be tried again.  If ilert has refused it for no fault of
+ * the event, this does not count as an attempt.
+ */
 
 static ngx_int_t
 ngx_http_ilert_alert_again(ngx_http_ilert_store_work_t *work,
@@ -225,8 +230,9 @@ ngx_http_ilert_alert_keep(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * The event is no longer there, as when it was discarded by hand: the alert
- * goes on, and nobody knows what ilert was told.
+ * The event of the verdict does not wait any longer, since somebody has
+ * deleted its row.  The next event becomes the head, and what ilert was told
+ * is not known.
  */
 
 static ngx_int_t
@@ -248,8 +254,8 @@ ngx_http_ilert_alert_gone(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * What ilert shows is not known any longer: it may have refused a RESOLVE of
- * what it shows, and the next ALERT must not be taken for a repeat then.
+ * What ilert shows becomes unknown: if it has refused a RESOLVE of an alert
+ * that it shows, the next ALERT must not be taken for a repeat.
  */
 
 ngx_int_t
@@ -343,8 +349,8 @@ ngx_http_ilert_alert_remove(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * How urgent the next event is was found when it came, by what was to be sent
- * before it, which may have come to something else.
+ * The urgency of the next event was found when it came, by what was to be sent
+ * before it.  That may have had another outcome, so rehead() finds it again.
  */
 
 ngx_int_t
@@ -405,10 +411,10 @@ ngx_http_ilert_alert_rehead(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * Without an effect if the process of an earlier release has made an alert of
- * the same name and source meanwhile: until that one is adopted all stays as
- * it is, and the event is delivered as one of the other source, with the same
- * key.
+ * Has no effect if the source has another alert with this key, which a process
+ * of an earlier release has made.  Until that one is adopted, the event is
+ * delivered as one of the alert's present source, which has the same
+ * integration key.
  */
 
 ngx_int_t
@@ -440,7 +446,7 @@ ngx_http_ilert_alert_set_source(ngx_http_ilert_store_work_t *work,
 
     alert->row.source = source;
 
-    /* those who take events of that source may not know that there is one */
+    /* this job may have looked for events of that source already */
 
     work->more = 1;
 
@@ -532,8 +538,8 @@ ngx_http_ilert_alert_foresee(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * To the events of the alert that wait, or in place of the last of them.  If
- * no other one waits it may be that it need not go, or not yet.
+ * The new event is added to the waiting ones, or takes the place of the last
+ * one.  If no other one waits, it may be dropped or held at once.
  */
 
 ngx_int_t
@@ -558,13 +564,13 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
     urgency = ev->urgency;
     replaced = fate.replaced;
 
-    /* what was refused need not wait any longer if something else is said */
+    /* an event that was refused need not wait any longer if it is replaced */
 
     turn = (replaced && replaced->seq == alert->row.head
             && alert->row.state == NGX_HTTP_ILERT_STORE_WAITING
             && alert->row.next == NGX_HTTP_ILERT_STORE_RELEASED);
 
-    /* a repeat that waits has been counted when it was found to be one */
+    /* a repeat that waits was counted as coalesced when it was found */
 
     ev->coalesced = (replaced && !replaced->said.repeat)
                     + (fate.rule != NGX_HTTP_ILERT_GO);
@@ -597,12 +603,12 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
 
     if (replaced && !fate.alone) {
 
-        /* what was the most urgent one may be gone */
+        /* the event that was replaced may have been the most urgent one */
 
         ngx_http_ilert_alert_least(alert);
     }
 
-    /* behind others there is mostly nothing to change */
+    /* an event behind others mostly changes nothing in the alert's row */
 
     if (alert->added || alert->damaged
         || ngx_memcmp(&was, &alert->row, sizeof(was)) != 0)
@@ -615,8 +621,8 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * The waiting event that a new one replaces, or NULL.  What is under way is no
- * longer to be changed.
+ * Returns the waiting event that a new one replaces, or NULL.  An event that
+ * is under way must not be replaced.
  */
 
 static ngx_http_ilert_store_waiting_t *
@@ -635,7 +641,7 @@ ngx_http_ilert_alert_replaced(ngx_http_ilert_store_alert_t *alert,
 
     if (last->own && ngx_http_ilert_rules_is_state(ev->said.type)) {
 
-        /* the alert was taken for a forgotten one, but there it is */
+        /* the RESOLVE was ours, after silence, but now there is news */
 
         return last;
     }
@@ -646,9 +652,9 @@ ngx_http_ilert_alert_replaced(ngx_http_ilert_store_alert_t *alert,
 
 
 /*
- * What ilert will show when the event's turn comes, after what waits before
- * it: of that the last one says enough, or, if it says nothing of a state, the
- * first one.
+ * Finds out what ilert will show when the new event's turn comes, after the
+ * events that wait before it.  The last one of these tells it; if that is
+ * a comment or the like, which sets no state, the first one does.
  */
 
 static ngx_int_t
@@ -687,7 +693,7 @@ ngx_http_ilert_alert_before(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* of an alert of which the last events are known the first one is read */
+/* Sets "said" to that of the first event, which may have to be read. */
 
 static ngx_int_t
 ngx_http_ilert_alert_first_said(ngx_http_ilert_store_work_t *work,
@@ -728,9 +734,10 @@ ngx_http_ilert_alert_first_said(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * The event is gone, too, and later than all dead letters of its alert, but
- * not later than what comes next.  Numbers that were given in this job may be
- * given again in the next one, if nothing with them has been saved.
+ * The new event is dropped, so it counts as gone, although it has no seq.  By
+ * "gone" it must be later than all dead letters of its alert, but not later
+ * than the next event.  Only first_seq is sure to be both: a seq that this job
+ * gives out may be given out again, if nothing with it is saved.
  */
 
 static ngx_int_t
@@ -764,8 +771,10 @@ ngx_http_ilert_alert_accept_dropped(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * As a new one, or in place of another one, whose turn it gets; but not that
- * of a repeat, whose turn is no measure for news.
+ * Puts the new event at the end of the waiting ones, or in the place of
+ * another one, whose turn and "since" it gets.  If it replaces a repeat and is
+ * none itself, it goes to the end: how long a repeat has waited says nothing
+ * about news.
  */
 
 static ngx_int_t
@@ -870,8 +879,8 @@ ngx_http_ilert_alert_fill(ngx_http_ilert_store_waiting_t *waiting,
 
 
 /*
- * The first event may go, unless it is to be tried again later; for others
- * a repeat does not wait.
+ * The alert has another event.  If a repeat is held, it may go now, so that
+ * the new event need not wait for its time.
  */
 
 static void
@@ -902,8 +911,8 @@ ngx_http_ilert_alert_ready(ngx_http_ilert_store_alert_t *alert)
 
 
 /*
- * A clock that was set back since ilert was told begins that time anew, but
- * only once.
+ * If the clock was set back since ilert was told, "told" becomes now: so the
+ * time of "repeat" begins anew, but only once.
  */
 
 void

@@ -12,12 +12,14 @@
 
 
 /*
- * How many requests may be made.  Each request has a slot of its key and one
- * of its endpoint, if these have a rate: it counts from when its event is
- * taken until a window after its verdict, by which time ilert has forgotten
- * it, too.  A key, or an endpoint, may be paused for a while, after a 429.
+ * Counts requests.  Each request takes a slot of its key and one of its
+ * endpoint, if these have a rate.  A slot counts from the moment in which the
+ * event is taken until a window after its verdict; then ilert does not count
+ * the request any longer either.  After a 429 there is a pause of the key or
+ * the endpoint.
  *
- * Times may be of before the clock was set back: none is later than now.
+ * If the clock was set back, times may be in the future: they are taken for
+ * the present time.
  */
 
 
@@ -122,8 +124,6 @@ ngx_http_ilert_budget_load(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* slots whose window is over no longer count, a bounded number at a time */
-
 void
 ngx_http_ilert_budget_expire(ngx_http_ilert_store_fund_t *fund,
     int64_t window, int64_t now)
@@ -190,7 +190,7 @@ ngx_http_ilert_budget_next(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    /* all may be under way, maybe for other sources */
+    /* if all slots are under way, one may end now, and count a window long */
 
     *next = (fund->nat ? fund->at[0] : work->now) + budget->window;
 

@@ -13,18 +13,18 @@
 
 
 /*
- * What operators order: dead letters are replayed or discarded, a source is
- * paused or resumed, the events that wait of a source are discarded, or
- * refused webhooks.
+ * Carries out orders of operators: dead letters are replayed or discarded,
+ * a source is paused or resumed, its waiting events are discarded, or refused
+ * webhooks are.
  *
- * An order may be of any number of records, and a job goes through a bounded
- * number of them: "more" says that some are left, and "next" is where the next
- * job goes on.  Each record is gone through once, so that an order comes to
- * its end whatever comes in meanwhile.
+ * An order may concern any number of records, but a job goes through a bounded
+ * number of them: "more" says that some are left, and "next" says where the
+ * next job goes on.  Each record is gone through once, so an order comes to an
+ * end, even if events come in all the time.
  */
 
 
-/* letters, and their bytes, or events, that a job goes through for an order */
+/* what a job goes through for an order: letters and their bytes, or events */
 
 #define NGX_HTTP_ILERT_CONTROL_LETTERS  100
 #define NGX_HTTP_ILERT_CONTROL_BYTES    (4 * 1024 * 1024)
@@ -92,7 +92,7 @@ ngx_http_ilert_control_all(ngx_http_ilert_store_work_t *work,
         }
     }
 
-    /* for what is saved with accepts there is less room */
+    /* it is saved now, because accepts may not use all of the room */
 
     return ngx_queue_empty(&job->orders) ? NGX_OK
                                          : work->store->backend->save(work);
@@ -161,7 +161,10 @@ ngx_http_ilert_control_order(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* whether a source that is not configured has events that wait, or letters */
+/*
+ * Sets "left" to 1 if the source, which is not configured, still has waiting
+ * events or dead letters.
+ */
 
 static ngx_int_t
 ngx_http_ilert_control_has_left(ngx_http_ilert_store_work_t *work,
@@ -199,7 +202,7 @@ ngx_http_ilert_control_has_left(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the dead letter with the order's id */
+/* Replays or discards the dead letter with the order's id. */
 
 static ngx_int_t
 ngx_http_ilert_control_letter(ngx_http_ilert_store_work_t *work,
@@ -238,8 +241,8 @@ ngx_http_ilert_control_letter(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * The letters of a source that can be replayed, in the order in which they
- * died; one by one, since their bodies are kept until the job is done.
+ * Replays the letters of a source, in the order in which they died.  They are
+ * loaded one by one, since all bodies stay in memory until the job is done.
  */
 
 static ngx_int_t
@@ -295,9 +298,9 @@ ngx_http_ilert_control_replay_all(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * A letter may be replayed as long as nothing is known of its alert that is
- * later: an ALERT must not follow a RESOLVE that has been sent, or dropped, or
- * waits.  Its time, by which "max_age" goes, begins anew.
+ * Replays a letter, unless its alert has had a later event: an ALERT must not
+ * follow a RESOLVE that was sent, or dropped, or waits.  The event is received
+ * now, by its time, so that "max_age" begins anew.
  */
 
 static ngx_int_t
@@ -345,7 +348,7 @@ ngx_http_ilert_control_replay(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the source and the alert of a letter, or NGX_DECLINED */
+/* Finds the source and the alert of a letter, or returns NGX_DECLINED. */
 
 static ngx_int_t
 ngx_http_ilert_control_find(ngx_http_ilert_store_work_t *work,
@@ -404,7 +407,7 @@ ngx_http_ilert_control_discard_all(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the refused webhook with the order's id */
+/* Removes the refused webhook with the order's id, or all if that is 0. */
 
 static ngx_int_t
 ngx_http_ilert_control_forget(ngx_http_ilert_store_work_t *work,
@@ -445,7 +448,10 @@ ngx_http_ilert_control_forget(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* those that there are when the first job begins: "next" is the last one */
+/*
+ * Removes all refused webhooks that there are when the order's first job
+ * begins: "next" is the id of the last one of these.
+ */
 
 static ngx_int_t
 ngx_http_ilert_control_forget_all(ngx_http_ilert_store_work_t *work,
@@ -487,8 +493,8 @@ ngx_http_ilert_control_forget_all(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * When a source is resumed, the courier hears of it, and lets its events go
- * that wait for a time.
+ * Pauses or resumes a source.  The courier is told of a resumed source, and
+ * then releases its events that wait for a time.
  */
 
 static void
@@ -516,7 +522,10 @@ ngx_http_ilert_control_pause(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* order->next is the alert and the seq of the event gone through last */
+/*
+ * Discards waiting events of a source.  order->next is the alert and the seq
+ * of the last event that was gone through.
+ */
 
 static ngx_int_t
 ngx_http_ilert_control_empty(ngx_http_ilert_store_work_t *work,
@@ -550,8 +559,8 @@ ngx_http_ilert_control_empty(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * The events of the next alert, of which "left" may still be gone through.
- * NGX_DECLINED: no other event waits.
+ * Goes through events of the next alert, at most "left", which is lowered.
+ * Returns NGX_DECLINED if there is no other waiting event.
  */
 
 static ngx_int_t
@@ -582,7 +591,7 @@ ngx_http_ilert_control_empty_alert(ngx_http_ilert_store_work_t *work,
         || (alert->row.source != source->id
             && (alert->row.owner == 0 || alert->row.owner != source->owner)))
     {
-        /* none of the alert's events can be one of this source */
+        /* the alert cannot have events of this source, so it is skipped */
 
         order->next[0] = id;
         order->next[1] = INT64_MAX;
@@ -611,8 +620,9 @@ ngx_http_ilert_control_empty_alert(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * The events may be behind the alert's edges.  So they are removed first, and
- * the alert's edges are loaded anew to find out what comes next.
+ * Discards some of these events of an alert.  They may be between the edges
+ * of the alert.  So they are removed first, and then the edges are loaded anew
+ * to find out which event comes next.
  */
 
 static ngx_int_t
@@ -673,7 +683,10 @@ ngx_http_ilert_control_empty_events(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* what is in flight, and a RESOLVE without which the alert stays open */
+/*
+ * Returns 1 if an event must not be discarded: if it is under way, or is
+ * a RESOLVE of an alert that ilert may show.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_control_stays(ngx_http_ilert_store_alert_t *alert,

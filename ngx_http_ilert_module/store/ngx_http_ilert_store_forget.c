@@ -12,20 +12,20 @@
 
 /*
  * Alerts for which nothing waits are forgotten after a time, or to make room
- * for what waits.  What is known of them saves requests, and no more: of an
- * alert that was forgotten it is unknown what ilert shows.  So the oldest ones
- * go first, and those that are resolved go before those that may be open.
+ * for events.  To know them saves requests, and no more: what ilert shows of
+ * an alert that was forgotten is unknown.  So the oldest ones are forgotten
+ * first, and those that are resolved before those that may be open.
  *
- * One whose last event is a dead letter is kept as long as the letter, which
- * could not be replayed otherwise.  There may be many of them, which are
- * passed over.  So a search goes on where the last one has ended: its mark, in
- * the store, is the last alert that was gone through.
+ * An alert whose last event is a dead letter is kept as long as the letter,
+ * which could not be replayed otherwise.  There may be many such alerts, and
+ * they have to be passed over.  So a search goes on where the last one has
+ * ended: a mark in the store is the last alert that was gone through.
  *
- * Dead letters are forgotten after a time, too, and the oldest ones if they
- * have more than a quarter of max_size.
+ * Dead letters are forgotten after a time, too; or the oldest ones, if the
+ * bodies of all take more than a quarter of max_size.
  *
- * Refused webhooks are of use to people only: they make room before alerts
- * that may be open.
+ * Refused webhooks are only for people to look at.  They make room before
+ * alerts that may be open.
  */
 
 #define NGX_HTTP_ILERT_FORGET_DAY         ((int64_t) 24 * 60 * 60 * 1000)
@@ -33,21 +33,24 @@
 #define NGX_HTTP_ILERT_FORGET_OPEN        (90 * NGX_HTTP_ILERT_FORGET_DAY)
 #define NGX_HTTP_ILERT_FORGET_LETTERS     (30 * NGX_HTTP_ILERT_FORGET_DAY)
 
-/* refused webhooks that make room at a time */
+/* refused webhooks that are removed at a time to make room */
 
 #define NGX_HTTP_ILERT_FORGET_REFUSED     64
 
-/* alerts that are loaded at a time, once some of a list have been used */
+/* alerts that are loaded at a time, after the first one of a list */
 
 #define NGX_HTTP_ILERT_FORGET_PAGE        64
 
 
-/* alerts in the order of a time, page by page: mostly the first one will do */
+/*
+ * A list of alerts in the order of a time, loaded page by page.  The first
+ * page has one alert, which mostly is too young, so that none is forgotten.
+ */
 
 typedef struct {
-    ngx_http_ilert_store_filter_t  filter;  /* of the next page */
-    ngx_array_t                 page;       /* of store_alert_t * */
-    ngx_uint_t                  n;          /* next one of the page */
+    ngx_http_ilert_store_filter_t  filter;  /* selects the next page */
+    ngx_array_t                 page;       /* store_alert_t * */
+    ngx_uint_t                  n;          /* index of the next alert */
     unsigned                    end:1;      /* there is no other page */
 } ngx_http_ilert_forget_list_t;
 
@@ -82,7 +85,10 @@ static ngx_int_t ngx_http_ilert_forget_one(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_uint_t *n);
 
 
-/* mostly there is no letter to be forgotten: the first one is looked at */
+/*
+ * Mostly there is no letter to be forgotten, so at first only the oldest one
+ * is loaded.
+ */
 
 ngx_int_t
 ngx_http_ilert_forget_letters(ngx_http_ilert_store_work_t *work,
@@ -100,7 +106,7 @@ ngx_http_ilert_forget_letters(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* those that are too old, or of which there are too many, the oldest first */
+/* Removes letters that are too old, or too many, the oldest ones first. */
 
 static ngx_int_t
 ngx_http_ilert_forget_oldest_letters(ngx_http_ilert_store_work_t *work,
@@ -162,7 +168,7 @@ ngx_http_ilert_forget_old(ngx_http_ilert_store_work_t *work,
                                     work->now - NGX_HTTP_ILERT_FORGET_OVER,
                                     &left, &n);
 
-    /* those that are only passed over are not to be all that is done */
+    /* if none was forgotten, the others get a whole share of records */
 
     if (n == 0) {
         left = rows;
@@ -222,7 +228,10 @@ ngx_http_ilert_forget_oldest(ngx_http_ilert_store_t *store,
 }
 
 
-/* "n" alerts are forgotten, or refused webhooks, whatever their age */
+/*
+ * Forgets alerts, or refused webhooks, whatever their age.  Sets "n" to the
+ * number of alerts, and "refused" to that of webhooks.
+ */
 
 static ngx_int_t
 ngx_http_ilert_forget_portion(ngx_http_ilert_store_work_t *work, ngx_uint_t *n,
@@ -265,9 +274,9 @@ ngx_http_ilert_forget_portion(ngx_http_ilert_store_work_t *work, ngx_uint_t *n,
 
 
 /*
- * Alerts that are resolved, whatever the epoch, and that have not changed
- * since "before".  "rows" may still be gone through; "n" of them are
- * forgotten.
+ * Forgets alerts that are resolved, in whatever epoch, and have not changed
+ * since "before".  Lowers "rows", the number of records that may still be gone
+ * through, and raises "n", the number of alerts that are forgotten.
  */
 
 static ngx_int_t
@@ -299,7 +308,7 @@ ngx_http_ilert_forget_over(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the same of alerts that ilert may show, of all sources */
+/* Does the same with alerts that ilert may show, of all sources. */
 
 static ngx_int_t
 ngx_http_ilert_forget_open(ngx_http_ilert_store_work_t *work,
@@ -341,7 +350,10 @@ ngx_http_ilert_forget_open(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* when the search has come to its end it begins anew the next time */
+/*
+ * Forgets the oldest alerts of all lists together.  If it comes to the end, it
+ * clears the mark, so that the next search begins at the beginning.
+ */
 
 static ngx_int_t
 ngx_http_ilert_forget_lists(ngx_http_ilert_store_work_t *work,
@@ -386,7 +398,7 @@ ngx_http_ilert_forget_lists(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* those after the mark */
+/* Adds a list of the alerts after the mark. */
 
 static ngx_int_t
 ngx_http_ilert_forget_add_list(ngx_http_ilert_store_work_t *work,
@@ -412,7 +424,7 @@ ngx_http_ilert_forget_add_list(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* loads the next page if there is one, and all of the last one were used */
+/* Loads the next page, if there is one and the last one has been used up. */
 
 static ngx_int_t
 ngx_http_ilert_forget_load(ngx_http_ilert_store_work_t *work,
@@ -449,7 +461,7 @@ ngx_http_ilert_forget_load(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the list whose next alert is the oldest one, or NULL: there is none */
+/* Returns the list whose next alert is the oldest one, or NULL. */
 
 static ngx_http_ilert_forget_list_t *
 ngx_http_ilert_forget_first(ngx_array_t *lists)
@@ -486,7 +498,7 @@ ngx_http_ilert_forget_first(ngx_array_t *lists)
 }
 
 
-/* the next alert of the list, or NULL */
+/* Returns the next alert of the list, or NULL. */
 
 static ngx_http_ilert_store_alert_t *
 ngx_http_ilert_forget_alert(ngx_http_ilert_forget_list_t *list)
@@ -499,7 +511,7 @@ ngx_http_ilert_forget_alert(ngx_http_ilert_forget_list_t *list)
 }
 
 
-/* the time by which an alert has its place in the list */
+/* Returns the time by which the list is in order. */
 
 static int64_t
 ngx_http_ilert_forget_time(ngx_http_ilert_forget_list_t *list,

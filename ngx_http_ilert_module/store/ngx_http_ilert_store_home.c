@@ -11,29 +11,29 @@
 
 
 /*
- * ilert knows alerts by integration key and alert key, whatever we call the
- * source.  So an alert belongs to a key, its "owner", and the sources that
- * share the key share its alerts.
+ * ilert knows an alert by its integration key and its alert key, and does not
+ * know our sources.  So an alert belongs to an integration key, its "owner",
+ * and sources that share a key share the key's alerts.
  *
- * Which source has which key is in the configuration.  A courier that begins
- * brings what is kept in line with it before it takes anything, a bounded part
- * of the work in each job:
+ * The configuration says which source has which key, and may have changed.  A
+ * courier that begins brings the database in line with it before it takes
+ * anything, a bounded part of the work in each job:
  *
- *     -  Strays are alerts whose owner is not known: those of a database of an
- *        earlier release, and those that a process of such a release makes
- *        while nginx is being upgraded.  They are adopted by the key of their
- *        source.
+ *     -  Strays are alerts whose owner is not known.  They come from
+ *        a database of an earlier release, or from a process of such a release
+ *        while nginx is being upgraded.  They are adopted: their owner becomes
+ *        the key of their source.
  *
- *     -  If a source has got another key, its alerts, and its events that wait
- *        in alerts of several sources, move to that key.
+ *     -  If a source has got another key, its alerts move to that key.  If
+ *        events of several sources wait in an alert, only its own events move.
  *
- * Where the key has an alert of that name already the two become one, whose
- * events are in the order of their commits.  What ilert shows of an alert that
- * has moved, or that has become one with another, is not known.
+ * If the key has an alert with the same alert key already, the two are united,
+ * and their events are in the order of their commits.  What ilert shows of an
+ * alert that was moved or united becomes unknown.
  */
 
 
-/* strays that a job adopts, if no other alert is in their way */
+/* strays that a job adopts, if they need not be united with other alerts */
 
 #define NGX_HTTP_ILERT_HOME_ADOPTED       10000
 
@@ -87,7 +87,7 @@ ngx_http_ilert_home_all(ngx_http_ilert_store_work_t *work,
         }
     }
 
-    /* for what is saved with accepts there is less room */
+    /* it is saved now, because accepts may not use all of the room */
 
     return job->nhomes ? work->store->backend->save(work) : NGX_OK;
 }
@@ -128,7 +128,7 @@ ngx_http_ilert_home_source(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* an alert whose urgency makes no sense would be nobody's candidate */
+/* Mends urgencies that do not exist: such an alert would never be taken. */
 
 static ngx_int_t
 ngx_http_ilert_home_mend(ngx_http_ilert_store_work_t *work,
@@ -162,8 +162,8 @@ ngx_http_ilert_home_mend(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * To unite two alerts takes longer than to adopt a stray that has no other
- * alert in its way: a job unites no more than .._STORE_ROWS.
+ * Adopts strays.  To unite two alerts takes longer than to change an owner, so
+ * a job unites at most .._STORE_ROWS.
  */
 
 static ngx_int_t
@@ -219,7 +219,10 @@ ngx_http_ilert_home_adopt(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* NGX_DECLINED: the owner has an alert of that name already */
+/*
+ * Adopts a stray.  If the owner has an alert with that key already, unites the
+ * two, and returns NGX_DECLINED.
+ */
 
 static ngx_int_t
 ngx_http_ilert_home_adopt_alert(ngx_http_ilert_store_work_t *work,
@@ -241,7 +244,7 @@ ngx_http_ilert_home_adopt_alert(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    /* what is under way stays a stray until another courier begins */
+    /* if an event is under way, this waits until another courier begins */
 
     if (alert->row.state != NGX_HTTP_ILERT_STORE_TAKEN
         && other->row.state != NGX_HTTP_ILERT_STORE_TAKEN
@@ -254,7 +257,10 @@ ngx_http_ilert_home_adopt_alert(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* goes through all alerts in the order of their ids, some in each job */
+/*
+ * Moves alerts of a source to another owner.  All alerts are gone through in
+ * the order of their ids, some of them in each job.
+ */
 
 static ngx_int_t
 ngx_http_ilert_home_move(ngx_http_ilert_store_work_t *work,
@@ -356,7 +362,7 @@ ngx_http_ilert_home_move_alert(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* all that "alert" is becomes the other one's, and it is removed */
+/* Moves all events of "alert" to the other one, and removes it. */
 
 static ngx_int_t
 ngx_http_ilert_home_unite(ngx_http_ilert_store_work_t *work,
@@ -383,7 +389,7 @@ ngx_http_ilert_home_unite(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* one that is open in either place has been so since the earlier time */
+/* The united alert is open if one of the two was, since the earlier time. */
 
 static ngx_int_t
 ngx_http_ilert_home_unite_opened(ngx_http_ilert_store_work_t *work,
@@ -411,10 +417,10 @@ ngx_http_ilert_home_unite_opened(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * Events of several sources wait: those of the source that has another key
- * move, and the others stay.  There may be one alert of a source and a name
- * only: so a new alert is one of no source until the first one is another
- * source's.
+ * Events of several sources wait in the alert: those of the source with the
+ * new key move to the new owner, and the others stay.  A source can only have
+ * one alert with a key, and the old one may still be of this source.  So an
+ * alert that is added has the source 0 at first.
  */
 
 static ngx_int_t
@@ -468,8 +474,8 @@ ngx_http_ilert_home_split(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * The alert is one of another source whose events wait in it.  An alert of
- * that source and name, as a stray, becomes one with it.
+ * The alert becomes one of another source whose events wait in it.  If that
+ * source has an alert with this key, such as a stray, the two are united.
  */
 
 static ngx_int_t
@@ -504,8 +510,8 @@ ngx_http_ilert_home_leave(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * Events have come to the alert, or left it, by a move.  The first one that
- * waits now may go, and what ilert shows of the alert is not known.
+ * Events were moved to the alert, or away from it.  Its first event may go
+ * now, and what ilert shows becomes unknown.
  */
 
 static ngx_int_t

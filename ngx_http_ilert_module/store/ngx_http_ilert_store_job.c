@@ -17,37 +17,38 @@
  * A job is one transaction.  What it names is loaded, what becomes of it is
  * decided in memory, and what has changed is saved:
  *
- *     epoch      is anything known of what ilert shows?
- *     term       is this the courier that delivers?
- *     homes      alerts find the keys that they belong to
- *     verdicts   what has become of events that were taken; they make room
- *     orders     of operators
+ *     epoch      does what is known of ilert still hold?
+ *     term       is the job's courier still the one that delivers?
+ *     homes      alerts are moved to the keys that they belong to
+ *     verdicts   taken events get their verdicts, which makes room
+ *     orders     operators' orders are carried out
  *     clean      what is too old is forgotten
- *     accepts    new events, in the order in which they came
- *     takes      what goes next, of what has been saved
- *     refused    webhooks that were refused, in another transaction
- *     queries    what is on disk now, when all that is over
+ *     accepts    new events are accepted, in the order in which they came
+ *     takes      the events that go next are taken, of all that was saved
+ *     refused    refused webhooks are kept, in another transaction
+ *     queries    queries are answered, with what is on disk after all that
  *
- * These hold:
+ * Invariants:
  *
- *     1  All is done, or nothing, but for accepts, for which there may be no
- *        room, and dead letters, for which there may be even less: the job is
- *        tried again without them, so that verdicts are kept whatever happens.
- *     2  What is answered as accepted is on disk.  What is not on disk, as the
- *        job has failed, or was late, or has been withdrawn, will not be.
- *     3  An event is taken by one courier only: its number is compared in the
- *        transaction that takes.
+ *     1  All of a job is done, or nothing, with two exceptions.  If there is
+ *        no room, the job is tried again without its accepts, and then without
+ *        new dead letters, so that verdicts are kept whatever happens.
+ *     2  If an event is answered as accepted, it is on disk.  If it is not on
+ *        disk after its job, since the job has failed, or since the event was
+ *        late or withdrawn, it will never be.
+ *     3  Only one courier takes an event, since the courier's number is
+ *        compared in the transaction that takes.
  *     4  A job goes through a bounded number of records.
- *     5  Whenever accepts fail it is found out what waits of their alerts, or
- *        it is said that nobody can say: a relay must not pass what waits.
+ *     5  Whenever accepts fail, "waits" says whether events of their alerts
+ *        wait, or that this is not known: a relay must not pass such an event.
  */
 
 
-/* milliseconds */
+/* ms after an error in which nothing is written */
 
 #define NGX_HTTP_ILERT_STORE_RETRY_TIME   500
 
-/* transactions of a job that may make room by forgetting alerts */
+/* how often one job may make room by forgetting alerts */
 
 #define NGX_HTTP_ILERT_STORE_PORTIONS     8
 
@@ -118,7 +119,10 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
 
     if (pauses && (store->blocked || ngx_queue_empty(&job->accepts))) {
 
-        /* void: nothing is to be asked, or nobody can say */
+        /*
+         * void: there is nothing to find out, or another process has the lock,
+         * and all accepts keep CANNOT_SAY
+         */
 
     } else if (store->backend->lock(store) == NGX_OK) {
 
@@ -153,7 +157,7 @@ ngx_http_ilert_store_run(ngx_http_ilert_store_t *store,
 }
 
 
-/* the outcome so far, whose events are not taken after all */
+/* Clears the outcome of a transaction that has failed. */
 
 static void
 ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
@@ -177,7 +181,7 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
     job->damaged = 0;
     job->silent = 0;
     job->more = 0;
-    job->held = 0;
+    job->releasing = 0;
     job->moving = 0;
     job->noted = 0;
     job->accepted = 0;
@@ -229,7 +233,10 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
 }
 
 
-/* after an error writing rests; a clock that was set back ends that */
+/*
+ * Returns 1 if the error of the time "since" happened so shortly ago that
+ * nothing is written.  If the clock was set back, writing is tried at once.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_job_pauses(int64_t since, int64_t now)
@@ -240,9 +247,10 @@ ngx_http_ilert_job_pauses(int64_t since, int64_t now)
 
 
 /*
- * If there is no room: with some alerts forgotten for which nothing waits,
- * if it is max_size that is reached; next without the accepts; next with what
- * the backend keeps for this given up; next without the dead letters.
+ * Writes all of the job.  If there is no room for it, these are tried one
+ * after the other: to forget some alerts for which nothing waits, if max_size
+ * is reached; to leave out the accepts; to use the backend's reserve; and to
+ * leave out new dead letters.
  */
 
 static void
@@ -309,7 +317,7 @@ ngx_http_ilert_job_write(ngx_http_ilert_store_t *store,
 }
 
 
-/* nothing could be written */
+/* Notes that nothing could be written. */
 
 static void
 ngx_http_ilert_job_failed(ngx_http_ilert_store_t *store,
@@ -329,7 +337,10 @@ ngx_http_ilert_job_is_full(ngx_http_ilert_store_t *store)
 }
 
 
-/* there was no room within max_size for accepts, but now there is some */
+/*
+ * Forgets alerts if there was no room for accepts within max_size.  Returns 1
+ * if some are forgotten, so that the job can be tried again.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_job_makes_room(ngx_http_ilert_store_t *store,
@@ -343,7 +354,7 @@ ngx_http_ilert_job_makes_room(ngx_http_ilert_store_t *store,
         return 0;
     }
 
-    /* some may only be passed over */
+    /* a portion may have only alerts that cannot be forgotten */
 
     for (i = 0; i < NGX_HTTP_ILERT_STORE_PORTIONS; i++) {
 
@@ -360,7 +371,7 @@ ngx_http_ilert_job_makes_room(ngx_http_ilert_store_t *store,
 }
 
 
-/* beside accepts */
+/* Returns 1 if the job has anything to write beside accepts. */
 
 static ngx_uint_t
 ngx_http_ilert_job_has_work(ngx_http_ilert_store_job_t *job)
@@ -371,7 +382,10 @@ ngx_http_ilert_job_has_work(ngx_http_ilert_store_job_t *job)
 }
 
 
-/* what is found to be damaged is replaced, once in a job */
+/*
+ * Runs the transaction, and runs it once more if the database was damaged and
+ * has been replaced.
+ */
 
 static ngx_int_t
 ngx_http_ilert_job_try(ngx_http_ilert_store_t *store,
@@ -398,7 +412,10 @@ ngx_http_ilert_job_written(ngx_http_ilert_store_t *store,
 
     if (ngx_queue_empty(&job->accepts)) {
 
-        /* has not shown that there is room for one */
+        /*
+         * A job without accepts does not show that there is room for one, so
+         * the state stays FULL until there is.
+         */
 
         if (store->state == NGX_HTTP_ILERT_STORE_FULL
             && (ngx_http_ilert_job_pauses(store->full, job->now)
@@ -419,7 +436,10 @@ ngx_http_ilert_job_written(ngx_http_ilert_store_t *store,
 }
 
 
-/* no job makes room by itself while the state is "full": we do it */
+/*
+ * Returns 1 if there is room for accepts again.  While the state is FULL, jobs
+ * are written without accepts and so never make room: it is made here.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_job_has_room(ngx_http_ilert_store_t *store,
@@ -534,7 +554,10 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    /* dead letters are not to take the room of what waits */
+    /*
+     * New dead letters must not take room from what waits, so old ones are
+     * removed as soon as there are new ones.
+     */
 
     if ((job->clean && !job->over) || work->store->buried) {
 
@@ -603,7 +626,7 @@ ngx_http_ilert_job_releases(ngx_http_ilert_store_work_t *work,
             return rc;
         }
 
-        job->held |= more;
+        job->releasing |= more;
     }
 
     return NGX_OK;
@@ -618,8 +641,8 @@ ngx_http_ilert_job_release(ngx_http_ilert_store_work_t *work, int64_t source,
 
     for (i = 0; i < NGX_HTTP_ILERT_STORE_RELEASE; i += n) {
 
-        if (ngx_http_ilert_take_ready(work, NGX_HTTP_ILERT_ALERTS_HELD, source,
-                                      0, &n)
+        if (ngx_http_ilert_take_ready(work, NGX_HTTP_ILERT_ALERTS_TIMED,
+                                      source, 0, &n)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -665,7 +688,10 @@ ngx_http_ilert_job_verdicts(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* an alert that is not there is of a database that was moved aside */
+/*
+ * Carries out a verdict.  If its alert does not exist, the event was taken of
+ * a database that has been moved aside since.
+ */
 
 static ngx_int_t
 ngx_http_ilert_job_verdict(ngx_http_ilert_store_work_t *work,
@@ -772,9 +798,9 @@ ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * The alert of an event, which is made if there is none.  What ilert shows of
- * a new one is not known: it may have been told before there was this
- * database, or what was known may have been forgotten.
+ * Finds the alert of an event, or adds it.  What ilert shows of a new alert is
+ * unknown: ilert may have been told of it before this database was made, or
+ * the alert may have been forgotten.
  */
 
 static ngx_int_t
@@ -817,7 +843,7 @@ ngx_http_ilert_job_alert_of(ngx_http_ilert_store_work_t *work,
 
     if (found->row.owner == 0 && source->owner) {
 
-        /* a stray, which has no other alert in its way */
+        /* the owner has no such alert yet, so this stray becomes its alert */
 
         found->row.owner = source->owner;
     }
@@ -829,11 +855,14 @@ ngx_http_ilert_job_alert_of(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * With the locks, which stay ours until the commit has ended: if the webhook
- * is answered only now, whoever handles the next event of the alert has to
- * wait for them.  If it has been answered, or Kapacitor does not wait for the
- * answer any longer as this process has stood still, the next one may be on
+ * Returns 1 if an event must not be accepted any more.  Its webhook may have
+ * been answered already, or Kapacitor may have stopped waiting, as this
+ * process was stopped for a while; then the next event of the alert may be on
  * its way, or at ilert.
+ *
+ * We have the locks, and keep them until the commit has ended.  So if the
+ * webhook is answered only after this check, the next event of its alert still
+ * has to wait for our commit.
  */
 
 static ngx_uint_t

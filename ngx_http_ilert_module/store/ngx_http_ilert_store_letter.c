@@ -12,13 +12,15 @@
 
 
 /*
- * Dead letters: whether what ilert refuses becomes one, and how one goes back
- * to the queue.
+ * Decides whether an event that ilert refuses becomes a dead letter, and how
+ * a dead letter becomes an event again.
  *
- * An event that ilert refuses is a dead letter, and those behind it go on.
- * But if events of several alerts of a source are refused, and none is taken
- * in between, the configuration is at fault.  Each of them might be right, so
- * they wait, and those of them that are dead letters by now go back.
+ * An event that ilert refuses becomes a dead letter, and those behind it go
+ * on.  But if events of several alerts of a source are refused one after the
+ * other, and none is delivered in between, the configuration is probably at
+ * fault, and not the events.  So from then on refused events of the source
+ * wait, and the first ones of them, which are dead letters already, go back to
+ * the queue.
  */
 
 
@@ -68,7 +70,10 @@ ngx_http_ilert_letter_verdict(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* of an event that was discarded by hand meanwhile nothing is noted */
+/*
+ * Carries out the verdict of an event that ilert has refused.  If somebody has
+ * deleted the event's row meanwhile, the refusal is not noted.
+ */
 
 static ngx_int_t
 ngx_http_ilert_letter_refused(ngx_http_ilert_store_work_t *work,
@@ -113,7 +118,7 @@ ngx_http_ilert_letter_refused(ngx_http_ilert_store_work_t *work,
 
     ngx_http_ilert_alert_keep(work, alert, first);
 
-    /* where there is no room for letters there is none for their events */
+    /* if there is no room for letters, there is none for their events */
 
     if (!ev->parks || (without & NGX_HTTP_ILERT_STORE_NO_DEAD)) {
         return NGX_OK;
@@ -123,7 +128,10 @@ ngx_http_ilert_letter_refused(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the dead letters among the refusals of the source, of which "ev" is one */
+/*
+ * Makes events again of the dead letters among the source's refusals, of which
+ * "ev" is the last one.
+ */
 
 static ngx_int_t
 ngx_http_ilert_letter_return_all(ngx_http_ilert_store_work_t *work,
@@ -156,7 +164,11 @@ ngx_http_ilert_letter_return_all(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the last event of the alert, if ilert has refused it: a later one is news */
+/*
+ * Makes an event again of the alert's last event, if that is a dead letter
+ * that ilert has refused.  If the alert has had a later event, the letter
+ * stays.
+ */
 
 static ngx_int_t
 ngx_http_ilert_letter_return(ngx_http_ilert_store_work_t *work,
@@ -193,7 +205,7 @@ ngx_http_ilert_letter_return(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* of so many alerts as a job goes through */
+/* Only the first .._STORE_ROWS waiting alerts are looked at. */
 
 ngx_int_t
 ngx_http_ilert_letter_turn(ngx_http_ilert_store_work_t *work, int64_t source,
@@ -206,7 +218,7 @@ ngx_http_ilert_letter_turn(ngx_http_ilert_store_work_t *work, int64_t source,
 
     ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
 
-    filter.which = NGX_HTTP_ILERT_ALERTS_HELD;
+    filter.which = NGX_HTTP_ILERT_ALERTS_TIMED;
     filter.source = source;
     filter.limit = NGX_HTTP_ILERT_STORE_ROWS;
 
@@ -245,7 +257,7 @@ ngx_http_ilert_letter_is_whole(ngx_http_ilert_store_letter_t *letter)
 }
 
 
-/* in another epoch events may have been sent that nobody knows of */
+/* Since another epoch, events may have been sent that we do not know of. */
 
 ngx_uint_t
 ngx_http_ilert_letter_is_last(ngx_http_ilert_store_letter_t *letter,
@@ -278,7 +290,7 @@ ngx_http_ilert_letter_replay(ngx_http_ilert_store_work_t *work,
     ev->source_id = source->id;
     ev->again = again;
 
-    /* it is to be sent, whatever else would be merged */
+    /* the event has to be sent, so it is not coalesced */
 
     ev->policy.coalesce = NGX_HTTP_ILERT_COALESCE_OFF;
 

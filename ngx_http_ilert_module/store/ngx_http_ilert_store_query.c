@@ -13,17 +13,17 @@
 
 
 /*
- * Answers to those who want to know what the store has.  An answer is of one
- * moment, whatever other processes write meanwhile, and it is given while
- * nothing can be written, too.
+ * Answers queries.  All of an answer is of the same moment, even if other
+ * processes write meanwhile, and it is also given while nothing can be
+ * written.
  *
- * Nothing here goes through what waits: counts are kept with the source, and
- * the backend finds the oldest event of a kind, and the last alerts and
- * letters, without going through the others.
+ * The time that an answer takes does not depend on how much waits: counts are
+ * kept with the source, and the backend finds the oldest event, and the last
+ * alerts and letters, without going through the others.
  */
 
 
-/* of an alert: events that are counted, letters that are looked at */
+/* for an alert: events that are counted, and letters that are looked at */
 
 #define NGX_HTTP_ILERT_QUERY_ROWS         1000
 
@@ -97,7 +97,7 @@ ngx_http_ilert_query_answer(ngx_http_ilert_store_t *store,
         return;
     }
 
-    /* a query opens nothing: that may take long, and is for jobs to try */
+    /* jobs try to open the database, a query does not: it may take long */
 
     if (!store->open) {
         return;
@@ -169,7 +169,7 @@ ngx_http_ilert_query_budgets(ngx_http_ilert_store_work_t *work,
 
         used->name = budget->name;
 
-        /* one that there is none of is made in the work, but never saved */
+        /* if there is no such record, it is added, but never saved */
 
         if (ngx_http_ilert_work_fund(work, &budget->name, &fund) != NGX_OK) {
             return NGX_ERROR;
@@ -189,7 +189,10 @@ ngx_http_ilert_query_budgets(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* requests that count: those under way, and those of a window before "now" */
+/*
+ * Returns the number of requests that count: those under way, and those whose
+ * verdict is not older than a window.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_query_used(ngx_http_ilert_store_fund_t *fund, int64_t window,
@@ -207,7 +210,10 @@ ngx_http_ilert_query_used(ngx_http_ilert_store_fund_t *fund, int64_t window,
 }
 
 
-/* the end of a pause, or 0: a clock that was set back makes none longer */
+/*
+ * Returns the end of a pause, or 0.  A clock that was set back does not make
+ * the pause longer.
+ */
 
 static int64_t
 ngx_http_ilert_query_until(ngx_http_ilert_store_fund_t *fund, int64_t now)
@@ -279,7 +285,7 @@ ngx_http_ilert_query_source(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    /* with a shell, events can be removed that are still counted */
+    /* if events were deleted by hand, the counts may have become negative */
 
     for (i = 0; i < NGX_HTTP_ILERT_URGENCIES; i++) {
         source->waiting[i] = ngx_max(counted->waiting[i], 0);
@@ -304,7 +310,7 @@ ngx_http_ilert_query_source(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* since when the first events wait, and whether some are to be tried again */
+/* Sets since when events wait, and whether some are to be tried again. */
 
 static ngx_int_t
 ngx_http_ilert_query_waiting(ngx_http_ilert_store_work_t *work,
@@ -340,7 +346,7 @@ ngx_http_ilert_query_waiting(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the alerts of a source that were opened last */
+/* Lists the alerts of a source that were opened last. */
 
 static ngx_int_t
 ngx_http_ilert_query_open(ngx_http_ilert_store_work_t *work,
@@ -426,7 +432,7 @@ ngx_http_ilert_query_cmp_open(const void *one, const void *two)
 }
 
 
-/* the letters that died last, of the query's source if it has one */
+/* Lists the letters that died last, of the query's source or of all. */
 
 static ngx_int_t
 ngx_http_ilert_query_dead(ngx_http_ilert_store_work_t *work,
@@ -449,7 +455,7 @@ ngx_http_ilert_query_dead(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the webhooks that were refused last, or the one that is asked for */
+/* Lists the webhooks that were refused last, or finds the one asked for. */
 
 static ngx_int_t
 ngx_http_ilert_query_kept(ngx_http_ilert_store_work_t *work,
@@ -588,7 +594,10 @@ ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the key of a source to be, or of one of which none is known yet */
+/*
+ * Sets "owner" to that which an event of this source would get: the source may
+ * have none yet, in the same way as for ngx_http_ilert_work_source().
+ */
 
 static ngx_int_t
 ngx_http_ilert_query_owner(ngx_http_ilert_store_work_t *work,
@@ -613,7 +622,10 @@ ngx_http_ilert_query_owner(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* by the rules for an event that is accepted, of an alert or of a new one */
+/*
+ * Finds out what would become of an event of the alert that came now, by the
+ * rules for accepting one.  "alert" is NULL if there is none yet.
+ */
 
 static ngx_int_t
 ngx_http_ilert_query_foresee(ngx_http_ilert_store_work_t *work,
@@ -660,8 +672,8 @@ ngx_http_ilert_query_foresee(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * The last letters of a source, or of all if it is 0.  With a key, which is
- * folded: those of that alert, among so many as are looked at.
+ * Lists the last letters of a source, or of all if "source" is 0.  With
+ * a folded key it lists letters of that alert, among the last .._QUERY_ROWS.
  */
 
 static ngx_int_t
@@ -744,7 +756,7 @@ ngx_http_ilert_query_letter(ngx_http_ilert_store_work_t *work,
     dead->received = letter->said.received;
     dead->status = letter->status;
 
-    /* it is an index into names, whatever is kept */
+    /* it will be an index into names, and what is kept may be damaged */
 
     dead->type = ngx_min(letter->said.type, NGX_HTTP_ILERT_COMMENT);
 
@@ -808,7 +820,7 @@ ngx_http_ilert_query_events(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* an element of the answer, zeroed, or NULL without memory */
+/* Adds a zeroed element to a list.  Returns NULL if there is no memory. */
 
 static void *
 ngx_http_ilert_query_push(ngx_http_ilert_store_work_t *work,
@@ -835,7 +847,7 @@ ngx_http_ilert_query_push(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the memory of the work is gone when the answer is read */
+/* Copies a string to the query's pool: the work's is freed before that. */
 
 static ngx_int_t
 ngx_http_ilert_query_copy(ngx_http_ilert_store_work_t *work,

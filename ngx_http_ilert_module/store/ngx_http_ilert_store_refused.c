@@ -12,18 +12,19 @@
 
 
 /*
- * Webhooks that were refused, for people to look at, and to send once more.
- * Nothing depends on them: so they are kept in a transaction of their own,
- * which no event waits for, they leave the room that events have not got yet,
- * and they are not tried a second time.  The oldest ones go as the rules say.
+ * Keeps webhooks that were refused, so that people can look at them, and send
+ * them once more.  No alert depends on that.  So they are kept in
+ * a transaction of their own, for which no event waits, and which is not tried
+ * again; and they only take room that events do not need.  The rules say when
+ * the oldest ones are removed.
  */
 
 
-/* what a row takes beside its texts, about */
+/* bytes: about what a row takes beside its texts */
 
 #define NGX_HTTP_ILERT_REFUSED_ROW   64
 
-/* those that are loaded at a time, to be removed */
+/* webhooks that are loaded at a time, to be removed */
 
 #define NGX_HTTP_ILERT_REFUSED_PAGE  64
 
@@ -46,7 +47,7 @@ ngx_http_ilert_refused_keep(ngx_http_ilert_store_t *store,
     ngx_int_t                    rc;
     ngx_http_ilert_store_work_t  work;
 
-    /* where there is trouble with events it is not to become worse */
+    /* if there is trouble with events, this must not make it worse */
 
     if (ngx_queue_empty(&job->refused) || !job->decided
         || store->state != NGX_HTTP_ILERT_STORE_OK)
@@ -83,7 +84,10 @@ ngx_http_ilert_refused_keep(ngx_http_ilert_store_t *store,
 }
 
 
-/* the last ones of the job, if they alone are more than may be kept */
+/*
+ * Adds the job's refused webhooks, after removing old ones.  If those of the
+ * job alone are more than may be kept, only its last ones are added.
+ */
 
 static ngx_int_t
 ngx_http_ilert_refused_add(ngx_http_ilert_store_work_t *work,
@@ -127,7 +131,7 @@ ngx_http_ilert_refused_add(ngx_http_ilert_store_work_t *work,
             continue;
         }
 
-        /* the job has its queue, and the work another one */
+        /* it is in the job's queue, so a copy goes into the work's */
 
         copy = ngx_palloc(work->pool, sizeof(ngx_http_ilert_store_refused_t));
         if (copy == NULL) {
@@ -145,8 +149,9 @@ ngx_http_ilert_refused_add(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * Sets what each of the job's counts as, and how many there are: without those
- * that are too large by themselves, which are not worth all the others.
+ * Sets the "bytes" of each of the job's webhooks, and the number and the bytes
+ * of all that are to be added.  One that is so large that all others would
+ * have to be removed is left out ("removed").
  */
 
 static void
@@ -201,9 +206,9 @@ ngx_http_ilert_refused_clean(ngx_http_ilert_store_work_t *work)
 
 
 /*
- * Removes the oldest ones that are kept as long as they are to go, but no more
- * than .._STORE_ROWS: "n" and "bytes" become what is left.  NGX_DECLINED: none
- * is left, whatever was counted.
+ * Removes the oldest webhooks for which there is no room, but no more than
+ * .._STORE_ROWS.  "n" and "bytes" become those of what is left.  Returns
+ * NGX_DECLINED if none is left, even if the counts say something else.
  */
 
 static ngx_int_t
@@ -214,7 +219,7 @@ ngx_http_ilert_refused_shorten(ngx_http_ilert_store_work_t *work, int64_t *n,
     ngx_array_t                      list;
     ngx_http_ilert_store_refused_t  *refused;
 
-    /* mostly the first one may stay */
+    /* mostly none is to be removed, so at first one is loaded */
 
     limit = 1;
 

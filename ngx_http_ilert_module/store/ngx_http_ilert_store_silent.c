@@ -12,10 +12,10 @@
 
 
 /*
- * Alerts that ilert may show, and of which nothing has been heard for too
- * long while somebody was listening: for as long as their source says, or as
- * their last event has said.  They are resolved, by events that are written
- * when they leave.
+ * Resolves alerts that ilert may show, and of which nothing has been heard for
+ * too long: for as long as their source says, or as their last event has said.
+ * Time without a courier does not count, since nothing could be heard then.
+ * The RESOLVE has no body yet, which is written when the event is sent.
  */
 
 
@@ -75,7 +75,7 @@ ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    /* the time may be of before the clock was set back */
+    /* if the clock was set back, the time may be in the future */
 
     resumed = ngx_min(work->total.resumed, work->now);
 
@@ -108,7 +108,10 @@ ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* those that were last heard of later than now */
+/*
+ * Mends alerts that were heard of in the future, since the clock was set back:
+ * they count as heard of now.
+ */
 
 static ngx_int_t
 ngx_http_ilert_silent_late(ngx_http_ilert_store_work_t *work,

@@ -12,9 +12,11 @@
 
 
 /*
- * Which events go next: of all sources the most urgent ones first, as far as
- * budgets go.  Those that turn out not to go, as they say what ilert shows
- * already, or are too old, make room for others.
+ * Decides which events go next: of all sources the most urgent ones first, as
+ * many as the budgets allow.  Only the first event of an alert can be taken.
+ * When its turn comes, it may turn out that it need not be sent, since ilert
+ * shows already what it says, or since it is too old; then others are taken in
+ * its place.
  */
 
 
@@ -23,14 +25,14 @@
 #define NGX_HTTP_ILERT_STORE_TAKE_SIZE    (1024 * 1024)
 
 
-/* an alert that may go */
+/* an alert whose first event may be taken */
 
 typedef struct {
     ngx_http_ilert_store_alert_t  *alert;
     int64_t                     head;
     int64_t                     since;
     ngx_uint_t                  urgency;
-    ngx_uint_t                  take;       /* index of the job's take */
+    ngx_uint_t                  take;       /* index in job->takes */
     unsigned                    repeat:1;
 } ngx_http_ilert_store_candidate_t;
 
@@ -133,9 +135,9 @@ ngx_http_ilert_take_all(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * Those whose time has come may go, of whatever source they are, and so may
- * those whose time is farther away than any that is set: the clock has been
- * set back.
+ * Lets alerts of all sources go whose time has come.  If a time is farther
+ * away than any that can be set, the clock was set back, and the alert may go,
+ * too.
  */
 
 static ngx_int_t
@@ -261,7 +263,10 @@ ngx_http_ilert_take_rounds(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* where nothing else may probe, it is the turn of what has been refused */
+/*
+ * If a source is to be probed, and no other event of it may go, lets the event
+ * go that was refused the longest time ago.  Sets "turns" to 1 if one may go.
+ */
 
 static ngx_int_t
 ngx_http_ilert_take_turns(ngx_http_ilert_store_work_t *work,
@@ -321,7 +326,7 @@ ngx_http_ilert_take_begin(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* how many more events of the source may be taken */
+/* Returns how many more events of the source may be taken. */
 
 static ngx_uint_t
 ngx_http_ilert_take_may(ngx_http_ilert_store_take_t *take)
@@ -340,7 +345,10 @@ ngx_http_ilert_take_may(ngx_http_ilert_store_take_t *take)
 }
 
 
-/* if not, it waits until there is more of the budget */
+/*
+ * Sets "affords" to 1 if the budgets allow one more event, or repeat.
+ * Otherwise notes when they will.
+ */
 
 static ngx_int_t
 ngx_http_ilert_take_affords(ngx_http_ilert_store_work_t *work,
@@ -375,7 +383,11 @@ ngx_http_ilert_take_affords(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* alerts that may go, in their order; of a source and an urgency one more */
+/*
+ * Lists alerts whose first events may go, in the order in which they go.  Of
+ * each source and urgency one more is loaded than may be taken, which tells
+ * whether there are more.
+ */
 
 static ngx_int_t
 ngx_http_ilert_take_candidates(ngx_http_ilert_store_work_t *work,
@@ -534,7 +546,7 @@ ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* an alert's first event: it is taken, or it turns out not to go */
+/* Takes the alert's first event, unless it turns out that it need not go. */
 
 static ngx_int_t
 ngx_http_ilert_take_consider(ngx_http_ilert_store_work_t *work,
@@ -556,7 +568,7 @@ ngx_http_ilert_take_consider(ngx_http_ilert_store_work_t *work,
 
     if (first == NULL || first->seq != alert->row.head) {
 
-        /* the event has been discarded by hand */
+        /* somebody has deleted the row of the event */
 
         work->rows--;
         alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
@@ -603,7 +615,7 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     next = (second && take->policy.coalesce != NGX_HTTP_ILERT_COALESCE_OFF)
            ? second->said.type : NGX_HTTP_ILERT_NO_TYPE;
 
-    /* a repeat has been counted as coalesced */
+    /* a repeat was counted as coalesced when it was found */
 
     counted = ev->said.repeat;
 
@@ -649,7 +661,7 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the first event is under way from now on */
+/* Takes the first event, which is under way from now on. */
 
 static ngx_int_t
 ngx_http_ilert_take_go(ngx_http_ilert_store_work_t *work,
@@ -675,7 +687,7 @@ ngx_http_ilert_take_go(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the first event need not go, or not yet */
+/* Drops the first event, which need not go, or holds it. */
 
 static ngx_int_t
 ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
@@ -691,7 +703,7 @@ ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
 
     if (rule == NGX_HTTP_ILERT_DROP) {
 
-        /* the alert may be one to be resolved now */
+        /* the alert is idle now, and so may be silent for too long */
 
         work->more |= (take->policy.resolve_after || alert->row.silence);
 
@@ -714,7 +726,7 @@ ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* the first event of an alert as an event; its strings are not copied */
+/* Sets "ev" to the first event of an alert.  Strings are not copied. */
 
 static void
 ngx_http_ilert_take_event(ngx_http_ilert_store_alert_t *alert,
@@ -738,7 +750,7 @@ ngx_http_ilert_take_event(ngx_http_ilert_store_alert_t *alert,
 }
 
 
-/* for the job: it is to be freed by whoever has the job */
+/* Copies an event for the job's caller, who has to free it. */
 
 static ngx_http_ilert_store_event_t *
 ngx_http_ilert_take_copy(ngx_http_ilert_store_work_t *work,
@@ -762,7 +774,7 @@ ngx_http_ilert_take_copy(ngx_http_ilert_store_work_t *work,
 
     ngx_memcpy(source.data, from->source.data, source.len);
 
-    /* of what has no bytes there may be no address */
+    /* an empty string may have a NULL pointer */
 
     if (key.len) {
         ngx_memcpy(key.data, from->key.data, key.len);

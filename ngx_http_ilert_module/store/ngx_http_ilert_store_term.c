@@ -12,12 +12,15 @@
 
 
 /*
- * What holds for all of a job: the epoch of what is known of ilert, the
- * session of the nginx that the job is of, and the courier's number.
+ * What has to be clear before all else in a job: the epoch, the session, and
+ * the courier's number.
  */
 
 
-/* there is a "clean" each minute: if not, nobody has been listening */
+/*
+ * ms: a courier has a "clean" each minute.  If there was none for this time,
+ * there was no courier.
+ */
 
 #define NGX_HTTP_ILERT_STORE_ABSENCE  180000
 
@@ -28,7 +31,10 @@ static ngx_int_t ngx_http_ilert_term_begin(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 
 
-/* what is known of ilert is of an epoch; another one, and nothing is known */
+/*
+ * What is known of ilert was noted in an epoch.  In a new epoch all of it is
+ * unknown.
+ */
 
 void
 ngx_http_ilert_term_epoch(ngx_http_ilert_store_work_t *work,
@@ -44,7 +50,7 @@ ngx_http_ilert_term_epoch(ngx_http_ilert_store_work_t *work,
 
     if (job->probe || work->store->state != NGX_HTTP_ILERT_STORE_OK) {
 
-        /* to know that writing works there must be something to write */
+        /* a commit only proves that writing works if something is written */
 
         work->total.recovered = work->now
                                 + (work->saved.recovered == work->now);
@@ -53,15 +59,17 @@ ngx_http_ilert_term_epoch(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * Relays are noted in memory that ends with nginx, until a job tells the store
- * of them.  So each nginx has a record as long as it may know of such relays:
- * its first job makes it, and its last one removes it if the store has been
- * told of all.  If the first job finds the record of another nginx, that one
- * is running, as during an upgrade, or has ended without having told: nothing
- * is known then, and the record is removed.  An nginx whose record has been
- * removed makes it again, and beside that of the other one.
+ * A relay is noted in shared memory until a job tells the store of it.  That
+ * memory is lost when nginx ends.  So each nginx has a row, its session, as
+ * long as it may have such notes: its first job adds the row, and its last one
+ * removes it if the store has been told of all relays.
  *
- * Returns whether nothing is known.
+ * If the first job finds the row of another nginx, that nginx still runs, as
+ * during an upgrade, or has ended without telling the store.  In both cases
+ * what ilert shows becomes unknown, and the other row is removed.  If the
+ * other nginx still runs, it finds that, and adds its row again, beside ours.
+ *
+ * Returns 1 if what ilert shows becomes unknown.
  */
 
 static ngx_uint_t
@@ -96,10 +104,11 @@ ngx_http_ilert_term_session(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * Whoever delivers has a number, and each one that begins a higher one.  It
- * may have stood still meanwhile, or be of another master: if the number is
- * not that of its job, it is not the one any longer.  This transaction is
- * where that is decided.
+ * Each courier that begins gets a higher number, which the database keeps.  A
+ * courier may have been stopped for a while, or belong to another master, and
+ * not know that another one has begun.  But if the number in its job is not
+ * the one in the database, its job does nothing, since both are compared in
+ * the transaction itself.
  */
 
 ngx_int_t
@@ -114,7 +123,7 @@ ngx_http_ilert_term_check(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    /* if the database is a new one, the courier that is there goes on */
+    /* if the database is new, the present courier begins again */
 
     job->fresh = (courier == 0);
 
@@ -127,7 +136,10 @@ ngx_http_ilert_term_check(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* what had been taken may have been sent, and is sent again */
+/*
+ * Begins a courier.  Events that the last one had taken may have been sent.
+ * They go again, and what ilert shows of their alerts becomes unknown.
+ */
 
 static ngx_int_t
 ngx_http_ilert_term_begin(ngx_http_ilert_store_work_t *work,
@@ -138,7 +150,10 @@ ngx_http_ilert_term_begin(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t   **alert;
     ngx_http_ilert_store_filter_t    filter;
 
-    /* by the time: the number is hardly ever that of another database, too */
+    /*
+     * The number is the time, if that is higher: so it is hardly ever one that
+     * an earlier database has had.
+     */
 
     work->total.courier = ngx_max(work->total.courier + 1, work->now);
     work->end_slots = 1;
@@ -168,14 +183,14 @@ ngx_http_ilert_term_begin(ngx_http_ilert_store_work_t *work,
 
     } while (alerts.nelts == NGX_HTTP_ILERT_STORE_ROWS);
 
-    /* in a new database the numbers of events mean other events */
+    /* in a new database the same seq is another event's */
 
     return job->fresh ? NGX_OK
                       : ngx_http_ilert_take_deadly(work, job, without);
 }
 
 
-/* somebody is listening; "resumed" is since when, after a while without */
+/* "resumed" becomes the time when a courier came after a time without any. */
 
 void
 ngx_http_ilert_term_seen(ngx_http_ilert_store_work_t *work)

@@ -13,10 +13,10 @@
 
 
 /*
- * What waits of the alerts of events that could not be accepted: they may be
- * relayed only if nothing does, or an ALERT that waits would follow its
- * RESOLVE.  See store/sqlite/ngx_http_ilert_sqlite_ask.c for a database that
- * cannot be opened.
+ * Finds out what waits of the alerts of events that could not be accepted.
+ * Such an event may only be relayed if nothing of its alert waits: otherwise
+ * an ALERT that waits would be sent after its RESOLVE.  For a database that
+ * cannot be read as usual, see backend->ask().
  */
 
 
@@ -31,8 +31,8 @@ static ngx_int_t ngx_http_ilert_waits_alert(
 
 
 /*
- * With the locks: nobody is in the middle of a commit that would only show
- * later.
+ * The caller has the locks, so no other process is in the middle of a commit,
+ * which we could not see yet.
  */
 
 void
@@ -81,7 +81,7 @@ ngx_http_ilert_waits_all(ngx_http_ilert_store_work_t *work,
     ngx_array_t                     strays;
     ngx_http_ilert_store_filter_t   filter;
 
-    /* of whichever source: there are none but for a while after an upgrade */
+    /* strays of all sources; there are some only for a while after upgrades */
 
     ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
 
@@ -94,7 +94,7 @@ ngx_http_ilert_waits_all(ngx_http_ilert_store_work_t *work,
 
     if (strays.nelts == NGX_HTTP_ILERT_STORE_ROWS) {
 
-        /* too many to be compared: nobody can say */
+        /* there are too many to compare, so CANNOT_SAY stays */
 
         return NGX_OK;
     }
@@ -116,7 +116,10 @@ ngx_http_ilert_waits_all(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* what waits of its alert, whichever source that has the key it is of */
+/*
+ * Finds out what waits of the event's alert, which may be one of another
+ * source with the same integration key, or a stray.
+ */
 
 static ngx_int_t
 ngx_http_ilert_waits_event(ngx_http_ilert_store_work_t *work,
@@ -185,7 +188,7 @@ ngx_http_ilert_waits_event(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* by owner, or by source, of those two that is not 0 */
+/* Looks at the alert of the owner, or of the source if the owner is 0. */
 
 static ngx_int_t
 ngx_http_ilert_waits_alert(ngx_http_ilert_store_work_t *work, int64_t owner,

@@ -13,11 +13,13 @@
 
 
 /*
- * The records of a transaction.  A record is loaded once, changed by
- * decisions, and saved; so whoever looks for it later finds what has been
- * decided before, whether that has been saved or not.
+ * The records of a transaction.  Each record is loaded once, changed by
+ * decisions, and saved.  So whoever looks for it later finds all changes that
+ * were decided before, even if they have not been saved.
  */
 
+
+/* bytes: the size of a work's pool */
 
 #define NGX_HTTP_ILERT_WORK_POOL  16384
 
@@ -158,7 +160,7 @@ ngx_http_ilert_work_source(ngx_http_ilert_store_work_t *work,
     if (rc != NGX_OK || (*source)->owner || owner->len == 0
         || (*source)->strays)
     {
-        /* if it has strays it is for the next courier to find their key */
+        /* if it has strays, the next courier finds their owner first */
 
         return rc;
     }
@@ -215,7 +217,10 @@ ngx_http_ilert_work_set_owner(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* a record without a name will do to count */
+/*
+ * Finds the record of a source, or makes one without a name, which is enough
+ * to change its counts.
+ */
 
 static ngx_int_t
 ngx_http_ilert_work_source_of_id(ngx_http_ilert_store_work_t *work,
@@ -338,8 +343,6 @@ ngx_http_ilert_work_fund(ngx_http_ilert_store_work_t *work, ngx_str_t *name,
 }
 
 
-/* white space around a key, and the case of ASCII letters, do not count */
-
 ngx_str_t *
 ngx_http_ilert_work_fold(ngx_http_ilert_store_work_t *work, ngx_str_t *key)
 {
@@ -428,7 +431,7 @@ ngx_http_ilert_work_load_alert(ngx_http_ilert_store_work_t *work,
         return rc;
     }
 
-    /* a record that has been changed since it was loaded is another one's */
+    /* the record may have been changed since, and not fit any longer */
 
     if (found->removed
         || (owner ? found->row.owner != owner : found->row.source != source))
@@ -681,7 +684,7 @@ ngx_http_ilert_work_change(ngx_http_ilert_store_alert_t *alert,
 
     if (ev->change == NGX_HTTP_ILERT_STORE_ADDED) {
 
-        /* it was never kept: nothing of it is to be saved */
+        /* the backend does not have it, so nothing has to be saved */
 
         if (change == NGX_HTTP_ILERT_STORE_REMOVED) {
             ev->listed = 0;
@@ -702,7 +705,7 @@ ngx_http_ilert_work_change(ngx_http_ilert_store_alert_t *alert,
 
 
 /*
- * A repeat that waits for its time is no news: what comes after it may be sent
+ * A held repeat says what ilert shows already, so the next event may be sent
  * before it.
  */
 
@@ -727,7 +730,7 @@ ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
     row->urgency = ngx_http_ilert_work_range(row->urgency, 0,
                                              NGX_HTTP_ILERT_REPEATS, &damaged);
 
-    /* of another epoch: others may have been sent since */
+    /* since another epoch, events may have been sent that we do not know of */
 
     if (row->epoch == work->total.epoch) {
         row->shows = ngx_http_ilert_work_range(row->shows, 0,
@@ -811,7 +814,10 @@ ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
 }
 
 
-/* a number that is none of those that there are is the nearest one of them */
+/*
+ * Returns the nearest number from "least" to "most", and sets "damaged" if it
+ * is another one.
+ */
 
 static int64_t
 ngx_http_ilert_work_range(int64_t n, int64_t least, int64_t most,
@@ -872,8 +878,6 @@ ngx_http_ilert_work_first(ngx_http_ilert_store_alert_t *alert)
                           ngx_http_ilert_store_waiting_t, queue);
 }
 
-
-/* NULL: there is none */
 
 ngx_http_ilert_store_waiting_t *
 ngx_http_ilert_work_second(ngx_http_ilert_store_alert_t *alert)

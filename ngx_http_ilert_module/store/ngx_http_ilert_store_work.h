@@ -15,49 +15,53 @@
 
 
 /*
- * What the parts of the store share; nobody else includes this.  Each part
- * uses only those below it:
+ * What the parts of the store share.  Only they and the backends include this.
+ * Each part uses only those below it:
  *
  * store_job.c      runs jobs
- * store_waits.c    what waits of events that could not be accepted
+ * store_waits.c    finds out whether others wait before events that could not
+ *                  be accepted
  * store_term.c     epoch, session, and the courier's number
- * store_control.c  orders of operators
- * store_take.c     which events go next
- * store_letter.c   dead letters: what becomes one, and what goes back
- * store_silent.c   which alerts are resolved, as nothing is heard of them
- * store_home.c     which integration key an alert belongs to
- * store_forget.c   what is forgotten
- * store_refused.c  webhooks that were refused
- * store_query.c    what is to be known
- * store_alert.c    what becomes of an alert and its events: decisions only
- * store_budget.c   requests that may be made
- * store_work.c     records of the work at hand, each of which is there once
+ * store_control.c  carries out orders of operators
+ * store_take.c     decides which events go next
+ * store_letter.c   decides what becomes a dead letter, and what goes back
+ * store_silent.c   resolves alerts of which nothing is heard
+ * store_home.c     finds the integration key that an alert belongs to
+ * store_forget.c   forgets alerts and dead letters
+ * store_refused.c  keeps webhooks that were refused
+ * store_query.c    answers queries
+ * store_alert.c    decides what becomes of an alert and its events
+ * store_budget.c   counts requests
+ * store_work.c     has the records of a transaction, each of them once
  *
- * Functions that return ngx_int_t return NGX_OK, NGX_ERROR, after which the
- * transaction is rolled back, or NGX_DECLINED where it is said.
+ * Functions that return ngx_int_t return NGX_OK; NGX_ERROR, after which the
+ * transaction is rolled back; or NGX_DECLINED, only where this is said.
+ * Records live as long as the work, unless something else is said.
  */
 
 
 /* store_work.c */
 
 /*
- * create() zeroes a work and makes its pool; destroy() frees the pool, and is
- * called in any case, also if create() has failed.
+ * create() zeroes a work and makes its pool.  destroy() frees the pool.  It
+ * has to be called in any case, also if create() has failed.
  */
 ngx_int_t ngx_http_ilert_work_create(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_t *store, int64_t now);
 void ngx_http_ilert_work_destroy(ngx_http_ilert_store_work_t *work);
 
-/* notes in the store that there is no memory; returns NGX_ERROR */
+/* Makes a lack of memory the store's last error, and returns NGX_ERROR. */
 ngx_int_t ngx_http_ilert_work_no_memory(ngx_http_ilert_store_work_t *work);
 
 /*
- * The source of that name.  If there is none, find_source() returns
- * NGX_DECLINED, and source() makes it.  "owner" is the name of the budget of
- * the source's key, or empty if it is not known.  It counts only as long as
- * the source has no key: later the key is what the last courier to begin has
- * found it to be, whatever this process knows.  For processes of two
- * configurations may run, and must agree on whose alert an event is.
+ * find_source() finds the source of that name, or returns NGX_DECLINED.
+ * source() adds the source if there is none.
+ *
+ * "owner" is the name of the budget of the source's key, or empty if it is not
+ * known.  It is only used if the source has no owner yet.  Later the owner is
+ * only changed by a courier that begins, with set_owner(), because processes
+ * of two configurations may run at the same time, and must agree on the alert
+ * that an event belongs to.
  */
 ngx_int_t ngx_http_ilert_work_find_source(ngx_http_ilert_store_work_t *work,
     ngx_str_t *name, ngx_http_ilert_store_ident_t **source);
@@ -67,28 +71,37 @@ ngx_int_t ngx_http_ilert_work_set_owner(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_ident_t *source, ngx_str_t *owner);
 
 /*
- * tally() notes that "n" more events of a source and of an urgency wait, and
- * tally_open() that "n" more of its alerts are open; "n" may be negative.
+ * tally() notes that "n" more events of a source (by id) and an urgency wait.
+ * tally_open() notes that "n" more alerts of a source are open.  "n" may be
+ * negative.
  */
 ngx_int_t ngx_http_ilert_work_tally(ngx_http_ilert_store_work_t *work,
     int64_t source, ngx_uint_t urgency, int64_t n);
 ngx_int_t ngx_http_ilert_work_tally_open(ngx_http_ilert_store_work_t *work,
     int64_t source, int64_t n);
 
-/* the budget of that name, which is made if there is none */
+/* Finds the budget of that name, or adds it if there is none. */
 ngx_int_t ngx_http_ilert_work_fund(ngx_http_ilert_store_work_t *work,
     ngx_str_t *name, ngx_http_ilert_store_fund_t **fund);
 
-/* a copy of an alert key as ilert compares it, of the pool, or NULL */
+/*
+ * Returns a folded copy of an alert key, in the form in which ilert compares
+ * keys: without white space at both ends, ASCII letters in lower case.
+ * Returns NULL if there is no memory.
+ */
 ngx_str_t *ngx_http_ilert_work_fold(ngx_http_ilert_store_work_t *work,
     ngx_str_t *key);
 
 /*
- * The alert with a key that is folded: of the source's owner, else of the
- * source itself; NGX_DECLINED: there is none.  There is one alert of a source
- * and a name, whose owner may be another one than the source's: none, as
- * a process of an earlier release has made it, or the next one, while
- * a courier moves the alerts of the source.
+ * find_alert() finds an alert by its folded key: if "owner" is not 0, the one
+ * of that owner, otherwise, or if that has none, the one of the source.
+ * get_alert() finds an alert by its id.  Both return NGX_DECLINED if there is
+ * none.
+ *
+ * A source has at most one alert with a key.  The owner of that alert may not
+ * be that of the source: it is 0 if a process of an earlier release has made
+ * the alert, and it differs while a courier moves the source's alerts to
+ * another key.
  */
 ngx_int_t ngx_http_ilert_work_find_alert(ngx_http_ilert_store_work_t *work,
     int64_t owner, int64_t source, ngx_str_t *key,
@@ -96,25 +109,28 @@ ngx_int_t ngx_http_ilert_work_find_alert(ngx_http_ilert_store_work_t *work,
 ngx_int_t ngx_http_ilert_work_get_alert(ngx_http_ilert_store_work_t *work,
     int64_t id, ngx_http_ilert_store_alert_t **alert);
 
-/* a new one; what ilert shows of it is unknown */
+/* Adds an alert.  What ilert shows of it is unknown. */
 ngx_int_t ngx_http_ilert_work_add_alert(ngx_http_ilert_store_work_t *work,
     int64_t owner, int64_t source, ngx_str_t *key, ngx_str_t *alert_key,
     ngx_http_ilert_store_alert_t **alert);
 
 /*
- * For backends, which load an alert: the record of that id, in which id, key
- * and alert_key are set (they are copied), and the queues are empty; all else
- * is zeroed.  "known" is set if it was in the work already: such a record is
- * newer than what is kept, and stays as it is.  NULL without memory.
+ * This is for backends that load an alert.  Makes a record with this id, with
+ * copies of key and alert_key, and with empty queues; all else is zeroed.  If
+ * the work has the alert already, "known" is set, and its record is returned:
+ * it is newer than what is kept, and must stay as it is.  Returns NULL if
+ * there is no memory.
  */
 ngx_http_ilert_store_alert_t *ngx_http_ilert_work_alert(
     ngx_http_ilert_store_work_t *work, int64_t id, ngx_str_t *key,
     ngx_str_t *alert_key, ngx_uint_t *known);
 
 /*
- * Each of these saves all, as a backend does not see what has not been saved,
- * and makes the array of what was selected: of pointers to alerts, of dead
- * letters, of refused webhooks, of all sources and what they count.
+ * These functions select records by a filter.  Each one first saves all
+ * changes, since a backend does not see what has not been saved, and then
+ * makes an array: of pointers to alerts (store_alert_t *), of dead letters
+ * (store_letter_t), of refused webhooks (store_refused_t), or of all sources
+ * with their counts (store_counted_t).
  */
 ngx_int_t ngx_http_ilert_work_alerts(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_filter_t *filter, ngx_array_t *alerts);
@@ -126,38 +142,42 @@ ngx_int_t ngx_http_ilert_work_sources(ngx_http_ilert_store_work_t *work,
     ngx_array_t *sources);
 
 /*
- * At least the first two, or the last two, of the events that wait are known
- * then, or all of them; with "body" the first event has its body.
+ * Loads at least the first two, with .._FRONT, or the last two, with .._BACK,
+ * of an alert's waiting events, unless they are loaded already.  With "body"
+ * the first event gets its body.
  */
 ngx_int_t ngx_http_ilert_work_edges(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_edges_e which,
     ngx_uint_t body);
 
-/* saves all, and loads these events of the alert anew */
+/* Saves all changes, and then loads these events of the alert anew. */
 ngx_int_t ngx_http_ilert_work_reload(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_edges_e which,
     ngx_uint_t body);
 
 /*
- * For backends: put a record right that was just loaded, so that all the rest
- * can rely on it, for what is kept may be damaged, or written by hand.  Of an
- * alert alert->shown is set, too, by the epoch; "size" is that of the event's
- * body.
+ * These are for backends.  What is kept may be damaged, or edited by hand, so
+ * they correct a record that was just loaded: all others can rely on its
+ * values.  check_alert() also sets alert->shown, for the present epoch.
+ * "size" is that of the event's body in bytes.
  */
 void ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert);
 void ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
     size_t size);
 
-/* copies alert->shown to the row, which is what is saved */
+/* Copies alert->shown to the row, since the row is what is saved. */
 void ngx_http_ilert_work_show(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert);
 
-/* whether an event of the alert waits that no other one may overtake */
+/*
+ * Returns 1 if an event of an alert with these values waits, unless it is
+ * a held repeat: no other event may overtake it.
+ */
 ngx_uint_t ngx_http_ilert_work_waits(int64_t state, int64_t urgency,
     int64_t head);
 
-/* the first, the second, and the last of the waiting events known, or NULL */
+/* These return the first, second, or last waiting event loaded, or NULL. */
 ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_first(
     ngx_http_ilert_store_alert_t *alert);
 ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_second(
@@ -165,154 +185,170 @@ ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_second(
 ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_last(
     ngx_http_ilert_store_alert_t *alert);
 
-/* notes how a waiting event has changed, for save() to write it */
+/* Notes how a waiting event has changed, so that save() writes it. */
 void ngx_http_ilert_work_change(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev, ngx_http_ilert_store_change_e change);
 
 
 /*
- * store_alert.c: decides, and changes records only.  The edges of the alerts
- * are loaded.
+ * store_alert.c decides, and only changes records.  Before these functions are
+ * called, the edges of the alert must have been loaded: .._BACK for a new
+ * event, .._FRONT for all else.
  */
 
 /*
- * What is to become of a new event of the alert: "replaced" waits, and gives
- * its place to it, or is NULL; "alone": no other event goes before it, and
- * only then there is a rule but GO.
+ * What becomes of a new event of an alert.  "replaced" is a waiting event
+ * whose place it takes, or NULL.  "alone" is set if no other event goes before
+ * it; only then can the rule be another one than GO.
  */
 
 typedef struct {
     ngx_http_ilert_rule_e            rule;
-    int64_t                          until;     /* if it is HOLD */
+    int64_t                          until;     /* if the rule is HOLD */
     unsigned                         alone:1;
     ngx_http_ilert_store_waiting_t  *replaced;
 } ngx_http_ilert_store_fate_t;
 
 /*
- * Finds that out by ev->said and ev->policy, and sets the urgency and
- * said.repeat.  Changes nothing else.
+ * Finds out the fate of a new event by ev->said and ev->policy.  Sets
+ * ev->urgency and ev->said.repeat, too, and changes nothing else.
  */
 ngx_int_t ngx_http_ilert_alert_foresee(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
     ngx_http_ilert_store_fate_t *fate);
 
 /*
- * A new event: sets its alert, seq, urgency, and coalesced.  "ev" has its
- * source_id set, and lives until the work is saved.
+ * Accepts a new event: sets its alert, seq, urgency, and coalesced.  "ev" must
+ * have its source_id set, and must live until the work is saved.
  */
 ngx_int_t ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
 
 /*
- * The verdict of the event, which is the alert's first one, or is not there
- * any more, as when it was discarded by hand.
+ * Carries out the verdict of a taken event.  That is the alert's first event,
+ * unless it is gone because somebody has deleted its row.
  */
 ngx_int_t ngx_http_ilert_alert_verdict(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_event_t *ev, ngx_uint_t without);
 
 /*
- * The alert's first event has been refused, with all of its source: it waits
- * until it is its turn, or its source is released.
+ * Keeps the alert's first event, which ilert has refused with all of its
+ * source: it waits until it is its turn, or until its source is released.
  */
 void ngx_http_ilert_alert_keep(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *first);
 
-/* the alert's first event need not go: it is removed */
+/* Removes the alert's first event, which need not be sent. */
 ngx_int_t ngx_http_ilert_alert_drop(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev);
 
-/* the alert's first event becomes a dead letter; "ev" has all that is in it */
+/*
+ * Makes a dead letter of the alert's first event.  "ev" has the strings and
+ * the body of the event, and status and error.
+ */
 ngx_int_t ngx_http_ilert_alert_dead(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev,
     ngx_uint_t without);
 
 /*
- * The first event of the alert, received or delivered at "last", is gone, and
- * the next one is its head.
+ * Makes the next event the alert's head, after the first one has been removed.
+ * "last" is the time when that one was received or delivered, or 0.
  */
 ngx_int_t ngx_http_ilert_alert_advance(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, int64_t last, int64_t now);
 
-/* the alert's head is the first event that waits, and may go */
+/* Makes the first waiting event the alert's head, which may go at once. */
 ngx_int_t ngx_http_ilert_alert_rehead(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert);
 
-/* removes a waiting event, and counts */
+/* Removes a waiting event, and notes that in the counts of its source. */
 ngx_int_t ngx_http_ilert_alert_remove(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev);
 
-/* the alert's urgency is to be that of the most urgent event that waits */
+/* Has the alert's urgency set to that of its most urgent waiting event. */
 void ngx_http_ilert_alert_least(ngx_http_ilert_store_alert_t *alert);
 
-/* an event has become so urgent */
+/* Changes the urgency of a waiting event, and the counts of its source. */
 ngx_int_t ngx_http_ilert_alert_set_urgency(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev,
     ngx_uint_t urgency);
 
-/* the alert's first event, a repeat, waits for its time */
+/* Holds the alert's first event, a repeat, until a time. */
 void ngx_http_ilert_alert_hold(ngx_http_ilert_store_alert_t *alert,
     int64_t until, int64_t now);
 
-/* the alert's first event may go, whatever it has been waiting for */
+/* Lets the alert's first event go, whatever it has been waiting for. */
 void ngx_http_ilert_alert_ready(ngx_http_ilert_store_alert_t *alert);
 
-/* the alert is shown, and judged, as one of this source from now on */
+/*
+ * Makes the alert one of this source (by id), whose settings hold for it, and
+ * with which it is shown.
+ */
 ngx_int_t ngx_http_ilert_alert_set_source(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, int64_t source);
 
-/* the source of an event of the alert */
+/* Returns the id of the source of an event of the alert. */
 int64_t ngx_http_ilert_alert_source_of(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev);
 
 
 /* store_budget.c */
 
-/* before anything else is done with budgets in a transaction */
+/* Has to be called before all else in a transaction. */
 void ngx_http_ilert_budget_begin(ngx_http_ilert_store_job_t *job);
 
-/* the request has its verdict; one that was not made counts no longer */
+/*
+ * Ends the slots of a taken event by its verdict, and begins a pause if the
+ * event says so.  If no request was made, its slots are freed at once.
+ */
 ngx_int_t ngx_http_ilert_budget_verdict(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_event_t *ev);
 
-/* what is left of a budget: sets known, used, next, and left */
+/* Loads a budget, and sets its known, used, next, and left. */
 ngx_int_t ngx_http_ilert_budget_load(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_budget_t *budget);
 
-/* slots whose window is over are removed; none is later than now */
+/*
+ * Removes a bounded number of slots whose window, in ms, is over.  A slot
+ * whose time is later than "now" gets the time "now".
+ */
 void ngx_http_ilert_budget_expire(ngx_http_ilert_store_fund_t *fund,
     int64_t window, int64_t now);
 
-/* a request is made, of both of the budgets, which may be NULL */
+/*
+ * Takes a slot of each of an event's budgets, all of which have been loaded.
+ * A budget may be NULL.
+ */
 ngx_int_t ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_budget_t **budgets);
 
-/* when there may be a request again of a budget that has been loaded */
+/* Sets "next" to the time of the next request of a loaded budget. */
 ngx_int_t ngx_http_ilert_budget_next(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_budget_t *budget, int64_t *next);
 
 /* store_term.c */
 
-/* what is known of ilert is of an epoch: begins another one if need be */
+/* Begins a new epoch if what is known of ilert does not hold any longer. */
 void ngx_http_ilert_term_epoch(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
 
 /*
- * Sets job->over if the job's courier is not the one that delivers any longer;
- * begins a new one if the job says so: job->begun, job->fresh.
+ * Sets job->over if another courier than the job's delivers.  If the job says
+ * so, begins a new courier, and sets job->begun and job->fresh.
  */
 ngx_int_t ngx_http_ilert_term_check(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 
-/* somebody is listening now */
+/* Notes that there is a courier now, which hears of events. */
 void ngx_http_ilert_term_seen(ngx_http_ilert_store_work_t *work);
 
 
 /*
- * store_waits.c: with the lock, sets "waits" of all accepts of a job that has
- * failed, and store->asked.
+ * store_waits.c: sets "waits" of all accepts of a job that has failed, and
+ * sets store->asked if that could be found out.  The caller has the lock.
  */
 void ngx_http_ilert_waits_find(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
@@ -321,34 +357,39 @@ void ngx_http_ilert_waits_find(ngx_http_ilert_store_t *store,
 /* store_take.c */
 
 /*
- * The job's takes; sets what its budgets are at, and when more may go.
- * "more": there is more to be done at once.  Saves what comes of it.
+ * Takes events for the job's takes, and saves the changes.  Sets the "used"
+ * and "next" of its budgets, and job->due.
  */
 ngx_int_t ngx_http_ilert_take_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 
 /*
- * Alerts that are selected by "which", of a source or a time, may go from now
- * on.  Sets how many: if it is .._ROWS, there may be others.
+ * Selects alerts by "which" and a source, or a time, and lets their first
+ * events go.  Sets "n" to the number of alerts; if it is .._ROWS, there may be
+ * others.
  */
 ngx_int_t ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_which_e which, int64_t source, int64_t time,
     ngx_uint_t *n);
 
-/* the events of job->deadly become dead letters */
+/* Makes dead letters of the events of job->deadly. */
 ngx_int_t ngx_http_ilert_take_deadly(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 
 
 /*
- * store_silent.c: of the source of a take that is not paused; sets work->due,
- * and work->more.
+ * store_silent.c: resolves alerts of the take's source, which must not be
+ * paused.  Sets work->due to the time when the next one may be resolved, and
+ * work->more if there are more of them now.
  */
 ngx_int_t ngx_http_ilert_silent_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
 
 
-/* store_home.c: sets job->moving as long as there is more to do */
+/*
+ * store_home.c: brings the owners of alerts in line with job->homes.  Sets
+ * job->moving if this is not finished.
+ */
 ngx_int_t ngx_http_ilert_home_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
 
@@ -356,24 +397,25 @@ ngx_int_t ngx_http_ilert_home_all(ngx_http_ilert_store_work_t *work,
 /* store_letter.c */
 
 /*
- * As alert_verdict(), but an event that ilert refuses may wait: sets what
- * a verdict of DEAD has come to.
+ * Does what alert_verdict() does, but an event that ilert refuses may be kept
+ * waiting.  Sets what the verdict has come to: frees, or kept, parks,
+ * doubtful, and returned.
  */
 ngx_int_t ngx_http_ilert_letter_verdict(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_event_t *ev, ngx_uint_t without);
 
 /*
- * It is the turn of that event of the source which has waited longest since it
- * was refused: sets "turn" if there is one.
+ * Finds the event of the source that was refused the longest time ago, and
+ * lets it go.  Sets "turn" to 1 if there is one.
  */
 ngx_int_t ngx_http_ilert_letter_turn(ngx_http_ilert_store_work_t *work,
     int64_t source, ngx_uint_t *turn);
 
 /*
- * Whether the letter has all that an event needs, and whether nothing is known
- * of its alert that is later: an ALERT must not follow a RESOLVE that has been
- * sent, or dropped, or waits.
+ * is_whole() returns 1 if the letter has all that an event needs.  is_last()
+ * returns 1 if its alert has had no later event: an ALERT must not follow
+ * a RESOLVE that was sent, or dropped, or waits.
  */
 ngx_uint_t ngx_http_ilert_letter_is_whole(
     ngx_http_ilert_store_letter_t *letter);
@@ -382,20 +424,21 @@ ngx_uint_t ngx_http_ilert_letter_is_last(
     ngx_http_ilert_store_alert_t *alert);
 
 /*
- * Such a letter, which has its body, is an event again, of that source; with
- * "again" one that was refused with all of its source.
+ * Makes an event of this source of such a letter, which must have its body,
+ * and removes the letter.  With "again" the event is one that was refused with
+ * all of its source.
  */
 ngx_int_t ngx_http_ilert_letter_replay(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_letter_t *letter,
     ngx_http_ilert_store_ident_t *source, ngx_http_ilert_store_alert_t *alert,
     ngx_uint_t again);
 
-/* the letter is to be removed; it lives until the work is saved */
+/* Removes the letter, whose memory must live until the work is saved. */
 void ngx_http_ilert_letter_remove(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_letter_t *letter);
 
 
-/* store_control.c: the job's orders */
+/* store_control.c: carries out a part of each of the job's orders. */
 ngx_int_t ngx_http_ilert_control_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
 
@@ -403,24 +446,27 @@ ngx_int_t ngx_http_ilert_control_all(ngx_http_ilert_store_work_t *work,
 /* store_forget.c */
 
 /*
- * Dead letters that are too old, or of which there are too many: a bounded
- * number, which is added to job->dropped.
+ * Removes dead letters that are too old, or too many: a bounded number, which
+ * is added to job->dropped.
  */
 ngx_int_t ngx_http_ilert_forget_letters(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
 
 /*
- * Alerts that were resolved, or not heard of, for too long: counts the latter
- * in job->silent, and sets job->more.  Goes through so many records.
+ * Forgets alerts that were resolved too long ago, or not heard of for too
+ * long; the latter are added to job->silent.  Goes through at most "rows"
+ * records, or through twice as many if it forgets none of the first ones, and
+ * sets job->more if there may be others.
  */
 ngx_int_t ngx_http_ilert_forget_old(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t rows);
 
 /*
- * Forgets what is oldest in a transaction of its own, so it must not be called
- * within one: alerts that are resolved, else refused webhooks, else the other
- * alerts.  Counts them in job->forgotten or job->evicted, and returns how many
- * there are, or 0 after an error.
+ * Makes room: removes the oldest alerts that are resolved; if there are none,
+ * refused webhooks; if there are none, other alerts for which nothing waits.
+ * This is a transaction of its own, so it must not be called within one.  Adds
+ * their number to job->forgotten or job->evicted, and returns it, or returns 0
+ * after an error.
  */
 ngx_uint_t ngx_http_ilert_forget_oldest(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
@@ -429,30 +475,33 @@ ngx_uint_t ngx_http_ilert_forget_oldest(ngx_http_ilert_store_t *store,
 /* store_refused.c */
 
 /*
- * With the lock, when the job is done: keeps its refused webhooks, if it can,
- * and counts them in job->kept.  Whatever becomes of that, the store's state
- * stays as it is.
+ * Keeps the job's refused webhooks if possible, and counts them in job->kept.
+ * It is called with the lock, when the job's own transaction is over.  The
+ * store's state stays as it is, even after an error.
  */
 void ngx_http_ilert_refused_keep(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
 
-/* removes those that are too old: a bounded number */
+/* Removes a bounded number of refused webhooks that are too old. */
 ngx_int_t ngx_http_ilert_refused_clean(ngx_http_ilert_store_work_t *work);
 
 /*
- * Removes the oldest ones, at most so many, and none with an id after "last",
- * however old they are; sets how many: "n".
+ * Removes the oldest refused webhooks: at most "limit", and none with an id
+ * after "last".  Their age does not matter.  Sets "n" to their number.
  */
 ngx_int_t ngx_http_ilert_refused_remove(ngx_http_ilert_store_work_t *work,
     ngx_uint_t limit, int64_t last, ngx_uint_t *n);
 
 
-/* store_query.c: answers a query when the job is done */
+/* store_query.c: answers a query when the job's transaction is over. */
 void ngx_http_ilert_query_answer(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_query_t *query);
 
 
-/* tells other processes the seq of the event that is at hand; 0: none */
+/*
+ * Tells other processes with which event the thread is busy, by its seq, or
+ * that it is with none, by 0: if it crashes, they know the cause.
+ */
 
 #define ngx_http_ilert_store_at_hand(job, n)                                  \
     if ((job)->at_hand) {                                                     \
@@ -460,7 +509,7 @@ void ngx_http_ilert_query_answer(ngx_http_ilert_store_t *store,
     }
 
 
-/* what is left out of a transaction if there is no room for it */
+/* bits of "without": what is left out of a transaction for lack of room */
 
 #define NGX_HTTP_ILERT_STORE_NO_ACCEPTS   1
 #define NGX_HTTP_ILERT_STORE_NO_DEAD      2

@@ -482,11 +482,11 @@ test_release(void)
     check_int(outcome.takes[0].taken, 2);
     check_int(outcome.takes[1].taken, 0);
     check_int(outcome.due, NOW + 3000);
-    check(!outcome.held);
+    check(!outcome.releasing);
 
     release(&t, "nobody");
     check_int(run(&t), OK);
-    check(!outcome.held);
+    check(!outcome.releasing);
 
     /* a bounded number at a time */
 
@@ -500,12 +500,12 @@ test_release(void)
 
     release(&t, "many");
     check_int(run(&t), OK);
-    check(outcome.held);
+    check(outcome.releasing);
     check_int(kept_in_state(&t, 2), 501);
 
     release(&t, "many");
     check_int(run(&t), OK);
-    check(!outcome.held);
+    check(!outcome.releasing);
     check_int(kept_in_state(&t, 2), 1);
 
     /* so it is with those whose time has come */

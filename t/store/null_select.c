@@ -124,7 +124,7 @@ null_matches(null_alert_t *alert, ngx_http_ilert_store_filter_t *filter,
                && row->next > filter->time
                && row->next != NGX_HTTP_ILERT_STORE_RELEASED;
 
-    case NGX_HTTP_ILERT_ALERTS_HELD:
+    case NGX_HTTP_ILERT_ALERTS_TIMED:
         *first = row->head;
         return row->state == NGX_HTTP_ILERT_STORE_WAITING
                && row->source == filter->source;
@@ -180,7 +180,7 @@ null_alerts(ngx_http_ilert_store_work_t *work,
 
     n = null_of(work);
 
-    busy = (filter->which <= NGX_HTTP_ILERT_ALERTS_HELD);
+    busy = (filter->which <= NGX_HTTP_ILERT_ALERTS_TIMED);
     all = busy ? &n->busy : &n->alerts;
 
     ngx_memzero(&list, sizeof(null_list_t));

@@ -182,8 +182,8 @@ ngx_http_ilert_sqlite_select(ngx_http_ilert_sqlite_db_t *db,
                                          NGX_HTTP_ILERT_STORE_RELEASED - 1,
                                          limit);
 
-    case NGX_HTTP_ILERT_ALERTS_HELD:
-        *n = NGX_HTTP_ILERT_SQLITE_LIST_HELD;
+    case NGX_HTTP_ILERT_ALERTS_TIMED:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_TIMED;
         return ngx_http_ilert_sqlite_row(db, *n, stmt, "ii", filter->source,
                                          limit);
 

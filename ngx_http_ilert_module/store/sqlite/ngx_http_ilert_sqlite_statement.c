@@ -254,7 +254,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         " WHERE " NGX_HTTP_ILERT_SQLITE_IS_WAITING
         " AND next BETWEEN ?1 AND ?2 ORDER BY next LIMIT ?3",
 
-    [NGX_HTTP_ILERT_SQLITE_LIST_HELD] =
+    [NGX_HTTP_ILERT_SQLITE_LIST_TIMED] =
         NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
         " FROM alert INDEXED BY alert_waiting"
         " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_WAITING
