@@ -844,7 +844,7 @@ subtest 'off' => sub {
     webhook_to('a test', '/type/off', webhook('37-service-test-01-OK'),
                result => 'test');
     webhook_to('no webhook', '/type/off', $_, status => 400)
-        for '', '{', '{}', '{"level":"x"}', '{"level":"OK","id":1}';
+        for '', '{', '{}', '{"level":"x"}', '{"level":"OK","id":1';
 
     webhook_to('a source that is off', '/off-by-source', json(),
                result => 'ignored');
