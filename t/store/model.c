@@ -181,25 +181,29 @@ model_decided(model_t *m, ngx_queue_t *verdicts)
 
         m->keys[e->key].busy = 0;
 
-        if (ev->verdict == DONE || ev->verdict == DEAD) {
+        /* what was refused waits, or may do so again, if everything is */
+
+        if (ev->verdict == DONE || (ev->verdict == DEAD && !ev->kept
+                                    && !ev->doubtful))
+        {
             e->gone = 1;
+
+        } else if (ev->verdict == DEAD && ev->kept) {
+            e->sent = 0;
         }
+
+        m->release |= ev->frees;
     }
 }
 
-
-/* what is decided is freed by run(): it is noted down before */
 
 void
 model_step(test_t *t, model_t *m, ngx_uint_t first, ngx_uint_t nkeys,
     ngx_uint_t accepts, ngx_uint_t takes)
 {
     event_t                     *ev;
-    ngx_uint_t                   n;
     ngx_queue_t                 *q, *next;
     ngx_http_ilert_store_job_t  *job;
-    static event_t               copies[MODEL_KEYS];
-    ngx_queue_t                  copied;
 
     while (accepts--) {
         model_accept(t, m, first + rnd(nkeys));
@@ -207,6 +211,10 @@ model_step(test_t *t, model_t *m, ngx_uint_t first, ngx_uint_t nkeys,
 
     if (takes) {
         take(t, "ops", takes, 0);
+
+        if (m->release) {
+            release(t, "ops");
+        }
 
         for (q = ngx_queue_head(&m->held); q != ngx_queue_sentinel(&m->held);
              q = next)
@@ -222,17 +230,6 @@ model_step(test_t *t, model_t *m, ngx_uint_t first, ngx_uint_t nkeys,
     job = &t->job;
     job->clean = (rnd(8) == 0);
     job->unknown = (rnd(8) == 0);
-
-    ngx_queue_init(&copied);
-    n = 0;
-
-    for (q = ngx_queue_head(&job->verdicts);
-         q != ngx_queue_sentinel(&job->verdicts); q = ngx_queue_next(q))
-    {
-        copies[n] = *ngx_queue_data(q, event_t, queue);
-        ngx_queue_insert_tail(&copied, &copies[n].queue);
-        n++;
-    }
 
     run(t);
 
@@ -251,7 +248,12 @@ model_step(test_t *t, model_t *m, ngx_uint_t first, ngx_uint_t nkeys,
     }
 
     if (outcome.decided) {
-        model_decided(m, &copied);
+
+        if (takes) {
+            m->release = outcome.releasing;
+        }
+
+        model_decided(m, &outcome.verdicts);
     }
 
     while (!ngx_queue_empty(&outcome.taken)) {
@@ -306,6 +308,7 @@ model_crash(test_t *t, model_t *m)
     }
 
     ngx_queue_init(&m->held);
+    m->release = 1;
     t->job.begin = 1;
 }
 
@@ -352,7 +355,7 @@ model_end(test_t *t, model_t *m)
         }
 
         if (t->store.state == OK && ngx_queue_empty(&m->held) && i > 10
-            && outcome.due == 0)
+            && outcome.due == 0 && !m->release)
         {
             break;
         }

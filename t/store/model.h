@@ -27,6 +27,7 @@ typedef struct {
 typedef struct {
     ngx_queue_t    held;            /* taken by this process */
     unsigned char  doubt;           /* a refused event may come back */
+    unsigned char  release;         /* what waits for that is to be released */
     model_key_t    keys[MODEL_KEYS];
 } model_t;
 
