@@ -10,7 +10,7 @@
 #include "ngx_http_ilert_sqlite_db.h"
 
 
-/* pages that there must be beside what is asked for */
+/* pages that must be free beside the room that is asked for */
 
 #define NGX_HTTP_ILERT_SQLITE_MARGIN  64
 
@@ -111,7 +111,7 @@ ngx_http_ilert_sqlite_lock(ngx_http_ilert_store_t *store)
 }
 
 
-/* the ballast is looked at once while we have the lock */
+/* Checks the ballast, once while we have the lock, and opens the database. */
 
 static ngx_int_t
 ngx_http_ilert_sqlite_open_store(ngx_http_ilert_store_t *store, int64_t now)
@@ -217,7 +217,7 @@ ngx_http_ilert_sqlite_read_total(ngx_http_ilert_store_work_t *work)
                ? ngx_http_ilert_sqlite_error(db, SQLITE_CORRUPT) : rc;
     }
 
-    /* in the order in which the statement has them */
+    /* the columns are in the order of the statement */
 
     i = 0;
 
@@ -233,7 +233,7 @@ ngx_http_ilert_sqlite_read_total(ngx_http_ilert_store_work_t *work)
     work->has_session = sqlite3_column_int(stmt, i++);
     work->others = sqlite3_column_int(stmt, i++);
 
-    /* the numbers of events are never used again, even if none is left */
+    /* the seq of an event is never used again, even if no event is left */
 
     work->next_seq = ngx_http_ilert_sqlite_after(
                                             sqlite3_column_int64(stmt, i++));
@@ -271,7 +271,10 @@ ngx_http_ilert_sqlite_numbers(ngx_http_ilert_store_work_t *work)
 }
 
 
-/* far from where numbers end: save() refuses those that come too far */
+/*
+ * Returns the next number, which cannot overflow.  save() refuses a seq that
+ * is too large.
+ */
 
 static int64_t
 ngx_http_ilert_sqlite_after(int64_t last)
@@ -292,7 +295,10 @@ ngx_http_ilert_sqlite_commit(ngx_http_ilert_store_work_t *work)
 }
 
 
-/* SQLite may have done so already; an error of this one is no news */
+/*
+ * SQLite may have rolled back already.  Errors are ignored, since the last
+ * error, which led here, must be kept.
+ */
 
 static void
 ngx_http_ilert_sqlite_rollback(ngx_http_ilert_store_work_t *work)
@@ -308,7 +314,7 @@ ngx_http_ilert_sqlite_rollback(ngx_http_ilert_store_work_t *work)
 }
 
 
-/* without free pages, which are used again */
+/* Free pages do not count, since they will be used again. */
 
 static ngx_int_t
 ngx_http_ilert_sqlite_size(ngx_http_ilert_store_work_t *work, int64_t *bytes)
@@ -391,7 +397,10 @@ ngx_http_ilert_sqlite_give(ngx_http_ilert_store_t *store)
 }
 
 
-/* with the lock of the folder that the database is in, see job->lock */
+/*
+ * Compares the lock that the courier holds with the file that has its name
+ * now.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_sqlite_lead(ngx_http_ilert_store_job_t *job)

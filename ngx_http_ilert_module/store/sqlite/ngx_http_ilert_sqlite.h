@@ -14,7 +14,7 @@
 #include "ngx_http_ilert_backend.h"
 
 
-/* the backend that keeps all in the file "queue.db" of the store's folder */
+/* This backend keeps all in the file "queue.db" in the store's folder. */
 
 extern ngx_http_ilert_backend_t  ngx_http_ilert_sqlite;
 

@@ -11,37 +11,38 @@
 
 
 /*
- * What waits, of a database that is not open, since it cannot be written, or
- * not in our way.  An event may be relayed only if nothing of its alert waits:
- * else an ALERT that waits would follow its RESOLVE.  So nothing waits where
- * there is no file, or an empty one.  What can be read is asked, and of what
- * cannot be asked nobody can say.
+ * Finds out what waits in a database that cannot be opened as usual, mostly
+ * since it cannot be written.  An event may only be relayed if nothing of its
+ * alert waits, otherwise an ALERT that waits would be sent after its RESOLVE.
+ * If there is no file, or an empty one, nothing waits.  If the file can be
+ * read, it is asked.  If not, the answer is CANNOT_SAY.
  *
- * Whoever asks keeps all writers out meanwhile, for what a commit that is
- * under way will leave does not show yet: here is the store's mutex, and
- * a lock of SQLite's, which others have as long as they commit.  If a lock
- * cannot be had nobody can say, either.  What has not begun to be committed
- * needs no care: Kapacitor sends the next event of an alert when it has an
- * answer, and what is given up is not committed (store_job.c).
+ * All writers must be kept out meanwhile, because events of a commit that is
+ * under way cannot be seen yet.  This is done by the store's mutex, and by
+ * a lock of SQLite's, which others hold while they commit.  If a lock cannot
+ * be taken, the answer is CANNOT_SAY, too.  A commit that has not begun needs
+ * no care: Kapacitor sends the next event of an alert after it has got an
+ * answer, and events that were given up are not committed (see store_job.c).
  *
- * How it is opened:
+ * The file is opened in one of these ways:
  *
- * SHARED     another process has the database open, so log and index are
- *            there, and their locks are used.  One of a newer release may
- *            have it open and write.
- * EXCLUSIVE  nobody else has it open.  SQLite keeps the index of the log in
- *            memory then, and needs no room on the disk.
- * UNLOCKED   the same of a file that we may not write to, and so not lock.
- * IMMUTABLE  the same without a log, which SQLite would have to make.
+ * SHARED     Another process has the database open, perhaps one of a newer
+ *            release that also writes.  So the log and its index exist, and
+ *            their locks are used.
+ * EXCLUSIVE  Nobody else has it open.  Then SQLite keeps the index of the log
+ *            in memory, and needs no room on the disk.
+ * UNLOCKED   The same for a file that we may not write to, and so cannot lock.
+ * IMMUTABLE  The same if there is no log either, which SQLite would have to
+ *            make.
  *
- * Nothing is written, and no checkpoint made.  The last two see nothing of
- * a process that begins to write just then.  That it has is seen by the files
- * afterwards, and they are asked once more.
+ * Nothing is written, and there is no checkpoint.  With the last two, we do
+ * not notice a process that begins to write at that time.  So the files are
+ * compared afterwards, and if they have changed, all is asked once more.
  *
- * The connection is closed when the job is done: it is to hold no lock, and
- * the next job is to see the file that is there then.  The locks of POSIX go
- * when any descriptor of the file is closed in the process, so that all this
- * is done only while the database is not open here.
+ * The connection is closed when the job is done, so that it holds no lock, and
+ * the next job sees the file of its own time.  All this is done only while the
+ * database is not open in this process: POSIX drops the locks of a file when
+ * the process closes any descriptor of it.
  */
 
 
@@ -55,11 +56,11 @@ typedef enum {
 
 typedef struct {
     ngx_file_info_t             db;
-    ngx_file_info_t             log;        /* zeros: there is none */
+    ngx_file_info_t             log;        /* zeroed: there is no log */
 } ngx_http_ilert_sqlite_files_t;
 
 
-/* the bytes of a database that SQLite locks, by its file format */
+/* the range of bytes in a database that SQLite locks, see its file format */
 
 #define NGX_HTTP_ILERT_SQLITE_LOCKS        0x40000000
 #define NGX_HTTP_ILERT_SQLITE_NLOCKS       512
@@ -88,8 +89,9 @@ static void ngx_http_ilert_sqlite_ask_say(ngx_http_ilert_store_job_t *job,
 
 
 /*
- * Of whatever source: some may share an integration key, which only a current
- * schema knows.  The columns are in each version of it.
+ * Selects the alerts of all sources with a folded key.  Only some of these
+ * sources share an integration key, but this statement has to work with all
+ * versions of the schema, and earlier ones do not know integration keys.
  */
 
 static const char  ngx_http_ilert_sqlite_ask_sql[] =
@@ -120,7 +122,7 @@ ngx_http_ilert_sqlite_ask(ngx_http_ilert_store_t *store,
             return 0;
         }
 
-        /* this connection cannot lock the file: it is asked by another one */
+        /* this connection cannot lock the file, so another one is opened */
 
         ngx_http_ilert_sqlite_close_file(db, 1);
     }
@@ -199,7 +201,7 @@ ngx_http_ilert_sqlite_ask_once(ngx_http_ilert_sqlite_db_t *db,
 }
 
 
-/* NGX_HTTP_ILERT_SQLITE_MISSING: nothing can wait */
+/* Returns .._MISSING if there is no file, or an empty one: nothing waits. */
 
 static int
 ngx_http_ilert_sqlite_ask_files(ngx_http_ilert_sqlite_db_t *db,
@@ -299,7 +301,9 @@ ngx_http_ilert_sqlite_ask_how(ngx_http_ilert_sqlite_db_t *db,
 }
 
 
-/* the connection is to be closed in any case; NULL is fine for that */
+/*
+ * The caller has to close the connection even after an error; it may be NULL.
+ */
 
 static int
 ngx_http_ilert_sqlite_ask_open(ngx_http_ilert_sqlite_db_t *db,
@@ -414,7 +418,7 @@ ngx_http_ilert_sqlite_ask_all(ngx_http_ilert_sqlite_db_t *db,
     }
 
     if (n == 0) {
-        /* one that made it was killed before there was anything in it */
+        /* a process was killed after it made the file, before its tables */
         ngx_http_ilert_sqlite_ask_say(job, NGX_HTTP_ILERT_STORE_NONE_WAITS);
         return SQLITE_OK;
     }

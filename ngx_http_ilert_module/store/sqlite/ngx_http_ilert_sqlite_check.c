@@ -11,20 +11,23 @@
 
 
 /*
- * Whether a database is damaged.  SQLite says so of some damage.  Other damage
- * shows as any error there is: as a constraint, a table that is not there,
- * a file that is full, or one that is read-only.  So an error that nothing
- * outside of the file explains, and that does not pass, is a reason to check
- * the file; and what a check finds counts, not the error.
+ * Finds out whether a database is damaged.  SQLite reports some damage as
+ * such.  Other damage can cause any error: a constraint, a missing table,
+ * a file that is full or read-only.  An error is strange if nothing outside of
+ * the file explains it.  If strange errors go on for a while, the file is
+ * checked, and only the result of the check counts.
  */
 
-/* ms from the first error to the check, from one to the next, and of one */
+/*
+ * ms from the first strange error to the check, from one check to the next,
+ * and the longest time of a check
+ */
 
 #define NGX_HTTP_ILERT_SQLITE_DOUBT        2000
 #define NGX_HTTP_ILERT_SQLITE_CHECKED      60000
 #define NGX_HTTP_ILERT_SQLITE_CHECK_TIME   10000
 
-/* SQLite's instructions from one look at the clock to the next */
+/* instructions of SQLite's after which a check looks at the clock */
 
 #define NGX_HTTP_ILERT_SQLITE_STEPS        100000
 
@@ -56,7 +59,7 @@ ngx_http_ilert_sqlite_trust(ngx_http_ilert_store_t *store, ngx_uint_t reading,
 
     db = store->private;
 
-    /* of what is not open nothing has been read */
+    /* if the database is not open, nothing has been read of it */
 
     if (db == NULL || (reading && db->db == NULL)) {
         return;
@@ -80,7 +83,7 @@ ngx_http_ilert_sqlite_doubt(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
 {
     if (ngx_http_ilert_sqlite_is_damaged(db->rc)) {
 
-        /* an error of writing has moved the file aside already */
+        /* after damage found by writing, mend() has moved the file aside */
 
         db->damaged = (n == NGX_HTTP_ILERT_SQLITE_READING);
         return;
@@ -95,7 +98,7 @@ ngx_http_ilert_sqlite_doubt(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
         db->doubted[n] = now;
     }
 
-    /* opening the file anew finds damage that an open one hides */
+    /* some damage is only found when the file is opened anew */
 
     db->reopen = ((db->rc & 0xff) != SQLITE_FULL);
 }
@@ -140,7 +143,7 @@ ngx_http_ilert_sqlite_verify(ngx_http_ilert_store_t *store, int64_t now)
         }
     }
 
-    /* one that another process has moved aside meanwhile is not this one */
+    /* aside() does nothing if another process has moved the file already */
 
     if (ngx_http_ilert_sqlite_take_mutex(db) == SQLITE_OK) {
 
@@ -153,7 +156,7 @@ ngx_http_ilert_sqlite_verify(ngx_http_ilert_store_t *store, int64_t now)
 }
 
 
-/* there is no reason for doubt any longer */
+/* Ends all doubt. */
 
 static void
 ngx_http_ilert_sqlite_clear(ngx_http_ilert_sqlite_db_t *db)
@@ -165,7 +168,7 @@ ngx_http_ilert_sqlite_clear(ngx_http_ilert_sqlite_db_t *db)
 }
 
 
-/* nothing outside of the file explains it */
+/* Returns 1 if nothing outside of the file explains the error. */
 
 static ngx_uint_t
 ngx_http_ilert_sqlite_is_strange(ngx_http_ilert_sqlite_db_t *db, int rc)
@@ -199,7 +202,10 @@ ngx_http_ilert_sqlite_is_strange(ngx_http_ilert_sqlite_db_t *db, int rc)
 }
 
 
-/* of the disk, or by pages that there are */
+/*
+ * Returns 1 if SQLITE_FULL is explained by the disk, or by the number of pages
+ * and max_size.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_sqlite_is_really_full(ngx_http_ilert_sqlite_db_t *db)
@@ -223,7 +229,7 @@ ngx_http_ilert_sqlite_is_really_full(ngx_http_ilert_sqlite_db_t *db)
 
     max -= ngx_http_ilert_sqlite_reserve(max);
 
-    /* an event may need more pages than its size says */
+    /* events may need more pages than their bytes alone, so be generous */
 
     if (pages + 2 * (int64_t) db->store->size / NGX_HTTP_ILERT_SQLITE_PAGE
         + max / 8
@@ -252,7 +258,10 @@ ngx_http_ilert_sqlite_file_size(ngx_http_ilert_sqlite_db_t *db,
 }
 
 
-/* what is in the file may say that it is not */
+/*
+ * Returns 1 if we may write to the file.  SQLite can say that we may not,
+ * because of bytes in the file.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_sqlite_is_writable(ngx_http_ilert_sqlite_db_t *db)
@@ -263,8 +272,9 @@ ngx_http_ilert_sqlite_is_writable(ngx_http_ilert_sqlite_db_t *db)
 
 
 /*
- * By a connection of its own, as ours may be what is wrong.  Only what shows
- * that it is not whole counts.
+ * Returns 0 if a check finds damage.  If the file cannot be checked, it counts
+ * as whole.  The check has a connection of its own, because the fault may be
+ * in ours.
  */
 
 static ngx_uint_t
@@ -286,7 +296,7 @@ ngx_http_ilert_sqlite_is_whole(ngx_http_ilert_sqlite_db_t *db)
         sqlite3_progress_handler(handle, NGX_HTTP_ILERT_SQLITE_STEPS,
                                  ngx_http_ilert_sqlite_late, &deadline);
 
-        /* the first one is much faster, the second one finds more */
+        /* quick_check is much faster, integrity_check finds more */
 
         rc = ngx_http_ilert_sqlite_check(db, handle, "PRAGMA quick_check(1)");
 
@@ -318,7 +328,7 @@ ngx_http_ilert_sqlite_is_whole(ngx_http_ilert_sqlite_db_t *db)
 }
 
 
-/* SQLITE_CORRUPT if something is found, which is said in db->message */
+/* Returns SQLITE_CORRUPT, and sets db->message, if damage is found. */
 
 static int
 ngx_http_ilert_sqlite_check(ngx_http_ilert_sqlite_db_t *db, sqlite3 *handle,

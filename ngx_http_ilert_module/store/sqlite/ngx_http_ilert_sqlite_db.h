@@ -20,65 +20,70 @@
 
 
 /*
- * What the parts of the backend share; for nobody else.  Each part uses only
- * those below it:
+ * What the parts of the backend share.  Only they include this.  Each part
+ * uses only those below it:
  *
  * sqlite.c            the table of functions, and transactions
- * sqlite_tidy.c       puts right what others have left
- * sqlite_select.c     finds records
- * sqlite_load.c       reads them
- * sqlite_save.c       writes what has changed of them
- * sqlite_refused.c    finds, reads and writes refused webhooks
- * sqlite_ask.c        asks what waits in a database that cannot be opened
+ * sqlite_tidy.c       corrects counts, and removes old slots
+ * sqlite_select.c     selects records
+ * sqlite_load.c       reads records
+ * sqlite_save.c       writes what has changed in records
+ * sqlite_refused.c    selects, reads and writes refused webhooks
+ * sqlite_ask.c        finds out what waits if the database cannot be opened
  * sqlite_check.c      finds damage
  * sqlite_file.c       opens, closes and moves the file, and keeps the ballast
  * sqlite_schema.c     makes the tables, or brings them up to date
  * sqlite_lock.c       waits for other processes
- * sqlite_statement.c  the statements, and how one is run
- * sqlite_error.c      keeps the last error, and says what it is
+ * sqlite_statement.c  has the statements, and runs them
+ * sqlite_error.c      keeps the last error, and describes it
  *
- * Functions that return an int return SQLITE_OK, a code of SQLite's, or one
- * of those below, and keep what there is to say of it in db.
+ * Functions that return an int return SQLITE_OK, an error code of SQLite's, or
+ * one of those below.  What else is known of an error is kept in db.
  */
 
 
-/* "ilrt", for file(1) */
+/* the application id of our databases, "ilrt", by which file(1) tells them */
 
 #define NGX_HTTP_ILERT_SQLITE_APPLICATION  0x696c7274
 
+/* bytes of a page */
+
 #define NGX_HTTP_ILERT_SQLITE_PAGE         4096
 
-/* ms that a job, and a query, waits for locks */
+/* for how many ms a job, and a query, waits for locks */
 
 #define NGX_HTTP_ILERT_SQLITE_LOCK_TIME    5000
 #define NGX_HTTP_ILERT_SQLITE_QUERY_TIME   500
 
-/* numbers of events end here: a file that has come so far is damaged */
+/* the largest seq of an event; a file with a larger one is damaged */
 
 #define NGX_HTTP_ILERT_SQLITE_LAST_SEQ     ((int64_t) 1 << 62)
 
 
-/* what is in doubt about the file */
+/* indexes of db->doubted: by which kind of errors the file is in doubt */
 
 #define NGX_HTTP_ILERT_SQLITE_WRITING      0
 #define NGX_HTTP_ILERT_SQLITE_READING      1
 
 
-/* beside the codes of SQLite, all of which are positive */
+/* our own error codes; those of SQLite are positive */
 
-#define NGX_HTTP_ILERT_SQLITE_MISSING      -1   /* no such row */
+#define NGX_HTTP_ILERT_SQLITE_MISSING      -1   /* there is no such row */
 #define NGX_HTTP_ILERT_SQLITE_NOMEM        -2
-#define NGX_HTTP_ILERT_SQLITE_SYSTEM       -3   /* db->err of a system call */
-#define NGX_HTTP_ILERT_SQLITE_FOREIGN      -4   /* not a queue of ours */
-#define NGX_HTTP_ILERT_SQLITE_NEWER        -5   /* schema */
-#define NGX_HTTP_ILERT_SQLITE_NO_WAL       -6
-#define NGX_HTTP_ILERT_SQLITE_LOCKED       -7   /* the mutex */
-#define NGX_HTTP_ILERT_SQLITE_OLDER        -8   /* schema of no release */
+#define NGX_HTTP_ILERT_SQLITE_SYSTEM       -3   /* of the system: db->err */
+#define NGX_HTTP_ILERT_SQLITE_FOREIGN      -4   /* it is no queue of ours */
+#define NGX_HTTP_ILERT_SQLITE_NEWER        -5   /* the schema is of a later */
+                                                /* release */
+#define NGX_HTTP_ILERT_SQLITE_NO_WAL       -6   /* there can be no log */
+#define NGX_HTTP_ILERT_SQLITE_LOCKED       -7   /* others have the mutex */
+#define NGX_HTTP_ILERT_SQLITE_OLDER        -8   /* the schema is older than */
+                                                /* the first release */
 
 
 /*
- * The versions of the schema.  The first step makes the first version in an
- * empty database, and each other one makes the next version of the one before.
+ * The versions of the schema.  The first step makes the tables of the version
+ * "first" in an empty database.  Each other step changes one version to the
+ * next.
  */
 
 typedef struct {
@@ -93,42 +98,50 @@ typedef struct {
 struct ngx_http_ilert_backend_data_s {
     ngx_http_ilert_store_t  *store;
 
-    /* that of this release, but tests of the steps have their own */
+    /* the schema of this release; tests of the steps set another one */
 
     ngx_http_ilert_sqlite_schema_t  *schema;
 
     sqlite3                 *db;            /* NULL: not open */
     sqlite3_stmt            *stmts[NGX_HTTP_ILERT_SQLITE_NSTMTS];
 
-    char                    *name;          /* of the database */
-    char                    *ballast;
+    char                    *name;          /* path of the database */
+    char                    *ballast;       /* path of the ballast */
     dev_t                    device;        /* of the open database */
     ino_t                    inode;
 
-    ngx_uint_t               limit;         /* the statement that has set */
-                                            /* the size, or .._NSTMTS */
-    int64_t                  pages[3];      /* by LIMIT_ACCEPTS, and so on */
+    ngx_uint_t               limit;         /* the .._LIMIT_.. statement by */
+                                            /* which the size is limited, */
+                                            /* or .._NSTMTS */
+    int64_t                  pages[3];      /* the limits, in pages, by */
+                                            /* .._LIMIT_ACCEPTS, and so on */
 
-    int64_t                  tried;         /* when the ballast was made */
-    int64_t                  deadline;      /* of waiting for locks */
-    unsigned                 accepts:1;     /* what is written is of events */
-                                            /* that come in */
+    int64_t                  tried;         /* when a ballast was tried to */
+                                            /* be made */
+    int64_t                  deadline;      /* of waiting for locks, by */
+                                            /* ngx_http_ilert_clock_msec() */
+    unsigned                 accepts:1;     /* what is written belongs to */
+                                            /* accepted events */
     unsigned                 locked:1;      /* we have the mutex */
-    unsigned                 ballasted:1;   /* the ballast has been looked */
-                                            /* at since then */
-    unsigned                 low:1;         /* the ballast was needed: the */
-                                            /* database may not grow */
-    unsigned                 damaged:1;     /* as has been found by reading */
-    unsigned                 reopen:1;      /* after an error that nothing */
-                                            /* explains */
-    int64_t                  doubted[2];    /* since when there are such */
-                                            /* ones, of writing, of reading */
-    int64_t                  checked;       /* the last time, then */
+    unsigned                 ballasted:1;   /* the ballast was checked since */
+                                            /* we have the lock */
+    unsigned                 low:1;         /* the ballast has been used, so */
+                                            /* accepts must not let the */
+                                            /* database grow */
+    unsigned                 damaged:1;     /* reading has found damage */
+    unsigned                 reopen:1;      /* the file is opened anew after */
+                                            /* a strange error, see */
+                                            /* sqlite_check.c */
+    int64_t                  doubted[2];    /* since when there are strange */
+                                            /* errors, of writing and of */
+                                            /* reading; 0: there are none */
+    int64_t                  checked;       /* when the file was checked */
 
-    /* of the last error */
+    /* the last error */
 
-    int                      rc;            /* extended, or one of ours */
-    ngx_err_t                err;
+    int                      rc;            /* an extended code of SQLite, */
+                                            /* or one of ours */
+    ngx_err_t                err;           /* of the system, or 0 */
     int                      version;       /* of the database's schema */
     char                     message[128];
 };
@@ -180,8 +193,9 @@ ngx_int_t ngx_http_ilert_sqlite_alert_of_head(
     ngx_http_ilert_store_ident_t *source);
 
 /*
- * A record of a row: a source whose name is set keeps it, and an alert is
- * a record of the work, or NULL without memory.
+ * These make records of a row.  If the name of a source is set already, it
+ * stays.  An alert becomes a record of the work, or is the one that the work
+ * has already; it is NULL if there is no memory.
  */
 int ngx_http_ilert_sqlite_read_source(ngx_http_ilert_store_work_t *work,
     sqlite3_stmt *stmt, ngx_http_ilert_store_ident_t *source);
@@ -198,7 +212,10 @@ ngx_int_t ngx_http_ilert_sqlite_move(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *from, ngx_http_ilert_store_alert_t *to,
     int64_t source);
 
-/* so many events and alerts of a source more than are kept, or fewer */
+/*
+ * Adds to the counts of a source: "waiting" has the numbers of events for each
+ * urgency, and "open" is the number of alerts.  They may be negative.
+ */
 int ngx_http_ilert_sqlite_write_counts(ngx_http_ilert_sqlite_db_t *db,
     int64_t source, int64_t *waiting, int64_t open);
 
@@ -234,26 +251,32 @@ void ngx_http_ilert_sqlite_verify(ngx_http_ilert_store_t *store, int64_t now);
 ngx_http_ilert_sqlite_db_t *ngx_http_ilert_sqlite_create(
     ngx_http_ilert_store_t *store);
 
-/* opens the database, if it is not open, or is another one by now */
+/*
+ * Opens the database, if it is not open, or if its file has been replaced.
+ */
 int ngx_http_ilert_sqlite_open(ngx_http_ilert_sqlite_db_t *db, int64_t now);
 
-/* it is not the file of that name any longer */
+/* Returns 1 if the name of the open database belongs to another file now. */
 ngx_uint_t ngx_http_ilert_sqlite_moved(ngx_http_ilert_sqlite_db_t *db);
 
-/* pages of so many that are not for accepts */
+/* Returns how many of max_size's "pages" accepts must not use. */
 int64_t ngx_http_ilert_sqlite_reserve(int64_t pages);
 
-/* with "as_is" what is in the log is not written to the database */
+/* Closes the file.  With "as_is" the log is not copied to the database. */
 void ngx_http_ilert_sqlite_close_file(ngx_http_ilert_sqlite_db_t *db,
     ngx_uint_t as_is);
 
 /*
- * Moves a damaged database aside, unless another process has done so, and says
- * so in store->notice.
+ * Moves a damaged database aside, and says so in store->notice; or does
+ * nothing if another process has done so.
  */
 int ngx_http_ilert_sqlite_aside(ngx_http_ilert_sqlite_db_t *db, int64_t now);
 
-/* a file that is there to be removed when the disk is full, and its removal */
+/*
+ * The ballast is a file that is removed if the disk is full, so that there is
+ * room for verdicts.  make_ballast() makes it, if need be; make_room() removes
+ * it if the last error is a lack of room on the disk.
+ */
 void ngx_http_ilert_sqlite_make_ballast(ngx_http_ilert_sqlite_db_t *db,
     int64_t now);
 void ngx_http_ilert_sqlite_make_room(ngx_http_ilert_sqlite_db_t *db);
@@ -263,28 +286,38 @@ void ngx_http_ilert_sqlite_make_room(ngx_http_ilert_sqlite_db_t *db);
 
 extern ngx_http_ilert_sqlite_schema_t  ngx_http_ilert_sqlite_schema;
 
-/* settings of the connection, once one knows that the file is ours */
+/*
+ * Makes sure that the file is empty or one of ours, and then makes the
+ * settings of the connection.
+ */
 int ngx_http_ilert_sqlite_configure(ngx_http_ilert_sqlite_db_t *db);
 
-/* makes the tables, or brings those of an earlier release up to date */
+/* Makes the tables, or brings those of an earlier release up to date. */
 int ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db);
 
-/* the number in the first column of the first row, or 0 */
+/*
+ * Sets "value" to the number in the first column of the first row, or to 0 if
+ * there is none.
+ */
 int ngx_http_ilert_sqlite_pragma(ngx_http_ilert_sqlite_db_t *db,
     const char *sql, int64_t *value);
 
 
 /* sqlite_lock.c */
 
-/* takes the mutex of the processes of this nginx, up to .._LOCK_TIME later */
+/*
+ * Takes the mutex of the processes of this nginx.  Waits for it for at most
+ * .._LOCK_TIME.
+ */
 int ngx_http_ilert_sqlite_take_mutex(ngx_http_ilert_sqlite_db_t *db);
 
-/* a function of backend.h: lets the mutex go, if we have it */
+/* This is a function of backend.h.  Lets the mutex go, if we have it. */
 void ngx_http_ilert_sqlite_unlock(ngx_http_ilert_store_t *store);
 
 /*
- * SQLite's handler for locks of others: "data" is the db.  Waits a little, for
- * the n-th time; false if there is no time left for it.
+ * SQLite calls this if another process has a lock; "data" is the db.  Waits
+ * a little, for the n-th time, and returns 1.  Returns 0 after db->deadline,
+ * which makes SQLite give up.
  */
 int ngx_http_ilert_sqlite_busy(void *data, int n);
 
@@ -292,21 +325,23 @@ int ngx_http_ilert_sqlite_busy(void *data, int n);
 /* sqlite_error.c */
 
 /*
- * Keeps what is known of an error, which the next call would forget, and sets
- * store->fault.  Returns "rc", or SQLITE_ERROR if that is none.
+ * These keep what is known of an error, before the next call of SQLite
+ * forgets it, and set store->fault.  error() returns "rc", or SQLITE_ERROR if
+ * that is no error code.
  */
 int ngx_http_ilert_sqlite_error(ngx_http_ilert_sqlite_db_t *db, int rc);
 int ngx_http_ilert_sqlite_system_error(ngx_http_ilert_sqlite_db_t *db,
     ngx_err_t err);
 int ngx_http_ilert_sqlite_nomem(ngx_http_ilert_sqlite_db_t *db);
 
+/* These return 1 if an error means what their names say. */
 ngx_uint_t ngx_http_ilert_sqlite_is_no_room(ngx_err_t err);
 ngx_uint_t ngx_http_ilert_sqlite_is_damaged(int rc);
 
-/* by the last error */
+/* Returns 1 if the last error is a lack of room. */
 ngx_uint_t ngx_http_ilert_sqlite_is_full(ngx_http_ilert_sqlite_db_t *db);
 
-/* what a function of backend.h returns */
+/* Returns what a function of backend.h has to return. */
 ngx_int_t ngx_http_ilert_sqlite_result(int rc);
 
 /* functions of backend.h */

@@ -29,7 +29,7 @@ ngx_http_ilert_sqlite_error(ngx_http_ilert_sqlite_db_t *db, int rc)
     ngx_err_t    err;
     const char  *text;
 
-    /* sqlite3_system_errno() knows none of a COMMIT */
+    /* errno is kept: sqlite3_system_errno() does not have it after a COMMIT */
 
     err = ngx_errno;
 
@@ -99,7 +99,7 @@ ngx_http_ilert_sqlite_set_fault(ngx_http_ilert_sqlite_db_t *db)
 
     if (ngx_http_ilert_sqlite_is_full(db)) {
 
-        /* with the ballast gone, it is for the disk that nothing may grow */
+        /* once the ballast has been used, the disk is what is full */
 
         fault = (db->low || ngx_http_ilert_sqlite_is_no_room(db->err))
                 ? NGX_HTTP_ILERT_STORE_NO_DISK : NGX_HTTP_ILERT_STORE_NO_SIZE;
@@ -147,7 +147,7 @@ ngx_http_ilert_sqlite_is_blocked(ngx_http_ilert_sqlite_db_t *db)
 }
 
 
-/* what only people can mend */
+/* Returns 1 if the last error can only be mended by people. */
 
 static ngx_uint_t
 ngx_http_ilert_sqlite_is_closed(ngx_http_ilert_sqlite_db_t *db)
@@ -186,7 +186,7 @@ ngx_http_ilert_sqlite_is_closed(ngx_http_ilert_sqlite_db_t *db)
 }
 
 
-/* the state and the text are those of the last error */
+/* Sets the store's state and error by the last error. */
 
 void
 ngx_http_ilert_sqlite_report(ngx_http_ilert_store_t *store)
@@ -300,7 +300,7 @@ ngx_http_ilert_sqlite_report_closed(ngx_http_ilert_sqlite_db_t *db)
 }
 
 
-/* the text is the system's, or SQLite's, or both */
+/* Writes the system's text of the last error, or SQLite's, or both. */
 
 static void
 ngx_http_ilert_sqlite_reason(ngx_http_ilert_sqlite_db_t *db, char *text,

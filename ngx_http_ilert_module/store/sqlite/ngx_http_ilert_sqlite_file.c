@@ -13,13 +13,16 @@
 
 
 /*
- * Pages of max_size, at most an eighth, that are not for accepts: taking
- * an event out may need one or two more before it gives back any.
+ * Pages of max_size, but at most an eighth of it, that accepts must not use.
+ * To remove an event may need a page or two before it frees others.
  */
 
 #define NGX_HTTP_ILERT_SQLITE_RESERVE      256
 
-/* room for a checkpoint and a job or two */
+/*
+ * bytes: room for a checkpoint and one or two jobs; and ms from one try to
+ * make the ballast to the next one
+ */
 
 #define NGX_HTTP_ILERT_SQLITE_BALLAST      (4 * 1024 * 1024)
 #define NGX_HTTP_ILERT_SQLITE_BALLAST_TIME 5000
@@ -67,7 +70,10 @@ ngx_http_ilert_sqlite_create(ngx_http_ilert_store_t *store)
 }
 
 
-/* while others begin SQLite does not always wait for them by itself */
+/*
+ * While another process opens the database, SQLite may return SQLITE_BUSY
+ * without waiting, so this tries it again.
+ */
 
 int
 ngx_http_ilert_sqlite_open(ngx_http_ilert_sqlite_db_t *db, int64_t now)
@@ -91,7 +97,10 @@ ngx_http_ilert_sqlite_open(ngx_http_ilert_sqlite_db_t *db, int64_t now)
             break;
         }
 
-        /* we must not write to the file of a schema that we do not know */
+        /*
+         * If the file is damaged, or its schema is unknown to us, we must not
+         * write to it, not even the log.
+         */
 
         ngx_http_ilert_sqlite_close_file(db,
                                          ngx_http_ilert_sqlite_is_damaged(rc)
@@ -152,8 +161,8 @@ ngx_http_ilert_sqlite_open_once(ngx_http_ilert_sqlite_db_t *db)
 
 
 /*
- * The file is never opened and closed here while SQLite has it open: that
- * would let go of SQLite's locks.
+ * This does not open the file: to close it would drop SQLite's locks on it in
+ * this process.
  */
 
 ngx_uint_t
@@ -162,7 +171,7 @@ ngx_http_ilert_sqlite_moved(ngx_http_ilert_sqlite_db_t *db)
     ngx_file_info_t  fi;
 
     if (ngx_file_info(db->name, &fi) == NGX_FILE_ERROR) {
-        /* what may pass is no reason to give up the connection */
+        /* an error that may pass is no reason to close the database */
 
         return ngx_errno != EIO && ngx_errno != NGX_ENOMEM;
     }
@@ -171,7 +180,7 @@ ngx_http_ilert_sqlite_moved(ngx_http_ilert_sqlite_db_t *db)
 }
 
 
-/* SQLite would make it readable for others */
+/* We create the file, because SQLite would make it readable for others. */
 
 static int
 ngx_http_ilert_sqlite_create_file(ngx_http_ilert_sqlite_db_t *db)
@@ -199,7 +208,7 @@ ngx_http_ilert_sqlite_create_file(ngx_http_ilert_sqlite_db_t *db)
         }
     }
 
-    /* another one than the last time, which was closed after an error */
+    /* it is another file than before, which was closed after an error */
 
     if (db->inode && (fi.st_dev != db->device || fi.st_ino != db->inode)) {
         db->store->lost = 1;
@@ -237,7 +246,7 @@ ngx_http_ilert_sqlite_open_file(ngx_http_ilert_sqlite_db_t *db)
 }
 
 
-/* the pages that the database may have: for accepts, and for all the rest */
+/* Sets db->pages: how many pages the database may have, for each limit. */
 
 static int
 ngx_http_ilert_sqlite_set_limits(ngx_http_ilert_sqlite_db_t *db)
@@ -262,11 +271,11 @@ ngx_http_ilert_sqlite_set_limits(ngx_http_ilert_sqlite_db_t *db)
 
     db->pages[NGX_HTTP_ILERT_SQLITE_LIMIT_ACCEPTS] = pages - reserve;
 
-    /* a number below that of its pages lets the database not grow */
+    /* with a limit below its present size, the database does not grow */
 
     db->pages[NGX_HTTP_ILERT_SQLITE_LIMIT_SIZE] = 1;
 
-    /* max_size may have been larger */
+    /* the database may be larger than max_size, if that was lowered */
 
     db->pages[NGX_HTTP_ILERT_SQLITE_LIMIT_ALL] = (used > pages)
                                                  ? used + reserve : pages;
@@ -282,8 +291,8 @@ ngx_http_ilert_sqlite_reserve(int64_t pages)
 
 
 /*
- * SQLite writes what is in the log of a damaged database, and so more of it,
- * to the file, unless told not to.
+ * When SQLite closes a file, it copies the log to the database.  With "as_is"
+ * it does not: the log may be damaged, and would damage the database more.
  */
 
 void
@@ -309,8 +318,9 @@ ngx_http_ilert_sqlite_close_file(ngx_http_ilert_sqlite_db_t *db,
 
 
 /*
- * The database last, for without it its log would be taken for one of the
- * new one.  If another process has been here, there is nothing to do.
+ * The log is renamed first, and the database last: otherwise the log could be
+ * taken for that of a new database.  If another process has moved the database
+ * already, there is nothing to do.
  */
 
 int
@@ -384,9 +394,9 @@ ngx_http_ilert_sqlite_aside(ngx_http_ilert_sqlite_db_t *db, int64_t now)
 
 
 /*
- * A file that is there to be removed when the disk is full: what has been
- * delivered can be recorded then.  Until it is there again, the database
- * does not grow by accepts.
+ * Makes the ballast, if it does not exist and there is room for it.  As long
+ * as there is none, "low" is set, so that accepts do not let the database
+ * grow.
  */
 
 void
@@ -429,7 +439,7 @@ ngx_http_ilert_sqlite_make_ballast(ngx_http_ilert_sqlite_db_t *db, int64_t now)
 }
 
 
-/* no zeros: they would take no room in a file system that compresses */
+/* A file of zeros would take no room in a file system that compresses. */
 
 static ngx_int_t
 ngx_http_ilert_sqlite_write_ballast(ngx_http_ilert_sqlite_db_t *db)
@@ -470,7 +480,10 @@ ngx_http_ilert_sqlite_write_ballast(ngx_http_ilert_sqlite_db_t *db)
 }
 
 
-/* what is in the log needs the room first: that makes room in the log */
+/*
+ * Removes the ballast, and uses the room for a checkpoint: after that, the log
+ * has room for more.
+ */
 
 void
 ngx_http_ilert_sqlite_make_room(ngx_http_ilert_sqlite_db_t *db)

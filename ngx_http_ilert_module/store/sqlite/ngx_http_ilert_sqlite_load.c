@@ -10,7 +10,7 @@
 #include "ngx_http_ilert_sqlite_db.h"
 
 
-/* of an alert with more events only the first two and the last two are read */
+/* how many events edges() loads, from the front or from the back */
 
 #define NGX_HTTP_ILERT_SQLITE_EDGES  2
 
@@ -56,8 +56,6 @@ ngx_http_ilert_sqlite_source(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* a name that the caller has set already stays */
-
 int
 ngx_http_ilert_sqlite_read_source(ngx_http_ilert_store_work_t *work,
     sqlite3_stmt *stmt, ngx_http_ilert_store_ident_t *source)
@@ -83,7 +81,7 @@ ngx_http_ilert_sqlite_read_source(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* "1 2 3": what makes no sense ends it */
+/* Reads ids such as "1 2 3", up to the first that makes no sense. */
 
 static void
 ngx_http_ilert_sqlite_read_refusals(sqlite3_stmt *stmt,
@@ -244,8 +242,6 @@ ngx_http_ilert_sqlite_alert_of_id(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* a record that is known already is newer than what is kept */
-
 ngx_http_ilert_store_alert_t *
 ngx_http_ilert_sqlite_read_alert(ngx_http_ilert_store_work_t *work,
     sqlite3_stmt *stmt)
@@ -337,7 +333,7 @@ ngx_http_ilert_sqlite_edges(ngx_http_ilert_store_work_t *work,
             ngx_queue_insert_tail(&alert->waiting, &ev->queue);
 
         } else {
-            /* they come the last one first */
+            /* the statement has the last one first */
             ngx_queue_insert_head(&alert->waiting, &ev->queue);
         }
 
@@ -352,7 +348,7 @@ ngx_http_ilert_sqlite_edges(ngx_http_ilert_store_work_t *work,
 
     if (rc == SQLITE_OK && body && first && first->body.data == NULL) {
 
-        /* the first event is another one than the alert's row says */
+        /* the first event is not row.head, so its body was not selected */
 
         rc = ngx_http_ilert_sqlite_body(work, first);
     }
@@ -430,7 +426,7 @@ ngx_http_ilert_sqlite_body(ngx_http_ilert_store_work_t *work,
 
     } else if (rc == NGX_HTTP_ILERT_SQLITE_MISSING) {
 
-        /* it is in the index, but not in the table */
+        /* the row is in an index, but not in the table */
 
         rc = ngx_http_ilert_sqlite_error(db, SQLITE_CORRUPT);
     }

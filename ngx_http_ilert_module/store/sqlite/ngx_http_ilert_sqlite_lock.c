@@ -40,12 +40,12 @@ ngx_http_ilert_sqlite_take_mutex(ngx_http_ilert_sqlite_db_t *db)
     }
 
     if (rc == EOWNERDEAD) {
-        /* what it left half done SQLite knows how to undo */
+        /* a process has died with the mutex; SQLite undoes its transaction */
         pthread_mutex_consistent(store->mutex);
         rc = 0;
     }
 
-    /* if there is something wrong with it, SQLite has locks of its own */
+    /* if the mutex cannot be used, SQLite's own locks have to do */
 
     db->locked = (rc == 0);
 
@@ -76,7 +76,7 @@ ngx_http_ilert_sqlite_unlock(ngx_http_ilert_store_t *store)
 }
 
 
-/* others than our processes may have a lock, as people with a shell */
+/* Other programs may have a lock, too, such as people's sqlite3 shells. */
 
 int
 ngx_http_ilert_sqlite_busy(void *data, int n)

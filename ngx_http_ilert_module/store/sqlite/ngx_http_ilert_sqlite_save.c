@@ -10,7 +10,7 @@
 #include "ngx_http_ilert_sqlite_db.h"
 
 
-/* bytes of the text that refusals are kept as, and of its end, at most */
+/* bytes of the longest text of a source's refusals, with a zero byte */
 
 #define NGX_HTTP_ILERT_SQLITE_REFUSALS                                        \
     (NGX_HTTP_ILERT_REFUSALS * (NGX_INT64_LEN + 1) + 1)
@@ -51,7 +51,7 @@ static int ngx_http_ilert_sqlite_save_letter(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_letter_t *letter);
 
 
-/* loops over a queue of records, whose body may end it by "rc" */
+/* a loop over a queue of records, which ends when "rc" is an error */
 
 #define ngx_http_ilert_sqlite_each(q, queue)                                  \
     for ((q) = ngx_queue_head(queue);                                         \
@@ -109,7 +109,7 @@ ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work)
         }
     }
 
-    /* their events may be another alert's by now: they go last */
+    /* removed alerts come last, after their events have been moved */
 
     if (rc == SQLITE_OK) {
         rc = ngx_http_ilert_sqlite_remove_alerts(work);
@@ -133,7 +133,10 @@ ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work)
 }
 
 
-/* what is changed here and by the next one does not count as a change */
+/*
+ * Neither this function nor the next one sets work->changed: a job that
+ * changes nothing else is idle.
+ */
 
 static int
 ngx_http_ilert_sqlite_save_total(ngx_http_ilert_store_work_t *work)
@@ -314,7 +317,7 @@ ngx_http_ilert_sqlite_save_source(ngx_http_ilert_store_work_t *work,
     source->added = 0;
     source->changed = 0;
 
-    /* where events go as they come there is nothing to count */
+    /* an event that came and left in this job does not change the counts */
 
     counted = (source->open != 0);
 
@@ -434,7 +437,7 @@ ngx_http_ilert_sqlite_save_event(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* a new one, or one in place of another, which keeps its attempts */
+/* Adds an event, or replaces one, whose attempts stay. */
 
 static int
 ngx_http_ilert_sqlite_write_event(ngx_http_ilert_sqlite_db_t *db,
@@ -449,7 +452,7 @@ ngx_http_ilert_sqlite_write_event(ngx_http_ilert_sqlite_db_t *db,
 
     if (added && (ev->seq <= 0 || ev->seq > NGX_HTTP_ILERT_SQLITE_LAST_SEQ)) {
 
-        /* as SQLite says when it has no number left */
+        /* this is SQLite's error if it has no rowid left */
 
         return ngx_http_ilert_sqlite_error(db, SQLITE_FULL);
     }
@@ -546,7 +549,10 @@ ngx_http_ilert_sqlite_save_alert(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* a repeat that waits with others is as urgent as an update */
+/*
+ * Finds out the urgency of an alert.  A repeat that is not held counts as an
+ * update.
+ */
 
 static int
 ngx_http_ilert_sqlite_least(ngx_http_ilert_sqlite_db_t *db,
@@ -607,7 +613,10 @@ ngx_http_ilert_sqlite_add_alert(ngx_http_ilert_sqlite_db_t *db,
 }
 
 
-/* each column that is in an index of all alerts, or changes seldom */
+/*
+ * Sets columns that change seldom, one by one: they are in indexes, whose
+ * entries would be written anew even if the column did not change.
+ */
 
 static int
 ngx_http_ilert_sqlite_set_seldom(ngx_http_ilert_store_work_t *work,
@@ -647,7 +656,7 @@ ngx_http_ilert_sqlite_set_seldom(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* of the other columns, as few as have changed */
+/* Sets the other columns, by the shortest statement that has those changed. */
 
 static int
 ngx_http_ilert_sqlite_set_often(ngx_http_ilert_store_work_t *work,
@@ -711,7 +720,7 @@ ngx_http_ilert_sqlite_set_often(ngx_http_ilert_store_work_t *work,
 #undef NGX_HTTP_ILERT_SQLITE_BIND
 
 
-/* all members are of 64 bits: there is nothing between them */
+/* All members have 64 bits, so there is no padding between them. */
 
 static ngx_uint_t
 ngx_http_ilert_sqlite_same(ngx_http_ilert_store_row_t *one,
@@ -721,7 +730,7 @@ ngx_http_ilert_sqlite_same(ngx_http_ilert_store_row_t *one,
 }
 
 
-/* what has been removed is no longer one of those that are to be saved */
+/* Removes alerts from the database, and then from work->alerts. */
 
 static int
 ngx_http_ilert_sqlite_remove_alerts(ngx_http_ilert_store_work_t *work)

@@ -11,9 +11,11 @@
 
 
 /*
- * The log is copied to the database when it has this many pages, 2 MB.  Fewer
- * would have more pages copied more than once.  More would need a larger
- * ballast: with that gone there must be room for a copy and a job or two.
+ * The log is copied to the database when it has this many pages, 2 MB.  With
+ * a lower number more pages would be copied more than once.  With a higher one
+ * the ballast would have to be larger: when it is removed, there must be room
+ * for such a copy and one or two jobs.  A log that has grown beyond
+ * .._LOG_SIZE bytes is cut after that.
  */
 
 #define NGX_HTTP_ILERT_SQLITE_CHECKPOINT  "500"
@@ -29,11 +31,13 @@ static int ngx_http_ilert_sqlite_sync_folder(ngx_http_ilert_sqlite_db_t *db);
 
 /*
  * The first step makes the tables of release 0.1.0, which had version 3 of the
- * schema, and each other one makes the next version of the one before.  What
- * a later one changes must keep the statements of earlier releases working,
- * for workers of both releases run during an upgrade.  What each column means
- * is told in the text of the tables, so that ".schema" of sqlite3 shows it.
- * SQLite keeps the comments of a column that is added if they are within it.
+ * schema.  Each other step makes one version of the version before it.  After
+ * a step the statements of the previous release must still work, because
+ * workers of both releases run during an upgrade.
+ *
+ * The comments on columns are in the SQL, so that ".schema" of sqlite3 shows
+ * them.  SQLite only keeps the comment on an added column if it is within the
+ * column's definition.
  */
 
 static const char  *ngx_http_ilert_sqlite_steps[] = {
@@ -202,8 +206,8 @@ static const char  *ngx_http_ilert_sqlite_steps[] = {
     "INSERT INTO total (epoch, dead_bytes, recovered) VALUES (1, 0, 0);\n",
 
     /*
-     * 4: an alert belongs to an integration key; alert.source is that of its
-     * first waiting event, or, if none waits, of its last one
+     * 4: an alert belongs to an integration key; alert.source is the source of
+     * its first waiting event, or of its last one if none waits
      */
 
     "ALTER TABLE source ADD COLUMN\n"
@@ -265,7 +269,7 @@ static const char  *ngx_http_ilert_sqlite_steps[] = {
     "        refused_bytes = refused_bytes - OLD.bytes;\n"
     "END;\n",
 
-    /* 6: an alert may be resolved by itself, whatever its source says */
+    /* 6: an alert has its own "silence", after which it is resolved */
 
     "ALTER TABLE alert ADD COLUMN\n"
     "    silence    INTEGER  -- ms after which it is resolved if nothing is\n"
@@ -302,7 +306,10 @@ ngx_http_ilert_sqlite_last_version(ngx_http_ilert_sqlite_db_t *db)
 }
 
 
-/* sets the schema's version: 0 if there is nothing yet */
+/*
+ * Makes sure that the database is ours, and sets "version" to that of its
+ * schema, or to 0 if it is empty.
+ */
 
 static int
 ngx_http_ilert_sqlite_identify(ngx_http_ilert_sqlite_db_t *db, int *version)
@@ -310,7 +317,10 @@ ngx_http_ilert_sqlite_identify(ngx_http_ilert_sqlite_db_t *db, int *version)
     int      rc;
     int64_t  application, number, tables;
 
-    /* tables first: one that makes them at the moment commits all at once */
+    /*
+     * Tables are counted first: a process that makes them at this moment
+     * commits them together with the application id.
+     */
 
     rc = ngx_http_ilert_sqlite_pragma(db,
                           "SELECT EXISTS (SELECT 1 FROM sqlite_master)",
@@ -385,8 +395,6 @@ ngx_http_ilert_sqlite_pragma(ngx_http_ilert_sqlite_db_t *db, const char *sql,
 }
 
 
-/* nothing is set before one knows that the file is ours */
-
 int
 ngx_http_ilert_sqlite_configure(ngx_http_ilert_sqlite_db_t *db)
 {
@@ -422,8 +430,8 @@ ngx_http_ilert_sqlite_configure(ngx_http_ilert_sqlite_db_t *db)
     }
 
     /*
-     * some of these are what SQLite does by itself, unless it has been
-     * compiled otherwise
+     * Some of these are SQLite's defaults, but it may have been compiled with
+     * others.
      */
 
     rc = sqlite3_exec(db->db,
@@ -468,7 +476,7 @@ ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
 
     if (rc == SQLITE_OK) {
 
-        /* if another process was first, it has all been done */
+        /* another process may have made the tables meanwhile */
 
         rc = ngx_http_ilert_sqlite_identify(db, &version);
 
@@ -481,7 +489,7 @@ ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
                               schema->steps[++version - schema->first],
                               NULL, NULL, NULL);
             if (rc == SQLITE_ERROR) {
-                /* what there should be in an earlier version is not there */
+                /* the database lacks something that its version should have */
                 rc = NGX_HTTP_ILERT_SQLITE_FOREIGN;
             }
         }
@@ -496,17 +504,17 @@ ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
         }
     }
 
-    /* what is not committed goes when the connection is closed */
+    /* after an error the caller closes the database, which rolls back */
 
     return (rc == SQLITE_OK) ? rc : ngx_http_ilert_sqlite_error(db, rc);
 }
 
 
 /*
- * SQLite syncs the folder that its files are in, but not that folder's own
- * name.  As long as this is not on disk, a loss of power takes away the folder
- * with all that is in it.  Where the directory above cannot be opened, or is
- * of a file system that does not sync directories, nothing can be done.
+ * SQLite syncs the folder that its files are in, but not the directory above,
+ * which has the folder's name.  Until that is on disk, a loss of power can
+ * take away the folder with all that is in it.  If the directory cannot be
+ * opened, or its file system does not sync directories, nothing can be done.
  */
 
 static int

@@ -103,7 +103,7 @@ ngx_http_ilert_sqlite_alerts(ngx_http_ilert_store_work_t *work,
                 return NGX_OK;
             }
 
-            /* those below all urgencies are followed by those above */
+            /* after urgencies below the lowest come those above the highest */
 
             all = 1;
             rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "iiii",
@@ -140,8 +140,8 @@ ngx_http_ilert_sqlite_alerts(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * The first row of those alerts, or .._MISSING; "n" is the statement.  Of
- * .._STRANGE it is those below all urgencies.
+ * Runs the statement for the filter up to its first row, and sets "n" to its
+ * number.  With .._STRANGE it selects urgencies below the lowest one only.
  */
 
 static int
@@ -318,7 +318,7 @@ ngx_http_ilert_sqlite_count(ngx_http_ilert_store_work_t *work, int64_t alert,
 
         (*n)++;
 
-        /* those of ours have no body */
+        /* a RESOLVE of ours has no body, and was not received */
 
         if (sqlite3_column_int64(stmt, 1)) {
             *received = ngx_max(*received, sqlite3_column_int64(stmt, 0));
@@ -392,7 +392,7 @@ ngx_http_ilert_sqlite_others(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* whether there is an event that has that source, or none of its own */
+/* Sets "any" to 1 if the alert has an event whose source is exactly this. */
 
 static int
 ngx_http_ilert_sqlite_any(ngx_http_ilert_sqlite_db_t *db, int64_t alert,

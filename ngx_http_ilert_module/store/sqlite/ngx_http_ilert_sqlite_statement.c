@@ -17,7 +17,7 @@ static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
     ngx_uint_t n, int64_t *value);
 
 
-/* parts of statements, made of the lists of columns */
+/* parts of statements, which are made of the lists of columns */
 
 #define NGX_HTTP_ILERT_SQLITE_OF_ALERT(NAME, name)   ", alert." #name
 #define NGX_HTTP_ILERT_SQLITE_OF_EVENT(NAME, name)   ", event." #name
@@ -34,14 +34,14 @@ static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
     "SELECT event.seq, length(event.body)"                                    \
     NGX_HTTP_ILERT_SQLITE_EVENT(NGX_HTTP_ILERT_SQLITE_OF_EVENT)
 
-/* the body of a letter only if it is asked for, by the first parameter */
+/* the body of a letter is NULL unless the first parameter is 1 */
 
 #define NGX_HTTP_ILERT_SQLITE_SELECT_LETTER                                   \
     "SELECT dead.seq, length(dead.body), CASE ?1 WHEN 1 THEN dead.body END,"  \
     " source.name"                                                            \
     NGX_HTTP_ILERT_SQLITE_LETTER(NGX_HTTP_ILERT_SQLITE_OF_LETTER)
 
-/* and of a refused webhook */
+/* the same holds for the body of a refused webhook */
 
 #define NGX_HTTP_ILERT_SQLITE_SELECT_REFUSED                                  \
     "SELECT id, time, status, size, bytes, address, location, error,"         \
@@ -51,8 +51,9 @@ static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
     "SELECT id, name, owner, paused, refusals"
 
 /*
- * The conditions of partial indexes, which are numbers in a statement, too, or
- * SQLite would not use the index.  They select, and decide nothing.
+ * The conditions of partial indexes.  SQLite only uses such an index if the
+ * statement has the same numbers, and no parameters in their place.  The
+ * conditions only select; decisions are made by the rules.
  */
 
 #define NGX_HTTP_ILERT_SQLITE_IS_READY    "state = 0 AND head > 0"
@@ -67,13 +68,13 @@ static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
 
 
 /*
- * None may go through more rows than it is told to: "INDEXED BY" fails where
- * an index is of no use.
+ * No statement may go through more rows than its limit.  "INDEXED BY" makes
+ * sure that an index is used: otherwise the statement cannot be prepared.
  */
 
 static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
 
-    /* with the number that db->pages has at the time */
+    /* "%lld" is the number in db->pages when it is prepared */
 
     [NGX_HTTP_ILERT_SQLITE_LIMIT_ACCEPTS] = "PRAGMA max_page_count = %lld",
     [NGX_HTTP_ILERT_SQLITE_LIMIT_SIZE] = "PRAGMA max_page_count = %lld",
@@ -87,7 +88,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
     [NGX_HTTP_ILERT_SQLITE_COMMIT] = "COMMIT",
     [NGX_HTTP_ILERT_SQLITE_ROLLBACK] = "ROLLBACK",
 
-    /* what there is one of: sessions, and the numbers of new records, too */
+    /* the total, with sessions and the last numbers of records */
 
     [NGX_HTTP_ILERT_SQLITE_GET_TOTAL] =
         "SELECT epoch, recovered, seen, resumed, courier, dead_bytes,"
@@ -157,7 +158,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         " opens = opens + ?4, updates = updates + ?5, repeats = repeats + ?6,"
         " open = open + ?7 WHERE id = ?1",
 
-    /* what waits, to be counted if it is little */
+    /* all waiting events, to be counted if they are few */
 
     [NGX_HTTP_ILERT_SQLITE_LIST_WAITING] =
         "SELECT event.source, alert.source, event.urgency FROM event"
@@ -167,7 +168,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         "SELECT count(*) FROM alert INDEXED BY alert_opened"
         " WHERE source = ?1 AND opened > 0",
 
-    /* budgets, and their slots: all that are taken are alike */
+    /* budgets, and their slots; slots under way (at = 0) are all alike */
 
     [NGX_HTTP_ILERT_SQLITE_GET_BUDGET] =
         "SELECT id, paused, pause FROM budget WHERE name = ?1",
@@ -308,9 +309,9 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
 
     /*
      * SQLite writes the entries of all indexes that have a column which is
-     * set, whether it changes or not: so there are several statements, and
-     * the columns that are in indexes of all alerts are set by themselves.
-     * "opened", which is in one of some alerts, changes with the others.
+     * set, even if its value does not change.  So there are several
+     * statements, and columns that are in indexes of all alerts have their
+     * own.  "opened", which is in a partial index, is set with the others.
      */
 
     [NGX_HTTP_ILERT_SQLITE_SET_ALERT] =
@@ -332,7 +333,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
     [NGX_HTTP_ILERT_SQLITE_SET_KEY] =
         "UPDATE alert SET alert_key = ?2 WHERE id = ?1",
 
-    /* a stray of that source and key may be there, and is adopted later */
+    /* ignored if the source has a stray with this key, adopted later */
 
     [NGX_HTTP_ILERT_SQLITE_SET_ALERT_SOURCE] =
         "UPDATE OR IGNORE alert SET source = ?2 WHERE id = ?1",
@@ -352,7 +353,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_WAITING
         " AND urgency < ?2 LIMIT 1",
 
-    /* events: of bodies, which are large, only the one that is asked for */
+    /* events; only one body is selected, since bodies may be large */
 
     [NGX_HTTP_ILERT_SQLITE_FIRST_EVENTS] =
         NGX_HTTP_ILERT_SQLITE_SELECT_EVENT
@@ -440,7 +441,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
     [NGX_HTTP_ILERT_SQLITE_MOVE_OF_SOURCE] =
         "UPDATE event SET alert = ?2 WHERE alert = ?1 AND source = ?3",
 
-    /* dead letters, some of whose sources may not be there any more */
+    /* dead letters; the oldest ones include those whose source is missing */
 
     [NGX_HTTP_ILERT_SQLITE_FIND_LETTER] =
         NGX_HTTP_ILERT_SQLITE_SELECT_LETTER
@@ -528,7 +529,7 @@ ngx_http_ilert_sqlite_prepare(ngx_http_ilert_sqlite_db_t *db)
         rc = sqlite3_prepare_v3(db->db, text, -1, SQLITE_PREPARE_PERSISTENT,
                                 &db->stmts[n], NULL);
         if (rc == SQLITE_ERROR) {
-            /* there is no such table, column or index */
+            /* the database lacks a table, a column, or an index */
             rc = NGX_HTTP_ILERT_SQLITE_FOREIGN;
         }
 
@@ -711,7 +712,7 @@ ngx_http_ilert_sqlite_run(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n)
 }
 
 
-/* of what has no bytes there may be no address */
+/* SQLite returns NULL for an empty text. */
 
 void
 ngx_http_ilert_sqlite_text(sqlite3_stmt *stmt, ngx_uint_t column,
@@ -747,8 +748,9 @@ ngx_http_ilert_sqlite_copy(ngx_pool_t *pool, sqlite3_stmt *stmt,
 
 
 /*
- * A limit that is less than there are pages lets the database not grow; as
- * another process may have let it grow since, it is set anew each time.
+ * If the limit is lower than the number of pages, SQLite sets it to that
+ * number, so that the database does not grow.  Another process may have let it
+ * grow since, so such a limit is set anew each time.
  */
 
 int

@@ -20,9 +20,9 @@ typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
 
 
 /*
- * The columns of an alert that are numbers: each is a member of the same name
- * of store_row_t.  "OFTEN" are those but "state" that change with each event;
- * the other ones are in indexes of all alerts, and change seldom.
+ * The columns of an alert that are numbers.  Each one has the name of a member
+ * of store_row_t.  Those of "OFTEN", and "state", change with each event.  The
+ * others change seldom; they are in indexes, which makes changes expensive.
  */
 
 #define NGX_HTTP_ILERT_SQLITE_OFTEN(COLUMN)                                   \
@@ -49,7 +49,7 @@ typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
     COLUMN(STATE, state)                                                      \
     NGX_HTTP_ILERT_SQLITE_OFTEN(COLUMN)
 
-/* the columns of an event, but for its alert and its body, and its body */
+/* the columns of an event, without its alert, its seq and its body */
 
 #define NGX_HTTP_ILERT_SQLITE_EVENT(COLUMN)                                   \
     COLUMN(ID, id)                                                            \
@@ -64,7 +64,7 @@ typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
     COLUMN(SOURCE, source)                                                    \
     COLUMN(AGAIN, again)
 
-/* the columns of a dead letter, but for "seq" and its body */
+/* the columns of a dead letter, without its seq and its body */
 
 #define NGX_HTTP_ILERT_SQLITE_LETTER(COLUMN)                                  \
     COLUMN(ID, id)                                                            \
@@ -80,7 +80,7 @@ typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
     COLUMN(ERROR, error)
 
 
-/* where the columns are in the rows of statements that select them */
+/* indexes of the columns in rows of statements that select them */
 
 #define NGX_HTTP_ILERT_SQLITE_ALERT_ENUM(NAME, name)                          \
     NGX_HTTP_ILERT_SQLITE_ALERT_##NAME,
@@ -97,7 +97,7 @@ enum {
     NGX_HTTP_ILERT_SQLITE_ALERT_ALERT_KEY,
     NGX_HTTP_ILERT_SQLITE_ROW(NGX_HTTP_ILERT_SQLITE_ALERT_ENUM)
 
-    /* of idle ones only: whether the last event is a dead letter */
+    /* in lists of idle alerts only: 1 if the last event is a dead letter */
 
     NGX_HTTP_ILERT_SQLITE_ALERT_LETTER
 };
@@ -107,7 +107,7 @@ enum {
     NGX_HTTP_ILERT_SQLITE_EVENT_SIZE,       /* of the body */
     NGX_HTTP_ILERT_SQLITE_EVENT(NGX_HTTP_ILERT_SQLITE_EVENT_ENUM)
 
-    /* of edges only: the body, or NULL */
+    /* in edges only: the body, or NULL */
 
     NGX_HTTP_ILERT_SQLITE_EVENT_BODY
 };
@@ -115,7 +115,7 @@ enum {
 enum {
     NGX_HTTP_ILERT_SQLITE_LETTER_SEQ = 0,
     NGX_HTTP_ILERT_SQLITE_LETTER_SIZE,      /* of the body */
-    NGX_HTTP_ILERT_SQLITE_LETTER_BODY,      /* or NULL */
+    NGX_HTTP_ILERT_SQLITE_LETTER_BODY,      /* NULL: it was not asked for */
     NGX_HTTP_ILERT_SQLITE_LETTER_NAME,      /* of its source */
     NGX_HTTP_ILERT_SQLITE_LETTER(NGX_HTTP_ILERT_SQLITE_LETTER_ENUM)
 };
@@ -129,7 +129,7 @@ enum {
     NGX_HTTP_ILERT_SQLITE_REFUSED_ADDRESS,
     NGX_HTTP_ILERT_SQLITE_REFUSED_LOCATION,
     NGX_HTTP_ILERT_SQLITE_REFUSED_ERROR,
-    NGX_HTTP_ILERT_SQLITE_REFUSED_BODY      /* or NULL */
+    NGX_HTTP_ILERT_SQLITE_REFUSED_BODY      /* NULL: it was not asked for */
 };
 
 enum {
@@ -139,7 +139,7 @@ enum {
     NGX_HTTP_ILERT_SQLITE_SOURCE_PAUSED,
     NGX_HTTP_ILERT_SQLITE_SOURCE_REFUSALS,
 
-    /* of lists only: events by their urgency, and what else is counted */
+    /* in lists only: counts of events by urgency, and other counts */
 
     NGX_HTTP_ILERT_SQLITE_SOURCE_CRITICAL,
     NGX_HTTP_ILERT_SQLITE_SOURCE_RESOLVES,
@@ -151,7 +151,7 @@ enum {
 };
 
 
-/* the first three are indexes of db->pages */
+/* the statements; the first three are also indexes of db->pages */
 
 typedef enum {
     NGX_HTTP_ILERT_SQLITE_LIMIT_ACCEPTS = 0,
@@ -262,16 +262,19 @@ typedef enum {
 } ngx_http_ilert_sqlite_stmt_e;
 
 
-/* all statements of a connection are prepared, or done with */
+/* These prepare, or finalize, all statements of the connection. */
 int ngx_http_ilert_sqlite_prepare(ngx_http_ilert_sqlite_db_t *db);
 void ngx_http_ilert_sqlite_finalize(ngx_http_ilert_sqlite_db_t *db);
 
 /*
- * Arguments are by "fmt": "i", an int64_t, "t", an ngx_str_t * of text, "b",
- * one of bytes, either to live until the statement is done.
+ * These run statements.  "n" is a ngx_http_ilert_sqlite_stmt_e.  "fmt" has
+ * a letter for each argument: "i" is an int64_t, "t" is an ngx_str_t * of
+ * text, and "b" is an ngx_str_t * of bytes; these strings must live until the
+ * statement has ended.
  *
- * The first row of a statement, which is done with by .._end(), or when there
- * is no next row: NGX_HTTP_ILERT_SQLITE_MISSING.
+ * row() runs a statement up to its first row, and next() up to the next one.
+ * They return NGX_HTTP_ILERT_SQLITE_MISSING, and end the statement, if there
+ * is no row.  A caller that wants no more rows calls end().
  */
 int ngx_http_ilert_sqlite_row(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
     sqlite3_stmt **stmt, const char *fmt, ...);
@@ -279,33 +282,39 @@ int ngx_http_ilert_sqlite_next(ngx_http_ilert_sqlite_db_t *db,
     sqlite3_stmt *stmt);
 void ngx_http_ilert_sqlite_end(sqlite3_stmt *stmt);
 
-/* a statement that has no rows */
+/* Runs a statement that has no rows. */
 int ngx_http_ilert_sqlite_exec(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
     const char *fmt, ...);
 
-/* the first column of the first row, or NGX_HTTP_ILERT_SQLITE_MISSING */
+/*
+ * Sets "value" to the first column of the first row, or returns
+ * NGX_HTTP_ILERT_SQLITE_MISSING.
+ */
 int ngx_http_ilert_sqlite_get(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
     int64_t *value, const char *fmt, ...);
 
 /*
- * A statement that writes, as much as db->accepts lets it: the latter is one
- * whose arguments the caller has bound.
+ * These run a statement that writes, within the limit on the database's size
+ * that db->accepts implies.  For run() the caller has bound the arguments.
  */
 int ngx_http_ilert_sqlite_write(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n,
     const char *fmt, ...);
 int ngx_http_ilert_sqlite_run(ngx_http_ilert_sqlite_db_t *db, ngx_uint_t n);
 
 /*
- * Sets how far the database may grow by what is written from now on: what is
- * of events that come in (db->accepts) leaves the room that the rest needs.
+ * Limits the database's size for what is written from now on.  Accepted events
+ * (db->accepts) have a lower limit, so that they leave room for the rest.
  */
 int ngx_http_ilert_sqlite_limit(ngx_http_ilert_sqlite_db_t *db);
 
-/* a text or bytes of a row, copied; NGX_ERROR without memory */
+/*
+ * Copies a text, or bytes, of a row to the pool.  Returns NGX_OK, or NGX_ERROR
+ * if there is no memory.
+ */
 ngx_int_t ngx_http_ilert_sqlite_copy(ngx_pool_t *pool, sqlite3_stmt *stmt,
     ngx_uint_t column, ngx_str_t *text);
 
-/* the same without a copy: valid until the next row */
+/* Sets "text" without a copy: it is valid until next() or end(). */
 void ngx_http_ilert_sqlite_text(sqlite3_stmt *stmt, ngx_uint_t column,
     ngx_str_t *text);
 

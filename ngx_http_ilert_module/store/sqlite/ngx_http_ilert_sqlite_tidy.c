@@ -20,7 +20,10 @@ static void ngx_http_ilert_sqlite_count_event(
     int64_t source, int64_t urgency);
 
 
-/* no window of a budget is as long, of those that nobody uses any longer */
+/*
+ * Slots are removed that are older than the longest window: budgets that are
+ * in use have removed theirs, so these are of budgets that nobody uses.
+ */
 
 ngx_int_t
 ngx_http_ilert_sqlite_tidy(ngx_http_ilert_store_work_t *work)
@@ -50,9 +53,10 @@ ngx_http_ilert_sqlite_tidy(ngx_http_ilert_store_work_t *work)
 
 
 /*
- * The counts of waiting events are put right where that costs little: with
- * a shell one can remove events, and a process of an earlier release does not
- * count.  That is no change by the job.
+ * Corrects the counts of sources, if few events wait, so that it takes little
+ * time.  Counts become wrong if somebody deletes events with a shell, or by
+ * a process of an earlier release, which does not count.  This does not set
+ * work->changed.
  */
 
 static int
@@ -88,7 +92,7 @@ ngx_http_ilert_sqlite_recount(ngx_http_ilert_store_work_t *work)
 
     for (i = 0; i < kept.nelts; i++) {
 
-        /* what is kept has been taken from what there is */
+        /* "waiting" is the count that was kept minus the real one */
 
         differs = 0;
 
@@ -125,7 +129,10 @@ ngx_http_ilert_sqlite_recount(ngx_http_ilert_store_work_t *work)
 }
 
 
-/* takes all that wait from the counts; "few": not more than one may read */
+/*
+ * Subtracts the real numbers of waiting events from the counts.  Sets "few" to
+ * 0 if there are more events than a job may read.
+ */
 
 static int
 ngx_http_ilert_sqlite_count_waiting(ngx_http_ilert_store_work_t *work,
