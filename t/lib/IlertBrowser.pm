@@ -24,7 +24,8 @@ package IlertBrowser;
 # console               what came to the console since the last call: list of
 #                       { level, message, source }
 # requests              URLs of all requests so far, but the browser's own
-# stop                  ends all of it; left: command lines of what lives on
+# stop                  ends all of its processes
+# left                  command lines of its processes that are still running
 
 use warnings;
 use strict;
@@ -112,7 +113,8 @@ sub new {
     return $self->open('about:blank');
 }
 
-# A process group of its own, by which all of it is ended.
+# chromedriver gets a process group of its own, so that a signal to the group
+# ends the browser, too.
 
 sub _run {
     my ($self) = @_;

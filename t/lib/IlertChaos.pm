@@ -49,14 +49,17 @@ my $ROOT = 'https://api.ilert.com/api/v1/events/kapacitor';
 
 use constant {
     WORKERS => 3,
-    KAPACITOR => 30,                # seconds that it waits for an answer
-    WELL => 90,                     # until all is well when faults have ended
-    DRAIN => 180,                   # and until all is delivered
-    PATIENCE => 20,                 # of a delivery with nothing in its way
-    GRACE => 12,                    # what a fault may cost when it has ended
+    # seconds
+
+    KAPACITOR => 30,    # Kapacitor waits for an answer
+    WELL => 90,         # all gets well after the last fault
+    DRAIN => 180,       # all that waits is delivered after that
+    PATIENCE => 20,     # a change is told to ilert, if nothing is in its way
+    GRACE => 12,        # nothing need be delivered after a fault has ended
 };
 
-# A source that is refused is probed after 30 s, and later after a minute.
+# GRACE of some kinds.  A source that is refused is probed after 30 s, and
+# later after a minute.
 
 my %GRACE = (refuse => 75);
 
@@ -78,7 +81,7 @@ sub new {
     return $self;
 }
 
-# Who may not mount a file system, or has no compiler, does without.
+# Kinds that need a mount or a compiler are left out if we cannot have these.
 
 sub possible {
     my ($self, @kinds) = @_;
@@ -162,7 +165,8 @@ sub finding {
     $self->say("$name: $text");
 }
 
-# From now on for so long processes are, or deliveries may be, in trouble.
+# Notes that for so many seconds from now on processes are in trouble, or
+# deliveries may be.
 
 sub trouble {
     my ($self, $for) = @_;
@@ -312,7 +316,7 @@ my %END = (
                        $self->{fake}->drop_rule($self->{rule}) } }
      qw(hang cut slow error refuse limit later body half)),
 
-    # it may have been everything of a source: somebody has mended it
+    # if all of a source was refused, it is parked: an operator resumes it
 
     dead => sub { my ($self) = @_;
         $self->{fake}->drop_rule($self->{rule});
@@ -323,7 +327,7 @@ my %END = (
         $self->order('sources/' . delete($self->{paused}) . '/resume') },
 );
 
-# Lanes in which deliveries need not go on
+# Lanes whose faults excuse that nothing is delivered
 
 my %EXCUSED = map { $_ => 1 } qw(disk ilert control);
 
@@ -369,8 +373,8 @@ sub go_on {
 
 # Restarts ----------------------------------------------------------------
 
-# A task is a list of steps, each of which is called until it is true.  Tasks
-# are done one after the other; webhooks are sent meanwhile.
+# A task is a list of steps.  Each step is called until it returns true.  Tasks
+# are done one after the other, while webhooks are sent.
 
 sub task {
     my ($self, @steps) = @_;
@@ -407,14 +411,14 @@ sub stop_steps {
         $self->excuse(40);
         return $t->crash || 1 if $how eq 'crash';
 
-        # who was about to quit complains of what it leaves
+        # a worker that is about to quit logs the sockets that it leaves
         $t->expect_log(map { qr/ $_#$_: (?:\*\d+ open socket|aborting)/ }
                        $self->pids) if $how eq 'TERM';
         return kill $how, $t->master;
     }, sub { !$t->running }, sub { !$t->_processes });
 }
 
-# The old file with the number of the master would be taken for the new one.
+# The old pid file is removed, or it would be taken for that of the new master.
 
 sub start_step {
     my ($self) = @_;
@@ -442,7 +446,8 @@ sub meanwhile {
         $self->stop_steps($fault->{back}), $undo, $self->start_step);
 }
 
-# What is tried again until it can be done, as the disk may be full.
+# Makes the schema that of a later release, or ours again.  False if that
+# cannot be written now, as on a full disk; then it has to be tried again.
 
 sub newer {
     my ($self, $newer) = @_;
@@ -489,8 +494,8 @@ sub upgrade {
 
 # Control -----------------------------------------------------------------
 
-# An order is given until it is answered; a later one of its source stands for
-# it.
+# Gives an order until it is answered, or replaced by a later one of the same
+# source.
 
 sub order {
     my ($self, $path) = @_;
@@ -616,7 +621,7 @@ sub chaos {
     $self->say('no more faults');
 }
 
-# Kapacitors are quiet until nothing of before is under way.
+# The Kapacitors send nothing until all earlier webhooks have been dealt with.
 
 sub calm {
     my ($self) = @_;
@@ -656,7 +661,7 @@ sub ready {
     return $answer->{status} == 200 ? '' : $answer->{body} // 'no answer';
 }
 
-# Repeats that are held are looked for in the database.
+# The status does not count held repeats, so these are read from the database.
 
 sub waiting {
     my ($self) = @_;

@@ -1,7 +1,8 @@
 package IlertChaosOracle;
 
-# What is wrong with what ilert was told, by one who knows no more than what
-# Kapacitor was answered.  Functions of their arguments alone.
+# Finds what is wrong with the requests that ilert got.  It only knows these,
+# the webhooks, and what Kapacitor was answered; nothing of the module.  All
+# functions depend on their arguments alone.
 #
 #     my @findings = IlertChaosOracle::judge(
 #         webhooks => [ .. ], requests => [ .. ], shown => { .. }, ..);
@@ -9,8 +10,9 @@ package IlertChaosOracle;
 # judge(%history): a list of { kind, alert, text }.  Times are in seconds.
 #     webhooks => list, in the order of each alert, of { source, id, n, level,
 #         type, begun, ended, status, result, refused }: the Nth webhook of the
-#         alert "source/id"; a status of 0 is no answer, refused that there was
-#         no connection either, so that nobody has it
+#         alert "source/id".  A status of 0 means that there was no answer, and
+#         "refused" that there was no connection, so that nginx does not have
+#         the webhook
 #     requests => list, in the order in which ilert read them, of { alert
 #         ("source/id"), n, time, status (answered), taken, unsure (the sender
 #         cannot know whether it was taken) }
@@ -63,7 +65,8 @@ sub judge {
 
 sub name { "$_[0]{source}/" . IlertFake::fold($_[0]{id}) }
 
-# { alert => { webhooks => { n => webhook }, requests => [..] } }, and the rest
+# Returns { alerts => { alert => { webhooks => { n => webhook }, requests =>
+# [..] } } }, with all other members of the arguments.
 
 sub history {
     my (%in) = @_;
@@ -87,7 +90,7 @@ sub finding {
     return { kind => $kind, alert => $alert, text => $text };
 }
 
-# Calls the sub with each alert, in order.
+# Calls the sub with each alert, in the order of their names.
 
 sub of_each {
     my ($h, $sub) = @_;
@@ -99,7 +102,8 @@ sub of_each {
 sub accepted { $_[0] && ($_[0]{status} // 0) == 202 }
 sub answered { $_[0]{status} || $_[0]{refused} }
 
-# Nobody can say when it was committed, and whether before the later one.
+# True if it cannot be known whether the webhook was committed before the later
+# one, or after it.
 
 sub concurrent {
     my ($h, $webhook, $later) = @_;
@@ -154,8 +158,8 @@ sub order {
 }
 
 
-# Of the last webhook that was answered 202: the level that ilert has to show,
-# or those that it may.
+# The levels that ilert may show in the end: that of the last webhook that was
+# answered 202, and those of others that may have come after it.
 
 sub may_show {
     my ($h, $last, $webhooks) = @_;
@@ -190,9 +194,11 @@ sub shown {
 }
 
 
-# With "repeats" and "off" it is known what has to arrive; and what was relayed
-# has arrived if it is said so.  A dead letter may have stood for repeats of
-# it, and after it ilert shows what it had shown before.
+# Webhooks that should have arrived.  With "repeats" and "off" it is known
+# which ones have to; and one that was relayed must have, if its result says
+# so.  A dead letter may have had repeats, which did not arrive either; or it
+# has changed nothing, and the next webhook was a repeat of what ilert showed
+# before.  So a webhook is only missing if it is so in both cases.
 
 sub missing {
     my ($h) = @_;
@@ -222,7 +228,7 @@ sub missing {
     });
 }
 
-# Numbers of webhooks
+# The numbers of the webhooks that should have arrived, but are not in %$taken.
 
 sub not_arrived {
     my ($mode, $alert, $taken, @webhooks) = @_;
@@ -235,8 +241,8 @@ sub not_arrived {
                        event => $_->{n} } } @webhooks);
 }
 
-# One without an answer may have been committed at any time: the other may have
-# been a repeat then.
+# A webhook without an answer may have been committed at any time, and the
+# given webhook may have been a repeat of it.
 
 sub excused_by_another {
     my ($h, $webhook, $all, $mode) = @_;
@@ -272,7 +278,7 @@ sub again {
     });
 }
 
-# Seconds between two times that are in none of the intervals.
+# How many seconds between two times are in none of the intervals.
 
 sub outside {
     my ($from, $to, @intervals) = @_;
@@ -290,9 +296,10 @@ sub outside {
     return $sum + $to - $from;
 }
 
-# A change that was told too late.  It may have been overtaken by others, which
-# were told in its place: then it counts from the first webhook on, the levels
-# of all of which ilert did not show meanwhile.  Repeats are to wait.
+# Changes that ilert was told too late.  Later webhooks may have been told in
+# the place of a change.  Then the time counts from the first of these webhooks
+# on, if ilert showed the level of none of them meanwhile.  Repeats do not
+# count, since they may be held.
 
 sub late {
     my ($h) = @_;
@@ -320,8 +327,9 @@ sub late {
     });
 }
 
-# Of the accepted webhooks after the newest that was taken, to the one that is
-# taken now: the first one since which none has said what is shown.
+# Looks at the accepted webhooks after the newest one that ilert had taken, up
+# to the one that it takes now.  Returns the first one of those at the end that
+# all differ from the level shown, or undef.
 
 sub first_untold {
     my ($webhooks, $w, $newest, $level) = @_;

@@ -23,7 +23,8 @@ use List::Util qw(min);
 
 use IlertRandom qw(chance pick);
 
-# name => [lane, what happens], some twice as often
+# name => [lane, what happens]; a name that is there twice is chosen twice as
+# often
 
 my @KINDS = (
     kill => [ process => 'kill -9 of a worker' ],
@@ -68,14 +69,15 @@ my @KINDS = (
 my %KIND = @KINDS;
 my @NAMES = @KINDS[grep { !($_ & 1) } 0 .. $#KINDS];
 
-# Lanes: the mean time from the end of a fault to the next one
+# Lanes, with the mean time in seconds from the end of a fault to the next one
 
 my @LANES = ([ process => 3 ], [ stop => 12 ], [ disk => 6 ], [ clock => 10 ],
              [ ilert => 2 ], [ control => 4 ]);
 
-# A pause is known to be too long, for the clock was set back, when it is
-# longer than any: a lesser step may make one as long as that, which is not
-# waited for.
+# LONGEST: seconds that the clock is set back at least.  nginx notices that
+# a pause is too long, since the clock was set back, if it is longer than any
+# pause can be.  After a smaller step a pause may be just as long as that, and
+# no run waits for so long.
 
 use constant { HOSTS => 6, LONGEST => 400 };
 
@@ -134,7 +136,8 @@ sub lane {
     return @faults;
 }
 
-# Half of what stands still does so for as long as Kapacitor waits.
+# How long something stands still: half of the times it is long enough for
+# Kapacitor to give up.
 
 sub long { for => chance(0.5) ? 1 + rand 5 : 10 + rand 20 }
 sub some { for => 1 + rand 6 }
@@ -173,7 +176,7 @@ sub detail { my $detail = $DETAIL{$_[0]}; return $detail ? $detail->() : () }
 
 sub level { pick(qw(CRITICAL CRITICAL WARNING OK OK INFO)) }
 
-# Kapacitor's own time does not stand still while a webhook waits.
+# Kapacitor's checks go on at their times, even while a webhook waits.
 
 sub script {
     my ($seconds) = @_;

@@ -43,7 +43,8 @@ use IlertFake;
 use IlertMap;
 use IlertTest ();
 
-# "Connection: close" as well, up to nginx 1.29.6
+# The names of all headers of a request; nginx up to 1.29.6 sends Connection,
+# too.
 
 my $HEADERS =
     qr/\A(?:connection )?content-length content-type host user-agent\z/;
@@ -288,7 +289,8 @@ sub request_wrong {
 }
 
 
-# (integration key, the event without it as sent, the same decoded).
+# Returns the integration key, the event without it as it was sent, and the
+# same decoded.
 
 sub event {
     my ($request, $wrong) = @_;
@@ -370,7 +372,7 @@ sub said {
 }
 
 
-# A reference to the value at a path, undef if there is none.
+# Returns a reference to the value at a path, or undef if there is none.
 
 sub at {
     my ($value, @path) = @_;

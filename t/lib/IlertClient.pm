@@ -183,7 +183,7 @@ sub _write {
 
         if (!defined $n) {
             return if $! == EAGAIN || $! == EWOULDBLOCK || $! == EINTR;
-            # the answer may be there all the same
+            # the server may have answered before it closed
             @$self{qw(out queue)} = ('', []);
             return;
         }
@@ -226,7 +226,7 @@ sub _read {
     return if $self->{complete};
     $self->_parse() or return;
 
-    # a server that means to close gets two seconds to do so
+    # if the server has said that it will close, it gets two seconds for that
     $self->{complete} = time() - $self->{begun};
     return $self->_end() unless $self->{closing};
     my $until = time() + 2;

@@ -58,7 +58,7 @@ sub _start {
         IlertServer::quiet("test $name 127.0.0.1:$self->{port}");
         $SIG{CHLD} = 'IGNORE';
 
-        # children tell what they were asked for
+        # by this pipe children tell what CONNECT was for
 
         pipe(my $read, my $write) or die "pipe: $!\n";
         $write->autoflush(1);

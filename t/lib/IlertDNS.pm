@@ -60,8 +60,8 @@ sub _list { ref $_[0] ? [ @{$_[0]} ] : [ $_[0] ] }
 sub _bind {
     my ($server, $port) = @_;
 
-    # a number that IlertFake::free_port cannot give to somebody while the
-    # socket is closed
+    # The port is one that IlertFake::free_port never returns, so nobody gets
+    # it while our socket is closed.
     for (1 .. 2000) {
         my $try = $port || 12000 + int rand 20000;
         socket(my $socket, PF_INET, SOCK_DGRAM, 0) or die "socket: $!";
@@ -176,7 +176,7 @@ sub _query {
     return if $server->{mode} eq 'silent';
     my ($code, @addresses) = _lookup($server, lc $name, $type);
 
-    # QR, AA, RD as asked, RA
+    # flags: QR, AA, RD as in the query, and RA
     my $answer = pack 'nnnnnn', $id, 0x8480 | ($flags & 0x100) | $code, 1,
                       scalar @addresses, 0, 0;
     $answer .= $question;

@@ -1,8 +1,8 @@
 package IlertDisk;
 
-# What a disk may hold after a power loss, by a record of what was done to it
-# (IlertRecord).  All that was synced is there.  Of the rest, of writes in
-# sectors of 512 bytes, of sizes, and of names, there may be any part.
+# What a disk may hold after a power loss, by a record of what has changed it
+# (IlertRecord).  All that was synced is there.  Of all other changes, which
+# are writes of sectors of 512 bytes, sizes, and names, any part may be there.
 #
 #     my $disk = IlertDisk->new(folder => $path);
 #     $disk->apply($_) for @entries;
@@ -41,7 +41,7 @@ sub new {
     return $self;
 }
 
-# Nothing is there.
+# Makes the disk an empty one.
 
 sub forget {
     my ($self) = @_;
@@ -92,7 +92,7 @@ sub file {
            // die "a file that nobody has made: $entry->{inode}\n";
 }
 
-# A number of an inode may be given to another file.
+# The number of an inode can be used again for another file.
 
 sub created {
     my ($self, $entry) = @_;
@@ -242,8 +242,8 @@ sub image {
     return { files => \%files, objects => \%objects, text => $text };
 }
 
-# Some of a list of changes: none, all, those up to a time, or any.  What was
-# under way at that time may be half done.
+# Chooses some of a list of changes: none, all, those up to a time, or any.  A
+# change that was being made at that time may be half done.
 
 sub some {
     my ($changes, $what, $text) = @_;
@@ -307,7 +307,7 @@ sub sizes {
     return @sizes;
 }
 
-# Some of its sectors; and here and there the beginning of one.
+# Writes some of the data's sectors; here and there only the beginning of one.
 
 sub tear {
     my ($bytes, $offset, $data, $filler) = @_;

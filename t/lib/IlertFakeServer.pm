@@ -284,7 +284,7 @@ sub handshake {
     }
 }
 
-# Closes a connection, by RST if so wished; its request is no longer in work.
+# Closes a connection, with $reset by RST.  Its request is no longer in work.
 
 sub disconnect {
     my ($self, $c, $reset) = @_;
@@ -307,7 +307,8 @@ sub disconnect {
     close $socket;
 }
 
-# FIN now; what still comes is read and thrown away, or a RST would follow.
+# Sends FIN.  What the client still sends is read and thrown away, otherwise
+# the kernel would send RST when the socket is closed.
 
 sub shut {
     my ($self, $c) = @_;
@@ -647,8 +648,8 @@ sub judge {
     return (404, 'no such path');
 }
 
-# What is in front of ilert chooses by Host who gets the request, and answers
-# with a page of its own if there is nobody.
+# A front end of ilert chooses by Host which server gets a request, and answers
+# with a page of its own if there is none.
 
 sub check_host {
     my ($self, $host) = @_;
@@ -756,7 +757,8 @@ sub over_rate {
     return 0;
 }
 
-# What was used of the window; a foreign sender is the first in each.
+# Returns what has been used of the present window.  A foreign sender uses its
+# part at the beginning of each window.
 
 sub window {
     my ($self) = @_;
@@ -810,8 +812,8 @@ sub take {
     $self->tell('alert', { %$alert, change => $change });
 }
 
-# An alert that is opened by an event which is older, by Kapacitor's time, than
-# a RESOLVE that came before it: nobody will end it.
+# True if the event opens an alert, and is older by Kapacitor's time than
+# a RESOLVE that came before it: nobody will resolve the alert.
 
 sub is_phantom {
     my ($self, $r, $name, $change) = @_;
@@ -931,8 +933,8 @@ sub begin_nothing {
     }
 }
 
-# What is not read hides the client's FIN: the kernel is asked for the state of
-# the connection.
+# As long as we do not read, we cannot see the client's FIN.  So the kernel is
+# asked for the state of the connection.
 
 sub watch {
     my ($self, $c) = @_;
@@ -1058,7 +1060,7 @@ sub drip {
     });
 }
 
-# About 16 MB a second, so that the rest of the machine has some air.
+# Sends about 16 MB a second, so that other processes get their turn.
 
 sub endless {
     my ($self, $c) = @_;

@@ -1,7 +1,7 @@
 package IlertHostile;
 
-# Bodies that are as small as JSON lets them be for what they make a reader
-# do, and large ones that a Kapacitor may send.
+# Bodies that give a reader of JSON as much work as possible for their size,
+# and large ones that Kapacitor may send.
 #
 #     IlertHostile::kinds() -> names
 #     IlertHostile::body($kind, $bytes) -> a webhook of about that size
@@ -15,8 +15,9 @@ use strict;
 
 my $ROW = '["2026-03-01T08:16:10.123456789Z",%d.5,"some text",1,2,3,true]';
 
-# what is repeated, with what between; what stands before and after; if
-# something else is repeated behind it, that and what stands behind it
+# %KIND has for each name: the piece that is repeated, and what is between two
+# of them; the text before all pieces, and the text after them; and, if another
+# piece is repeated after that, this piece and the text after it
 
 my $ALERT = '{"id":"hostile","message":"m","level":"CRITICAL"';
 
@@ -125,7 +126,7 @@ sub many {
     return IlertHostile::values($kind, int($n < $values ? $n : $values));
 }
 
-# of a piece, in bytes
+# Returns the bytes of a piece.
 
 sub size_of {
     my ($kind) = @_;
@@ -143,9 +144,9 @@ sub body {
     return IlertHostile::values($kind, int($bytes / $length));
 }
 
-# The row that set the alert off is the last one, which is always the same: so
-# are the first ones, and what becomes of a batch if it cannot be sent as a
-# whole.
+# The triggering row is the last one, and is always the same, as are the first
+# rows.  So the event is the same for all batches that are too large to be sent
+# as a whole.
 
 sub batch {
     my ($bytes) = @_;

@@ -24,7 +24,7 @@ sub post {
                  ':authority' => 'localhost',
                  'content-length' => length $body, %more);
 
-    # Pseudo-header fields are first; all are literal and not indexed.
+    # Pseudo-header fields come first; all fields are literal, not indexed.
     my @names = sort { $b =~ /^:/ <=> $a =~ /^:/ || $a cmp $b } keys %field;
     my $head = join '', map { chr(0) . _text($_) . _text($field{$_}) } @names;
     my $end = length $body ? 0 : 1;

@@ -73,7 +73,7 @@ my %LEVEL = (map({ $_ => $_ } qw(OK INFO WARNING CRITICAL)),
 my %UNIT = (ns => 1, us => 1e3, "\x{b5}s" => 1e3, "\x{3bc}s" => 1e3, ms => 1e6,
     s => 1e9, m => 60e9, h => 3600e9);
 
-# the text of objects and arrays, by their addresses
+# the JSON text of each object and array, by its address
 
 my %RAW;
 
@@ -83,7 +83,8 @@ my %ALLOWED = (
     severity => qr/\A[1-5]\z/,
 );
 
-# what is evaluated last: directives of one value, and of several, in order
+# the directives that are evaluated last, in order: those of one value, and
+# lists
 
 my @SCALARS = qw(summary details priority severity routing_key);
 my @LISTS = qw(label custom_detail link image service comment);
@@ -239,7 +240,7 @@ sub read_string {
 }
 
 
-# What is no character is U+FFFD.
+# Returns the text with U+FFFD in place of what is no character.
 
 sub character {
     my ($code) = @_;
@@ -250,7 +251,7 @@ sub character {
 }
 
 
-# UTF-8 bytes to characters; each byte that is part of none is U+FFFD.
+# Decodes UTF-8; each byte that is not part of a character becomes U+FFFD.
 
 sub characters {
     my ($bytes) = @_;
@@ -443,7 +444,8 @@ sub event {
 }
 
 
-# The items of a list that have a name or value that decides.
+# Returns the items of a list that are not left out, since what they need is
+# not empty.
 
 sub items {
     my ($m, $name) = @_;
@@ -481,7 +483,8 @@ sub image_of {
 }
 
 
-# Bytes to characters, what is none and NUL being U+FFFD; and back.
+# These decode bytes, with U+FFFD in place of NUL and of what is no character;
+# and encode characters.
 
 sub chars { characters($_[0]) =~ tr/\0/\x{fffd}/r }
 
@@ -567,7 +570,7 @@ sub plain {
 }
 
 
-# The first member that a variable of that name means.
+# Returns the first member that is meant by the end of a variable's name.
 
 sub matched {
     my ($object, $name) = @_;
@@ -648,7 +651,7 @@ sub summary {
 }
 
 
-# The user's details, as Markdown.
+# Returns the user's details as Markdown.
 
 sub details_text {
     my ($w, $facts) = @_;
@@ -657,7 +660,8 @@ sub details_text {
 }
 
 
-# The JSON object of Kapacitor's default details, undef if these are others.
+# Returns the JSON object in Kapacitor's default details, or undef if the
+# details are not the default ones.
 
 sub dumped {
     my ($details) = @_;
@@ -678,7 +682,7 @@ sub dumped {
 }
 
 
-# What is known of the triggering row, and from the dump.
+# Returns what is known of the triggering row and from the dump.
 
 sub facts {
     my ($w) = @_;
@@ -710,7 +714,7 @@ sub facts {
 }
 
 
-# What the mapping gives wins over ours of that name.
+# If the mapping gives a member that we also have, the mapping's is used.
 
 sub custom {
     my ($w, $facts, $mapped) = @_;
@@ -744,8 +748,8 @@ sub tags {
 }
 
 
-# (all rows but the triggering one, the triggering one), each row an object
-# {time, measurement, tags, fields}.
+# Returns all rows but the triggering one, and the triggering one.  Each row is
+# an object {time, measurement, tags, fields}.
 
 sub rows {
     my ($time, @series) = @_;
@@ -808,8 +812,8 @@ sub row {
 }
 
 
-# "seconds.nanoseconds" of a time of RFC 3339, or as Go writes it without being
-# told how, equal for equal instants.
+# Returns "seconds.nanoseconds" of a time of RFC 3339, or in Go's default
+# format.  Times of the same instant give the same text.
 
 sub instant {
     my ($time) = @_;
@@ -862,9 +866,9 @@ sub wrong {
 }
 
 
-# The webhook with all that is decoration as it should be, or left out, and
-# how much of it was odd.  Dies with a reference to an error if the level
-# cannot be read.
+# Returns the webhook, in which decoration of a wrong type was mended or left
+# out, and how much of it was odd.  Dies with a reference to an error if the
+# level cannot be read.
 
 sub understood {
     my ($w) = @_;
@@ -908,7 +912,8 @@ sub understood {
 }
 
 
-# A member of that name, or else the last one whose name has another case.
+# Returns the member of that name, or else the last one whose name differs only
+# in case.
 
 sub member {
     my ($object, $name, $odd) = @_;
@@ -1041,7 +1046,7 @@ sub row_of {
 }
 
 
-# (what is in the body, whether that had to be repaired).
+# Returns what is in the body, and whether the body had to be repaired.
 
 sub read_body {
     my ($body) = @_;
@@ -1064,7 +1069,7 @@ sub repair {
 
     $body = substr $body, 3 if substr($body, 0, 3) eq "\xef\xbb\xbf";
 
-    # a backslash before a control character stays what it is, an error
+    # a backslash before a control character is an error, and is not repaired
 
     my ($string, $escape) = (0, 0);
 
@@ -1089,8 +1094,8 @@ sub repair {
 }
 
 
-# The most bytes that JSON of this value may take: strings may leave with the
-# escapes that they came with.
+# Returns the most bytes that the JSON of this value may have: strings may be
+# sent with the escapes with which they came.
 
 sub longest {
     my ($value) = @_;
@@ -1195,10 +1200,10 @@ sub shown {
 }
 
 
-# Rows are dropped from the end, then fields, then texts are cut at UTF-8
-# boundaries, but what may not be cut is left out; customDetails.truncated is
-# true and the last member.  A cut alertKey ends in a digest, so that different
-# ones stay different.
+# To make an event fit, rows are dropped from the end, then fields; then texts
+# are cut at UTF-8 boundaries, or left out if they may not be cut.  The last
+# member, customDetails.truncated, is true then.  A cut alertKey ends in
+# a digest, so that different keys stay different.
 
 sub capped {
     my ($json, $event, $max) = @_;
@@ -1266,7 +1271,7 @@ sub capped {
         if !$texts && !$cut_rows && !$cut_fields;
     push @wrong, order($g, $e, 'event');
 
-    # what was dropped last would not have fitted
+    # the row or field that was dropped last must not have fitted
     if ($cut_rows && !$cut_fields && !$texts) {
         my $next = longest($of_rows->[@$rows]);
         my $mark = $marked && !$mapped->has('truncated') ? 0
@@ -1279,7 +1284,8 @@ sub capped {
 }
 
 
-# What is left of $max bytes after this value, or less than nothing, soon.
+# Returns how many of $max bytes are left at most beside this value.  It stops
+# as soon as that is negative.
 
 sub room {
     my ($value, $max) = @_;
@@ -1313,7 +1319,7 @@ sub fields_of {
 }
 
 
-# A member of customDetails unless the mapping gives it.
+# Returns a member of customDetails, or undef if the mapping has given it.
 
 sub ours {
     my ($custom, $mapped, $name) = @_;
@@ -1322,7 +1328,7 @@ sub ours {
 }
 
 
-# The event but for our rows, fields, truncated.
+# Returns the event without our members rows, fields, and truncated.
 
 sub without {
     my ($event, $mapped) = @_;
@@ -1341,9 +1347,9 @@ sub without {
 }
 
 
-# What is cut, or left out, goes to $c->{cut}; what is larger than the cap by
-# itself, and could never stay, to $c->{out}.  A cut string is a beginning of
-# what it was.
+# Compares texts.  Paths of texts that were cut or left out are put into
+# $c->{cut}, and those of texts that are larger than the limit by themselves
+# into $c->{out}.  A cut string must be a beginning of the whole one.
 
 sub texts {
     my ($c, $got, $expected, $path) = @_;
@@ -1427,8 +1433,8 @@ sub beginning {
 }
 
 
-# Items that are there, or not at all.  URLs and services are whole, a link's
-# text and an image's alt may be cut.
+# Compares items of a list, which may be left out.  URLs and services must be
+# whole; a link's text and an image's alt may be cut.
 
 sub whole {
     my ($c, $got, $expected, $at) = @_;
@@ -1471,7 +1477,7 @@ sub part_of_item {
 }
 
 
-# The last ones may be missing.
+# Compares comments, the last of which may be missing.
 
 sub comments {
     my ($c, $got, $expected, $at) = @_;
@@ -1506,7 +1512,7 @@ sub new {
 
 package IlertMap::Object;
 
-# {mapped} of an event's customDetails: those that the mapping gives.
+# {mapped} of an event's customDetails has the members that the mapping gives.
 
 sub new {
     my ($class, @members) = @_;
@@ -1521,7 +1527,8 @@ sub new {
 }
 
 
-# Of equal names the last counts, at its place; then the result is false.
+# Adds a member.  Of equal names the last one counts, in its own place; then
+# the result is false.
 
 sub add {
     my ($self, $name, $value) = @_;

@@ -1,6 +1,6 @@
 package IlertMarkdown;
 
-# What details become: HTML to Markdown, once more than in the module.
+# Makes Markdown of details, which are HTML, independently of the module.
 #
 #     IlertMarkdown::of($html) -> Markdown
 #     IlertMarkdown::entities($html) -> the same without its entities
@@ -53,7 +53,7 @@ my %FLAG = map { $_ => 1 } qw(alt async autofocus autoplay border checked
 
 my %SCHEME = map { $_ => 1 } qw(http https mailto tel ftp ssh);
 
-# what HTML reads where U+0080 to U+009F are written
+# the characters that HTML reads for the numbers 0x80 to 0x9f
 
 my @WINDOWS = (0x20ac, 0xfffd, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021,
     0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0xfffd, 0x17d, 0xfffd, 0xfffd, 0x2018,
@@ -69,7 +69,7 @@ my %ENTITY = (IlertTest::slurp(dirname(__FILE__) . '/../../'
 
 my $BLANK = qr/[\x00-\x20]/;
 
-# Markdown takes this for an entity if it is between "&" and ";"
+# Markdown reads an entity if this is between "&" and ";".
 
 my $NAME = qr/#?[A-Za-z0-9]{1,31}/;
 
@@ -110,7 +110,7 @@ sub numbered {
 
 # Marks -------------------------------------------------------------------
 
-# (the text with marks, whether there are blocks)
+# Returns the text with marks, and whether there are blocks.
 
 sub marked {
     my ($html) = @_;
@@ -144,7 +144,7 @@ sub marked {
 }
 
 
-# Text without entities and control characters.
+# Returns text without entities and control characters.
 
 sub readable {
     my ($html) = @_;
@@ -159,8 +159,8 @@ sub readable {
 }
 
 
-# (what stands for the tag at pos, whether it is a block), and pos is behind
-# it; () if there is none.
+# Returns the mark for the tag at pos, and whether it is a block, and moves pos
+# behind the tag.  Returns () if there is no tag.
 
 sub tag {
     my ($html) = @_;
@@ -484,7 +484,7 @@ sub first {
 }
 
 
-# What one character at pos, or more, becomes.
+# Returns the Markdown of one character at pos, or of some.
 
 sub inline {
     my ($w, $text) = @_;
@@ -513,7 +513,7 @@ sub inline {
 }
 
 
-# (URL, marks of punctuation behind it)
+# Returns the URL at $pos, and the punctuation behind it.
 
 sub url_at {
     my ($text, $pos) = @_;
@@ -578,7 +578,7 @@ sub bare {
 }
 
 
-# The link at pos that somebody wrote as Markdown.
+# Returns the link at pos, if somebody has written it as Markdown.
 
 sub link_at {
     my ($text) = @_;

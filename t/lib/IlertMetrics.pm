@@ -8,7 +8,7 @@ package IlertMetrics;
 #     is_deeply([ $m->faults ], []);
 #     is($m->value('ilert_pending', source => 'ops'), 0);
 #
-# faults            what is wrong with it.  Of each family there is one HELP
+# faults            what is wrong.  Of each family there is one HELP
 #                   and then one TYPE, then its samples, together; names,
 #                   labels, escapes and numbers are well-formed; no sample is
 #                   there twice; a counter's name ends in _total, and no

@@ -1,9 +1,10 @@
 package IlertPowerLoss;
 
-# The queue over a loss of power: what its files may be after any point of
-# a record is opened by a real nginx.  What was answered 202 before that point,
-# and not taken by ilert, must be delivered, the order of an alert holds, and
-# the database is whole.
+# The queue after a loss of power.  An image has the files of the queue as they
+# may be if the power is lost at some point of a record.  A real nginx opens
+# the image.  Webhooks that were answered 202 before that point, and were not
+# taken by ilert, must be delivered, events of an alert must come in their
+# order, and the database must be whole.
 #
 #     IlertPowerLoss::record($dir) or plan(skip_all => 'no compiler');
 #     my $loss = IlertPowerLoss->new($dir);
@@ -23,8 +24,8 @@ package IlertPowerLoss;
 # open($image)          nginx opens it; returns a list of what is wrong
 # points                number of points of the record
 # acked                 number of answers of 202
-# naked                 what a power loss might take away of the names of the
-#                       database at one of them, as text
+# naked                 texts about answers of 202 at which a power loss could
+#                       have taken away a name of the database's
 #
 # Marks of the record: "sent NAME N", "taken NAME N", NAME being SOURCE/ID;
 # "event ID NAME N"; "damaged"; "step TEXT", without text what the test itself
@@ -78,7 +79,7 @@ sub record {
     my $self = bless { dir => $dir, record => $record,
                        pace => $opt{pace} // 1 }, __PACKAGE__;
 
-    # what it has taken is told before it is answered
+    # what the fake has taken is marked before it answers
     my $taken = sub {
         my ($kind, $r) = @_;
         my ($source) = map { $_->[1] } grep { lc $_->[0] eq 'x-source' }
@@ -157,7 +158,8 @@ sub scenario {
     $self->quit;
 }
 
-# What is to happen does so at equal distances.
+# Sends webhooks for $seconds, times the pace, and calls the subs of @then
+# meanwhile, at equal distances.
 
 sub load {
     my ($self, $seconds, @then) = @_;
@@ -210,7 +212,7 @@ sub kill_one {
     });
 }
 
-# Nobody is there: the record must say of the files what they are.
+# No process uses the files now, so the record must agree with them.
 
 sub look {
     my ($self) = @_;
@@ -237,7 +239,8 @@ sub lose_power {
     $self->{record}->replace($disk->image->{files});
 }
 
-# The log is good: it must not become one of another database.
+# The database is damaged, but its log is good: the log must not be taken for
+# that of the new database.
 
 sub spoil {
     my ($self) = @_;
@@ -263,8 +266,9 @@ sub acked { $_[0]{acked} }
 sub naked { @{$_[0]{naked}} }
 sub points { $_[0]{entries} }
 
-# Where the power may be lost.  Most of what may be wrong is where names come
-# and go, after each step, around a sync, and when a webhook is answered.
+# The classes of points at which the power is lost.  Most mistakes would show
+# where names come and go, after each step, around a sync, and when a webhook
+# is answered.
 
 my %CLASS = ((map { $_ => 'name' } qw(c u r k d)), a => 'answer',
              b => 'sync', e => 'sync', w => 'write', t => 'write');
@@ -307,7 +311,7 @@ sub compare {
     die "the record is not complete: $now, but $sums\n" if $now ne $sums;
 }
 
-# Two images of each point, on average.
+# Chooses points, so that each of them has two images on average.
 
 sub choose {
     my ($self, $n) = @_;
@@ -352,7 +356,7 @@ sub images {
     });
 }
 
-# What Kapacitor and ilert know
+# Follows what Kapacitor and ilert know after an entry of the record.
 
 sub follow {
     my ($self, $state, $entry) = @_;
@@ -393,8 +397,8 @@ sub follow_mark {
     }
 }
 
-# A file may be found to be damaged if it is the one that was, or if nothing
-# has been answered that could be in it.
+# nginx may find a file damaged if it is the one that we have damaged, or if no
+# webhook has been answered whose event could be in it.
 
 sub image {
     my ($self, $state, $number, $point, $seed) = @_;
@@ -420,7 +424,7 @@ sub image {
 sub open {
     my ($self, $image) = @_;
 
-    # what ilert has taken in time is not sent again
+    # the timeout is long: no event is sent again that was just not answered
     my $q = $self->{q} ||= IlertQueue->new(
         fake => IlertFake->start(keys => \%KEYS, bodies => 0),
         timeout => '20s', sources => \%SOURCES, queue => 'queue max_size=8m',
@@ -467,8 +471,7 @@ sub fill {
     POSIX::mkfifo("$dir/wakeup", 0600) if chance(0.5);
 }
 
-# When one more webhook has been delivered, and nothing waits, there is nothing
-# to wait for.
+# Waits until one more webhook has been delivered, and nothing waits.
 
 sub delivers {
     my ($q) = @_;

@@ -300,7 +300,7 @@ sub members {
 
 # Kapacitor ---------------------------------------------------------------
 
-# One a second, by its own time.
+# The webhooks of an alert are a second apart by their own time.
 
 sub webhook {
     my ($id, $n, $level, $size, $previous) = @_;
@@ -429,7 +429,8 @@ sub forget {
 
 # The audit ---------------------------------------------------------------
 
-# One webhook of each alert, so that the last one is known to be safe.
+# Sends one more webhook of each alert, until it is answered 202: then it is
+# known that the last one is on disk.
 
 sub last_words {
     my ($self) = @_;
@@ -562,10 +563,10 @@ sub faults {
     return @faults;
 }
 
-# Accepted events that should have arrived.  With "repeats" one is enough of
-# those that say the same, with "latest" what ilert shows in the end is.  What
-# was not answered 202, but was committed and came to ilert, is a reason as
-# good as any other for not sending a repeat of it.
+# Accepted events that should have arrived.  With "repeats", one of those that
+# say the same is enough; with "latest", nothing is looked at but what ilert
+# shows in the end.  If a webhook was not answered 202, but its event came to
+# ilert, a repeat of it need not arrive either.
 
 sub missing {
     my ($mode, $taken, @ledger) = @_;
@@ -737,7 +738,7 @@ sub courier {
     my ($self) = @_;
     my $inode = (stat $self->dir . '/courier.lock')[1] or return '';
 
-    # another file system may have a file of that number
+    # a file of another file system may have the same inode number
     my @pids = grep { $self->{test}->has_process($_) }
                IlertTest::lock_holders('FLOCK', $inode);
     croak "several couriers: @pids" if @pids > 1;

@@ -151,7 +151,8 @@ my @units = ('a' .. 'e', ' ', '"', '\\', '/', "\n", "\t", "\x01", "\x1f",
 sub text { join '', map { pick(@units) } 1 .. $_[0] }
 
 
-# JSON text of a string, with all that JSON and bad senders can do to one.
+# Returns the JSON of a string with anything that JSON allows, and that bad
+# senders may write.
 
 sub string {
     my $n = chance($short ? 0.99 : 0.9) ? rand 20
@@ -231,8 +232,8 @@ sub dumped {
 }
 
 
-# An id and a level, and around them members of all types and in other case,
-# control characters, and a byte order mark.
+# Returns a body with an id and a level, and with members of all types and of
+# names in another case, control characters, and a byte order mark around them.
 
 sub odd {
     $short = 1;
@@ -301,7 +302,7 @@ sub odd_series {
 }
 
 
-# One fault: cut, or a wrong byte, or a wrong type.
+# Returns the body with one fault: it is cut, or has a wrong byte or type.
 
 sub spoilt {
     my ($body) = @_;

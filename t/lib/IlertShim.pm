@@ -19,7 +19,7 @@ package IlertShim;
 #                       folder
 # well                  the disk is as it should be; the clock stays
 # deadly($text)         a process that writes it, to a log, dies; '': none
-# still($text)          .. waits as long as this is set
+# still($text)          a process that writes it waits as long as this is set
 
 use warnings;
 use strict;
@@ -70,7 +70,7 @@ sub new {
     return $self->store;
 }
 
-# A sanitizer wants to be the first library.
+# A sanitizer's library has to be the first one that is preloaded.
 
 sub env {
     my ($self) = @_;

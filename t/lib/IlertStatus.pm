@@ -1,8 +1,8 @@
 package IlertStatus;
 
-# An IlertQueue with "ilert_status" and "ilert_control", and what is wrong with
-# their answers: the JSON has the members that the reference names, and no
-# others, each of its type, and its numbers agree.
+# An IlertQueue with "ilert_status" and "ilert_control", whose answers are
+# checked: the JSON must have the members that the reference names, and no
+# others, each of its type, and its numbers must agree.
 #
 #     my $q = IlertStatus->new(sources => { .. })->start;
 #     is($q->status->{queue}{pending}, 0);
@@ -24,12 +24,15 @@ package IlertStatus;
 #                       body is not as it should be
 # workers_say           { pid => status } of all workers, with all => 1
 # control($path, %opt)  the answer to POST /control/PATH
-# does($path, $count)   a test: it is done, to so many
-# refused($path, $status, $like)   a test: it is not, for that reason
+# does($path, $count)   a test: control carries out the order, and answers with
+#                       this count
+# refused($path, $status, $like)   a test: control does not, and answers with
+#                       this status and an error like this
 #
 # IlertStatus::escape($name)       percent-encoded
 # IlertStatus::wrong($bytes, %opt)   what is wrong with a status
-#     narrowed => 1     sums are not those of the queue
+#     narrowed => 1     not all sources are listed, so that their sums are not
+#                       the queue's numbers
 # IlertStatus::seconds($time)      of such a time, since 1970
 
 use warnings;
@@ -46,8 +49,9 @@ use IlertTest ();
 
 our @ISA = ('IlertQueue');
 
-# What a value may be: a type, or types; a pattern that a text has to match;
-# a list of something; an object with exactly these members, or, with "*", any.
+# Each description says what a value may be: a type, or several; a pattern that
+# a text has to match; a list of values; or an object with exactly these
+# members, or, with "*", with any.
 
 my $SOURCE_STATE = qr/^(?:ok|paused|parked|limited|retrying)$/;
 my $CLASS = qr/^(?:critical|resolve|open|update|repeat)$/;
@@ -137,7 +141,7 @@ sub as_text {
            : ref $value ? ref $value : qq("$value");
 }
 
-# What is wrong with the value that is found there.
+# Returns what is wrong with the value at a path.
 
 sub misfits {
     my ($value, $is, $at) = @_;
@@ -196,7 +200,7 @@ sub most {
     return $most;
 }
 
-# A number of the status that another one contradicts.
+# Returns texts about numbers of the status that contradict each other.
 
 sub disagrees {
     my ($s, $narrowed) = @_;
@@ -226,7 +230,7 @@ sub disagrees {
         my ($name, $member) = @$list;
         my $n = sum(map { $_->{$member} } @sources);
 
-        # they are not in memory, as numbers are
+        # lists are only known if the store has answered, unlike numbers
         $same->("length of $name", scalar @{$s->{$name}}, $n > 100 ? 100 : $n)
             if @{$s->{$name}} || $queue->{state} eq 'ok';
         push @faults, "$name: source \"$_->{source}\""
@@ -266,7 +270,7 @@ sub on {
            grep { !defined $s->{queue}{$_} } qw(path);
 }
 
-# Without a queue
+# Returns what is wrong with a status without a queue.
 
 sub off {
     my ($s) = @_;
@@ -365,7 +369,7 @@ sub judged {
                  . ($answer->{body} // $answer->{error} // '');
     @faults = wrong($answer->{body}, %opt) if $answer->{status} == 200;
 
-    # one that is polled would say it over and over
+    # a status that is polled would have the same fault many times
     if (@faults && $self->{judged}{$faults[0]}++ < 2) {
         Test::More::fail("GET $uri");
         Test::More::diag(substr $_, 0, 2000)

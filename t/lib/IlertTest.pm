@@ -108,7 +108,7 @@ package IlertTest;
 #     log_since($mark)              text after it
 #     grep_log(qr//[, $mark])       lines of the error log that match
 #     wait_log(qr//[, seconds[, $mark]])   first such line, waited for; or ''
-#     expect_log(qr//)              lines that match are no fault
+#     expect_log(qr//)              lines that match do not fail the test
 #     secret('il1api0123', ..)      must be in no log (but [debug] lines) and
 #                                   in no answer
 #     check                         list of faults so far: what done tests
@@ -391,7 +391,7 @@ sub _skeleton {
 
     croak 'IlertTest: no conf' unless defined $http;
 
-    # the default of 60 s is warned of
+    # nginx would warn of the default, which is 60 s
 
     my $timeout = _without_blocks($http) =~ /^\s*proxy_read_timeout\s/m
                   ? '' : "proxy_read_timeout 20s;\n";
@@ -507,7 +507,7 @@ sub nginx_version {
 
 sub has_threads { _version_text() =~ /--with-threads/ }
 
-# Is the option -e there?
+# True if nginx has the option -e.
 
 sub _has_e {
     return sprintf('%d%03d%03d', split /\./, nginx_version()) >= 1_019_005;
@@ -586,8 +586,8 @@ sub _find_daemon {
     $self->{adopted} = 1;
 }
 
-# A group of its own keeps Ctrl-C away from it: we stop it ourselves.  If we
-# are killed the kernel stops it (Linux).
+# nginx gets a process group of its own, so that Ctrl-C does not reach it: we
+# stop it ourselves.  If we are killed, the kernel stops it (on Linux).
 
 sub _become {
     my ($self, @command) = @_;
@@ -649,7 +649,7 @@ sub running {
     return $self->{pid} && !$self->_reap;
 }
 
-# A worker takes its title when it is initialised.
+# A worker is ready when it has set its title.
 
 sub _ready {
     my ($self) = @_;
@@ -793,7 +793,7 @@ sub crash {
     waitpid $pid, 0;
     delete @$self{qw(pid killed adopted)};
 
-    # a process may have been born meanwhile; a thread may still have sockets
+    # new processes may have begun meanwhile, and threads may have sockets yet
     _wait(sub {
         my @born = $self->_processes;
         kill 'KILL', @born;
@@ -801,7 +801,7 @@ sub crash {
     }, 10) or die "processes survived KILL\n";
 }
 
-# Threads of a process that are not dead.
+# Returns the threads of a process that are not dead.
 
 sub _threads {
     my ($pid) = @_;
@@ -834,8 +834,8 @@ sub stop {
     delete $self->{killed};
 }
 
-# Processes of this nginx, whoever their parent is: those that have our
-# directory as working directory.
+# A process belongs to this nginx, whatever its parent is, if our directory is
+# its working directory.
 
 sub has_process {
     my ($self, $pid) = @_;
@@ -903,7 +903,7 @@ sub wait_log {
     }, $seconds, "log line $pattern");
 }
 
-# name => text of all logs
+# Returns the names and texts of all logs, as a list for a hash.
 
 sub _logs {
     my ($self) = @_;
@@ -1241,8 +1241,8 @@ sub process_waits {
     return $waits;
 }
 
-# A list that changes meanwhile may tell of one twice.  Lines with "->" are of
-# those that wait for a lock.
+# If /proc/locks changes while it is read, a lock may be in it twice.  Lines
+# with "->" are of processes that wait for a lock.
 
 sub lock_holders {
     my ($kind, $inode, $first) = @_;
