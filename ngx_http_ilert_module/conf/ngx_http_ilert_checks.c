@@ -365,7 +365,10 @@ ngx_http_ilert_checks_endpoint_internal(ngx_http_ilert_checks_t *ch)
 }
 
 
-/* to something on this machine, which goes on from there, it is all right */
+/*
+ * Warns of http to another machine.  Plain HTTP to this machine is all right:
+ * a proxy here may send it on by TLS.
+ */
 
 static void
 ngx_http_ilert_checks_endpoint_plain(ngx_http_ilert_checks_t *ch)
@@ -392,7 +395,10 @@ ngx_http_ilert_checks_endpoint_plain(ngx_http_ilert_checks_t *ch)
 }
 
 
-/* whether the endpoint's server is on this machine, all that is known of it */
+/*
+ * Returns 1 if all servers of the endpoint are on this machine, as far as they
+ * are known.
+ */
 
 static ngx_uint_t
 ngx_http_ilert_checks_is_near(ngx_http_ilert_checks_t *ch)
@@ -418,7 +424,7 @@ ngx_http_ilert_checks_is_near(ngx_http_ilert_checks_t *ch)
 
     if (uscf == NULL || uscf->servers == NULL) {
 
-        /* a name, which a file or a name server knows */
+        /* it is a name that is resolved at run time */
 
         host = uscf ? &uscf->host : &resolved->host;
 
@@ -549,7 +555,7 @@ ngx_http_ilert_checks_endpoint_resolver(ngx_http_ilert_checks_t *ch)
 }
 
 
-/* the "upstream" that has the name of the host, or NULL */
+/* Returns the "upstream" block with the name of the host, or NULL. */
 
 static ngx_http_upstream_srv_conf_t *
 ngx_http_ilert_checks_group(ngx_http_ilert_checks_t *ch,

@@ -361,7 +361,7 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_off_value(conf->event_max_size, prev->event_max_size,
                              65536);
 
-    /* an inherited one may be for other locations */
+    /* an inherited directive is not warned of: others may use it */
 
     if (conf->unreadable == NGX_HTTP_ILERT_UNREADABLE_ALERT
         && conf->kapacitor && conf->kapacitor->lengths == NULL

@@ -155,7 +155,7 @@ ngx_http_ilert_heartbeat_handler(ngx_event_t *ev)
     }
 
     query->pool = pool;
-    query->probe = 1;
+    query->prove = 1;
     query->handler = ngx_http_ilert_heartbeat_committed;
 
     if (ngx_http_ilert_queue_ask(query) != NGX_OK) {

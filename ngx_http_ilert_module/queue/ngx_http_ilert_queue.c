@@ -86,7 +86,7 @@ typedef struct {
     unsigned                            busy:1;     /* the thread has a job */
     unsigned                            pending:1;  /* the job is prepared, */
                                                     /* but not posted */
-    unsigned                            probe:1;    /* the next job is run */
+    unsigned                            prove:1;    /* the next job is run */
                                                     /* even if it is empty, */
                                                     /* to try the database */
     unsigned                            undecided:1;    /* the last job has */
@@ -196,7 +196,7 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
 
     /* if the database cannot be opened, this is logged by the first job */
 
-    q->probe = 1;
+    q->prove = 1;
 
     ngx_http_ilert_queue = q;
 
@@ -521,7 +521,7 @@ ngx_http_ilert_queue_run(void)
 static ngx_uint_t
 ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
 {
-    ngx_uint_t                      probe;
+    ngx_uint_t                      prove;
     ngx_queue_t                    *link;
     ngx_http_ilert_store_job_t     *job;
     ngx_http_ilert_store_event_t   *se;
@@ -558,13 +558,13 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
          link = ngx_queue_next(link))
     {
         query = ngx_queue_data(link, ngx_http_ilert_store_query_t, queue);
-        job->probe |= query->probe;
+        job->prove |= query->prove;
     }
 
     q->njob = q->nverdicts;
 
-    probe = q->probe;
-    q->probe = 0;
+    prove = q->prove;
+    q->prove = 0;
 
     q->relayed = q->sh->relayed;
     job->unknown = (q->relayed != q->sh->settled);
@@ -578,7 +578,7 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
            || !ngx_queue_empty(&job->queries)
            || !ngx_queue_empty(&job->refused)
            || job->ntakes || job->nrelease || job->nhomes || job->begin
-           || job->clean || probe;
+           || job->clean || prove;
 }
 
 
@@ -681,7 +681,7 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
     }
 
     if (q->store.state == NGX_HTTP_ILERT_STORE_OK && decided
-        && (q->job.probe || !ngx_queue_empty(&accepts)))
+        && (q->job.prove || !ngx_queue_empty(&accepts)))
     {
         ngx_http_ilert_counters_set(q->imcf->counters,
                                     &q->imcf->counters->committed,
@@ -805,7 +805,7 @@ ngx_http_ilert_queue_publish(ngx_http_ilert_queue_t *q,
     ngx_http_ilert_store_source_t      *read;
     ngx_http_ilert_counters_waiting_t   waiting;
 
-    if (!query->ok || query->probe || query->refused) {
+    if (!query->ok || query->prove || query->refused) {
         return;
     }
 
@@ -887,7 +887,7 @@ ngx_http_ilert_queue_count_urgent(ngx_queue_t *accepts)
 static void
 ngx_http_ilert_queue_retry_handler(ngx_event_t *ev)
 {
-    ngx_http_ilert_queue->probe = 1;
+    ngx_http_ilert_queue->prove = 1;
 
     ngx_http_ilert_queue_run();
 }

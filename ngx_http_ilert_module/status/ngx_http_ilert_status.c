@@ -276,7 +276,7 @@ ngx_http_ilert_status_query(ngx_http_ilert_status_ctx_t *ctx)
     query->handler = ngx_http_ilert_status_answered;
     query->data = ctx;
     query->alert = ctx->alert;
-    query->probe = ctx->ready;
+    query->prove = ctx->ready;
     query->refused = ctx->refused;
 
     query->source.len = ctx->source.len;

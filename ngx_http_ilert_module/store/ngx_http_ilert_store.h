@@ -381,7 +381,7 @@ struct ngx_http_ilert_store_query_s {
                                             /* the name is not empty */
     ngx_str_t                   key;        /* an alert key, with "alert" */
     unsigned                    alert:1;    /* asks for that alert, too */
-    unsigned                    probe:1;    /* only asks whether something */
+    unsigned                    prove:1;    /* only asks whether something */
                                             /* can be committed */
     int64_t                     refused;    /* only asks for the refused */
                                             /* webhook with this id; 0: does */
@@ -509,7 +509,7 @@ typedef struct {
                                             /* unknown, of all alerts */
     unsigned                    clean:1;    /* does a bounded part of the */
                                             /* housekeeping */
-    unsigned                    probe:1;    /* commits something in any case */
+    unsigned                    prove:1;    /* commits something in any case */
     unsigned                    registered:1;   /* an earlier job has given */
                                             /* the session a row */
     unsigned                    end:1;      /* ends the session: the store */

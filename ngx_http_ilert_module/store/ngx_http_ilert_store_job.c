@@ -378,7 +378,7 @@ ngx_http_ilert_job_has_work(ngx_http_ilert_store_job_t *job)
 {
     return !ngx_queue_empty(&job->verdicts) || !ngx_queue_empty(&job->orders)
            || job->ntakes || job->nrelease || job->nhomes || job->begin
-           || job->unknown || job->clean || job->probe || job->end;
+           || job->unknown || job->clean || job->prove || job->end;
 }
 
 
@@ -540,7 +540,7 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
 
     if (!job->over) {
 
-        /* what has its verdict now may be released by this job, too */
+        /* releases come after verdicts, as those may make events wait */
 
         if (ngx_http_ilert_home_all(work, job) != NGX_OK
             || ngx_http_ilert_job_verdicts(work, job, without) != NGX_OK
@@ -614,7 +614,7 @@ ngx_http_ilert_job_releases(ngx_http_ilert_store_work_t *work,
 
         more = 0;
 
-        /* where everything is refused they go one by one */
+        /* if all of a source are refused, its events go one by one */
 
         if (rc == NGX_OK
             && !ngx_http_ilert_rules_refuses_all(&source->refusals))

@@ -92,7 +92,7 @@ ngx_http_ilert_query_answer(ngx_http_ilert_store_t *store,
     query->committed = job->decided
                        && store->state == NGX_HTTP_ILERT_STORE_OK;
 
-    if (query->probe) {
+    if (query->prove) {
         query->ok = 1;
         return;
     }

@@ -48,7 +48,7 @@ ngx_http_ilert_term_epoch(ngx_http_ilert_store_work_t *work,
         work->total.epoch++;
     }
 
-    if (job->probe || work->store->state != NGX_HTTP_ILERT_STORE_OK) {
+    if (job->prove || work->store->state != NGX_HTTP_ILERT_STORE_OK) {
 
         /* a commit only proves that writing works if something is written */
 

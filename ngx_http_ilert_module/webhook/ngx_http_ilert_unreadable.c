@@ -17,8 +17,8 @@
 
 
 /*
- * The least time between two events of a location, in seconds: a source whose
- * "coalesce" is off sends each of them, and they are urgent.
+ * seconds: the least time between two such events of a location.  They are
+ * urgent, and a source whose "coalesce" is off sends each of them.
  */
 
 #define NGX_HTTP_ILERT_UNREADABLE_PERIOD  10

@@ -16,10 +16,10 @@
 
 
 /*
- * With "ilert_unreadable alert" a webhook that was refused opens an alert of
- * its location's source, so that somebody hears of it: once in ten seconds for
- * a location, whichever worker refuses it.  What becomes of the event does not
- * matter to the webhook, which has its answer.
+ * With "ilert_unreadable alert" a refused webhook opens an alert of the source
+ * that its location gives, so that somebody hears of it.  This happens at most
+ * once in ten seconds for each location, in all workers together.  The webhook
+ * is answered without waiting for the event.
  */
 void ngx_http_ilert_unreadable(ngx_http_request_t *r,
     ngx_http_ilert_refusal_t *refusal);

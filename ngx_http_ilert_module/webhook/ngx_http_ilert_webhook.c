@@ -30,7 +30,7 @@
 
 #define NGX_HTTP_ILERT_UNPROCESSABLE   422
 
-/* an error shows at most this many bytes of a Content-Encoding */
+/* bytes of a Content-Encoding that an error shows */
 
 #define NGX_HTTP_ILERT_ENCODING_SHOWN  64
 
@@ -227,7 +227,10 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
 }
 
 
-/* Each webhook of a template is odd in the same way: one line is enough. */
+/*
+ * Warns of a webhook with odd members.  All webhooks of a template are odd in
+ * the same way, so not each of them is logged.
+ */
 
 static void
 ngx_http_ilert_webhook_warn(ngx_http_request_t *r,
@@ -247,9 +250,9 @@ ngx_http_ilert_webhook_warn(ngx_http_request_t *r,
 
 
 /*
- * Refuses a body that could not be read.  If it has been encoded that is the
- * reason, and not what its bytes look like.  A client that only says so, and
- * sends plain JSON, does not come here.
+ * Refuses a body that could not be read.  If the request has Content-Encoding,
+ * that is the error, whatever the bytes look like.  If the body is plain JSON
+ * in spite of that header, it can be read, and is not refused.
  */
 
 static ngx_int_t

@@ -421,7 +421,7 @@ run_job(test_t *t)
                       || !ngx_queue_empty(&job->verdicts)
                       || !ngx_queue_empty(&job->orders) || job->ntakes
                       || job->nrelease || job->nhomes || job->begin
-                      || job->unknown || job->clean || job->probe || job->end
+                      || job->unknown || job->clean || job->prove || job->end
                       || t->store.state != OK || t->store.lost)))
     {
         return ngx_http_ilert_store_run(&t->store, job);

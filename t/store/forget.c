@@ -246,7 +246,7 @@ test_nobody_comes(void)
 
     for (n = 0; n < 20; n++) {
         t.now += SECOND;
-        t.job.probe = 1;
+        t.job.prove = 1;
 
         if (run(&t) == OK) {
             break;

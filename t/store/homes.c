@@ -977,7 +977,7 @@ session(test_t *t, int64_t id, ngx_uint_t registered)
 {
     t->job.session = id;
     t->job.registered = registered;
-    t->job.probe = 1;
+    t->job.prove = 1;
     check_int(run(t), OK);
     check(outcome.noted);
 }
@@ -1045,7 +1045,7 @@ test_sessions(void)
 
     t.now += SECOND;
     t.job.session = 5;
-    t.job.probe = 1;
+    t.job.prove = 1;
     store_fault(1, FAULT_IOERR, 100000);
     check(run(&t) != OK);
     check(!outcome.noted);

@@ -1059,14 +1059,14 @@ test_after(void)
 /* whether there can be a commit is found out by one */
 
 static query_t *
-probe(test_t *t)
+prove(test_t *t)
 {
     query_t  *q;
 
     t->now += SECOND;
-    t->job.probe = 1;
+    t->job.prove = 1;
     q = query(t, "", NULL);
-    q->probe = 1;
+    q->prove = 1;
     run(t);
 
     check(q->ok);
@@ -1078,24 +1078,24 @@ probe(test_t *t)
 
 
 static void
-test_probe(void)
+test_prove(void)
 {
     char    path[600];
     test_t  t;
 
-    setup(&t, "status_probe");
+    setup(&t, "status_prove");
 
     /* at once after it was opened, and each time */
 
-    check(probe(&t)->committed);
+    check(prove(&t)->committed);
 
     vfs_syncs = 0;
-    check(probe(&t)->committed);
+    check(prove(&t)->committed);
     check(vfs_syncs > 0 && vfs_unsynced == 0);
     check_str(sql(&t, "SELECT recovered - %lld FROM total", t.now), "0");
 
     vfs_syncs = 0;
-    check(probe(&t)->committed);
+    check(prove(&t)->committed);
     check(vfs_syncs > 0 && vfs_unsynced == 0);
 
     /* an answer alone needs none */
@@ -1107,39 +1107,39 @@ test_probe(void)
     /* disks that are broken, or full, and that heal */
 
     vfs_fault(1, FAULT_IOERR, 1000000);
-    check(!probe(&t)->committed);
+    check(!prove(&t)->committed);
     check_int(t.store.state, FAILED);
-    check(!probe(&t)->committed);
+    check(!prove(&t)->committed);
     vfs_fault(1, FAULT_FULL, 1000000);
-    check(!probe(&t)->committed);
+    check(!prove(&t)->committed);
     check_int(t.store.state, FULL);
-    check(!probe(&t)->committed);
+    check(!prove(&t)->committed);
     vfs_fault(0, FAULT_NONE, 0);
 
     /* its ballast is not there again before a minute has gone */
 
-    check(!probe(&t)->committed);
+    check(!prove(&t)->committed);
     t.now += MINUTE;
-    check(probe(&t)->committed);
+    check(prove(&t)->committed);
 
     /* not in the pause after an error */
 
     vfs_fault(1, FAULT_IOERR, 1000000);
-    check(!probe(&t)->committed);
+    check(!prove(&t)->committed);
     vfs_fault(0, FAULT_NONE, 0);
     t.now -= SECOND;
-    check(!probe(&t)->committed);
-    check(probe(&t)->committed);
+    check(!prove(&t)->committed);
+    check(prove(&t)->committed);
 
     /* no folder */
 
     ngx_http_ilert_store_close(&t.store);
     sqlite3_snprintf(sizeof(path), path, "%s.moved", t.path);
     check(rename(t.path, path) == 0);
-    check(!probe(&t)->committed);
+    check(!prove(&t)->committed);
     check_int(t.store.state, CLOSED);
     check(rename(path, t.path) == 0);
-    check(probe(&t)->committed);
+    check(prove(&t)->committed);
 
     teardown(&t);
 }
@@ -1148,7 +1148,7 @@ test_probe(void)
 /* no room for accepts, while all else goes on */
 
 static void
-test_probe_full(void)
+test_prove_full(void)
 {
     char      body[3001];
     test_t    t;
@@ -1167,8 +1167,8 @@ test_probe_full(void)
 
     check_int(t.store.state, FULL);
     t.now -= SECOND;
-    check(!probe(&t)->committed);
-    check(!probe(&t)->committed);
+    check(!prove(&t)->committed);
+    check(!prove(&t)->committed);
 
     q = query(&t, "", NULL);
     check_int(run(&t), FULL);
@@ -1189,7 +1189,7 @@ test_probe_full(void)
     } while (t.store.state == FULL);
 
     check(ask(&t, "", NULL)->bytes < bytes);
-    check(probe(&t)->committed);
+    check(prove(&t)->committed);
 
     teardown(&t);
 }
@@ -1378,7 +1378,7 @@ test_several(void)
     }
 
     ngx_str_set(&all[1].source, "dev");
-    all[2].probe = 1;
+    all[2].prove = 1;
     last = query(&t, "ops", "K");
 
     check_int(run(&t), OK);
@@ -1711,7 +1711,7 @@ random_step(random_t *r, ngx_uint_t accepts)
 
     r->t.job.unknown = (rnd(40) == 0);
     r->t.job.clean = (rnd(15) == 0);
-    r->t.job.probe = (rnd(15) == 0);
+    r->t.job.prove = (rnd(15) == 0);
 
     if (rnd(20) == 0) {
         release(&r->t, random_source(rnd(SOURCES)));
@@ -1803,7 +1803,7 @@ test_case_t  status_cases[] = {
     { "status: keys of alerts", test_alert_keys },
     { "status: an alert with many events", test_alert_long },
     { "status: after the transaction", test_after },
-    { "status: probe, no room", test_probe_full },
+    { "status: prove, no room", test_prove_full },
     { "status: no memory", test_no_memory },
     { "status: several queries", test_several },
     { "status: at random", test_random },
@@ -1814,7 +1814,7 @@ test_case_t  status_cases[] = {
 /* with SQLite's files */
 
 test_case_t  status_sqlite_cases[] = {
-    { "status: probe", test_probe },
+    { "status: prove", test_prove },
     { "status: no answer", test_no_answer },
     { NULL, NULL }
 };
