@@ -92,7 +92,7 @@ ngx_http_ilert_control_all(ngx_http_ilert_store_work_t *work,
         }
     }
 
-    /* it is saved now, because accepts may not use all of the room */
+    /* this is saved before accepts, which must leave some room free */
 
     return ngx_queue_empty(&job->orders) ? NGX_OK
                                          : work->store->backend->save(work);

@@ -87,7 +87,7 @@ ngx_http_ilert_home_all(ngx_http_ilert_store_work_t *work,
         }
     }
 
-    /* it is saved now, because accepts may not use all of the room */
+    /* this is saved before accepts, which must leave some room free */
 
     return job->nhomes ? work->store->backend->save(work) : NGX_OK;
 }

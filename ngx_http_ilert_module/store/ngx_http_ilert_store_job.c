@@ -540,7 +540,7 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
 
     if (!job->over) {
 
-        /* releases come after verdicts, as those may make events wait */
+        /* events that wait by a verdict of this job are released, too */
 
         if (ngx_http_ilert_home_all(work, job) != NGX_OK
             || ngx_http_ilert_job_verdicts(work, job, without) != NGX_OK
