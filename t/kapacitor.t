@@ -626,6 +626,9 @@ my @others = (
     ['|httpPost, with tags of an alert', '{"series":[{"name":"m","tags":{'
         . '"level":"CRITICAL"},"columns":["time"],"values":[["t"]]}]}',
         'level: missing', 'the body of |httpPost, use .post() of an |alert'],
+    ['|httpPost, with white space', " { \"series\" :\n[ { \"tags\" : { "
+        . "\"level\" : \"OK\" } , \"values\" : [ [ \"t\" , 1 ] ] }\t] } ",
+        'level: missing', 'the body of |httpPost, use .post() of an |alert'],
     ['InfluxDB 2.x', '{"_check_id":"1","_level":"crit","_message":"m"}',
         'level: missing',
         "the body of an HTTP endpoint of InfluxDB 2.x, $use InfluxDB 2.x"],

@@ -95,7 +95,13 @@ ngx_http_ilert_json_skip_value(u_char *p, u_char *last)
 
     depth = 0;
 
-    while (p < last) {
+    for ( ;; ) {
+
+        p = ngx_http_ilert_json_skip_space(p, last);
+
+        if (p == last) {
+            return NULL;
+        }
 
         switch (*p) {
 
@@ -147,9 +153,5 @@ ngx_http_ilert_json_skip_value(u_char *p, u_char *last)
         if (depth == 0) {
             return p;
         }
-
-        p = ngx_http_ilert_json_skip_space(p, last);
     }
-
-    return NULL;
 }
