@@ -58,7 +58,9 @@ use JSON::PP ();
 use IlertMarkdown;
 use IlertSchema;
 
-use constant DEPTH => 64;
+no warnings 'recursion';
+
+use constant DEPTH => 1_000;
 
 my $UTF8 = $IlertSchema::UTF8;
 
