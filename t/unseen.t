@@ -276,6 +276,18 @@ subtest 'no location' => sub {
         like(last_one()->{error}, qr/is no HTTP/, 'and why');
     }
 
+    my @other = ([ 405, 'TRACE /ops HTTP/1.1', qr/the method/ ],
+        [ 414, 'POST /' . 'x' x 33_000 . ' HTTP/1.1', qr/too long/ ],
+        [ 501, "POST /ops HTTP/1.1\r\nTransfer-Encoding: x", qr/a header/ ]);
+
+    for (@other) {
+        my ($code, $raw, $why) = @$_;
+        is($t->request('POST', '/ops', raw => "$raw\r\nHost: a\r\n\r\n")
+           ->{status}, $code, "a $code");
+        added({ " $code" => 1 }, 'is counted');
+        like(last_one()->{error}, $why, 'and why');
+    }
+
     $t->request('GET', '/', raw => "nonsense\r\n\r\n", port => $t->port(1));
     added({}, 'a server without webhooks');
     $t->request('GET', '/', raw => "nonsense\r\n\r\n", port => $t->port(2));

@@ -94,6 +94,13 @@ static ngx_http_ilert_unseen_reason_t  ngx_http_ilert_unseen_reasons[] = {
       ngx_string("nginx answered itself: a limit of requests or connections, "
                  "or a \"return\"") },
 
+    { NGX_HTTP_REQUEST_URI_TOO_LARGE, NGX_HTTP_ILERT_UNSEEN_HEADER,
+      ngx_string("nginx answered itself: the URL is too long") },
+
+    { 0, NGX_HTTP_ILERT_UNSEEN_HEADER,
+      ngx_string("nginx answered itself: the method, the version, or a header "
+                 "field is none that it takes") },
+
     { 0, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: see \"return\", \"rewrite\", and "
                  "\"error_page\"") }
@@ -256,9 +263,10 @@ ngx_http_ilert_unseen_reason(ngx_uint_t status,
 
     reason = ngx_http_ilert_unseen_reasons;
 
-    while (reason->status
-           && (reason->status != status
-               || (reason->place && reason->place != place)))
+    /* The last reason is for any status and any place. */
+
+    while ((reason->status && reason->status != status)
+           || (reason->place && reason->place != place))
     {
         reason++;
     }
