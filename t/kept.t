@@ -132,8 +132,10 @@ subtest 'reading' => sub {
         for '', '&refused=0';
     is($q->get("/closed$_")->{status}, 200, "the status $_")
         for '', "?%72efused=$last->{id}";
-    is($q->get("/closed?refused=0&refused=$last->{id}")->{status}, 400,
-       'the first one counts');
+    is($q->get("/closed?$_&refused=$last->{id}")->{status}, 400,
+       "the first one counts: $_") for 'refused=0', 'REFUSED=0', 'Refused=';
+    is($q->get("/closed?$_=$last->{id}")->{status}, 403, "closed $_")
+        for 'REFUSED', 'refused&refused';
 
     like($q->get('/metrics?refused=1')->{body}, qr/^ilert_info/m, 'metrics');
     is(($q->ready)[0], 200, 'ready');

@@ -166,7 +166,8 @@ ngx_http_ilert_answer_arg(ngx_http_request_t *r, const char *name,
             end = last;
         }
 
-        if ((size_t) (end - p) < len || ngx_strncmp(p, name, len) != 0
+        if ((size_t) (end - p) < len
+            || ngx_strncasecmp(p, (u_char *) name, len) != 0
             || (p + len < end && p[len] != '='))
         {
             continue;

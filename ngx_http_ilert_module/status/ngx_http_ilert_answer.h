@@ -71,8 +71,11 @@ ngx_int_t ngx_http_ilert_answer_header(ngx_http_request_t *r,
 
 
 /*
- * Sets "value" to the decoded value of the request's argument "name", in the
- * request's pool; it is valid UTF-8, and empty if the argument has no value.
+ * Sets "value" to the decoded value of the request's first argument "name", in
+ * the request's pool; it is valid UTF-8, and empty if the argument has no
+ * value.  Names are compared without regard to case, as nginx does for
+ * $arg_name: "if ($arg_refused)" must not be told of another argument than we
+ * are.
  * Returns NGX_OK, NGX_DECLINED if there is no such argument, or NGX_ERROR if
  * there is no memory.
  */
