@@ -212,6 +212,14 @@ subtest 'the log' => sub {
     $t->post('/ops', "\xc3\xbc \xc2\x9b31m \xff \xe2\x80\xa8 \0\r\n.");
     like(($lines->())[4], qr/, body "\xc3\xbc  31m \xef\xbf\xbd [^"]*   \."$/,
          'control characters and bytes that are no UTF-8');
+
+    my $key = 'il1apiabcdef0123456789';
+
+    $q->pass(61);
+    $t->post('/ops', qq({"integrationKey":"$key","a":"il1","b":"/$key?il1"}));
+    like(($lines->())[5],
+         qr/Key":"il1\.{3}","a":"il1","b":"\/il1\.{3}\?il1"\}"$/,
+         'keys of ilert');
 };
 
 subtest 'workers and reloads' => sub {

@@ -60,6 +60,7 @@ static void ngx_http_ilert_refuse_keep(ngx_http_request_t *r,
     ngx_http_ilert_refusal_t *refusal);
 static u_char *ngx_http_ilert_refuse_show(u_char *out, ngx_str_t *text,
     size_t max);
+static u_char *ngx_http_ilert_refuse_skip_key(u_char *p, u_char *last);
 
 
 ngx_int_t
@@ -380,21 +381,28 @@ ngx_http_ilert_refuse_keep(ngx_http_request_t *r,
 /*
  * Writes at most "max" bytes of a text, of any bytes, as valid UTF-8 that does
  * not break a log line.  Control characters become spaces, also those from
- * U+0080 to U+009F, which some terminals obey.  "out" must have room for three
+ * U+0080 to U+009F, which some terminals obey.  Keys of ilert, which are in
+ * its own events and URLs, become "il1...".  "out" must have room for three
  * bytes for each byte of the text.  Returns the end of what was written.
  */
 
 static u_char *
 ngx_http_ilert_refuse_show(u_char *out, ngx_str_t *text, size_t max)
 {
-    u_char  *p, *last;
+    u_char  *p, *end, *last;
 
     p = text->data;
     last = p + ngx_min(text->len, max);
 
     while (p < last) {
 
-        if (*p < ' ' || *p == 0x7f) {
+        end = ngx_http_ilert_refuse_skip_key(p, last);
+
+        if (end) {
+            out = ngx_cpymem(out, "il1...", sizeof("il1...") - 1);
+            p = end;
+
+        } else if (*p < ' ' || *p == 0x7f) {
             *out++ = ' ';
             p++;
 
@@ -408,4 +416,29 @@ ngx_http_ilert_refuse_show(u_char *out, ngx_str_t *text, size_t max)
     }
 
     return out;
+}
+
+
+/* Returns the place behind the key of ilert at p, or NULL if there is none. */
+
+static u_char *
+ngx_http_ilert_refuse_skip_key(u_char *p, u_char *last)
+{
+    u_char  *start;
+
+    if (last - p < 3 || ngx_strncmp(p, "il1", 3) != 0) {
+        return NULL;
+    }
+
+    p += 3;
+    start = p;
+
+    while (p < last
+           && ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z')
+               || (*p >= 'A' && *p <= 'Z')))
+    {
+        p++;
+    }
+
+    return (p > start) ? p : NULL;
 }
