@@ -542,6 +542,20 @@ subtest 'dry runs' => sub {
     misplaced('ilert_dry_run', 'ilert_dry_run on;');
 };
 
+subtest 'unreadable webhooks' => sub {
+    good(location('/s', "ilert_unreadable $_;")) for qw(reject alert);
+
+    for ('on', 'Alert', "''", '$uri') {
+        my $shown = $_ eq "''" ? '' : $_;
+        bad(location('/s', "ilert_unreadable $_;"), "invalid value \"$shown\""
+            . ' in "ilert_unreadable", "reject" and "alert" are allowed in '
+            . 'F:5');
+    }
+
+    bad(location('/s', "ilert_unreadable alert;\nilert_unreadable reject;"),
+        '"ilert_unreadable" directive is duplicate in F:6');
+};
+
 subtest 'sizes' => sub {
     for my $name (qw(ilert_max_body_size ilert_event_max_size)) {
         good(location('/k', "ilert_kapacitor ops; $name $_;"))

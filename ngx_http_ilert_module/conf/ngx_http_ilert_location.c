@@ -114,6 +114,38 @@ ngx_http_ilert_location_test(ngx_conf_t *cf, ngx_http_ilert_loc_conf_t *ilcf,
 }
 
 
+char *
+ngx_http_ilert_location_unreadable(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_ilert_loc_conf_t *ilcf = conf;
+
+    ngx_str_t  *value;
+
+    if (ilcf->unreadable != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "reject") == 0) {
+        ilcf->unreadable = NGX_HTTP_ILERT_UNREADABLE_REJECT;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "alert") == 0) {
+        ilcf->unreadable = NGX_HTTP_ILERT_UNREADABLE_ALERT;
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"ilert_unreadable\", "
+                       "\"reject\" and \"alert\" are allowed", &value[1]);
+
+    return NGX_CONF_ERROR;
+}
+
+
 ngx_int_t
 ngx_http_ilert_location_add(ngx_conf_t *cf, ngx_http_ilert_loc_conf_t *ilcf)
 {

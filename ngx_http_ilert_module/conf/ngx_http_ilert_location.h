@@ -23,7 +23,7 @@
 
 /*
  * These are the handlers of the directives "ilert_kapacitor",
- * "ilert_endpoint", "ilert_status" and "ilert_control".
+ * "ilert_endpoint", "ilert_status", "ilert_control", and "ilert_unreadable".
  */
 char *ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -32,6 +32,8 @@ char *ngx_http_ilert_location_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_ilert_location_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_ilert_location_control(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ilert_location_unreadable(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*

@@ -63,13 +63,6 @@ static ngx_int_t ngx_http_ilert_postconfiguration(ngx_conf_t *cf);
 static off_t  ngx_http_ilert_event_min_size = NGX_HTTP_ILERT_EVENT_MIN_SIZE;
 
 
-static ngx_conf_enum_t  ngx_http_ilert_unreadable_values[] = {
-    { ngx_string("reject"), NGX_HTTP_ILERT_UNREADABLE_REJECT },
-    { ngx_string("alert"), NGX_HTTP_ILERT_UNREADABLE_ALERT },
-    { ngx_null_string, 0 }
-};
-
-
 static ngx_command_t  ngx_http_ilert_commands[] = {
 
     { ngx_string("ilert_queue"),
@@ -144,10 +137,10 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
 
     { ngx_string("ilert_unreadable"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_ilert_location_unreadable,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_ilert_loc_conf_t, unreadable),
-      &ngx_http_ilert_unreadable_values },
+      0,
+      NULL },
 
     { ngx_string("ilert_event_type"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
