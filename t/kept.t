@@ -192,7 +192,8 @@ subtest 'discarded' => sub {
     $q->refused($_, 404, qr/expected/)
         for 'refused', 'refused/', 'refused//discard', 'refused/0/discard',
             'refused/x/discard', 'refused/-1/discard', 'refused/replay',
-            "refused/$others[0]{id}/replay", "refused/$others[0]{id}";
+            "refused/$others[0]{id}/replay", "refused/$others[0]{id}",
+            'refused/discard?source=ops';
     is_deeply([ kept() ], \@others, 'the others are not');
 
     $q->does('refused/discard', scalar @others);

@@ -575,7 +575,8 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
  * Sets what the order is for: the id of a dead letter, or the source whose
  * dead letters are meant; the id of a refused webhook, or nothing, which means
  * all of them; or a source.  "name" is the part between the slashes, or empty.
- * Returns NGX_DECLINED if it is no id or if a source is missing.
+ * Returns NGX_DECLINED if it is no id, or if a source is missing, or is there
+ * and should not be.
  */
 
 static ngx_int_t
@@ -604,7 +605,17 @@ ngx_http_ilert_control_target(ngx_http_request_t *r,
             return NGX_DECLINED;
         }
 
-    } else if (what == NGX_HTTP_ILERT_CONTROL_SOURCES) {
+    } else if (what == NGX_HTTP_ILERT_CONTROL_REFUSED) {
+
+        /* It is not known which of them are of a source. */
+
+        if (ngx_http_ilert_answer_arg(r, "source", &order->source)
+            != NGX_DECLINED)
+        {
+            return NGX_DECLINED;
+        }
+
+    } else {
         order->source.data = ngx_pnalloc(r->pool, name->len);
         if (order->source.data == NULL) {
             return NGX_ERROR;
