@@ -290,6 +290,42 @@ subtest 'a spent budget' => sub {
     ok($fake->wait_events(2), 'it is resolved later');
 };
 
+# Nobody is left then who would make the RESOLVE.
+
+sub open_alerts {
+    return grep { $_->{state} ne 'resolved' }
+           values %{$fake->alerts->{$KEY} // {}};
+}
+
+subtest 'a worker that dies' => sub {
+    clean();
+    $t->expect_log(qr/exited on signal 9/,
+                   qr/shared memory zone .* was locked/);
+    $fake->rule(match => qr/"ALERT"/, hang => 1, times => 1);
+    my $h = $t->start_post('/control/sources/ops/test', '', timeout => 40);
+    ok($fake->wait_requests(1), 'the alert is under way');
+    kill 'KILL', $t->workers;
+    my ($answer) = $t->finish($h);
+    is($answer->{status}, 0, 'no answer');
+
+    ok($fake->wait_events(1, 10), 'the alert is sent again');
+    $q->becomes(sub { !$_->{queue}{pending} }, 'nothing waits', 10);
+    is(scalar(open_alerts()), 1, 'and it is open');
+
+    $q->run(310);
+    ok(wait_until(sub { !open_alerts() }, 10), 'for five minutes');
+};
+
+subtest 'an end that ilert refuses' => sub {
+    clean();
+    $fake->rule(match => qr/RESOLVE/, status => 400, times => 1,
+                body => '{"message":"no"}');
+    is(tested('ops')->{status}, 502, 'is told of');
+    is(scalar(open_alerts()), 1, 'the alert is open');
+    $q->run(310);
+    ok(wait_until(sub { !open_alerts() }, 10), 'the end is tried once more');
+};
+
 subtest 'who may' => sub {
     my $n = () = $fake->requests;
     $q->refused('sources/none/test', 404, qr/^there is no such source$/);

@@ -194,11 +194,18 @@ void ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev,
     ngx_uint_t passthrough, ngx_msec_t silence, time_t now, u_char *last);
 
 /*
+ * ms after which the alert of a test is resolved, if its RESOLVE was never
+ * made since the worker process died, or if ilert has refused that
+ */
+
+#define NGX_HTTP_ILERT_EVENT_TEST_SILENCE  (5 * 60 * 1000)
+
+/*
  * Makes the body of an event that only tests the way to ilert: an ALERT of
  * priority LOW, or the RESOLVE of it.  ev->type and ev->alert_key must have
- * been set; sets the level, the priority, and the body, which is allocated
- * from the pool.  "source" is the source's name; "passthrough" and "now" are
- * as above.  Returns NGX_OK, or NGX_ERROR if there is no memory.
+ * been set; sets the level, the priority, the silence, and the body, which is
+ * allocated from the pool.  "source" is the source's name; "passthrough" and
+ * "now" are as above.  Returns NGX_OK, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_event_test(ngx_http_ilert_event_t *ev,
     ngx_str_t *source, ngx_uint_t passthrough, time_t now, ngx_pool_t *pool);

@@ -32,6 +32,7 @@ ngx_http_ilert_event_test(ngx_http_ilert_event_t *ev, ngx_str_t *source,
     if (ev->type == NGX_HTTP_ILERT_ALERT) {
         ev->level = NGX_HTTP_ILERT_WARNING;
         ev->priority = NGX_HTTP_ILERT_LOW;
+        ev->silence = NGX_HTTP_ILERT_EVENT_TEST_SILENCE;
         end = ", which is resolved at once";
     }
 
