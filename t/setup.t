@@ -370,10 +370,13 @@ subtest 'the owner of files' => sub {
     # as after a start by another user, and a copy by root
 
     my $elsewhere = $q->test->path('elsewhere');
+    my ($link, $symlink) = map { "queue.db.damaged-$_" } 1, 2;
     $q->test->write_file('elsewhere', '');
+    $q->test->write_file('queue/ops.key', '');
+    $q->test->write_file('queue/queue.db.damaged-3', '');
     chown 0, -1, $dir, glob("$dir/*") or die "chown: $!";
-    symlink $elsewhere, "$dir/symlink" or die "symlink: $!";
-    link $elsewhere, "$dir/link" or die "link: $!";
+    symlink $elsewhere, "$dir/$symlink" or die "symlink: $!";
+    link $elsewhere, "$dir/$link" or die "link: $!";
 
     my ($code, $text) = $q->test->conf_lines($q->conf);
     is($text, '', 'nginx -t says nothing of what will be mended');
@@ -383,19 +386,20 @@ subtest 'the owner of files' => sub {
 
     my %owner = map { s{.*/}{}r => (lstat)[4] } glob("$dir/*");
     is_deeply([ grep { $owner{$_} != $uid } sort keys %owner ],
-              [ 'link', 'symlink' ], 'files are given, and nothing else');
+              [ 'ops.key', $link, $symlink ],
+              'files of the queue are given, and nothing else');
     is((stat $elsewhere)[4], 0, 'nor what has another name, too');
 
     $q->post('a', 'OK');
     ok($q->drained, 'it goes on');
-    like(join('; ', setup($q)), qr{^queue_owner:\ "\Q$dir\E/link"\ of
+    like(join('; ', setup($q)), qr{^queue_owner:\ "\Q$dir/$link\E"\ of
         \ "ilert_queue"\ belongs\ to\ user\ 0,\ and\ worker\ processes\ are
         \ of\ user\ $uid,\ "chown\ -R\ $uid\ \Q$dir\E"\ gives\ it\ to\ them$}x,
         'what was not given is told of');
 
-    unlink "$dir/link", "$dir/symlink";
+    unlink "$dir/$link", "$dir/$symlink";
     $q->reload;
-    is_deeply([ setup($q) ], [], 'no more');
+    is_deeply([ setup($q) ], [], 'no more, as another file may be in it');
     $q->stop;
 
     # a master that is not root can give nothing away
@@ -416,6 +420,28 @@ subtest 'the owner of files' => sub {
         ($code, $text) = $q->test->conf_lines($q->conf, command => $as);
         unlike($text, qr/belongs to user/, 'all is its own');
     }
+};
+
+# A file that was named by mistake is left alone.
+
+subtest 'a queue that is no directory' => sub {
+    plan(skip_all => 'needs threads') unless IlertTest::has_threads();
+
+    my $q = IlertStatus->new(queue => '%%DIR%%/a.file');
+    my $path = $q->test->path('a.file');
+    $q->test->write_file('a.file', 'something');
+    chmod 0440, $path or die "chmod: $!";
+    my @before = (stat $path)[2, 4, 5, 7];
+
+    my ($code, $text) = $q->test->test_conf($q->conf);
+    like($text, qr/\Q"$path" of "ilert_queue" is not a directory/,
+         'nginx -t says so');
+    is($code, 0, 'but nginx would start');
+
+    $q->start;
+    is($q->status->{queue}{state}, 'error', 'and has no queue');
+    is_deeply([ (stat $path)[2, 4, 5, 7] ], \@before, 'the file is as before');
+    $q->stop;
 };
 
 subtest 'two masters' => sub {

@@ -31,6 +31,7 @@ static void ngx_http_ilert_queue_give(ngx_cycle_t *cycle,
 static ngx_int_t ngx_http_ilert_queue_next_file(
     ngx_http_ilert_queue_conf_t *conf, ngx_dir_t *dir, u_char *name,
     ngx_file_info_t *fi);
+static ngx_uint_t ngx_http_ilert_queue_is_ours(u_char *name);
 static ngx_uint_t ngx_http_ilert_queue_is_file(ngx_file_info_t *fi);
 
 
@@ -40,6 +41,21 @@ extern ngx_module_t  ngx_thread_pool_module;
 ngx_str_t  ngx_http_ilert_queue_pool_name = ngx_string("ilert");
 
 static ngx_str_t  ngx_http_ilert_queue_zone_name = ngx_string("ilert_queue");
+
+/*
+ * Files of the queue's folder.  The database has others beside it, whose names
+ * begin with its own.
+ */
+
+static u_char  ngx_http_ilert_queue_database[] = "queue.db";
+
+static const char  *ngx_http_ilert_queue_files[] = {
+    "ballast",
+    "courier.lock",
+    "masters",
+    "wakeup",
+    NULL
+};
 
 
 ngx_int_t
@@ -180,6 +196,13 @@ ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
 
     user = ngx_http_ilert_queue_user(cycle);
 
+    if (ngx_file_info(conf->path.data, &fi) == 0 && !ngx_is_dir(&fi)) {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                      "\"%V\" of \"ilert_queue\" is not a directory",
+                      &conf->path);
+        return;
+    }
+
     if (geteuid() != 0) {
         return;
     }
@@ -221,9 +244,11 @@ ngx_http_ilert_queue_user(ngx_cycle_t *cycle)
 
 
 /*
- * Gives the files in the folder to the user, in a way that is safe if this
- * user has put links into the folder: a file is given by its descriptor, not
- * by its name, and only if it has no second name, which may be elsewhere.
+ * Gives the queue's files in the folder to the user.  Other files are left
+ * alone, since the folder may be one that was named by mistake, and has keys.
+ * It is safe if the user has put links into the folder: a file is given by its
+ * descriptor, not by its name, and only if it has no second name, which may be
+ * elsewhere.
  */
 
 static void
@@ -322,8 +347,9 @@ ngx_http_ilert_queue_foreign(ngx_cycle_t *cycle,
 
 
 /*
- * Sets "name", which has room for NGX_MAX_PATH bytes, and "fi" for the next
- * file or FIFO of the folder.  Returns NGX_OK, or NGX_DONE if there is none.
+ * Sets "name", which has room for NGX_MAX_PATH bytes, and "fi" for the queue's
+ * next file or FIFO of the folder.  Returns NGX_OK, or NGX_DONE if there is
+ * none.
  */
 
 static ngx_int_t
@@ -332,7 +358,9 @@ ngx_http_ilert_queue_next_file(ngx_http_ilert_queue_conf_t *conf,
 {
     while (ngx_read_dir(dir) == NGX_OK) {
 
-        if (conf->path.len + 1 + ngx_de_namelen(dir) >= NGX_MAX_PATH) {
+        if (!ngx_http_ilert_queue_is_ours(ngx_de_name(dir))
+            || conf->path.len + 1 + ngx_de_namelen(dir) >= NGX_MAX_PATH)
+        {
             continue;
         }
 
@@ -346,6 +374,28 @@ ngx_http_ilert_queue_next_file(ngx_http_ilert_queue_conf_t *conf,
     }
 
     return NGX_DONE;
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_queue_is_ours(u_char *name)
+{
+    const char  **file;
+
+    if (ngx_strncmp(name, ngx_http_ilert_queue_database,
+                    sizeof(ngx_http_ilert_queue_database) - 1)
+        == 0)
+    {
+        return 1;
+    }
+
+    for (file = ngx_http_ilert_queue_files; *file; file++) {
+        if (ngx_strcmp(name, *file) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
