@@ -377,6 +377,21 @@ subtest 'against the last run' => sub {
               'that is the last run now');
 };
 
+# Of some webhooks there is no event: of Chronograf's test, or with "off".
+
+subtest 'what becomes no event' => sub {
+    my $file = $t->path('none.json');
+    $t->write_file("none/gr\xc3\xbcn.json", $TEST);
+    $t->write_file("none/odd\xff.json", says('a', 'OK'));
+
+    my ($code, $output) = run('-c', $file, url('dry/off'), $t->path('none'));
+    is($code, 0, 'it is tried') or diag($output);
+    like($output, qr/^gr\x{fc}n.json +202 .* test +- +-$/m, 'no summary');
+    like($output, qr/^odd\x{ff}.json +202 +- .* ignored .* -$/m, 'likewise');
+    is_deeply([ run('-c', $file, url('dry/off'), $t->path('none')) ],
+              [ 0, '' ], 'the same is the same');
+};
+
 subtest 'what it does not do' => sub {
     nothing();
 
