@@ -716,6 +716,34 @@ subtest 'a refused webhook' => sub {
     quiet('there');
 };
 
+# With a queue, which there was none of just now
+
+subtest 'a refused webhook that is kept' => sub {
+    $q->change(queue => 'queue');
+    $t->reload;
+    $b->open($URL);
+    $b->js('window.fast = true');
+    ok($b->wait_js(source('ops') . ' !== undefined'), 'the page is open');
+    my $n = $b->js('return data.refused.kept_total');
+    $t->post('/ops', qq({"id":"$hostile{markup}","level":"AWFUL"}));
+    ok($b->wait_js("data.refused.kept_total === $n + 1"), 'it is kept');
+
+    my $id = $b->js('return data.refused.kept[0].id');
+    my $row = qq{#kept-table tr:has(a[href="?refused=$id"])};
+    ok($b->wait_js("document.querySelector('$row') !== null"), 'is listed');
+    like(text($row), qr{127\.0\.0\.1\s+/ops\s+400 level: .*\d+ bytes}s,
+         'from where, why, how much');
+    is_deeply($b->js($CONTRAST), [], 'contrast');
+    is_deeply(odd_words(), [], 'no word is odd');
+
+    $b->js("document.querySelector('$row button').click()");
+    ok($b->wait_js('document.getElementById("confirm").open'), 'is asked');
+    $b->js('document.getElementById("confirm-yes").click()');
+    ok(live('Discard: done'), 'is discarded');
+    ok($b->wait_js("document.querySelector('$row') === null"), 'is gone');
+    quiet('there');
+};
+
 sub odd_words {
     return $b->js('return document.body.innerText.match('
                   . '/undefined|NaN|null|Infinity|\\[object|Invalid/g) || []');
