@@ -931,6 +931,9 @@ subtest 'warnings' => sub {
     warned('data', json(data => '5'), 'data: a number, left out');
     warned('a tag', data('{"tags":{"a\\nb":1}}'),
            'data.series[0].tags.a b: a number, taken as text');
+    warned('a tag with a control character of C1',
+           data('{"tags":{"\\u009b1m\\u00a0":1}}'),
+           "data.series[0].tags.  1m\xc2\xa0: a number, taken as text");
     warned('a long tag', data('{"tags":{"' . "\xc3\xa4" x 100 . '":1}}'),
            'data.series[0].tags.' . "\xc3\xa4" x 32
            . ': a number, taken as text');

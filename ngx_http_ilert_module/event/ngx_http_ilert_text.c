@@ -199,6 +199,12 @@ ngx_http_ilert_text_line(ngx_str_t *text)
     for (i = 0; i < text->len; i++) {
         if (text->data[i] < ' ' || text->data[i] == 0x7f) {
             text->data[i] = ' ';
+
+        } else if (text->data[i] == 0xc2 && i + 1 < text->len
+                   && text->data[i + 1] >= 0x80 && text->data[i + 1] < 0xa0)
+        {
+            text->data[i++] = ' ';
+            text->data[i] = ' ';
         }
     }
 }

@@ -109,7 +109,8 @@ ngx_uint_t ngx_http_ilert_text_blank(ngx_str_t *text);
 
 /*
  * Makes the text one line, in place, so that it can go to a log: all control
- * characters become spaces.
+ * characters become spaces, also those from U+0080 to U+009F in UTF-8, which
+ * some terminals obey.
  */
 void ngx_http_ilert_text_line(ngx_str_t *text);
 
