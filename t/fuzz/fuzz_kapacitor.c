@@ -230,7 +230,9 @@ test_links(ngx_str_t *text)
             }
 
         } else if (p[0] == ']' && p[1] == '(') {
-            check(ngx_strncasecmp(p + 2, (u_char *) "java", 4) != 0);
+            check(last - p < 13
+                  || ngx_strncasecmp(p + 2, (u_char *) "javascript:", 11)
+                     != 0);
             check(ngx_strncasecmp(p + 2, (u_char *) "data:", 5) != 0);
         }
     }
