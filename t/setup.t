@@ -245,6 +245,17 @@ subtest 'the default of a map' => sub {
     location('location = /k { ilert_kapacitor d$source; }',
              $map->($team, 'default x; x ba;'), no_source('d$source', 'dx'));
 
+    # what is the same in all requests has one value, and a prefix has many
+
+    location($location, $map->($_->[0], "$_->[1] ops; else dba;"))
+        for [ '$uri', '/k' ], [ '$document_uri', '/k' ],
+            [ '$server_name', '""' ];
+    location($location, $map->('$uri', '/else ops;'), no_default('$source'));
+    location($location, $map->('"$uri $arg_a"', '"/k " ops;'),
+             no_default('$source'));
+    location('location /k { ilert_kapacitor $source; }',
+             $map->('$uri', '/k ops;'), no_default('$source'));
+
     # no map, or what is set when there is a request
 
     location($_, '')

@@ -9,11 +9,14 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_probe.h"
+#include "ngx_http_ilert_text.h"
 
 
 static ssize_t ngx_http_ilert_probe_send(ngx_connection_t *c, u_char *buf,
     size_t size);
 static ngx_uint_t ngx_http_ilert_probe_is_leaf(ngx_http_request_t *r,
+    ngx_uint_t index);
+static ngx_uint_t ngx_http_ilert_probe_is_fixed(ngx_http_request_t *r,
     ngx_uint_t index);
 static ngx_uint_t ngx_http_ilert_probe_is_known(ngx_http_request_t *r,
     ngx_uint_t index);
@@ -23,6 +26,18 @@ static void ngx_http_ilert_probe_forget(ngx_http_request_t *r);
 static ngx_str_t  ngx_http_ilert_probe_addr = ngx_string("127.0.0.1");
 static ngx_str_t  ngx_http_ilert_probe_unheard =
     ngx_string("ilert_probe_of_a_value_that_nobody_has_heard_of");
+
+/* a variable that is the same in all requests to a server */
+
+static ngx_str_t  ngx_http_ilert_probe_server = ngx_string("server_name");
+
+/* those that are the same in all requests to an exact location */
+
+static ngx_str_t  ngx_http_ilert_probe_of_location[] = {
+    ngx_string("document_uri"),
+    ngx_string("uri"),
+    ngx_null_string
+};
 
 
 ngx_int_t
@@ -235,7 +250,7 @@ ngx_http_ilert_probe_value(ngx_http_ilert_probe_t *probe,
 
     for (i = 0; unheard && i < n; i++) {
 
-        if (known[i]) {
+        if (known[i] && !ngx_http_ilert_probe_is_fixed(r, i)) {
             r->variables[i].valid = 1;
             r->variables[i].len = ngx_http_ilert_probe_unheard.len;
             r->variables[i].data = ngx_http_ilert_probe_unheard.data;
@@ -267,6 +282,40 @@ ngx_http_ilert_probe_is_leaf(ngx_http_request_t *r, ngx_uint_t index)
     }
 
     return 1;
+}
+
+
+/* Returns 1 if the variable has the value that it has here in all requests. */
+
+static ngx_uint_t
+ngx_http_ilert_probe_is_fixed(ngx_http_request_t *r, ngx_uint_t index)
+{
+    ngx_str_t                  *name, *fixed;
+    ngx_http_variable_t        *v;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    v = cmcf->variables.elts;
+    name = &v[index].name;
+
+    if (ngx_http_ilert_text_same(name, &ngx_http_ilert_probe_server)) {
+        return 1;
+    }
+
+    if (!clcf->exact_match) {
+        return 0;
+    }
+
+    for (fixed = ngx_http_ilert_probe_of_location; fixed->len; fixed++) {
+        if (ngx_http_ilert_text_same(name, fixed)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

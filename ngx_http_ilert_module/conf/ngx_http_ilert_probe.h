@@ -63,8 +63,9 @@ ngx_http_upstream_t *ngx_http_ilert_probe_upstream(
 
 /*
  * Evaluates a complex value as if the variables that it comes from were empty
- * or, with "unheard", had a text that no "map" lists.  "value" is allocated
- * from the probe's request.
+ * or, with "unheard", had a text that no "map" lists.  Those that are the same
+ * in all requests, such as $server_name, have their value.  "value" is
+ * allocated from the probe's request.
  *
  * This only works if the value uses a variable that is computed from other
  * ones, such as that of a "map".  If it uses none, NGX_DECLINED is returned,
