@@ -79,6 +79,10 @@ failing_init(ngx_uint_t times)
 {
     failing_times = times;
 
+    if (failing_place) {
+        return;
+    }
+
     failing_place = mmap(NULL, PLACES, PROT_READ|PROT_WRITE,
                          MAP_ANON|MAP_SHARED, -1, 0);
 
@@ -173,7 +177,7 @@ fails(void)
 
     times = &failing_place[digest % PLACES];
 
-    if (*times >= failing_times) {
+    if (*times >= (failing_errno ? 1 : failing_times)) {
         return SQLITE_OK;
     }
 
@@ -208,9 +212,7 @@ system_fails(void)
 void
 failing_from(int err)
 {
-    if (failing_place == NULL) {
-        failing_init(1);
-    }
+    failing_init(failing_times);
 
     failing_errno = err;
     failing_code = (err == ENOSPC) ? SQLITE_FULL : SQLITE_IOERR;
