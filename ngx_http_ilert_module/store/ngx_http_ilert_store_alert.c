@@ -722,11 +722,10 @@ ngx_http_ilert_alert_first_said(ngx_http_ilert_store_work_t *work,
 
     first = events.elts;
 
+    ngx_memzero(said, sizeof(ngx_http_ilert_said_t));
+
     if (events.nelts) {
         *said = first->said;
-
-    } else {
-        ngx_memzero(said, sizeof(ngx_http_ilert_said_t));
     }
 
     return NGX_OK;

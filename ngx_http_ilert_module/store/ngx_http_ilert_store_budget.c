@@ -150,7 +150,7 @@ ngx_http_ilert_budget_expire(ngx_http_ilert_store_fund_t *fund,
 }
 
 
-ngx_int_t
+void
 ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_budget_t **budgets)
 {
@@ -163,36 +163,26 @@ ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
             continue;
         }
 
-        if (ngx_http_ilert_work_fund(work, &budgets[i]->name, &fund)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
         budgets[i]->left--;
         budgets[i]->used++;
+
+        fund = ngx_http_ilert_work_known_fund(work, &budgets[i]->name);
 
         fund->underway++;
         fund->begun++;
     }
-
-    return NGX_OK;
 }
 
 
-ngx_int_t
+int64_t
 ngx_http_ilert_budget_next(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_budget_t *budget, int64_t *next)
+    ngx_http_ilert_store_budget_t *budget)
 {
     ngx_http_ilert_store_fund_t  *fund;
 
-    if (ngx_http_ilert_work_fund(work, &budget->name, &fund) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    fund = ngx_http_ilert_work_known_fund(work, &budget->name);
 
     /* if all slots are under way, one may end now, and count a window long */
 
-    *next = (fund->nat ? fund->at[0] : work->now) + budget->window;
-
-    return NGX_OK;
+    return (fund->nat ? fund->at[0] : work->now) + budget->window;
 }

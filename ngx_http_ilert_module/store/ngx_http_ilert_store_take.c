@@ -49,9 +49,9 @@ static ngx_int_t ngx_http_ilert_take_turns(ngx_http_ilert_store_work_t *work,
 static ngx_int_t ngx_http_ilert_take_begin(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
 static ngx_uint_t ngx_http_ilert_take_may(ngx_http_ilert_store_take_t *take);
-static ngx_int_t ngx_http_ilert_take_affords(
+static ngx_uint_t ngx_http_ilert_take_affords(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_take_t *take,
-    ngx_uint_t repeat, ngx_uint_t *affords);
+    ngx_uint_t repeat);
 static ngx_int_t ngx_http_ilert_take_candidates(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
     ngx_array_t *candidates);
@@ -108,11 +108,8 @@ ngx_http_ilert_take_all(ngx_http_ilert_store_work_t *work,
     for (i = 0; i < job->nbudgets; i++) {
         budget = &job->budgets[i];
 
-        if (budget->known && budget->left == 0 && budget->next == 0
-            && ngx_http_ilert_budget_next(work, budget, &budget->next)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
+        if (budget->known && budget->left == 0 && budget->next == 0) {
+            budget->next = ngx_http_ilert_budget_next(work, budget);
         }
     }
 
@@ -350,15 +347,14 @@ ngx_http_ilert_take_may(ngx_http_ilert_store_take_t *take)
  * Otherwise notes when they will.
  */
 
-static ngx_int_t
+static ngx_uint_t
 ngx_http_ilert_take_affords(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat, ngx_uint_t *affords)
+    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat)
 {
-    int64_t                         next;
-    ngx_uint_t                      i;
+    ngx_uint_t                      i, affords;
     ngx_http_ilert_store_budget_t  *budget;
 
-    *affords = 1;
+    affords = 1;
 
     for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
         budget = take->budgets[i];
@@ -370,16 +366,13 @@ ngx_http_ilert_take_affords(ngx_http_ilert_store_work_t *work,
             continue;
         }
 
-        *affords = 0;
+        affords = 0;
 
-        if (ngx_http_ilert_budget_next(work, budget, &next) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        ngx_http_ilert_take_set_due(work, next);
+        ngx_http_ilert_take_set_due(work, ngx_http_ilert_budget_next(work,
+                                                                     budget));
     }
 
-    return NGX_OK;
+    return affords;
 }
 
 
@@ -499,7 +492,7 @@ ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
     ngx_uint_t without)
 {
     ngx_int_t                          rc;
-    ngx_uint_t                         i, affords;
+    ngx_uint_t                         i;
     ngx_http_ilert_store_take_t       *take;
     ngx_http_ilert_store_candidate_t  *candidate;
 
@@ -520,14 +513,7 @@ ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
             return NGX_OK;
         }
 
-        if (ngx_http_ilert_take_affords(work, take, candidate[i].repeat,
-                                        &affords)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (!affords) {
+        if (!ngx_http_ilert_take_affords(work, take, candidate[i].repeat)) {
             continue;
         }
 
@@ -683,7 +669,9 @@ ngx_http_ilert_take_go(ngx_http_ilert_store_work_t *work,
     work->bytes += ev->body.len;
     alert->row.state = NGX_HTTP_ILERT_STORE_TAKEN;
 
-    return ngx_http_ilert_budget_take(work, take->budgets);
+    ngx_http_ilert_budget_take(work, take->budgets);
+
+    return NGX_OK;
 }
 
 

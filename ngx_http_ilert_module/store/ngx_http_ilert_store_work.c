@@ -35,6 +35,8 @@ static ngx_int_t ngx_http_ilert_work_source_of_id(
 static ngx_int_t ngx_http_ilert_work_load_alert(
     ngx_http_ilert_store_work_t *work, int64_t owner, int64_t source,
     ngx_str_t *key, ngx_http_ilert_store_alert_t **alert);
+static ngx_uint_t ngx_http_ilert_work_is_of(
+    ngx_http_ilert_store_alert_t *alert, int64_t owner, int64_t source);
 static ngx_int_t ngx_http_ilert_work_load_edges(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_edges_e which, ngx_uint_t body);
@@ -289,24 +291,39 @@ ngx_http_ilert_work_tally_open(ngx_http_ilert_store_work_t *work,
 }
 
 
-ngx_int_t
-ngx_http_ilert_work_fund(ngx_http_ilert_store_work_t *work, ngx_str_t *name,
-    ngx_http_ilert_store_fund_t **fund)
+ngx_http_ilert_store_fund_t *
+ngx_http_ilert_work_known_fund(ngx_http_ilert_store_work_t *work,
+    ngx_str_t *name)
 {
-    ngx_int_t                     rc;
     ngx_queue_t                  *q;
-    ngx_http_ilert_store_fund_t  *f;
+    ngx_http_ilert_store_fund_t  *fund;
 
     for (q = ngx_queue_head(&work->budgets);
          q != ngx_queue_sentinel(&work->budgets);
          q = ngx_queue_next(q))
     {
-        f = ngx_queue_data(q, ngx_http_ilert_store_fund_t, queue);
+        fund = ngx_queue_data(q, ngx_http_ilert_store_fund_t, queue);
 
-        if (ngx_http_ilert_text_same(&f->name, name)) {
-            *fund = f;
-            return NGX_OK;
+        if (ngx_http_ilert_text_same(&fund->name, name)) {
+            return fund;
         }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_ilert_work_fund(ngx_http_ilert_store_work_t *work, ngx_str_t *name,
+    ngx_http_ilert_store_fund_t **fund)
+{
+    ngx_int_t                     rc;
+    ngx_http_ilert_store_fund_t  *f;
+
+    *fund = ngx_http_ilert_work_known_fund(work, name);
+
+    if (*fund) {
+        return NGX_OK;
     }
 
     f = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_fund_t));
@@ -415,9 +432,7 @@ ngx_http_ilert_work_load_alert(ngx_http_ilert_store_work_t *work,
          found;
          found = found->next_by_key)
     {
-        if (!found->removed
-            && (owner ? found->row.owner == owner
-                      : found->row.source == source)
+        if (ngx_http_ilert_work_is_of(found, owner, source)
             && ngx_http_ilert_text_same(&found->key, key))
         {
             *alert = found;
@@ -433,15 +448,21 @@ ngx_http_ilert_work_load_alert(ngx_http_ilert_store_work_t *work,
 
     /* the record may have been changed since, and not fit any longer */
 
-    if (found->removed
-        || (owner ? found->row.owner != owner : found->row.source != source))
-    {
-        return NGX_DECLINED;
-    }
-
     *alert = found;
 
-    return NGX_OK;
+    return ngx_http_ilert_work_is_of(found, owner, source) ? NGX_OK
+                                                           : NGX_DECLINED;
+}
+
+
+/* Returns 1 if the alert is there, and is of that owner, or else source. */
+
+static ngx_uint_t
+ngx_http_ilert_work_is_of(ngx_http_ilert_store_alert_t *alert, int64_t owner,
+    int64_t source)
+{
+    return !alert->removed && (owner ? alert->row.owner == owner
+                                     : alert->row.source == source);
 }
 
 
@@ -694,13 +715,11 @@ ngx_http_ilert_work_change(ngx_http_ilert_store_alert_t *alert,
         return;
     }
 
-    if (ev->change == NGX_HTTP_ILERT_STORE_REPLACED
-        && change == NGX_HTTP_ILERT_STORE_RERATED)
+    if (ev->change != NGX_HTTP_ILERT_STORE_REPLACED
+        || change != NGX_HTTP_ILERT_STORE_RERATED)
     {
-        return;
+        ev->change = change;
     }
-
-    ev->change = change;
 }
 
 
@@ -883,10 +902,6 @@ ngx_http_ilert_store_waiting_t *
 ngx_http_ilert_work_second(ngx_http_ilert_store_alert_t *alert)
 {
     ngx_queue_t  *q;
-
-    if (ngx_queue_empty(&alert->waiting)) {
-        return NULL;
-    }
 
     q = ngx_queue_next(ngx_queue_head(&alert->waiting));
 

@@ -80,6 +80,10 @@ ngx_int_t ngx_http_ilert_work_tally(ngx_http_ilert_store_work_t *work,
 ngx_int_t ngx_http_ilert_work_tally_open(ngx_http_ilert_store_work_t *work,
     int64_t source, int64_t n);
 
+/* Returns the budget of that name that the work has, or NULL. */
+ngx_http_ilert_store_fund_t *ngx_http_ilert_work_known_fund(
+    ngx_http_ilert_store_work_t *work, ngx_str_t *name);
+
 /* Finds the budget of that name, or adds it if there is none. */
 ngx_int_t ngx_http_ilert_work_fund(ngx_http_ilert_store_work_t *work,
     ngx_str_t *name, ngx_http_ilert_store_fund_t **fund);
@@ -322,12 +326,12 @@ void ngx_http_ilert_budget_expire(ngx_http_ilert_store_fund_t *fund,
  * Takes a slot of each of an event's budgets, all of which have been loaded.
  * A budget may be NULL.
  */
-ngx_int_t ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
+void ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_budget_t **budgets);
 
-/* Sets "next" to the time of the next request of a loaded budget. */
-ngx_int_t ngx_http_ilert_budget_next(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_budget_t *budget, int64_t *next);
+/* Returns the time of the next request of a loaded budget. */
+int64_t ngx_http_ilert_budget_next(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_budget_t *budget);
 
 /* store_term.c */
 
