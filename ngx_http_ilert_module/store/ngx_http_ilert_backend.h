@@ -494,7 +494,7 @@ struct ngx_http_ilert_backend_s {
     /*
      * Takes the lock.  Waits for other processes of this nginx, up to
      * 5 seconds.  The first call allocates store->private.  unlock() has to be
-     * called even after NGX_ERROR.
+     * called after NGX_OK.
      */
     ngx_int_t (*lock)(ngx_http_ilert_store_t *store);
     void      (*unlock)(ngx_http_ilert_store_t *store);
@@ -505,7 +505,10 @@ struct ngx_http_ilert_backend_s {
      */
     ngx_int_t (*open)(ngx_http_ilert_store_t *store, int64_t now);
 
-    /* Closes all, and frees store->private.  Takes the lock by itself. */
+    /*
+     * Closes all, and frees store->private, which has to be set.  Takes the
+     * lock by itself.
+     */
     void      (*close)(ngx_http_ilert_store_t *store);
 
     /*
@@ -513,9 +516,9 @@ struct ngx_http_ilert_backend_s {
      * the database if need be.  Sets total, the flags of sessions, and the
      * next numbers of the work.  After NGX_ERROR no transaction has begun.
      *
-     * With "read" only functions that look for records may be called.  They
-     * all see the same moment, the lock is not needed, and the transaction
-     * ends with rollback().
+     * With "read" the store has to be open, and only functions that look for
+     * records may be called.  They all see the same moment, the lock is not
+     * needed, and the transaction ends with rollback().
      */
     ngx_int_t (*begin)(ngx_http_ilert_store_work_t *work, ngx_uint_t read);
 
@@ -674,7 +677,10 @@ struct ngx_http_ilert_backend_s {
     /* Sets "bytes" to the size of what is kept. */
     ngx_int_t (*size)(ngx_http_ilert_store_work_t *work, int64_t *bytes);
 
-    /* Returns 1 if there is room for "size" bytes more, and for a margin. */
+    /*
+     * Returns 1 if there is room for "size" bytes more, and for a margin.  Is
+     * called after commit() only.
+     */
     ngx_uint_t (*has_room)(ngx_http_ilert_store_t *store, size_t size);
 
     /*

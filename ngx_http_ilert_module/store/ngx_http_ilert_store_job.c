@@ -363,7 +363,7 @@ ngx_http_ilert_job_makes_room(ngx_http_ilert_store_t *store,
         }
 
         if (store->oldest[0].id == 0 && store->oldest[1].id == 0) {
-            return 0;
+            break;
         }
     }
 
@@ -453,9 +453,8 @@ ngx_http_ilert_job_has_room(ngx_http_ilert_store_t *store,
         return 0;
     }
 
-    (void) ngx_http_ilert_forget_oldest(store, job);
-
-    return store->backend->has_room(store, store->size);
+    return ngx_http_ilert_forget_oldest(store, job)
+           && store->backend->has_room(store, store->size);
 }
 
 
@@ -580,13 +579,9 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
         work->accepting = 0;
     }
 
-    if (job->over) {
-
-        if (work->store->backend->save(work) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-    } else if (ngx_http_ilert_take_all(work, job, without) != NGX_OK) {
+    if (!job->over
+        && ngx_http_ilert_take_all(work, job, without) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -140,10 +140,6 @@ ngx_http_ilert_sqlite_close(ngx_http_ilert_store_t *store)
 
     db = store->private;
 
-    if (db == NULL) {
-        return;
-    }
-
     (void) ngx_http_ilert_sqlite_take_mutex(db);
 
     ngx_http_ilert_sqlite_close_file(db, 0);
@@ -165,11 +161,6 @@ ngx_http_ilert_sqlite_begin(ngx_http_ilert_store_work_t *work, ngx_uint_t read)
     db = work->store->private;
 
     if (read) {
-
-        if (db == NULL || db->db == NULL) {
-            return NGX_ERROR;
-        }
-
         db->deadline = ngx_http_ilert_clock_msec()
                        + NGX_HTTP_ILERT_SQLITE_QUERY_TIME;
 
@@ -307,7 +298,7 @@ ngx_http_ilert_sqlite_rollback(ngx_http_ilert_store_work_t *work)
 
     db = work->store->private;
 
-    if (db->db && !sqlite3_get_autocommit(db->db)) {
+    if (!sqlite3_get_autocommit(db->db)) {
         (void) sqlite3_step(db->stmts[NGX_HTTP_ILERT_SQLITE_ROLLBACK]);
         (void) sqlite3_reset(db->stmts[NGX_HTTP_ILERT_SQLITE_ROLLBACK]);
     }
@@ -353,10 +344,6 @@ ngx_http_ilert_sqlite_has_room(ngx_http_ilert_store_t *store, size_t size)
     ngx_http_ilert_sqlite_db_t  *db;
 
     db = store->private;
-
-    if (db == NULL || db->db == NULL) {
-        return 0;
-    }
 
     max = store->max_size / NGX_HTTP_ILERT_SQLITE_PAGE;
     max -= ngx_http_ilert_sqlite_reserve(max);
@@ -426,10 +413,6 @@ ngx_http_ilert_sqlite_next_source(ngx_http_ilert_store_t *store,
     ngx_http_ilert_sqlite_db_t  *db;
 
     db = store->private;
-
-    if (db == NULL || db->db == NULL) {
-        return NGX_DECLINED;
-    }
 
     after = *name;
 

@@ -109,11 +109,6 @@ ngx_http_ilert_sqlite_ask(ngx_http_ilert_store_t *store,
 
     db = store->private;
 
-    if (db->db && ngx_http_ilert_sqlite_moved(db)) {
-        ngx_http_ilert_sqlite_close_file(db, 0);
-        store->lost = 1;
-    }
-
     if (db->db) {
 
         if (db->rc < 0 || (db->rc & 0xff) != SQLITE_READONLY) {
@@ -517,9 +512,6 @@ ngx_http_ilert_sqlite_ask_number(sqlite3 *conn, const char *sql,
     if (rc == SQLITE_ROW) {
         *value = sqlite3_column_int64(stmt, 0);
         rc = SQLITE_OK;
-
-    } else if (rc == SQLITE_DONE) {
-        rc = SQLITE_ERROR;
     }
 
     (void) sqlite3_finalize(stmt);

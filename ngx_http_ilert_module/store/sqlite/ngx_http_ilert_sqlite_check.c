@@ -59,12 +59,6 @@ ngx_http_ilert_sqlite_trust(ngx_http_ilert_store_t *store, ngx_uint_t reading,
 
     db = store->private;
 
-    /* if the database is not open, nothing has been read of it */
-
-    if (db == NULL || (reading && db->db == NULL)) {
-        return;
-    }
-
     n = reading ? NGX_HTTP_ILERT_SQLITE_READING
                 : NGX_HTTP_ILERT_SQLITE_WRITING;
 

@@ -33,7 +33,10 @@ ngx_http_ilert_sqlite_error(ngx_http_ilert_sqlite_db_t *db, int rc)
 
     err = ngx_errno;
 
-    if (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE) {
+    if (rc == SQLITE_DONE) {
+
+        /* a statement that should have had a row */
+
         rc = SQLITE_ERROR;
     }
 
@@ -330,11 +333,7 @@ ngx_http_ilert_sqlite_reason(ngx_http_ilert_sqlite_db_t *db, char *text,
 void
 ngx_http_ilert_sqlite_no_memory(ngx_http_ilert_store_t *store)
 {
-    store->fault = NGX_HTTP_ILERT_STORE_OTHER;
-
-    if (store->private) {
-        (void) ngx_http_ilert_sqlite_nomem(store->private);
-    }
+    (void) ngx_http_ilert_sqlite_nomem(store->private);
 }
 
 

@@ -338,9 +338,7 @@ ngx_http_ilert_sqlite_aside(ngx_http_ilert_sqlite_db_t *db, int64_t now)
 
     store = db->store;
 
-    if (db->db) {
-        ngx_http_ilert_sqlite_close_file(db, 1);
-    }
+    ngx_http_ilert_sqlite_close_file(db, 1);
 
     store->lost = 1;
 

@@ -423,15 +423,12 @@ ngx_http_ilert_sqlite_body(ngx_http_ilert_store_work_t *work,
         }
 
         ngx_http_ilert_sqlite_end(stmt);
-
-    } else if (rc == NGX_HTTP_ILERT_SQLITE_MISSING) {
-
-        /* the row is in an index, but not in the table */
-
-        rc = ngx_http_ilert_sqlite_error(db, SQLITE_CORRUPT);
     }
 
-    return rc;
+    /* it may be in the index, but not in the table */
+
+    return (rc == NGX_HTTP_ILERT_SQLITE_MISSING)
+           ? ngx_http_ilert_sqlite_error(db, SQLITE_CORRUPT) : rc;
 }
 
 

@@ -64,7 +64,7 @@ ngx_http_ilert_sqlite_unlock(ngx_http_ilert_store_t *store)
 
     db = store->private;
 
-    if (db && db->locked) {
+    if (db->locked) {
 
         if (store->locked) {
             store->locked(0);

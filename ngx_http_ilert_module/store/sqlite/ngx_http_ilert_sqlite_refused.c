@@ -10,7 +10,7 @@
 #include "ngx_http_ilert_sqlite_db.h"
 
 
-static int ngx_http_ilert_sqlite_read_refused(
+static ngx_int_t ngx_http_ilert_sqlite_read_refused(
     ngx_http_ilert_store_work_t *work, sqlite3_stmt *stmt,
     ngx_http_ilert_store_refused_t *refused);
 
@@ -52,15 +52,12 @@ ngx_http_ilert_sqlite_refused(ngx_http_ilert_store_work_t *work,
 
         pushed = ngx_array_push(refused);
 
-        if (pushed == NULL) {
-            rc = ngx_http_ilert_sqlite_nomem(db);
-
-        } else {
-            rc = ngx_http_ilert_sqlite_read_refused(work, stmt, pushed);
-        }
-
-        if (rc != SQLITE_OK) {
+        if (pushed == NULL
+            || ngx_http_ilert_sqlite_read_refused(work, stmt, pushed)
+               != NGX_OK)
+        {
             ngx_http_ilert_sqlite_end(stmt);
+            rc = ngx_http_ilert_sqlite_nomem(db);
             break;
         }
 
@@ -72,7 +69,7 @@ ngx_http_ilert_sqlite_refused(ngx_http_ilert_store_work_t *work,
 }
 
 
-static int
+static ngx_int_t
 ngx_http_ilert_sqlite_read_refused(ngx_http_ilert_store_work_t *work,
     sqlite3_stmt *stmt, ngx_http_ilert_store_refused_t *refused)
 {
@@ -95,7 +92,7 @@ ngx_http_ilert_sqlite_read_refused(ngx_http_ilert_store_work_t *work,
                                        texts[i].text)
             != NGX_OK)
         {
-            return ngx_http_ilert_sqlite_nomem(work->store->private);
+            return NGX_ERROR;
         }
     }
 
@@ -108,7 +105,7 @@ ngx_http_ilert_sqlite_read_refused(ngx_http_ilert_store_work_t *work,
                                          NGX_HTTP_ILERT_SQLITE_REFUSED_SIZE);
     refused->bytes = sqlite3_column_int64(stmt,
                                           NGX_HTTP_ILERT_SQLITE_REFUSED_BYTES);
-    return SQLITE_OK;
+    return NGX_OK;
 }
 
 
