@@ -166,6 +166,11 @@ test_newer(void)
     unlink(file(&t, "queue.db-shm"));
     check_str(ask(&t), ALL_SAID);
 
+    /* without what all versions have had so far */
+
+    sql(&t, "ALTER TABLE alert RENAME TO alerts");
+    check_str(ask(&t), NONE_SAID);
+
     free(db);
     free(log);
     teardown(&t);
@@ -354,6 +359,58 @@ not_writable(test_t *t)
     check(t->store.asked);
 
     chmod(t->path, 0700);
+}
+
+
+/*
+ * Files that change while they are asked, by one that begins to write just
+ * then: they are asked once more.  Two are looked at before, and two after.
+ */
+
+static void
+changing(test_t *t)
+{
+    changed_e   changed;
+    ngx_uint_t  n;
+
+    leave(t, 0, 0);
+    chmod(file(t, "queue.db"), 0400);
+    unlink(file(t, "queue.db-shm"));
+    chmod(file(t, "queue.db-wal"), 0400);
+    chmod(t->path, 0500);
+    check_str(ask(t), ALL_SAID);
+
+    for (n = 3; n <= 4; n++) {
+
+        for (changed = CHANGED_DEVICE; changed <= CHANGED_NANOSECONDS;
+             changed++)
+        {
+            t->now -= SECOND;
+            failing_stat(n, changed);
+            check_str(ask(t), ALL_SAID);
+            check_int(failing_stats(), 8);
+        }
+    }
+
+    /* in the pause nothing else is looked at */
+
+    t->now -= SECOND;
+    failing_stat(0, 0);
+    check_str(ask(t), ALL_SAID);
+    check_int(failing_stats(), 4);
+
+    chmod(t->path, 0700);
+}
+
+
+static void
+test_changing(void)
+{
+    test_t  t;
+
+    setup(&t, "ask_changing");
+    as_nobody(&t, changing);
+    teardown(&t);
 }
 
 
@@ -684,6 +741,7 @@ test_case_t  ask_cases[] = {
     { "asks without room for an index", test_no_index },
     { "asks what it cannot write", test_not_writable },
     { "asks what others write", test_not_writable_in_use },
+    { "asks what changes once more", test_changing },
     { "asks no foreign file", test_foreign },
     { "asks with all locks", test_locks },
     { "asks the file that is there", test_replaced },

@@ -40,6 +40,8 @@ int __real_statvfs64(const char *name, struct statvfs *fs);
 int __wrap_statvfs64(const char *name, struct statvfs *fs);
 ssize_t __real_write(int fd, const void *buf, size_t size);
 ssize_t __wrap_write(int fd, const void *buf, size_t size);
+int __real_close(int fd);
+int __wrap_close(int fd);
 int __real_getpwuid_r(uid_t uid, struct passwd *pw, char *buf, size_t size,
     struct passwd **found);
 int __wrap_getpwuid_r(uid_t uid, struct passwd *pw, char *buf, size_t size,
@@ -72,6 +74,12 @@ static uint64_t    failing_first;
 static ngx_uint_t  failing_hit;
 static ngx_uint_t  failing_idle;
 static int         failing_errno;
+
+static ngx_uint_t  stat_n;
+static ngx_uint_t  stat_calls;
+static changed_e   stat_changed;
+static ngx_uint_t  write_n;
+static size_t      write_size;
 
 
 void
@@ -275,10 +283,58 @@ __wrap_sqlite3_exec(sqlite3 *db, const char *sql,
 }
 
 
+void
+failing_stat(ngx_uint_t n, changed_e changed)
+{
+    stat_n = n;
+    stat_calls = 0;
+    stat_changed = changed;
+}
+
+
+ngx_uint_t
+failing_stats(void)
+{
+    return stat_calls;
+}
+
+
 int
 __wrap_stat64(const char *name, struct stat *st)
 {
-    return system_fails() ? -1 : __real_stat64(name, st);
+    stat_calls++;
+
+    if (system_fails() || __real_stat64(name, st) == -1) {
+        return -1;
+    }
+
+    if (stat_n == 0 || --stat_n) {
+        return 0;
+    }
+
+    switch (stat_changed) {
+
+    case CHANGED_DEVICE:
+        st->st_dev++;
+        break;
+
+    case CHANGED_INODE:
+        st->st_ino++;
+        break;
+
+    case CHANGED_SIZE:
+        st->st_size++;
+        break;
+
+    case CHANGED_SECONDS:
+        st->st_mtim.tv_sec++;
+        break;
+
+    default: /* CHANGED_NANOSECONDS */
+        st->st_mtim.tv_nsec++;
+    }
+
+    return 0;
 }
 
 
@@ -331,10 +387,37 @@ __wrap_statvfs64(const char *name, struct statvfs *fs)
 }
 
 
+void
+failing_write(ngx_uint_t n, size_t size)
+{
+    write_n = n;
+    write_size = size;
+}
+
+
 ssize_t
 __wrap_write(int fd, const void *buf, size_t size)
 {
-    return system_fails() ? -1 : __real_write(fd, buf, size);
+    if (system_fails()) {
+        return -1;
+    }
+
+    if (write_n && --write_n == 0) {
+        size = ngx_min(size, write_size);
+    }
+
+    return __real_write(fd, buf, size);
+}
+
+
+int
+__wrap_close(int fd)
+{
+    int  rc;
+
+    rc = __real_close(fd);
+
+    return system_fails() ? -1 : rc;
 }
 
 
@@ -346,6 +429,30 @@ __wrap_getpwuid_r(uid_t uid, struct passwd *pw, char *buf, size_t size,
 {
     return system_fails() ? errno
                           : __real_getpwuid_r(uid, pw, buf, size, found);
+}
+
+
+/* beside queries, and webhooks that were refused */
+
+static ngx_uint_t
+has_work(ngx_http_ilert_store_job_t *job)
+{
+    return !ngx_queue_empty(&job->accepts) || !ngx_queue_empty(&job->verdicts)
+           || !ngx_queue_empty(&job->orders) || job->ntakes || job->nrelease
+           || job->nhomes || job->begin || job->unknown || job->clean
+           || job->prove || job->end;
+}
+
+
+/*
+ * Webhooks that were refused are kept in a transaction of their own, whose
+ * failure is none of the job's.
+ */
+
+static ngx_uint_t
+keeps_none(ngx_http_ilert_store_job_t *job)
+{
+    return !ngx_queue_empty(&job->refused) && job->kept == 0;
 }
 
 
@@ -375,7 +482,9 @@ run_failing(test_t *t, query_t *query)
 
     failing_new = 0;
 
-    if (failing_hit == 0 || (query == NULL && t->job.decided)) {
+    if (failing_hit == 0
+        || (query == NULL && t->job.decided && !keeps_none(&t->job)))
+    {
         return 0;
     }
 
@@ -401,7 +510,10 @@ run_failing(test_t *t, query_t *query)
 }
 
 
-/* queries come after the transaction, and fail only if they are alone */
+/*
+ * Queries come after the transaction, and so do webhooks that were refused:
+ * they fail only if they are alone.
+ */
 
 ngx_uint_t
 run_job(test_t *t)
@@ -419,12 +531,9 @@ run_job(test_t *t)
 
     if (failing_times == 0 || failing_errno || failing_idle == IDLE
         || !t->store.open
-        || (query && (!ngx_queue_empty(&job->accepts)
-                      || !ngx_queue_empty(&job->verdicts)
-                      || !ngx_queue_empty(&job->orders) || job->ntakes
-                      || job->nrelease || job->nhomes || job->begin
-                      || job->unknown || job->clean || job->prove || job->end
-                      || t->store.state != OK || t->store.lost)))
+        || (!ngx_queue_empty(&job->refused) && (query || has_work(job)))
+        || (query && (has_work(job) || t->store.state != OK
+                      || t->store.lost)))
     {
         return ngx_http_ilert_store_run(&t->store, job);
     }

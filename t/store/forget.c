@@ -371,6 +371,89 @@ test_faults(void)
 }
 
 
+/* all goes that waits; how many events there were */
+
+static ngx_uint_t
+send_all(test_t *t)
+{
+    ngx_uint_t  n;
+
+    n = 0;
+
+    do {
+        t->now += SECOND;
+        take(t, "ops", 1000, 0);
+        run(t);
+        n += outcome.takes[0].taken;
+        verdicts(t, DONE);
+
+    } while (outcome.takes[0].taken);
+
+    return n;
+}
+
+
+/* the same of each path to SQLite: what was accepted is there */
+
+static void
+test_paths(void)
+{
+    int          n, i, rounds;
+    char         body[2001], key[32];
+    test_t       t;
+    ngx_uint_t   accepted, sent, hits;
+
+    setup(&t, "forget_paths");
+    t.store.max_size = 1024 * 1024;
+
+    memset(body, 'x', 2000);
+    body[2000] = '\0';
+
+    n = 0;
+    accepted = 0;
+    sent = 0;
+
+    for (rounds = 0; rounds < 100; rounds++) {
+        hits = 0;
+
+        /* room is made by alerts that are resolved, webhooks, open alerts */
+
+        do {
+            sprintf(key, "%d", n++);
+            accept_event(&t, "ops", key, (rounds % 3) ? ALERT : RESOLVE, body);
+
+            failing_from(EIO);
+            run(&t);
+            hits += failing_until();
+
+            accepted += outcome.accepted;
+            t.now += SECOND;
+
+        } while (t.store.state != FULL);
+
+        sent += send_all(&t);
+
+        for (i = 0; i < 10; i++) {
+            (void) refuse_webhook(&t, "e", NULL, 5000);
+        }
+
+        check_int(run(&t), OK);
+
+        if (hits == 0 && rounds > 10) {
+            break;
+        }
+    }
+
+    printf("# %d times\n", n);
+    check(rounds < 100);
+    check_int(sent, accepted);
+    check_counts(&t);
+    check_heads(&t);
+
+    teardown(&t);
+}
+
+
 test_case_t  forget_cases[] = {
     { "alerts that are never resolved", test_never_resolved },
     { "what waits is not forgotten", test_kept },
@@ -385,5 +468,6 @@ test_case_t  forget_cases[] = {
 test_case_t  forget_sqlite_cases[] = {
     { "room is made, and nobody comes", test_nobody_comes },
     { "trouble while alerts are forgotten", test_faults },
+    { "each path fails: room is made", test_paths },
     { NULL, NULL }
 };

@@ -10,13 +10,9 @@
 #define goes     ngx_http_ilert_rules_refused_goes
 
 
-typedef ngx_http_ilert_store_refused_t  refused_t;
-
-
-/* the next job has one with such a body, of so many bytes "x" if it is NULL */
-
-static refused_t *
-refuse(test_t *t, const char *error, const char *body, size_t size)
+refused_t *
+refuse_webhook(test_t *t, const char *error, const char *body,
+    size_t size)
 {
     refused_t  *refused;
 
@@ -56,7 +52,7 @@ static void
 refuse_n(test_t *t, ngx_uint_t n, size_t size)
 {
     while (n--) {
-        refuse(t, "e", NULL, size);
+        refuse_webhook(t, "e", NULL, size);
     }
 }
 
@@ -151,15 +147,15 @@ test_roundtrip(void)
     check(strcmp(listed(&t, &n), "") == 0);
     check_int(n, 0);
 
-    r = refuse(&t, "level: missing", "{}", 0);
+    r = refuse_webhook(&t, "level: missing", "{}", 0);
     r->time = NOW - 5;
     r->status = 422;
     r->size = 70000;
     ngx_str_set(&r->from, "2001:db8::1");
     ngx_str_set(&r->location, "/other");
 
-    refuse(&t, "", "", 0);
-    refuse(&t, "json", "a\"b\n\xff", 0);
+    refuse_webhook(&t, "", "", 0);
+    refuse_webhook(&t, "json", "a\"b\n\xff", 0);
 
     check_int(run(&t), OK);
     check_int(outcome.kept, 3);
@@ -232,6 +228,14 @@ test_number(void)
     }
 
     check(strncmp(listed(&t, &n), "3004,3003,", 10) == 0);
+    check_int(n, 1000);
+
+    /* all of them are new */
+
+    refuse_n(&t, 1000, 1);
+    check_int(run(&t), OK);
+    check_int(outcome.kept, 1000);
+    check(strncmp(listed(&t, &n), "4004,4003,", 10) == 0);
     check_int(n, 1000);
 
     teardown(&t);
@@ -341,8 +345,8 @@ test_faults(void)
             setup(&t, "refused_faults");
             accept_one(&t, "ops", "k", ALERT, "1");
 
-            refuse(&t, "e", NULL, 20000);
-            refuse(&t, "e", NULL, 20000);
+            refuse_webhook(&t, "e", NULL, 20000);
+            refuse_webhook(&t, "e", NULL, 20000);
             store_fault(n, fault, 0);
 
             check_int(run(&t), OK);
@@ -426,6 +430,10 @@ test_room(void)
     char        key[16], *body;
     test_t      t;
     ngx_uint_t  evicted;
+
+    /* room is made in transactions of its own, which a failure leaves done */
+
+    failing_times = 0;
 
     setup(&t, "refused_room");
     t.store.max_size = 1024 * 1024;
@@ -551,6 +559,11 @@ test_discard(void)
     check_int(run(&t), OK);
     check(get(&t, 550) == NULL);
     check(get(&t, 551) != NULL);
+
+    order(&t, &o, FORGET, "", 0);
+    check_int(run(&t), OK);
+    check_int(o.count, 100);
+    check(o.more);
 
     teardown(&t);
 }

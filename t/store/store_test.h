@@ -69,6 +69,7 @@ typedef ngx_http_ilert_store_event_t   event_t;
 typedef ngx_http_ilert_store_budget_t  budget_t;
 typedef ngx_http_ilert_store_order_t   order_t;
 typedef ngx_http_ilert_store_query_t   query_t;
+typedef ngx_http_ilert_store_refused_t  refused_t;
 
 typedef struct {
     char                          path[512];
@@ -138,6 +139,12 @@ void release(test_t *t, const char *source);
 /* of a letter, or if its id is 0, of a source; the caller's memory */
 order_t *order(test_t *t, order_t *order, ngx_uint_t action,
     const char *source, uint64_t id);
+/*
+ * The next job has a refused webhook with such a body, of so many bytes "x" if
+ * it is NULL.
+ */
+refused_t *refuse_webhook(test_t *t, const char *error, const char *body,
+    size_t size);
 /*
  * Asks of all, of a source, or of an alert of it, in the next job; what was
  * asked before is forgotten.
@@ -236,6 +243,8 @@ const char *vfs_name(void);
 /* calls of sync since it was 0, and writes since the last one */
 extern ngx_uint_t  vfs_syncs;
 extern ngx_uint_t  vfs_unsynced;
+/* files that are opened from now on have no shared memory */
+extern ngx_uint_t  vfs_no_memory;
 /* how many bytes the files in the store's folder may have; 0: any */
 void vfs_quota(test_t *t, off_t size);
 
@@ -255,6 +264,22 @@ extern ngx_uint_t  failing_times;
  */
 void failing_from(int err);
 ngx_uint_t failing_until(void);
+
+/* the n-th file that is looked at from now on is another one in that */
+
+typedef enum {
+    CHANGED_DEVICE = 0,
+    CHANGED_INODE,
+    CHANGED_SIZE,
+    CHANGED_SECONDS,
+    CHANGED_NANOSECONDS
+} changed_e;
+
+void failing_stat(ngx_uint_t n, changed_e changed);
+/* how many have been looked at since */
+ngx_uint_t failing_stats(void);
+/* the n-th write() from now on, and none of SQLite's, writes so many bytes */
+void failing_write(ngx_uint_t n, size_t size);
 /* runs the job of the test, after it has failed in all ways that are new */
 ngx_uint_t run_job(test_t *t);
 

@@ -54,6 +54,25 @@ read_file(test_t *t, const char *name, char **data)
 }
 
 
+/* what has been moved aside in this second */
+
+static void
+remove_aside(test_t *t)
+{
+    ngx_uint_t  i;
+
+    static const char  *names[] = {
+        "queue.db.damaged-20250615-120000",
+        "queue.db.damaged-20250615-120000-wal",
+        "queue.db.damaged-20250615-120000-shm"
+    };
+
+    for (i = 0; i < 3; i++) {
+        unlink(file(t, names[i]));
+    }
+}
+
+
 static off_t
 used_size(test_t *t)
 {
@@ -487,6 +506,76 @@ test_flipped(void)
 }
 
 
+/* what cannot be moved aside stays, and it is not said that it was moved */
+
+static void
+test_aside_fails(void)
+{
+    test_t      t;
+    ngx_uint_t  n, hits;
+
+    setup(&t, "aside_fails");
+
+    for (n = 0; n < 200; n++) {
+        write_file(file(&t, "queue.db"), "no, not a database", 18);
+
+        failing_from(EACCES);
+        try_one(&t, "k");
+        hits = failing_until();
+
+        if (t.store.notice[0] == '\0') {
+            check_int(count_files(&t, "queue.db.damaged"), 0);
+            check(t.store.state != OK);
+        }
+
+        ngx_http_ilert_store_close(&t.store);
+        t.store.notice[0] = '\0';
+        remove_aside(&t);
+        forget(&t);
+
+        if (hits == 0) {
+            break;
+        }
+    }
+
+    check(n > 3 && n < 200);
+
+    teardown(&t);
+}
+
+
+/*
+ * SQLite says by itself that its file has been moved, if that happens while it
+ * writes; and a statement without its row is an error.
+ */
+
+static void
+test_said(void)
+{
+    test_t  t;
+
+    setup(&t, "said");
+
+    accept_one(&t, "ops", "k", ALERT, "1");
+    failing_call(1, 0, SQLITE_READONLY_DBMOVED);
+    accept_one(&t, "ops", "k", ALERT, "2");
+    check_int(failing_calls(), 1);
+    check_str(drain(&t, "ops"), "k:1 k:2");
+
+    ngx_http_ilert_store_close(&t.store);
+    failing_call(1, 0, SQLITE_DONE);
+    check_int(try_one(&t, "k"), FAILED);
+    check_int(failing_calls(), 1);
+    contains(t.store.error, "SQL logic error");
+    check_str(t.store.notice, "");
+
+    t.now += SECOND;
+    check_int(try_one(&t, "k"), OK);
+
+    teardown(&t);
+}
+
+
 /* two that have it open: one finds the damage, the other follows */
 
 static void
@@ -752,6 +841,31 @@ test_is_folder(void)
 }
 
 
+/* some file systems have no shared memory, as some of a network */
+
+static void
+test_no_shared_memory(void)
+{
+    test_t  t;
+
+    setup(&t, "no_shared_memory");
+
+    vfs_no_memory = 1;
+    check_int(try_one(&t, "k"), CLOSED);
+    check_int(refused(&t)->waits, NONE_WAITS);
+    contains(t.store.error, "/queue.db\": the file system has no shared "
+                            "memory for SQLite, use a local one");
+    check_str(t.store.notice, "");
+
+    vfs_no_memory = 0;
+    t.now += SECOND;
+    check_int(try_one(&t, "k"), OK);
+    check_str(drain(&t, "ops"), "k:x");
+
+    teardown(&t);
+}
+
+
 /* too many open files is no fault of the folder's */
 
 static void
@@ -839,6 +953,16 @@ test_locked(void)
 }
 
 
+static int  locks;
+
+static void
+count_locks(ngx_uint_t locked)
+{
+    locks += locked ? 1 : -1;
+    check(locks == 0 || locks == 1);
+}
+
+
 static void
 test_mutex(void)
 {
@@ -849,8 +973,10 @@ test_mutex(void)
 
     setup(&t, "mutex");
     t.store.mutex = shared_mutex();
+    t.store.locked = count_locks;
 
     accept_one(&t, "ops", "k", ALERT, "x");
+    check_int(locks, 0);
 
     /* it is held by one that is stopped */
 
@@ -1295,6 +1421,92 @@ test_disk_full_others(void)
 }
 
 
+/* a write() may write less than it was asked to, and even nothing */
+
+static void
+test_short_writes(void)
+{
+    test_t       t;
+    struct stat  st;
+
+    setup(&t, "short_writes");
+
+    failing_write(3, 100);
+    accept_one(&t, "ops", "k", ALERT, "x");
+    check(stat(file(&t, "ballast"), &st) == 0);
+    check_int(st.st_size, 4 * 1024 * 1024);
+
+    /* nothing is as when there is no room */
+
+    ngx_http_ilert_store_close(&t.store);
+    unlink(file(&t, "ballast"));
+
+    failing_write(5, 0);
+    accept_one(&t, "ops", "k", ALERT, "x");
+    check(!exists(&t, "ballast"));
+
+    t.now += 4999;
+    accept_one(&t, "ops", "k", ALERT, "x");
+    check(!exists(&t, "ballast"));
+
+    t.now++;
+    accept_one(&t, "ops", "k", ALERT, "x");
+    check(exists(&t, "ballast"));
+
+    teardown(&t);
+}
+
+
+/*
+ * A quota is as a full disk; and where a folder cannot be synced nothing can
+ * be done.  Each path of one that begins fails so.
+ */
+
+static void
+fails_to_begin(const char *name, int err, ngx_uint_t state)
+{
+    test_t      t;
+    ngx_uint_t  n, states, hits;
+
+    setup(&t, name);
+
+    states = 0;
+
+    for (n = 0; n < 200; n++) {
+        failing_from(err);
+        try_one(&t, "k");
+        hits = failing_until();
+        states += (t.store.state == state);
+
+        if (t.store.state == FULL) {
+            contains(t.store.error, "no room on the disk of \"");
+        }
+
+        ngx_http_ilert_store_close(&t.store);
+        forget(&t);
+        unlink(file(&t, "ballast"));
+
+        if (hits == 0) {
+            break;
+        }
+    }
+
+    check(n > 5 && n < 200);
+    check(states > 1);
+    check_int(try_one(&t, "k"), OK);
+
+    teardown(&t);
+}
+
+
+static void
+test_fails_to_begin(void)
+{
+    fails_to_begin("quota", EDQUOT, FULL);
+    fails_to_begin("no_sync", EINVAL, OK);
+}
+
+
 /* a limit of the process: another error than that of a full disk */
 
 static void
@@ -1409,7 +1621,7 @@ test_no_memory(void)
     m = model_new();
     seed = 1 + rnd(1000000);
 
-    for (n = 1; /* void */ ; n++) {
+    for (n = 0; /* void */ ; n++) {
         setup(&t, "no_memory");
         model_reset(m);
         model_crash(&t, m);
@@ -1448,11 +1660,14 @@ test_case_t  trouble_cases[] = {
     { "moved aside twice", test_aside_twice },
     { "truncated", test_truncated },
     { "changed bytes", test_flipped },
+    { "what cannot be moved aside", test_aside_fails },
+    { "what SQLite says while it is used", test_said },
     { "another process moves it aside", test_follow },
     { "the log of a damaged one", test_log_kept },
     { "removed", test_removed },
     { "read-only", test_read_only },
     { "a folder in its place", test_is_folder },
+    { "no shared memory", test_no_shared_memory },
     { "too many open files", test_no_files },
     { "locked by others", test_locked },
     { "a process is stopped", test_mutex },
@@ -1461,6 +1676,8 @@ test_case_t  trouble_cases[] = {
     { "dead letters at max_size", test_max_size_dead },
     { "disk full", test_disk_full },
     { "disk full, several processes", test_disk_full_others },
+    { "short writes", test_short_writes },
+    { "a quota, and a folder that cannot be synced", test_fails_to_begin },
     { "limit of a file's size", test_file_limit },
     { "pause", test_pause },
     { "no memory", test_no_memory },

@@ -18,6 +18,7 @@ typedef struct {
 
 ngx_uint_t           vfs_syncs;
 ngx_uint_t           vfs_unsynced;
+ngx_uint_t           vfs_no_memory;
 
 static sqlite3_vfs   vfs;
 static sqlite3_vfs  *vfs_real;
@@ -376,6 +377,15 @@ static const sqlite3_io_methods  file_methods = {
 };
 
 
+/* as of a file system without shared memory */
+
+static const sqlite3_io_methods  file_methods_no_memory = {
+    1, file_close, file_read, file_write, file_truncate, file_sync,
+    file_size, file_lock, file_unlock, file_reserved, file_control,
+    file_sector, file_device, NULL, NULL, NULL, NULL, NULL, NULL
+};
+
+
 static int
 vfs_open(sqlite3_vfs *v, const char *name, sqlite3_file *file, int flags,
     int *out)
@@ -400,7 +410,8 @@ vfs_open(sqlite3_vfs *v, const char *name, sqlite3_file *file, int flags,
     rc = vfs_real->xOpen(vfs_real, name, f->real, flags, out);
 
     if (f->real->pMethods) {
-        f->base.pMethods = &file_methods;
+        f->base.pMethods = vfs_no_memory ? &file_methods_no_memory
+                                         : &file_methods;
     }
 
     return rc;
