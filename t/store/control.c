@@ -1089,6 +1089,7 @@ test_empty(void)
 
     t.job.unknown = 1;
     check_int(run(&t), OK);
+    check_str(obey(&t, EMPTY, "ops", 0), "0");
     fill(&t, "dev");
     fill(&t, "ops");
     check_counts(&t);

@@ -283,8 +283,40 @@ test_case_t  courier_cases[] = {
 
 /* with SQLite's files, or rows */
 
+/* ... that are of their alert's source, or are not the first ones */
+
+static void
+test_deadly_rows(void)
+{
+    int64_t   seqs[2] = { 1, 3 };
+    test_t    t;
+    event_t  *ev;
+
+    setup(&t, "deadly_rows");
+    begin(&t);
+
+    accept_one(&t, "ops", "bad", ALERT, "1");
+    accept_one(&t, "ops", "worse", ALERT, "2");
+    accept_one(&t, "ops", "worse", ALERT, "3");
+    sql(&t, "UPDATE event SET source = 0");
+    sql(&t, "UPDATE alert SET head = 3 WHERE key = 'worse'");
+
+    t.job.deadly = seqs;
+    t.job.ndeadly = 2;
+    begin(&t);
+
+    check_str(kept_letters(&t, "q"), "1");
+    ev = ngx_queue_data(ngx_queue_head(&outcome.buried), event_t, queue);
+    check_int(ev->source.len, 3);
+    check(memcmp(ev->source.data, "ops", 3) == 0);
+
+    teardown(&t);
+}
+
+
 test_case_t  courier_sqlite_cases[] = {
     { "... in a new database", test_fresh },
     { "a courier's lock", test_lock },
+    { "... whose rows are odd", test_deadly_rows },
     { NULL, NULL }
 };

@@ -136,18 +136,68 @@ test_strange(void)
 static void
 test_numbers(void)
 {
+    int     i;
     test_t  t;
 
-    setup(&t, "numbers");
+    for (i = 0; i < 2; i++) {
+        setup(&t, "numbers");
+
+        if (i) {
+            t.store.max_size = 0;
+        }
+
+        accept_one(&t, "ops", "k", ALERT, "x");
+
+        sql(&t, "UPDATE sqlite_sequence SET seq = 9223372036854775807");
+
+        accept_event(&t, "ops", "new", ALERT, "x");
+        check_int(run(&t), FULL);
+
+        check(recover(&t) <= 4);
+        check(strstr(t.store.notice, "no numbers are left") != NULL);
+
+        teardown(&t);
+    }
+}
+
+
+/* of a table that nobody reads, with an error that has to do with no table */
+
+static void
+test_hidden(void)
+{
+    int     fd;
+    test_t  t;
+
+    setup(&t, "hidden");
     accept_one(&t, "ops", "k", ALERT, "x");
 
-    sql(&t, "UPDATE sqlite_sequence SET seq = 9223372036854775807");
-
-    accept_event(&t, "ops", "new", ALERT, "x");
-    check_int(run(&t), FULL);
+    damage_root(&t, "refused");
+    sql(&t, "CREATE TRIGGER no BEFORE INSERT ON event BEGIN"
+            " SELECT RAISE(ABORT, 'no'); END");
 
     check(recover(&t) <= 4);
-    check(strstr(t.store.notice, "no numbers are left") != NULL);
+    check(strstr(t.store.notice, "is damaged") != NULL);
+
+    teardown(&t);
+
+    /* a number of free pages that is wrong, of which is told in two lines */
+
+    setup(&t, "hidden_free");
+    accept_one(&t, "ops", "k", ALERT, "x");
+    accept_one(&t, "ops", "new", ALERT, "x");
+
+    sql(&t, "CREATE TRIGGER no BEFORE INSERT ON event BEGIN"
+            " SELECT RAISE(ABORT, 'no'); END");
+    ngx_http_ilert_store_close(&t.store);
+
+    fd = open(path(&t, "queue.db"), O_WRONLY);
+    check(pwrite(fd, "\0\0\0\5", 4, 36) == 4);
+    close(fd);
+
+    check(recover(&t) <= 4);
+    check(strstr(t.store.notice, "is damaged") != NULL);
+    check(strchr(t.store.notice, '\n') == NULL);
 
     teardown(&t);
 }
@@ -190,17 +240,39 @@ test_whole(void)
     sql(&t, "CREATE TRIGGER no BEFORE INSERT ON event BEGIN"
             " SELECT RAISE(ABORT, 'no'); END");
 
+    /* a check of so many takes a while */
+
+    sql(&t, "WITH n AS (SELECT 1 i UNION ALL SELECT i + 1 FROM n"
+            " WHERE i < 20000) INSERT INTO refused (time, status, size,"
+            " bytes, address, location, error, body)"
+            " SELECT 1, 400, 1, 1, 'x', 'x', 'x', 'x' FROM n");
+
     for (n = 0; n < 200; n++) {
-        t.now += SECOND;
+        t.now += (n == 100) ? -DAY : SECOND;
         accept_event(&t, "ops", "new", ALERT, "x");
         check_int(run(&t), FAILED);
     }
 
+    /* nor is it damaged if it cannot be checked */
+
+    for (n = 0; n < 200; n++) {
+        t.now += 61 * SECOND;
+        accept_event(&t, "ops", "new", ALERT, "x");
+
+        failing_from(EIO);
+        check(run(&t) != OK);
+
+        if (failing_until() == 0) {
+            break;
+        }
+    }
+
+    check(n > 3 && n < 200);
     check_str(t.store.notice, "");
     check_int(count_files(&t, "queue.db.damaged-"), 0);
 
     sql(&t, "DROP TRIGGER no");
-    t.now += SECOND;
+    t.now += 2 * DAY;
     check_int(recover(&t), 0);
     check_str(drain(&t, "ops"), "k:x new:new");
 
@@ -247,6 +319,7 @@ test_case_t  damage_cases[] = {
     { "damage that is found by reading", test_read },
     { "errors that nothing explains", test_strange },
     { "numbers that are used up", test_numbers },
+    { "damage that nobody reads", test_hidden },
     { "a header that says read-only", test_read_only_header },
     { "a file that is whole stays", test_whole },
     { "trouble of the system is no damage", test_environment },

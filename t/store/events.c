@@ -334,6 +334,18 @@ test_gone(void)
         check_str(drain(&t, "ops"), "k:2");
     }
 
+    /* one that ilert has refused meanwhile */
+
+    accept_one(&t, "ops", "k", ALERT, "1");
+    accept_one(&t, "ops", "k", ALERT, "2");
+
+    ev = take_one(&t, "ops");
+    ev->status = 400;
+    sql(&t, "DELETE FROM event WHERE seq = %lld", ev->seq);
+    decide(&t, ev, DEAD);
+    check_str(sql(&t, "SELECT refusals FROM source"), "");
+    check_str(drain(&t, "ops"), "k:2");
+
     check_str(kept_letters(&t, "i"), "");
 
     /* not yet taken */

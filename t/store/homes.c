@@ -769,6 +769,78 @@ test_split_stray(void)
 
 /* an event of no source of its own, as 0.1.0 makes them, is its alert's */
 
+/* alerts that are open in both places, or in either */
+
+static void
+test_united_open(void)
+{
+    int          i;
+    test_t       t;
+    query_t     *q;
+    const char  *wanted;
+
+    static const char  *cases[][3] = {
+        { "a", NULL, "1" }, { NULL, "b", "2" }, { "a", "b", "1" }
+    };
+
+    for (i = 0; i < 3; i++) {
+        setup(&t, "united_open");
+
+        come(&t, "a", "K", "x", cases[i][0] ? ALERT : COMMENT, "1");
+        check_int(run(&t), OK);
+        t.now = NOW + 1;
+        check_str(drain_all(&t, "a", NULL), "a/1");
+        come(&t, "b", "L", "x", cases[i][1] ? ALERT : COMMENT, "2");
+        check_int(run(&t), OK);
+        t.now = NOW + 2;
+        check_str(drain_all(&t, "b", NULL), "b/2");
+        check_counts(&t);
+
+        check_int(begin(&t, "a", "L", "b", "L", NULL), 1);
+        check_counts(&t);
+        check_int(kept_count(&t, "x"), 1);
+
+        q = query(&t, "b", "x");
+        check_int(run(&t), OK);
+        check(q->found);
+        wanted = cases[i][2];
+        check_int(q->state.opened, NOW + atoi(wanted));
+
+        teardown(&t);
+    }
+}
+
+
+/* what comes next is another source's: has that such an alert, too? */
+
+static void
+test_shared_next(void)
+{
+    test_t  t;
+
+    setup(&t, "shared_next");
+    t.policy.coalesce = REPEATS;
+
+    come(&t, "a", "K", "x", ALERT, "1");
+    come(&t, "b", "K", "x", COMMENT, "2");
+    take_n(&t, "a", 1);
+    decide(&t, only(&t), DEAD);
+    check_str(drain_all(&t, "a", "b", NULL), "b/2");
+
+    come(&t, "a", "K", "x", RESOLVE, "3");
+    check_int(run(&t), OK);
+    check_str(drain_all(&t, "a", "b", NULL), "a/3");
+
+    come(&t, "b", "K", "x", RESOLVE, "4");
+    check_int(run(&t), OK);
+    check_int(outcome.coalesced, 1);
+    check_str(drain_all(&t, "a", "b", NULL), "");
+    check_counts(&t);
+
+    teardown(&t);
+}
+
+
 static void
 test_split_unnamed(void)
 {
@@ -790,6 +862,18 @@ test_split_unnamed(void)
     check_str(belongings(&t), "K x 2, L x 1+3");
     check_str(kept_alerts(&t, "x", "i"), "2,1");
     check_str(drain_all(&t, "a", "b", NULL), "a/1 b/2 a/3");
+
+    /* those are another source's than the one that moves */
+
+    stray(&t, "a", "y", 0, "4");
+    t.job.clean = 1;
+    check_int(begin(&t, "a", "L", "b", "L", NULL), 1);
+    come(&t, "b", "L", "y", RESOLVE, "5");
+    check_int(run(&t), OK);
+
+    check_int(begin(&t, "a", "L", "b", "K", NULL), 1);
+    check_counts(&t);
+    check_str(belongings(&t), "L y 4, K y 5");
 
     teardown(&t);
 }
@@ -1232,6 +1316,8 @@ test_case_t  home_cases[] = {
     { "a source gets another key", test_moved },
     { "a stray in the way of others", test_split_stray },
     { "events of no source of their own", test_split_unnamed },
+    { "open alerts that become one", test_united_open },
+    { "what is next is another source's", test_shared_next },
     { "nothing is taken while alerts move", test_moving },
     { "events that come meanwhile", test_meanwhile },
     { "shared key: what waits", test_waits },
@@ -1244,8 +1330,33 @@ test_case_t  home_cases[] = {
 
 /* with SQLite's files, or rows */
 
+/* what cannot become another source's is delivered as its own one's */
+
+static void
+test_stays(void)
+{
+    test_t  t;
+
+    setup(&t, "stays");
+    check_int(begin(&t, "a", "K", "b", "K", NULL), 1);
+
+    sql(&t, "CREATE TRIGGER stays BEFORE UPDATE OF source ON alert BEGIN"
+            " SELECT RAISE(IGNORE); END");
+
+    come(&t, "a", "K", "x", COMMENT, "1");
+    come(&t, "b", "K", "x", COMMENT, "2");
+    check_int(run(&t), OK);
+
+    check_str(drain_all(&t, "a", NULL), "a/1 a/2");
+    check_str(drain_all(&t, "a", "b", NULL), "");
+
+    teardown(&t);
+}
+
+
 test_case_t  home_sqlite_cases[] = {
     { "an old file knows nothing, either", test_old_file },
     { "damaged rows", test_damaged },
+    { "an alert that stays its source's", test_stays },
     { NULL, NULL }
 };

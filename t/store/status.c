@@ -1811,10 +1811,32 @@ test_case_t  status_cases[] = {
 };
 
 
+/* events of an earlier release, which did not say since when they wait */
+
+static void
+test_no_since(void)
+{
+    test_t  t;
+
+    setup(&t, "status_no_since");
+
+    come(&t, "ops", "k", ALERT, 1);
+    t.now += SECOND;
+    come(&t, "ops", "l", ALERT, 2);
+    check_int(run(&t), OK);
+
+    sql(&t, "UPDATE event SET since = 0");
+    check_sources(&t);
+
+    teardown(&t);
+}
+
+
 /* with SQLite's files */
 
 test_case_t  status_sqlite_cases[] = {
     { "status: prove", test_prove },
     { "status: no answer", test_no_answer },
+    { "status: events without a time", test_no_since },
     { NULL, NULL }
 };
