@@ -346,6 +346,24 @@ test_gone(void)
     check_str(sql(&t, "SELECT refusals FROM source"), "");
     check_str(drain(&t, "ops"), "k:2");
 
+    /* the only one, and one in whose place there is another one */
+
+    accept_one(&t, "ops", "k", ALERT, "1");
+    ev = take_one(&t, "ops");
+    ev->status = 400;
+    sql(&t, "DELETE FROM event WHERE seq = %lld", ev->seq);
+    decide(&t, ev, DEAD);
+
+    accept_one(&t, "ops", "k", ALERT, "1");
+    ev = take_one(&t, "ops");
+    ev->status = 400;
+    sql(&t, "UPDATE event SET id = 12345 WHERE seq = %lld", ev->seq);
+    decide(&t, ev, DEAD);
+
+    check_str(sql(&t, "SELECT refusals FROM source"), "");
+    t.job.begin = 1;
+    check_str(drain(&t, "ops"), "k:1");
+
     check_str(kept_letters(&t, "i"), "");
 
     /* not yet taken */

@@ -499,7 +499,38 @@ test_case_t  letter_cases[] = {
 
 /* with SQLite's rows */
 
+/* letters that are damaged, or another source's, are none that go back */
+
+static void
+test_odd(void)
+{
+    test_t  t;
+
+    setup(&t, "letters_odd");
+
+    come_all(&t, "dev", "z", 9);
+    come_all(&t, "ops", "abcde", 1);
+    check_str(sends(&t, "ops", 4, 0), "1,2,3,4");
+    check_str(refuse(&t), "dddd");
+
+    sql(&t, "UPDATE dead SET type = 9 WHERE id = 1");
+    sql(&t, "UPDATE total SET dead_bytes = dead_bytes - 1");
+    sql(&t, "UPDATE dead SET body = '' WHERE id = 2");
+    sql(&t, "UPDATE dead SET source = (SELECT id FROM source"
+            " WHERE name = 'dev') WHERE id = 3");
+    sql(&t, "UPDATE source SET dead = 1 WHERE name = 'dev'");
+    sql(&t, "UPDATE source SET dead = 3 WHERE name = 'ops'");
+
+    check_str(sends(&t, "ops", 1, 0), "5");
+    check_str(refuse(&t), "kp1");
+    check_str(letters(&t), "1,2,3");
+
+    teardown(&t);
+}
+
+
 test_case_t  letter_sqlite_cases[] = {
+    { "letters that are odd do not return", test_odd },
     { "refusals that make no sense", test_damaged },
     { NULL, NULL }
 };
