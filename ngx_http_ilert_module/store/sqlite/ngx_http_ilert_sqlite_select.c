@@ -15,8 +15,8 @@ static int ngx_http_ilert_sqlite_select(ngx_http_ilert_sqlite_db_t *db,
     sqlite3_stmt **stmt);
 static int ngx_http_ilert_sqlite_any(ngx_http_ilert_sqlite_db_t *db,
     int64_t alert, int64_t source, ngx_uint_t *any);
-static int ngx_http_ilert_sqlite_read_letter(ngx_http_ilert_store_work_t *work,
-    sqlite3_stmt *stmt, ngx_uint_t body,
+static ngx_int_t ngx_http_ilert_sqlite_read_letter(
+    ngx_http_ilert_store_work_t *work, sqlite3_stmt *stmt, ngx_uint_t body,
     ngx_http_ilert_store_letter_t *letter);
 
 
@@ -505,16 +505,13 @@ ngx_http_ilert_sqlite_letters(ngx_http_ilert_store_work_t *work,
 
         letter = ngx_array_push(letters);
 
-        if (letter == NULL) {
-            rc = ngx_http_ilert_sqlite_nomem(db);
-
-        } else {
-            rc = ngx_http_ilert_sqlite_read_letter(work, stmt, filter->body,
-                                                   letter);
-        }
-
-        if (rc != SQLITE_OK) {
+        if (letter == NULL
+            || ngx_http_ilert_sqlite_read_letter(work, stmt, filter->body,
+                                                 letter)
+               != NGX_OK)
+        {
             ngx_http_ilert_sqlite_end(stmt);
+            rc = ngx_http_ilert_sqlite_nomem(db);
             break;
         }
 
@@ -526,7 +523,7 @@ ngx_http_ilert_sqlite_letters(ngx_http_ilert_store_work_t *work,
 }
 
 
-static int
+static ngx_int_t
 ngx_http_ilert_sqlite_read_letter(ngx_http_ilert_store_work_t *work,
     sqlite3_stmt *stmt, ngx_uint_t body, ngx_http_ilert_store_letter_t *letter)
 {
@@ -549,7 +546,7 @@ ngx_http_ilert_sqlite_read_letter(ngx_http_ilert_store_work_t *work,
                                        texts[i].text)
             != NGX_OK)
         {
-            return ngx_http_ilert_sqlite_nomem(work->store->private);
+            return NGX_ERROR;
         }
     }
 
@@ -570,5 +567,5 @@ ngx_http_ilert_sqlite_read_letter(ngx_http_ilert_store_work_t *work,
 
 #undef NGX_HTTP_ILERT_SQLITE_READ
 
-    return SQLITE_OK;
+    return NGX_OK;
 }
