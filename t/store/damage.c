@@ -65,6 +65,30 @@ recover(test_t *t)
 }
 
 
+/* the number of the last event is lower than that of one that is there */
+
+static void
+test_numbers_again(void)
+{
+    test_t  t;
+
+    setup(&t, "numbers_again");
+
+    accept_one(&t, "ops", "k", ALERT, "x");
+    accept_one(&t, "ops", "l", ALERT, "x");
+
+    sql(&t, "UPDATE sqlite_sequence SET seq = 1 WHERE name = 'event'");
+
+    accept_event(&t, "ops", "new", ALERT, "x");
+    check_int(run(&t), FAILED);
+
+    check(recover(&t) <= 4);
+    check(strstr(t.store.notice, "numbers of events are used again") != NULL);
+
+    teardown(&t);
+}
+
+
 /* dead letters are written by nobody, and read by who asks */
 
 static void
@@ -319,6 +343,7 @@ test_case_t  damage_cases[] = {
     { "damage that is found by reading", test_read },
     { "errors that nothing explains", test_strange },
     { "numbers that are used up", test_numbers },
+    { "numbers that are used again", test_numbers_again },
     { "damage that nobody reads", test_hidden },
     { "a header that says read-only", test_read_only_header },
     { "a file that is whole stays", test_whole },

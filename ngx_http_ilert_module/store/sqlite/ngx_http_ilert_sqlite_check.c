@@ -306,6 +306,18 @@ ngx_http_ilert_sqlite_is_whole(ngx_http_ilert_sqlite_db_t *db)
                            " ELSE 'ok' END FROM sqlite_sequence");
         }
 
+        /* the next event would get the number of one that is there */
+
+        if (rc == SQLITE_OK) {
+            rc = ngx_http_ilert_sqlite_check(db, handle,
+                           "SELECT CASE WHEN ifnull((SELECT max(seq)"
+                           " FROM sqlite_sequence WHERE name = 'event'), 0)"
+                           " < max(ifnull((SELECT max(seq) FROM event), 0),"
+                           " ifnull((SELECT max(seq) FROM dead), 0))"
+                           " THEN 'numbers of events are used again'"
+                           " ELSE 'ok' END");
+        }
+
         if (rc == SQLITE_OK && sqlite3_db_readonly(handle, "main")
             && ngx_http_ilert_sqlite_is_writable(db))
         {
