@@ -9,6 +9,7 @@
 
 #include "ngx_http_ilert_monotonic.h"
 #include "ngx_http_ilert_life.h"
+#include "ngx_http_ilert_proc.h"
 
 
 /*
@@ -24,15 +25,9 @@
 #define ngx_http_ilert_life_clock()  ((ngx_msec_t) ngx_http_ilert_clock_msec())
 
 
-/* the field "starttime" of /proc/PID/stat, counted from behind the name */
-
-#define NGX_HTTP_ILERT_LIFE_BIRTH    20
-
-
 static ngx_msec_t ngx_http_ilert_life_age(ngx_msec_t sign);
 static ngx_uint_t ngx_http_ilert_life_is_ours(void);
 static void ngx_http_ilert_life_set(ngx_http_ilert_life_process_t *process);
-static ngx_atomic_uint_t ngx_http_ilert_life_birth(ngx_pid_t pid);
 static void ngx_http_ilert_life_kill(void);
 static ngx_uint_t ngx_http_ilert_life_is_same(ngx_pid_t pid,
     ngx_atomic_uint_t birth);
@@ -62,7 +57,8 @@ ngx_http_ilert_life_init_process(ngx_http_ilert_life_t *life, ngx_str_t *path)
     /* 0 is in the memory before there is a courier */
 
     ngx_http_ilert_life_path = ngx_crc32_long(path->data, path->len) | 1;
-    ngx_http_ilert_life_born = ngx_http_ilert_life_birth(ngx_pid);
+    ngx_http_ilert_life_born = ngx_http_ilert_proc_stat(ngx_pid,
+                                                   NGX_HTTP_ILERT_PROC_BIRTH);
 
     ngx_http_ilert_life_looked = ngx_http_ilert_life_clock();
     ngx_http_ilert_life_since = 0;
@@ -138,58 +134,6 @@ ngx_http_ilert_life_set(ngx_http_ilert_life_process_t *process)
 }
 
 
-/*
- * Returns when the process was started, in clock ticks since the machine was,
- * or 0 if it is not known: see proc(5).
- */
-
-static ngx_atomic_uint_t
-ngx_http_ilert_life_birth(ngx_pid_t pid)
-{
-    u_char      *p, *last, buf[1024], name[NGX_INT64_LEN + 16];
-    ssize_t      n;
-    ngx_fd_t     fd;
-    ngx_uint_t   i;
-
-    ngx_sprintf(name, "/proc/%P/stat%Z", pid);
-
-    fd = ngx_open_file(name, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                       NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        return 0;
-    }
-
-    n = ngx_read_fd(fd, buf, sizeof(buf));
-
-    (void) ngx_close_file(fd);
-
-    if (n <= 0) {
-        return 0;
-    }
-
-    /* the name is in parentheses, and may contain any character */
-
-    last = buf + n;
-
-    for (p = last - 1; p > buf && *p != ')'; p--) { /* void */ }
-
-    for (i = 0; i < NGX_HTTP_ILERT_LIFE_BIRTH; i++) {
-
-        p = ngx_strlchr(p, last, ' ');
-        if (p == NULL) {
-            return 0;
-        }
-
-        p++;
-    }
-
-    for (n = 0; p + n < last && p[n] >= '0' && p[n] <= '9'; n++) { /* void */ }
-
-    return (ngx_atomic_uint_t) ngx_max(ngx_atoi(p, n), 0);
-}
-
-
 void
 ngx_http_ilert_life_locked(ngx_uint_t locked)
 {
@@ -256,7 +200,9 @@ ngx_http_ilert_life_is_same(ngx_pid_t pid, ngx_atomic_uint_t birth)
     ngx_int_t  i;
 
     if (birth) {
-        return ngx_http_ilert_life_birth(pid) == birth;
+        return (ngx_atomic_uint_t) ngx_http_ilert_proc_stat(pid,
+                                                 NGX_HTTP_ILERT_PROC_BIRTH)
+               == birth;
     }
 
     /* the birth is not known, but we know the workers of our master */

@@ -53,7 +53,7 @@
 
 typedef struct {
     ngx_atomic_t                 pid;       /* 0: nobody */
-    ngx_atomic_t                 birth;     /* see life_birth(); 0: unknown */
+    ngx_atomic_t                 birth;     /* .._PROC_BIRTH; 0: unknown */
     ngx_atomic_t                 sign;      /* time of the last sign */
 } ngx_http_ilert_life_process_t;
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_proc.h"
 #include "ngx_http_ilert_queue_masters.h"
 #include "ngx_http_ilert_queue_zone.h"
 
@@ -33,9 +34,7 @@ static ngx_uint_t ngx_http_ilert_queue_masters_search(ngx_cycle_t *cycle,
     ngx_fd_t fd, off_t from, off_t to, ngx_pid_t *pid);
 static ngx_uint_t ngx_http_ilert_queue_masters_is_related(ngx_cycle_t *cycle,
     ngx_pid_t pid);
-static ngx_pid_t ngx_http_ilert_queue_masters_parent(ngx_pid_t pid);
-static ngx_pid_t ngx_http_ilert_queue_masters_pid_in(u_char *name,
-    ngx_uint_t skip);
+static ngx_pid_t ngx_http_ilert_queue_masters_pid_in(u_char *name);
 
 
 /*
@@ -249,55 +248,34 @@ ngx_http_ilert_queue_masters_is_related(ngx_cycle_t *cycle, ngx_pid_t pid)
         return 0;
     }
 
-    master = ngx_http_ilert_queue_masters_parent(pid);
+    master = ngx_http_ilert_proc_stat(pid, NGX_HTTP_ILERT_PROC_PARENT);
 
     if (ngx_test_config) {
         ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx,
                                                ngx_core_module);
 
-        return ngx_http_ilert_queue_masters_pid_in(ccf->pid.data, 0) == master
-               || ngx_http_ilert_queue_masters_pid_in(ccf->oldpid.data, 0)
+        return ngx_http_ilert_queue_masters_pid_in(ccf->pid.data) == master
+               || ngx_http_ilert_queue_masters_pid_in(ccf->oldpid.data)
                   == master;
     }
 
     us = (ngx_process == NGX_PROCESS_WORKER) ? ngx_parent : ngx_pid;
 
-    return ngx_http_ilert_queue_masters_parent(master) == us
+    return ngx_http_ilert_proc_stat(master, NGX_HTTP_ILERT_PROC_PARENT) == us
            || (ngx_inherited
-               && ngx_http_ilert_queue_masters_parent(us) == master);
+               && ngx_http_ilert_proc_stat(us, NGX_HTTP_ILERT_PROC_PARENT)
+                  == master);
 }
 
 
-/* Returns the pid of the parent process, or 0 if it is not known. */
+/* Returns the pid in a file that has it in its first line, or 0. */
 
 static ngx_pid_t
-ngx_http_ilert_queue_masters_parent(ngx_pid_t pid)
+ngx_http_ilert_queue_masters_pid_in(u_char *name)
 {
-    u_char  name[sizeof("/proc//stat") + NGX_INT64_LEN];
-
-    if (pid <= 0) {
-        return 0;
-    }
-
-    ngx_sprintf(name, "/proc/%P/stat%Z", pid);
-
-    return ngx_http_ilert_queue_masters_pid_in(name, 1);
-}
-
-
-/*
- * Returns the number in the file, or 0.  With "skip" set, the number is behind
- * a name in parentheses, which may contain parentheses, and a state of one
- * letter, as in "12 (nginx) S 1": see proc(5).
- */
-
-static ngx_pid_t
-ngx_http_ilert_queue_masters_pid_in(u_char *name, ngx_uint_t skip)
-{
-    u_char     *p, *last, *end, buf[256];
+    u_char     *last, *end, buf[256];
     ssize_t     n;
     ngx_fd_t    fd;
-    ngx_int_t   pid;
 
     fd = ngx_open_file(name, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
 
@@ -309,25 +287,13 @@ ngx_http_ilert_queue_masters_pid_in(u_char *name, ngx_uint_t skip)
 
     (void) ngx_close_file(fd);
 
-    if (n <= 0) {
-        return 0;
-    }
+    end = buf + ngx_max(n, 0);
 
-    p = buf;
-    end = buf + n;
-
-    if (skip) {
-        for (p = end; p > buf && p[-1] != ')'; p--) { /* void */ }
-        p += sizeof(" S ") - 1;
-    }
-
-    for (last = p; last < end && *last >= '0' && *last <= '9'; last++) {
+    for (last = buf; last < end && *last >= '0' && *last <= '9'; last++) {
         /* void */
     }
 
-    pid = (last > p) ? ngx_atoi(p, last - p) : NGX_ERROR;
-
-    return (pid == NGX_ERROR) ? 0 : (ngx_pid_t) pid;
+    return ngx_max(ngx_atoi(buf, last - buf), 0);
 }
 
 #endif
