@@ -126,9 +126,10 @@ ngx_http_ilert_heartbeat_set_timer(ngx_http_ilert_heartbeat_t *hb)
 static void
 ngx_http_ilert_heartbeat_handler(ngx_event_t *ev)
 {
-    ngx_pool_t                    *pool;
     ngx_http_ilert_heartbeat_t    *hb;
     ngx_http_ilert_store_query_t  *query;
+
+    static ngx_str_t               none = ngx_null_string;
 
     hb = &ngx_http_ilert_heartbeat;
 
@@ -142,24 +143,16 @@ ngx_http_ilert_heartbeat_handler(ngx_event_t *ev)
         return;
     }
 
-    pool = ngx_create_pool(1024, ngx_cycle->log);
-    if (pool == NULL) {
-        return;
-    }
-
-    query = ngx_pcalloc(pool, sizeof(ngx_http_ilert_store_query_t));
-
+    query = ngx_http_ilert_queue_query(&none, &none);
     if (query == NULL) {
-        ngx_destroy_pool(pool);
         return;
     }
 
-    query->pool = pool;
     query->prove = 1;
     query->handler = ngx_http_ilert_heartbeat_committed;
 
     if (ngx_http_ilert_queue_ask(query) != NGX_OK) {
-        ngx_destroy_pool(pool);
+        ngx_destroy_pool(query->pool);
         return;
     }
 

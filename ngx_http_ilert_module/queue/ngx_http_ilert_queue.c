@@ -941,3 +941,36 @@ ngx_http_ilert_queue_keep(ngx_http_ilert_store_refused_t *refused)
 }
 
 #endif
+
+
+ngx_http_ilert_store_query_t *
+ngx_http_ilert_queue_query(ngx_str_t *source, ngx_str_t *key)
+{
+    ngx_pool_t                    *pool;
+    ngx_http_ilert_store_query_t  *query;
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    query = ngx_pcalloc(pool, sizeof(ngx_http_ilert_store_query_t));
+
+    if (query == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    query->pool = pool;
+    query->source.len = source->len;
+    query->source.data = ngx_pstrdup(pool, source);
+    query->key.len = key->len;
+    query->key.data = ngx_pstrdup(pool, key);
+
+    if (query->source.data == NULL || query->key.data == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    return query;
+}

@@ -117,6 +117,16 @@ ngx_int_t ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
 
 
 /*
+ * Makes a query with copies of the name of a source and of an alert key, each
+ * of which may be empty.  It has a pool of its own, because the thread may use
+ * it longer than the request of the caller lives.  The caller sets what is
+ * asked, and the handler, which destroys the pool; if the query is not asked,
+ * the caller does.  Returns NULL if there is no memory.
+ */
+ngx_http_ilert_store_query_t *ngx_http_ilert_queue_query(ngx_str_t *source,
+    ngx_str_t *key);
+
+/*
  * Asks the store a query, or gives it an order.  A query belongs to the queue
  * until its handler is called.  An order stays the caller's, and must stay as
  * it is until its handler has been called.  Both return NGX_OK, or

@@ -376,36 +376,24 @@ ngx_http_ilert_test_timer_handler(ngx_event_t *ev)
 static void
 ngx_http_ilert_test_ask(ngx_http_ilert_test_t *test)
 {
-    ngx_pool_t                    *pool;
     ngx_http_ilert_event_t        *ev;
     ngx_http_ilert_store_query_t  *query;
 
     ev = &test->events[test->n].event;
 
-    pool = ngx_create_pool(4096, ngx_cycle->log);
-    if (pool == NULL) {
+    query = ngx_http_ilert_queue_query(&ev->source->name, &ev->alert_key);
+
+    if (query == NULL) {
         ngx_http_ilert_test_goes_on(test);
         return;
     }
 
-    query = ngx_pcalloc(pool, sizeof(ngx_http_ilert_store_query_t));
+    query->handler = ngx_http_ilert_test_query_handler;
+    query->data = test;
+    query->alert = 1;
 
-    if (query) {
-        query->pool = pool;
-        query->handler = ngx_http_ilert_test_query_handler;
-        query->data = test;
-        query->alert = 1;
-
-        query->source.len = ev->source->name.len;
-        query->source.data = ngx_pstrdup(pool, &ev->source->name);
-        query->key.len = ev->alert_key.len;
-        query->key.data = ngx_pstrdup(pool, &ev->alert_key);
-    }
-
-    if (query == NULL || query->source.data == NULL || query->key.data == NULL
-        || ngx_http_ilert_queue_ask(query) != NGX_OK)
-    {
-        ngx_destroy_pool(pool);
+    if (ngx_http_ilert_queue_ask(query) != NGX_OK) {
+        ngx_destroy_pool(query->pool);
         ngx_http_ilert_test_goes_on(test);
         return;
     }

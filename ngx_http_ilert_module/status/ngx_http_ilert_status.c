@@ -57,8 +57,6 @@ static ngx_uint_t ngx_http_ilert_status_has_committed(
 static ngx_int_t ngx_http_ilert_status_page(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_status_ask(ngx_http_request_t *r,
     ngx_http_ilert_status_ctx_t *ctx);
-static ngx_http_ilert_store_query_t *ngx_http_ilert_status_query(
-    ngx_http_ilert_status_ctx_t *ctx);
 static void ngx_http_ilert_status_answered(
     ngx_http_ilert_store_query_t *query);
 static void ngx_http_ilert_status_timer_handler(ngx_event_t *ev);
@@ -227,10 +225,16 @@ ngx_http_ilert_status_ask(ngx_http_request_t *r,
 {
     ngx_http_ilert_store_query_t  *query;
 
-    query = ngx_http_ilert_status_query(ctx);
+    query = ngx_http_ilert_queue_query(&ctx->source, &ctx->key);
     if (query == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    query->handler = ngx_http_ilert_status_answered;
+    query->data = ctx;
+    query->alert = ctx->alert;
+    query->prove = ctx->ready;
+    query->refused = ctx->refused;
 
     if (ngx_http_ilert_queue_ask(query) != NGX_OK) {
         ngx_destroy_pool(query->pool);
@@ -249,47 +253,6 @@ ngx_http_ilert_status_ask(ngx_http_request_t *r,
     r->main->blocked++;
 
     return NGX_DONE;
-}
-
-
-static ngx_http_ilert_store_query_t *
-ngx_http_ilert_status_query(ngx_http_ilert_status_ctx_t *ctx)
-{
-    ngx_pool_t                    *pool;
-    ngx_http_ilert_store_query_t  *query;
-
-    /* the thread may use the query longer than the request lives */
-
-    pool = ngx_create_pool(4096, ngx_cycle->log);
-    if (pool == NULL) {
-        return NULL;
-    }
-
-    query = ngx_pcalloc(pool, sizeof(ngx_http_ilert_store_query_t));
-
-    if (query == NULL) {
-        ngx_destroy_pool(pool);
-        return NULL;
-    }
-
-    query->pool = pool;
-    query->handler = ngx_http_ilert_status_answered;
-    query->data = ctx;
-    query->alert = ctx->alert;
-    query->prove = ctx->ready;
-    query->refused = ctx->refused;
-
-    query->source.len = ctx->source.len;
-    query->source.data = ngx_pstrdup(pool, &ctx->source);
-    query->key.len = ctx->key.len;
-    query->key.data = ngx_pstrdup(pool, &ctx->key);
-
-    if (query->source.data == NULL || query->key.data == NULL) {
-        ngx_destroy_pool(pool);
-        return NULL;
-    }
-
-    return query;
 }
 
 

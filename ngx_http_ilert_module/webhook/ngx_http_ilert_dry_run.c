@@ -142,49 +142,30 @@ ngx_http_ilert_dry_run(ngx_http_request_t *r)
 }
 
 
-/*
- * Makes a query of what the queue would be told about the event.  It has
- * a pool of its own, because the thread may use it longer than the request
- * lives.
- */
+/* Makes a query of what the queue would be told about the event. */
 
 static ngx_http_ilert_store_query_t *
 ngx_http_ilert_dry_run_query(ngx_http_ilert_event_t *ev)
 {
-    ngx_pool_t                    *pool;
     ngx_http_ilert_source_t       *source;
     ngx_http_ilert_store_query_t  *query;
 
     source = ev->source;
 
-    pool = ngx_create_pool(4096, ngx_cycle->log);
-    if (pool == NULL) {
-        return NULL;
-    }
-
-    query = ngx_pcalloc(pool, sizeof(ngx_http_ilert_store_query_t));
-
+    query = ngx_http_ilert_queue_query(&source->name, &ev->ilert_key);
     if (query == NULL) {
-        ngx_destroy_pool(pool);
         return NULL;
     }
 
-    query->pool = pool;
     query->handler = ngx_http_ilert_dry_run_told;
     query->alert = 1;
     query->foresee = 1;
 
-    query->source.len = source->name.len;
-    query->source.data = ngx_pstrdup(pool, &source->name);
-    query->key.len = ev->ilert_key.len;
-    query->key.data = ngx_pstrdup(pool, &ev->ilert_key);
     query->owner.len = source->shared->name.len;
-    query->owner.data = ngx_pstrdup(pool, &source->shared->name);
+    query->owner.data = ngx_pstrdup(query->pool, &source->shared->name);
 
-    if (query->source.data == NULL || query->key.data == NULL
-        || query->owner.data == NULL)
-    {
-        ngx_destroy_pool(pool);
+    if (query->owner.data == NULL) {
+        ngx_destroy_pool(query->pool);
         return NULL;
     }
 
