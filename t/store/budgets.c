@@ -617,20 +617,6 @@ test_repeats_under_way(void)
 
 
 static void
-take_stale(test_t *t, ngx_uint_t n, ngx_uint_t nids)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < nids; i++) {
-        t->ids[i] = 100 + i;
-    }
-
-    t->job.nids = nids;
-    take_n(t, "ops", n);
-}
-
-
-static void
 test_resolve_after(void)
 {
     test_t    t;

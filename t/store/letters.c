@@ -8,19 +8,6 @@
 #include "kept.h"
 
 
-static event_t *
-come(test_t *t, const char *source, const char *key, ngx_uint_t type,
-    uint64_t id)
-{
-    event_t  *ev;
-
-    ev = accept_event(t, source, key, type, "x");
-    ev->id = id;
-
-    return ev;
-}
-
-
 /* ids of so many events at most that the source sends now */
 
 static const char *
@@ -124,7 +111,7 @@ come_all(test_t *t, const char *source, const char *keys, uint64_t id)
 
     for ( /* void */ ; *keys; keys++) {
         key[0] = *keys;
-        come(t, source, key, ALERT, id++);
+        accept_id(t, source, key, ALERT, id++);
     }
 
     check_int(run(t), OK);
@@ -262,17 +249,17 @@ test_later(void)
 
     /* one waits, one has come to nothing, one is a letter, too */
 
-    come(&t, "ops", "a", RESOLVE, 11);
-    come(&t, "ops", "b", RESOLVE, 12);
+    accept_id(&t, "ops", "a", RESOLVE, 11);
+    accept_id(&t, "ops", "b", RESOLVE, 12);
     check_int(run(&t), OK);
     check_str(sends(&t, "ops", 2, 0), "11,12");
     check_str(refuse(&t), "dd");
     check_str(letters(&t), "1,2,3,4,11,12");
-    come(&t, "ops", "b", ALERT, 13);
+    accept_id(&t, "ops", "b", ALERT, 13);
     check_int(run(&t), OK);
 
     kept_show(&t, NGX_HTTP_ILERT_SHOWS_RESOLVED);
-    come(&t, "ops", "c", RESOLVE, 14);
+    accept_id(&t, "ops", "c", RESOLVE, 14);
     check_int(run(&t), OK);
     check_str(kept_events(&t, "ops"), "13");
 
@@ -433,8 +420,8 @@ test_replaced(void)
     check_str(refuse(&t), "ddddkp4kkk");
     check_int(kept_in_state(&t, 2), 4);
 
-    come(&t, "ops", "g", RESOLVE, 11);
-    come(&t, "ops", "h", COMMENT, 12);
+    accept_id(&t, "ops", "g", RESOLVE, 11);
+    accept_id(&t, "ops", "h", COMMENT, 12);
     check_int(run(&t), OK);
     check_int(kept_in_state(&t, 2), 3);
     check_str(kept_events(&t, "ops"), "5 6 11 8 1 2 3 4 12");

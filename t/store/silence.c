@@ -26,20 +26,6 @@ accept_quiet(test_t *t, const char *key, const char *body)
 }
 
 
-static void
-take_quiet(test_t *t, ngx_uint_t n, ngx_uint_t nids)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < nids; i++) {
-        t->ids[i] = 100 + i;
-    }
-
-    t->job.nids = nids;
-    take_n(t, "ops", n);
-}
-
-
 /* it alone, of all alerts of the source */
 
 static void
@@ -66,13 +52,13 @@ test_silence(void)
     ngx_http_ilert_store_close(&t.store);
 
     t.now = NOW + 25 * MINUTE - 1;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 0);
     check(taken(&t, 0) == NULL);
     check_int(outcome.due, NOW + 25 * MINUTE);
 
     t.now++;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 1);
     ev = only(&t);
     check(ev->key.len == 1 && ev->key.data[0] == 'K');
@@ -82,7 +68,7 @@ test_silence(void)
     decide(&t, ev, DONE);
 
     t.now += DAY;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 0);
     check_int(outcome.due, 0);
 
@@ -92,7 +78,7 @@ test_silence(void)
     check_int(run(&t), OK);
     check_str(drain(&t, "ops"), "K:3");
     t.now += QUIET;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 1);
     verdicts(&t, DONE);
     check_int(run(&t), OK);
@@ -120,17 +106,17 @@ test_silence_held(void)
 
     t.now = NOW + 5 * MINUTE;
     accept_quiet(&t, "k", "2");
-    take_quiet(&t, 10, 1);
+    take_stale(&t, 10, 1);
     check_int(outcome.due, NOW + 20 * MINUTE);
 
     t.now = NOW + 20 * MINUTE - 1;
-    take_quiet(&t, 10, 1);
+    take_stale(&t, 10, 1);
     check(taken(&t, 0) == NULL);
 
     t.now++;
 
     for (i = 0; i < 3 && taken(&t, 0) == NULL; i++) {
-        take_quiet(&t, 10, 1);
+        take_stale(&t, 10, 1);
     }
 
     check_int(only(&t)->said.type, RESOLVE);
@@ -158,14 +144,14 @@ test_silence_of_source(void)
     drain(&t, "ops");
 
     t.now = NOW + QUIET;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 1);
     check(only(&t)->key.data[0] == 'k');
     check_int(outcome.due, NOW + 60 * MINUTE);
     verdicts(&t, DONE);
 
     t.now = NOW + 60 * MINUTE;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 1);
     check(only(&t)->key.data[0] == 'o');
     check_int(only(&t)->silence, 0);
@@ -177,7 +163,7 @@ test_silence_of_source(void)
     check_int(run(&t), OK);
     drain(&t, "ops");
     t.now += MINUTE;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 1);
     verdicts(&t, DONE);
     check_int(run(&t), OK);
@@ -206,19 +192,19 @@ test_silence_many(void)
     drain(&t, "ops");
 
     t.now = NOW - DAY;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 0);
     check_int(outcome.due, t.now + QUIET);
 
     t.now += QUIET;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 2);
     check_int(outcome.due, t.now);
     verdicts(&t, DONE);
-    take_quiet(&t, 10, 8);
+    take_stale(&t, 10, 8);
     check_int(outcome.resolved, 3);
     verdicts(&t, DONE);
-    take_quiet(&t, 10, 8);
+    take_stale(&t, 10, 8);
     check_int(outcome.resolved, 0);
     check_int(outcome.due, 0);
 
@@ -250,7 +236,7 @@ test_silence_damaged(void)
 
     sql(&t, "UPDATE alert SET silence = 1 << 60");
     t.now += DAY;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 1);
     verdicts(&t, DONE);
     check_int(run(&t), OK);
@@ -259,7 +245,7 @@ test_silence_damaged(void)
     drain(&t, "ops");
     sql(&t, "UPDATE alert SET silence = -1");
     t.now += DAY;
-    take_quiet(&t, 10, 2);
+    take_stale(&t, 10, 2);
     check_int(outcome.resolved, 0);
 
     teardown(&t);

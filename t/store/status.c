@@ -381,21 +381,6 @@ bury(test_t *t, event_t *ev, ngx_uint_t status, const char *error)
 }
 
 
-/* an event of that id comes */
-
-static event_t *
-come(test_t *t, const char *source, const char *key, ngx_uint_t type,
-    uint64_t id)
-{
-    event_t  *ev;
-
-    ev = accept_event(t, source, key, type, "x");
-    ev->id = id;
-
-    return ev;
-}
-
-
 #define DEV  "dev 0 0 0 1 0 oldest - - - 4 - open 0 dead 0; "
 
 static void
@@ -685,9 +670,9 @@ test_dead_list(void)
 
     setup(&t, "status_dead");
 
-    come(&t, "ops", "a", ALERT, 1);
-    come(&t, "dev", "B", RESOLVE, UINT64_MAX)->said.received = NOW - 7;
-    come(&t, "ops", "c", COMMENT, 3);
+    accept_id(&t, "ops", "a", ALERT, 1);
+    accept_id(&t, "dev", "B", RESOLVE, UINT64_MAX)->said.received = NOW - 7;
+    accept_id(&t, "ops", "c", COMMENT, 3);
     check_int(run(&t), OK);
 
     /* those that died last, not those that came last */
@@ -711,7 +696,7 @@ test_dead_list(void)
 
     for (i = 0; i < 250; i++) {
         sprintf(key, "%d", i);
-        come(&t, i % 2 ? "ops" : "dev", key, ALERT, 1000 + i);
+        accept_id(&t, i % 2 ? "ops" : "dev", key, ALERT, 1000 + i);
         check_int(run(&t), OK);
         bury(&t, take_one(&t, i % 2 ? "ops" : "dev"), 0, "no");
         t.now++;
@@ -760,9 +745,9 @@ test_used(void)
     check_int(q->used[0].until, 0);
     check(q->used[2].name.data == t.budgets[2].name.data);
 
-    come(&t, "ops", "a", ALERT, 1);
-    come(&t, "ops", "b", ALERT, 2);
-    come(&t, "ops", "c", ALERT, 3);
+    accept_id(&t, "ops", "a", ALERT, 1);
+    accept_id(&t, "ops", "b", ALERT, 2);
+    accept_id(&t, "ops", "c", ALERT, 3);
     take(&t, "ops", 3, 0);
     q = ask(&t, "", NULL);
     check_int(q->used[0].used, 3);
@@ -822,8 +807,8 @@ test_alert(void)
 
     /* nothing of it, though there are others */
 
-    come(&t, "ops", "other", ALERT, 1);
-    come(&t, "dev", "k", ALERT, 2);
+    accept_id(&t, "ops", "other", ALERT, 1);
+    accept_id(&t, "dev", "k", ALERT, 2);
     check_int(run(&t), OK);
     check_int(ask(&t, "ops", "k")->found, 0);
     drain(&t, "ops");
@@ -832,7 +817,7 @@ test_alert(void)
     /* it waits, is taken, and told, whatever the spelling */
 
     t.now = NOW + 1;
-    come(&t, "ops", " \tKey\v\r\n", ALERT, 3);
+    accept_id(&t, "ops", " \tKey\v\r\n", ALERT, 3);
     check_int(run(&t), OK);
     q = ask(&t, "ops", "kEY");
     check_str(an_alert(q), "unknown 0 - 1 - - 0 1; 3 1 3 0 1");
@@ -857,9 +842,9 @@ test_alert(void)
     /* with others behind it */
 
     t.now = NOW + 3;
-    level(come(&t, "ops", "key", ALERT, 4), WARNING);
-    come(&t, "ops", "key", RESOLVE, 5);
-    come(&t, "ops", "key", COMMENT, 6);
+    level(accept_id(&t, "ops", "key", ALERT, 4), WARNING);
+    accept_id(&t, "ops", "key", RESOLVE, 5);
+    accept_id(&t, "ops", "key", COMMENT, 6);
     check_str(an_alert(ask(&t, "ops", "key")),
               "unknown 0 - 3 - 1000 1 4; 3 1 3 0 1; 4 1 2 3 3; 5 2 0 1 3; "
               "6 4 3 3 3");
@@ -886,22 +871,22 @@ test_alert(void)
 
     /* a repeat that waits for its time, and one that is dropped */
 
-    come(&t, "ops", "key", ALERT, 7);
+    accept_id(&t, "ops", "key", ALERT, 7);
     check_int(run(&t), OK);
     drain(&t, "ops");
     t.now = NOW + 1010;
-    come(&t, "ops", "key", ALERT, 8);
+    accept_id(&t, "ops", "key", ALERT, 8);
     check_str(an_alert(ask(&t, "ops", "key")),
               "open 3 1002 1010 1002 301002 0 1; 8 1 3 4 1010; dead 4");
 
     t.now = NOW + 1020;
-    come(&t, "ops", "key", RESOLVE, 9);
+    accept_id(&t, "ops", "key", RESOLVE, 9);
     check_int(run(&t), OK);
     drain(&t, "ops");
-    come(&t, "ops", "key", RESOLVE, 10)->said.received = NOW + 1019;
+    accept_id(&t, "ops", "key", RESOLVE, 10)->said.received = NOW + 1019;
     check_str(an_alert(ask(&t, "ops", "key")),
               "resolved 0 - 1020 1020 - 0 0; dead 4");
-    come(&t, "ops", "key", RESOLVE, 11)->said.received = NOW + 1021;
+    accept_id(&t, "ops", "key", RESOLVE, 11)->said.received = NOW + 1021;
     check_str(an_alert(ask(&t, "ops", "key")),
               "resolved 0 - 1021 1020 - 0 0; dead 4");
 
@@ -944,10 +929,10 @@ test_alert_keys(void)
     memset(key, 'K', 5000);
     key[5000] = '\0';
 
-    come(&t, "ops", "\xc3\x84 a", ALERT, 1);
-    come(&t, "ops", "", ALERT, 2);
-    come(&t, "ops", key, ALERT, 3);
-    come(&t, "ops", "'", ALERT, 4);
+    accept_id(&t, "ops", "\xc3\x84 a", ALERT, 1);
+    accept_id(&t, "ops", "", ALERT, 2);
+    accept_id(&t, "ops", key, ALERT, 3);
+    accept_id(&t, "ops", "'", ALERT, 4);
     check_int(run(&t), OK);
 
     check_int(ask(&t, "ops", "\xc3\xa4 a")->found, 0);
@@ -991,7 +976,7 @@ test_alert_long(void)
     setup(&t, "status_long");
 
     for (i = 0; i < 1200; i++) {
-        come(&t, "ops", "k", COMMENT, 1 + i)->said.received = NOW + i;
+        accept_id(&t, "ops", "k", COMMENT, 1 + i)->said.received = NOW + i;
     }
 
     q = ask(&t, "ops", "k");
@@ -1025,7 +1010,7 @@ test_after(void)
 
     setup(&t, "status_after");
 
-    come(&t, "ops", "k", ALERT, 1);
+    accept_id(&t, "ops", "k", ALERT, 1);
     take(&t, "ops", 1, 0);
     q = query(&t, "", NULL);
     check_int(run(&t), OK);
@@ -1039,7 +1024,7 @@ test_after(void)
 
     /* not of a transaction that has failed */
 
-    come(&t, "ops", "l", ALERT, 2);
+    accept_id(&t, "ops", "l", ALERT, 2);
     store_fault(1, FAULT_FULL, 1000);
     q = query(&t, "", NULL);
     check_int(run(&t), FULL);
@@ -1048,7 +1033,7 @@ test_after(void)
     check_str(sources(q), "ops 0 0 0 0 0 oldest - - - - - open 1 dead 0");
 
     t.now += SECOND;
-    come(&t, "ops", "l", ALERT, 2);
+    accept_id(&t, "ops", "l", ALERT, 2);
     check_int(run(&t), OK);
     check_sources(&t);
 
@@ -1288,7 +1273,7 @@ test_no_answer(void)
     ask_in_vain(&t, OK);
 
     q = query(&t, "", NULL);
-    come(&t, "ops", "k", ALERT, 1);
+    accept_id(&t, "ops", "k", ALERT, 1);
     check_int(run(&t), OK);
     check(t.store.notice[0] != '\0');
     check(q->ok);
@@ -1313,8 +1298,8 @@ test_no_memory(void)
 
     for (i = 0; i < 40; i++) {
         sprintf(key, "%d", i);
-        come(&t, i % 2 ? "ops" : "dev", key, ALERT, 1 + i);
-        come(&t, "ops", "many", COMMENT, 100 + i);
+        accept_id(&t, i % 2 ? "ops" : "dev", key, ALERT, 1 + i);
+        accept_id(&t, "ops", "many", COMMENT, 100 + i);
     }
 
     check_int(run(&t), OK);
@@ -1368,8 +1353,8 @@ test_several(void)
 
     setup(&t, "status_several");
 
-    come(&t, "ops", "k", ALERT, 1);
-    come(&t, "dev", "k", RESOLVE, 2);
+    accept_id(&t, "ops", "k", ALERT, 1);
+    accept_id(&t, "dev", "k", RESOLVE, 2);
 
     for (i = 0; i < 3; i++) {
         memset(&all[i], 0, sizeof(query_t));
@@ -1461,8 +1446,8 @@ random_accept(random_t *r)
 
     n = rnd(20);
 
-    ev = come(&r->t, random_source(source), key, n < 11 ? ALERT
-              : n < 17 ? RESOLVE : n < 19 ? COMMENT : ACCEPT, ++r->id);
+    ev = accept_id(&r->t, random_source(source), key, n < 11 ? ALERT
+                   : n < 17 ? RESOLVE : n < 19 ? COMMENT : ACCEPT, ++r->id);
 
     ev->said.level = (ev->said.type == RESOLVE) ? 0 : 1 + rnd(3);
     ev->said.priority = rnd(4) ? 0 : rnd(3);
@@ -1769,7 +1754,7 @@ random_run(ngx_uint_t n)
     check_int(run(&r.t), OK);
 
     for (i = 0; r.many && i < MANY; i++) {
-        come(&r.t, "z", "key", COMMENT, ++r.id);
+        accept_id(&r.t, "z", "key", COMMENT, ++r.id);
     }
 
     for (i = 0; i < STEPS && test_failures == 0; i++) {
@@ -1820,9 +1805,9 @@ test_no_since(void)
 
     setup(&t, "status_no_since");
 
-    come(&t, "ops", "k", ALERT, 1);
+    accept_id(&t, "ops", "k", ALERT, 1);
     t.now += SECOND;
-    come(&t, "ops", "l", ALERT, 2);
+    accept_id(&t, "ops", "l", ALERT, 2);
     check_int(run(&t), OK);
 
     sql(&t, "UPDATE event SET since = 0");

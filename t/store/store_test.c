@@ -377,6 +377,19 @@ accept_event(test_t *t, const char *source, const char *key, ngx_uint_t type,
 }
 
 
+event_t *
+accept_id(test_t *t, const char *source, const char *key, ngx_uint_t type,
+    uint64_t id)
+{
+    event_t  *ev;
+
+    ev = accept_event(t, source, key, type, "x");
+    ev->id = id;
+
+    return ev;
+}
+
+
 void
 accept_n(test_t *t, const char *source, ngx_uint_t n, ngx_uint_t type,
     const char *body)
@@ -658,6 +671,20 @@ take_n(test_t *t, const char *source, ngx_uint_t n)
     check_int(run(t), OK);
 
     return outcome.takes[n].taken;
+}
+
+
+void
+take_stale(test_t *t, ngx_uint_t n, ngx_uint_t nids)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < nids; i++) {
+        t->ids[i] = 100 + i;
+    }
+
+    t->job.nids = nids;
+    take_n(t, "ops", n);
 }
 
 

@@ -127,6 +127,9 @@ event_t *new_event(const char *source, const char *key, ngx_uint_t type,
 /* adds an event to the job; of what is not given there are defaults */
 event_t *accept_event(test_t *t, const char *source, const char *key,
     ngx_uint_t type, const char *body);
+/* the same with an id of its own */
+event_t *accept_id(test_t *t, const char *source, const char *key,
+    ngx_uint_t type, uint64_t id);
 /* the same of so many alerts: "0", "1", ... */
 void accept_n(test_t *t, const char *source, ngx_uint_t n, ngx_uint_t type,
     const char *body);
@@ -171,6 +174,8 @@ void accept_one(test_t *t, const char *source, const char *key,
 event_t *take_one(test_t *t, const char *source);
 /* the same of so many, at most; how many were taken */
 ngx_uint_t take_n(test_t *t, const char *source, ngx_uint_t n);
+/* the same of "ops", with so many ids, from 100 on, for its RESOLVEs */
+void take_stale(test_t *t, ngx_uint_t n, ngx_uint_t nids);
 /* the next job has that verdict of all that has been taken */
 void verdicts(test_t *t, ngx_uint_t v);
 void decide(test_t *t, event_t *ev, ngx_uint_t verdict);
