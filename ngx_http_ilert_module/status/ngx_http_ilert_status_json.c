@@ -53,6 +53,8 @@ static void ngx_http_ilert_status_json_why(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_status_json_budget(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_budget_t *budget);
+static void ngx_http_ilert_status_json_item(ngx_http_ilert_json_writer_t *w,
+    ngx_uint_t i);
 static void ngx_http_ilert_status_json_member(ngx_http_ilert_json_writer_t *w,
     ngx_uint_t first, const char *name);
 static void ngx_http_ilert_status_json_text(ngx_http_ilert_json_writer_t *w,
@@ -158,10 +160,7 @@ ngx_http_ilert_status_json_endpoints(ngx_http_ilert_json_writer_t *w,
     se = st->endpoints.elts;
 
     for (i = 0; i < st->endpoints.nelts; i++) {
-
-        if (i) {
-            ngx_http_ilert_json_literal(w, ",");
-        }
+        ngx_http_ilert_status_json_item(w, i);
 
         ngx_http_ilert_json_string(w, &se[i].name);
         ngx_http_ilert_json_literal(w, ":");
@@ -200,10 +199,7 @@ ngx_http_ilert_status_json_sources(ngx_http_ilert_json_writer_t *w,
     ss = st->sources.elts;
 
     for (i = 0; i < st->sources.nelts; i++) {
-
-        if (i) {
-            ngx_http_ilert_json_literal(w, ",");
-        }
+        ngx_http_ilert_status_json_item(w, i);
 
         ngx_http_ilert_json_string(w, &ss[i].name);
         ngx_http_ilert_json_literal(w, ":");
@@ -349,10 +345,7 @@ ngx_http_ilert_status_json_kept(ngx_http_ilert_json_writer_t *w,
     kept = n ? query->kept.elts : NULL;
 
     for (i = 0; i < n; i++) {
-
-        if (i) {
-            ngx_http_ilert_json_literal(w, ",");
-        }
+        ngx_http_ilert_status_json_item(w, i);
 
         ngx_http_ilert_status_json_first(w, "id");
         ngx_http_ilert_status_json_id(w, kept[i].id);
@@ -430,10 +423,7 @@ ngx_http_ilert_status_json_setup(ngx_http_ilert_json_writer_t *w,
     setup = st->setup.elts;
 
     for (i = 0; i < st->setup.nelts; i++) {
-
-        if (i) {
-            ngx_http_ilert_json_literal(w, ",");
-        }
+        ngx_http_ilert_status_json_item(w, i);
 
         ngx_http_ilert_status_json_first(w, "check");
         ngx_http_ilert_json_string(w, &setup[i].check);
@@ -462,10 +452,7 @@ ngx_http_ilert_status_json_open(ngx_http_ilert_json_writer_t *w,
     open = n ? st->query->open.elts : NULL;
 
     for (i = 0; i < n; i++) {
-
-        if (i) {
-            ngx_http_ilert_json_literal(w, ",");
-        }
+        ngx_http_ilert_status_json_item(w, i);
 
         ngx_http_ilert_status_json_first(w, "source");
         ngx_http_ilert_json_string(w, &open[i].source);
@@ -504,10 +491,7 @@ ngx_http_ilert_status_json_dead(ngx_http_ilert_json_writer_t *w,
     dead = n ? st->query->dead.elts : NULL;
 
     for (i = 0; i < n; i++) {
-
-        if (i) {
-            ngx_http_ilert_json_literal(w, ",");
-        }
+        ngx_http_ilert_status_json_item(w, i);
 
         ngx_http_ilert_status_json_first(w, "id");
         ngx_http_ilert_status_json_id(w, dead[i].id);
@@ -699,10 +683,7 @@ ngx_http_ilert_status_json_events(ngx_http_ilert_json_writer_t *w,
     ev = st->query->events.elts;
 
     for (i = 0; i < st->query->events.nelts; i++) {
-
-        if (i) {
-            ngx_http_ilert_json_literal(w, ",");
-        }
+        ngx_http_ilert_status_json_item(w, i);
 
         ngx_http_ilert_status_json_first(w, "id");
         ngx_http_ilert_status_json_id(w, ev[i].id);
@@ -748,6 +729,17 @@ ngx_http_ilert_status_json_budget(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_json_number(w, budget->used);
 
     ngx_http_ilert_json_literal(w, "}");
+}
+
+
+/* Begins the i-th item of a list: each but the first comes after a comma. */
+
+static void
+ngx_http_ilert_status_json_item(ngx_http_ilert_json_writer_t *w, ngx_uint_t i)
+{
+    if (i) {
+        ngx_http_ilert_json_literal(w, ",");
+    }
 }
 
 
