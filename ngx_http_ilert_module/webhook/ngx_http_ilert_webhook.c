@@ -18,6 +18,7 @@
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_refuse.h"
 #include "ngx_http_ilert_relay.h"
+#include "ngx_http_ilert_reply.h"
 #include "ngx_http_ilert_route.h"
 #include "ngx_http_ilert_test.h"
 #include "ngx_http_ilert_text.h"
@@ -293,34 +294,27 @@ ngx_http_ilert_webhook_decline(ngx_http_request_t *r, ngx_str_t *error)
 static ngx_str_t *
 ngx_http_ilert_webhook_encoding(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *header;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
-    static ngx_str_t  name = ngx_string("content-encoding");
     static ngx_str_t  none = ngx_string("identity");
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
+    for (i = 0; /* void */ ; i++) {
 
-        header = part->elts;
+        value = ngx_http_ilert_reply_header(&r->headers_in.headers,
+                                            "Content-Encoding", i);
 
-        for (i = 0; i < part->nelts; i++) {
+        if (value == NULL) {
+            return NULL;
+        }
 
-            if (header[i].key.len == name.len
-                && ngx_strncasecmp(header[i].key.data, name.data, name.len)
-                   == 0
-                && header[i].value.len
-                && (header[i].value.len != none.len
-                    || ngx_strncasecmp(header[i].value.data, none.data,
-                                       none.len)
-                       != 0))
-            {
-                return &header[i].value;
-            }
+        if (value->len
+            && (value->len != none.len
+                || ngx_strncasecmp(value->data, none.data, none.len) != 0))
+        {
+            return value;
         }
     }
-
-    return NULL;
 }
 
 
