@@ -776,6 +776,18 @@ ngx_http_ilert_counters_recent(time_t since, time_t period)
 
 
 ngx_uint_t
+ngx_http_ilert_counters_due(ngx_atomic_t *last, time_t period)
+{
+    ngx_atomic_uint_t  since;
+
+    since = *last;
+
+    return !ngx_http_ilert_counters_recent((time_t) since, period)
+           && ngx_atomic_cmp_set(last, since, ngx_time());
+}
+
+
+ngx_uint_t
 ngx_http_ilert_counters_fault(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t code, time_t period)
 {

@@ -336,6 +336,13 @@ void ngx_http_ilert_counters_set_paused(ngx_http_ilert_counters_source_t *ss,
 ngx_uint_t ngx_http_ilert_counters_recent(time_t since, time_t period);
 
 /*
+ * Returns 1 if "last", a time in memory that workers share, is not recent by
+ * the rule above, and sets it to the present time.  If several workers call
+ * this at once, only one of them gets 1.
+ */
+ngx_uint_t ngx_http_ilert_counters_due(ngx_atomic_t *last, time_t period);
+
+/*
  * Returns 1 if a fault of the source has to be logged, and notes it as logged:
  * if the last line was about the end of a fault, or about another code, and
  * the last fault was logged "period" seconds ago or earlier.

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_words.h"
@@ -438,20 +439,8 @@ ngx_uint_t
 ngx_http_ilert_mapping_due(ngx_http_ilert_mapping_conf_t *conf,
     ngx_http_ilert_warning_e kind)
 {
-    time_t              elapsed;
-    ngx_atomic_t       *warned;
-    ngx_atomic_uint_t   last;
-
-    warned = &conf->warned[kind];
-
-    last = *warned;
-    elapsed = ngx_time() - (time_t) last;
-
-    if (elapsed >= 0 && elapsed < NGX_HTTP_ILERT_MAPPING_PERIOD) {
-        return 0;
-    }
-
-    return ngx_atomic_cmp_set(warned, last, ngx_time());
+    return ngx_http_ilert_counters_due(&conf->warned[kind],
+                                       NGX_HTTP_ILERT_MAPPING_PERIOD);
 }
 
 

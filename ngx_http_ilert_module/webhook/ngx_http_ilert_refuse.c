@@ -325,13 +325,8 @@ static ngx_uint_t
 ngx_http_ilert_refuse_may_log(ngx_http_ilert_refuse_limit_t *limit,
     ngx_uint_t *more)
 {
-    ngx_atomic_uint_t  last;
-
-    last = limit->time;
-
-    if (ngx_http_ilert_counters_recent((time_t) last,
-                                       NGX_HTTP_ILERT_REFUSE_PERIOD)
-        || !ngx_atomic_cmp_set(&limit->time, last, ngx_time()))
+    if (!ngx_http_ilert_counters_due(&limit->time,
+                                     NGX_HTTP_ILERT_REFUSE_PERIOD))
     {
         (void) ngx_atomic_fetch_add(&limit->more, 1);
         return 0;

@@ -34,26 +34,16 @@ void
 ngx_http_ilert_unreadable(ngx_http_request_t *r,
     ngx_http_ilert_refusal_t *refusal)
 {
-    ngx_pool_t                     *pool;
-    ngx_atomic_uint_t               last;
-    ngx_http_ilert_refuse_limit_t  *limit;
+    ngx_pool_t  *pool;
 
     if (refusal->ilcf == NULL
         || refusal->ilcf->unreadable != NGX_HTTP_ILERT_UNREADABLE_ALERT
         || refusal->source == NULL || refusal->body.len == 0
         || r->method != NGX_HTTP_POST
         || refusal->status < NGX_HTTP_BAD_REQUEST
-        || refusal->status >= NGX_HTTP_INTERNAL_SERVER_ERROR)
-    {
-        return;
-    }
-
-    limit = refusal->ilcf->refuse_limit;
-    last = limit->alerted;
-
-    if (ngx_http_ilert_counters_recent((time_t) last,
-                                       NGX_HTTP_ILERT_UNREADABLE_PERIOD)
-        || !ngx_atomic_cmp_set(&limit->alerted, last, ngx_time()))
+        || refusal->status >= NGX_HTTP_INTERNAL_SERVER_ERROR
+        || !ngx_http_ilert_counters_due(&refusal->ilcf->refuse_limit->alerted,
+                                        NGX_HTTP_ILERT_UNREADABLE_PERIOD))
     {
         return;
     }
