@@ -58,6 +58,23 @@ static ngx_str_t  ngx_http_ilert_event_truncated_name =
     ngx_string(",\"truncated\":");
 
 
+ngx_int_t
+ngx_http_ilert_event_set_id(ngx_http_ilert_event_t *ev, uint64_t number,
+    ngx_pool_t *pool)
+{
+    ev->number = number;
+
+    ev->id.data = ngx_pnalloc(pool, NGX_INT64_LEN);
+    if (ev->id.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ev->id.len = ngx_sprintf(ev->id.data, "%uL", number) - ev->id.data;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_ilert_event_type(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_webhook_t *wh, ngx_str_t *name)

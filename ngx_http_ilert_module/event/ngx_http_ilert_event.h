@@ -120,7 +120,7 @@ struct ngx_http_ilert_event_s {
     ngx_str_t                   alert_key;
     ngx_http_ilert_level_e      level;
     ngx_http_ilert_priority_e   priority;
-    uint64_t                    number;     /* event id; set by queue.c */
+    uint64_t                    number;     /* event id */
     ngx_str_t                   id;         /* the same in decimal digits */
     unsigned                    key_cut:1;  /* alert_key is not the whole */
     int64_t                     received;   /* wall clock, ms; by queue.c */
@@ -143,6 +143,14 @@ struct ngx_http_ilert_event_s {
      */
     ngx_str_t                   body;
 };
+
+
+/*
+ * Sets the id of the event, both as a number and in digits.  Returns NGX_OK,
+ * or NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_http_ilert_event_set_id(ngx_http_ilert_event_t *ev,
+    uint64_t number, ngx_pool_t *pool);
 
 
 /*

@@ -225,24 +225,25 @@ ngx_http_ilert_test_submit(ngx_http_ilert_test_t *test)
 
     te->test = test;
 
-    p = ngx_pnalloc(test->pool, NGX_INT64_LEN + NGX_HTTP_ILERT_TEST_KEY);
-    if (p == NULL) {
+    ev->source = test->source;
+
+    if (ngx_http_ilert_event_set_id(ev, ngx_http_ilert_clock_number(),
+                                    test->pool)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
-
-    ev->source = test->source;
-    ev->number = ngx_http_ilert_clock_number();
-
-    ev->id.data = p;
-    ev->id.len = ngx_sprintf(p, "%uL", ev->number) - p;
 
     if (test->n == 0) {
         ev->type = NGX_HTTP_ILERT_ALERT;
 
-        ev->alert_key.data = p + NGX_INT64_LEN;
-        ev->alert_key.len = ngx_sprintf(ev->alert_key.data, "ilert-test:%V",
-                                        &ev->id)
-                            - ev->alert_key.data;
+        p = ngx_pnalloc(test->pool, NGX_HTTP_ILERT_TEST_KEY);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        ev->alert_key.data = p;
+        ev->alert_key.len = ngx_sprintf(p, "ilert-test:%V", &ev->id) - p;
 
     } else {
         ev->type = NGX_HTTP_ILERT_RESOLVE;

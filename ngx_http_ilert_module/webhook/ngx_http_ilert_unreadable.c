@@ -82,18 +82,13 @@ ngx_http_ilert_unreadable_submit(ngx_http_request_t *r,
     un.body = refusal->body;
 
     ev->source = refusal->source;
-    ev->number = ngx_http_ilert_clock_number();
 
-    ev->id.data = ngx_pnalloc(pool, NGX_INT64_LEN);
-    if (ev->id.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ev->id.len = ngx_sprintf(ev->id.data, "%uL", ev->number) - ev->id.data;
-
-    if (ngx_http_ilert_event_unreadable(ev, &un, refusal->source->passthrough,
-                                        ngx_time(), pool)
-        != NGX_OK)
+    if (ngx_http_ilert_event_set_id(ev, ngx_http_ilert_clock_number(), pool)
+        != NGX_OK
+        || ngx_http_ilert_event_unreadable(ev, &un,
+                                           refusal->source->passthrough,
+                                           ngx_time(), pool)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -46,8 +46,6 @@ static void ngx_http_ilert_webhook_warn(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ilert_webhook_decline(ngx_http_request_t *r,
     ngx_str_t *error);
 static ngx_str_t *ngx_http_ilert_webhook_encoding(ngx_http_request_t *r);
-static ngx_int_t ngx_http_ilert_webhook_set_id(ngx_http_ilert_event_t *ev,
-    ngx_pool_t *pool);
 static ngx_int_t ngx_http_ilert_webhook_test(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_webhook_send_test(ngx_http_request_t *r,
@@ -174,7 +172,9 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     ev = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_event_t));
 
     if (body->rc != NGX_OK || ev == NULL
-        || ngx_http_ilert_webhook_set_id(ev, r->pool) != NGX_OK)
+        || ngx_http_ilert_event_set_id(ev, ngx_http_ilert_clock_number(),
+                                       r->pool)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -315,22 +315,6 @@ ngx_http_ilert_webhook_encoding(ngx_http_request_t *r)
             return value;
         }
     }
-}
-
-
-static ngx_int_t
-ngx_http_ilert_webhook_set_id(ngx_http_ilert_event_t *ev, ngx_pool_t *pool)
-{
-    ev->id.data = ngx_pnalloc(pool, NGX_INT64_LEN);
-    if (ev->id.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ev->number = ngx_http_ilert_clock_number();
-
-    ev->id.len = ngx_sprintf(ev->id.data, "%uL", ev->number) - ev->id.data;
-
-    return NGX_OK;
 }
 
 
