@@ -28,6 +28,8 @@ static ngx_int_t ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
     ngx_http_ilert_endpoint_t *endpoint);
 static void ngx_http_ilert_location_endpoint_defaults(
     ngx_http_ilert_endpoint_t *endpoint);
+static ngx_int_t ngx_http_ilert_location_set_host(ngx_conf_t *cf,
+    ngx_http_ilert_host_t *host, ngx_str_t *parameter);
 static ngx_int_t ngx_http_ilert_location_parse_host(ngx_conf_t *cf,
     ngx_http_ilert_host_t *host);
 static ngx_int_t ngx_http_ilert_location_check_prefix(ngx_conf_t *cf,
@@ -322,12 +324,12 @@ ngx_http_ilert_location_endpoint_defaults(ngx_http_ilert_endpoint_t *endpoint)
 }
 
 
-ngx_int_t
+/* Parses "host=NAME[:PORT]", where the name may be an address. */
+
+static ngx_int_t
 ngx_http_ilert_location_set_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host,
     ngx_str_t *parameter)
 {
-    ngx_str_t  *directive;
-
     host->header.data = parameter->data + sizeof("host=") - 1;
     host->header.len = parameter->len - (sizeof("host=") - 1);
 
@@ -337,14 +339,11 @@ ngx_http_ilert_location_set_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host,
         return NGX_OK;
 
     case NGX_DECLINED:
-        directive = cf->args->elts;
-
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" of \"%V\", the name of "
-                           "a host, and its port if need be, such as "
-                           "\"host=api.ilert.com\" or "
-                           "\"host=localhost:9092\", is allowed", parameter,
-                           directive);
+                           "invalid parameter \"%V\" of \"ilert_endpoint\", "
+                           "the name of a host, and its port if need be, such "
+                           "as \"host=api.ilert.com\" or "
+                           "\"host=localhost:9092\", is allowed", parameter);
     }
 
     return NGX_ERROR;

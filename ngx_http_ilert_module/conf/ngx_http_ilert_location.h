@@ -45,15 +45,6 @@ char *ngx_http_ilert_location_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
- * Parses a parameter "host=NAME[:PORT]" of the directive at hand, and sets
- * "host".  "parameter" begins with "host=", and has to stay as long as "host"
- * is used.  The name may be an address.  Returns NGX_OK, or NGX_ERROR if there
- * is no memory or if the parameter is not allowed, which is logged.
- */
-ngx_int_t ngx_http_ilert_location_set_host(ngx_conf_t *cf,
-    ngx_http_ilert_host_t *host, ngx_str_t *parameter);
-
-/*
  * Adds a location that takes webhooks to imcf->locations.  Its source is
  * looked for later, by resolve.c, when all sources are known.  Returns NGX_OK,
  * or NGX_ERROR if there is no memory.
