@@ -495,10 +495,8 @@ subtest 'two masters' => sub {
 
     # another nginx is started
 
-    my $mark = $r->test->mark;
     $r->start;
 
-    my ($first) = $q->test->workers;
     my ($second) = $r->test->workers;
 
     my $line = IlertTest::slurp($r->test->path('stderr.log'))
@@ -510,7 +508,7 @@ subtest 'two masters' => sub {
     is($found =~ $shared && $1, $second, 'names the other one');
     like((setup($r))[0], qr/^queue_shared: $shared$/, 'and the second one');
 
-    $mark = $q->test->mark;
+    my $mark = $q->test->mark;
     $q->reload;
     like((setup($q))[0], qr/^queue_shared: $shared$/, 'after a reload');
     is(scalar(() = $q->test->grep_log(qr/\[warn\] .*?$shared/, $mark)), 1,
@@ -544,7 +542,7 @@ subtest 'two masters' => sub {
 };
 
 
-# The page is for all of it ------------------------------------------------
+# The status --------------------------------------------------------------
 
 subtest 'the status' => sub {
     my $s = IlertStatus->new(queue => undef,

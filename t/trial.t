@@ -66,8 +66,8 @@ my $q = IlertStatus->new(
 my $t = $q->test;
 $q->start;
 
-# The answer to a test of the source, without what differs each time.  With
-# "both" it is what two delivered events look like.
+# The answer to a test of the source.  What differs each time is not in its
+# JSON, but in "events" and "seconds".
 
 sub tested {
     my ($source, %opt) = @_;
@@ -102,6 +102,11 @@ sub delivered {
 }
 
 sub came { return map { "$_->{type} $_->{alert_key}" } $fake->events }
+
+sub open_alerts {
+    return grep { $_->{state} ne 'resolved' }
+           values %{$fake->alerts->{$KEY} // {}};
+}
 
 # In steps, as the store is asked again and again.
 
@@ -267,9 +272,7 @@ subtest 'no way out' => sub {
 
     $fake->clear_rules;
     $q->becomes(sub { !$_->{queue}{pending} }, 'nothing waits any longer');
-    my %shown = %{$fake->alerts->{$KEY} // {}};
-    is_deeply([ grep { $_->{state} ne 'resolved' } values %shown ], [],
-              'and nothing stays open');
+    is_deeply([ open_alerts() ], [], 'and nothing stays open');
 };
 
 subtest 'a spent budget' => sub {
@@ -290,12 +293,8 @@ subtest 'a spent budget' => sub {
     ok($fake->wait_events(2), 'it is resolved later');
 };
 
-# Nobody is left then who would make the RESOLVE.
-
-sub open_alerts {
-    return grep { $_->{state} ne 'resolved' }
-           values %{$fake->alerts->{$KEY} // {}};
-}
+# The worker makes the RESOLVE when the ALERT was delivered.  If it is dead,
+# the queue resolves the alert after five minutes.
 
 subtest 'a worker that dies' => sub {
     clean();
