@@ -228,7 +228,8 @@ ngx_http_ilert_checks_endpoint(ngx_http_ilert_checks_t *ch)
 
 /*
  * Logs a finding, and adds it to imcf->setup.  If there is no memory for the
- * latter, it is only logged.
+ * latter, it is only logged.  So is a finding that may pass, because the
+ * status looks for that anew each time.
  */
 
 static void ngx_cdecl

@@ -123,7 +123,8 @@ struct ngx_http_ilert_event_s {
     uint64_t                    number;     /* event id */
     ngx_str_t                   id;         /* the same in decimal digits */
     unsigned                    key_cut:1;  /* alert_key is not the whole */
-    int64_t                     received;   /* wall clock, ms; by queue.c */
+    int64_t                     received;   /* wall clock, ms; set when it */
+                                            /* is submitted to the queue */
     int64_t                     silence;    /* ms: the alert is resolved if */
                                             /* nothing is heard of it for so */
                                             /* long; 0: as its source says */
@@ -131,7 +132,8 @@ struct ngx_http_ilert_event_s {
     /*
      * The type and the key that ilert finds in the body.  The queue goes by
      * these.  They differ from those above only if Kapacitor's body goes on
-     * unchanged, since then the mapping does not count.  Set by webhook.c.
+     * unchanged, since then the mapping does not count.  Who makes the event
+     * sets them.
      */
     ngx_http_ilert_type_e       ilert_type;
     ngx_str_t                   ilert_key;

@@ -74,10 +74,9 @@ ngx_int_t ngx_http_ilert_answer_header(ngx_http_request_t *r,
  * Sets "value" to the decoded value of the request's first argument "name", in
  * the request's pool; it is valid UTF-8, and empty if the argument has no
  * value.  Names are compared without regard to case, as nginx does for
- * $arg_name: "if ($arg_refused)" must not be told of another argument than we
- * are.
- * Returns NGX_OK, NGX_DECLINED if there is no such argument, or NGX_ERROR if
- * there is no memory.
+ * $arg_name.  So "if ($arg_refused)" in the configuration looks at the same
+ * argument as this function.  Returns NGX_OK, NGX_DECLINED if there is no such
+ * argument, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_answer_arg(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
