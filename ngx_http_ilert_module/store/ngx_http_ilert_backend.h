@@ -321,6 +321,7 @@ struct ngx_http_ilert_store_work_s {
     unsigned                    changed:1;  /* save() has written something */
     unsigned                    accepting:1;    /* what is saved belongs to */
                                             /* accepted events */
+    unsigned                    reading:1;  /* nothing is saved, see begin() */
 
     /* used while events are taken, see store_take.c */
 
@@ -516,11 +517,11 @@ struct ngx_http_ilert_backend_s {
      * the database if need be.  Sets total, the flags of sessions, and the
      * next numbers of the work.  After NGX_ERROR no transaction has begun.
      *
-     * With "read" the store has to be open, and only functions that look for
-     * records may be called.  They all see the same moment, the lock is not
-     * needed, and the transaction ends with rollback().
+     * With work->reading the store has to be open, and only functions that
+     * look for records may be called.  They all see the same moment, the lock
+     * is not needed, and the transaction ends with rollback().
      */
-    ngx_int_t (*begin)(ngx_http_ilert_store_work_t *work, ngx_uint_t read);
+    ngx_int_t (*begin)(ngx_http_ilert_store_work_t *work);
 
     /* Sets next_source and next_budget, which are seldom needed. */
     ngx_int_t (*numbers)(ngx_http_ilert_store_work_t *work);

@@ -200,7 +200,7 @@ ngx_http_ilert_forget_oldest(ngx_http_ilert_store_t *store,
     rc = ngx_http_ilert_work_create(&work, store, job->now);
 
     if (rc == NGX_OK) {
-        rc = store->backend->begin(&work, 0);
+        rc = store->backend->begin(&work);
 
         if (rc == NGX_OK) {
             rc = ngx_http_ilert_forget_portion(&work, &n, &refused);

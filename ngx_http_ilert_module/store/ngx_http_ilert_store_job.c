@@ -481,7 +481,7 @@ ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
     if (rc == NGX_OK) {
         work.session = job->session;
 
-        rc = store->backend->begin(&work, 0);
+        rc = store->backend->begin(&work);
 
         if (rc == NGX_OK) {
             work.first_seq = work.next_seq;

@@ -106,7 +106,9 @@ ngx_http_ilert_query_answer(ngx_http_ilert_store_t *store,
     rc = ngx_http_ilert_work_create(&work, store, job->now);
 
     if (rc == NGX_OK) {
-        rc = store->backend->begin(&work, 1);
+        work.reading = 1;
+
+        rc = store->backend->begin(&work);
 
         if (rc == NGX_OK) {
             rc = ngx_http_ilert_query_all(&work, job, query);
@@ -234,14 +236,7 @@ ngx_http_ilert_query_sources(ngx_http_ilert_store_work_t *work,
     ngx_array_t                      sources;
     ngx_http_ilert_store_counted_t  *source;
 
-    if (ngx_array_init(&sources, work->pool, 16,
-                       sizeof(ngx_http_ilert_store_counted_t))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (work->store->backend->sources(work, &sources) != NGX_OK) {
+    if (ngx_http_ilert_work_sources(work, &sources) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -364,14 +359,7 @@ ngx_http_ilert_query_open(ngx_http_ilert_store_work_t *work,
     filter.source = id;
     filter.limit = NGX_HTTP_ILERT_STORE_LISTED;
 
-    if (ngx_array_init(&alerts, work->pool, 16,
-                       sizeof(ngx_http_ilert_store_alert_t *))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (work->store->backend->alerts(work, &filter, &alerts) != NGX_OK) {
+    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -693,14 +681,7 @@ ngx_http_ilert_query_letters(ngx_http_ilert_store_work_t *work,
     filter.limit = key ? NGX_HTTP_ILERT_QUERY_ROWS
                        : NGX_HTTP_ILERT_STORE_LISTED;
 
-    if (ngx_array_init(&letters, work->pool, 16,
-                       sizeof(ngx_http_ilert_store_letter_t))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (work->store->backend->letters(work, &filter, &letters) != NGX_OK) {
+    if (ngx_http_ilert_work_letters(work, &filter, &letters) != NGX_OK) {
         return NGX_ERROR;
     }
 

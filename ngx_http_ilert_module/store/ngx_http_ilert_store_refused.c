@@ -58,7 +58,7 @@ ngx_http_ilert_refused_keep(ngx_http_ilert_store_t *store,
     rc = ngx_http_ilert_work_create(&work, store, job->now);
 
     if (rc == NGX_OK) {
-        rc = store->backend->begin(&work, 0);
+        rc = store->backend->begin(&work);
 
         if (rc == NGX_OK) {
             work.accepting = 1;

@@ -21,7 +21,11 @@
 
 /* bytes: the size of a work's pool */
 
-#define NGX_HTTP_ILERT_WORK_POOL  16384
+#define NGX_HTTP_ILERT_WORK_POOL    16384
+
+/* elements for which a list has room at first */
+
+#define NGX_HTTP_ILERT_WORK_LISTED  16
 
 
 static ngx_http_ilert_store_ident_t *ngx_http_ilert_work_known_source(
@@ -37,6 +41,8 @@ static ngx_int_t ngx_http_ilert_work_load_alert(
     ngx_str_t *key, ngx_http_ilert_store_alert_t **alert);
 static ngx_uint_t ngx_http_ilert_work_is_of(
     ngx_http_ilert_store_alert_t *alert, int64_t owner, int64_t source);
+static ngx_int_t ngx_http_ilert_work_list(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *list, ngx_uint_t limit, size_t size);
 static ngx_int_t ngx_http_ilert_work_load_edges(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_edges_e which, ngx_uint_t body);
@@ -565,22 +571,10 @@ ngx_int_t
 ngx_http_ilert_work_alerts(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_filter_t *filter, ngx_array_t *alerts)
 {
-    ngx_uint_t  n;
-
-    n = ngx_min(filter->limit, 16);
-
-    if (ngx_array_init(alerts, work->pool, n,
-                       sizeof(ngx_http_ilert_store_alert_t *))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (work->store->backend->save(work) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return work->store->backend->alerts(work, filter, alerts);
+    return (ngx_http_ilert_work_list(work, alerts, filter->limit,
+                                     sizeof(ngx_http_ilert_store_alert_t *))
+            == NGX_OK)
+           ? work->store->backend->alerts(work, filter, alerts) : NGX_ERROR;
 }
 
 
@@ -588,18 +582,10 @@ ngx_int_t
 ngx_http_ilert_work_letters(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_letter_filter_t *filter, ngx_array_t *letters)
 {
-    if (ngx_array_init(letters, work->pool, ngx_min(filter->limit, 16),
-                       sizeof(ngx_http_ilert_store_letter_t))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (work->store->backend->save(work) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return work->store->backend->letters(work, filter, letters);
+    return (ngx_http_ilert_work_list(work, letters, filter->limit,
+                                     sizeof(ngx_http_ilert_store_letter_t))
+            == NGX_OK)
+           ? work->store->backend->letters(work, filter, letters) : NGX_ERROR;
 }
 
 
@@ -607,18 +593,10 @@ ngx_int_t
 ngx_http_ilert_work_refused(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_refused_filter_t *filter, ngx_array_t *refused)
 {
-    if (ngx_array_init(refused, work->pool, ngx_min(filter->limit, 16),
-                       sizeof(ngx_http_ilert_store_refused_t))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (work->store->backend->save(work) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return work->store->backend->refused(work, filter, refused);
+    return (ngx_http_ilert_work_list(work, refused, filter->limit,
+                                     sizeof(ngx_http_ilert_store_refused_t))
+            == NGX_OK)
+           ? work->store->backend->refused(work, filter, refused) : NGX_ERROR;
 }
 
 
@@ -626,18 +604,31 @@ ngx_int_t
 ngx_http_ilert_work_sources(ngx_http_ilert_store_work_t *work,
     ngx_array_t *sources)
 {
-    if (ngx_array_init(sources, work->pool, 16,
-                       sizeof(ngx_http_ilert_store_counted_t))
+    return (ngx_http_ilert_work_list(work, sources,
+                                     NGX_HTTP_ILERT_WORK_LISTED,
+                                     sizeof(ngx_http_ilert_store_counted_t))
+            == NGX_OK)
+           ? work->store->backend->sources(work, sources) : NGX_ERROR;
+}
+
+
+/*
+ * Saves all changes, unless the work is only reading, and makes an array for
+ * up to "limit" elements, with room for the first ones.
+ */
+
+static ngx_int_t
+ngx_http_ilert_work_list(ngx_http_ilert_store_work_t *work, ngx_array_t *list,
+    ngx_uint_t limit, size_t size)
+{
+    if (ngx_array_init(list, work->pool,
+                       ngx_min(limit, NGX_HTTP_ILERT_WORK_LISTED), size)
         != NGX_OK)
     {
         return ngx_http_ilert_work_no_memory(work);
     }
 
-    if (work->store->backend->save(work) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return work->store->backend->sources(work, sources);
+    return work->reading ? NGX_OK : work->store->backend->save(work);
 }
 
 

@@ -131,10 +131,11 @@ ngx_http_ilert_store_alert_t *ngx_http_ilert_work_alert(
 
 /*
  * These functions select records by a filter.  Each one first saves all
- * changes, since a backend does not see what has not been saved, and then
- * makes an array: of pointers to alerts (store_alert_t *), of dead letters
- * (store_letter_t), of refused webhooks (store_refused_t), or of all sources
- * with their counts (store_counted_t).
+ * changes, since a backend does not see what has not been saved (with
+ * work->reading nothing is saved), and then makes an array: of pointers to
+ * alerts (store_alert_t *), of dead letters (store_letter_t), of refused
+ * webhooks (store_refused_t), or of all sources with their counts
+ * (store_counted_t).
  */
 ngx_int_t ngx_http_ilert_work_alerts(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_filter_t *filter, ngx_array_t *alerts);

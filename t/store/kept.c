@@ -87,7 +87,7 @@ kept_begin(test_t *t, work_t *work)
     check(t->store.backend->lock(&t->store) == NGX_OK);
 
     check(ngx_http_ilert_work_create(work, &t->store, t->now) == NGX_OK);
-    check(t->store.backend->begin(work, 0) == NGX_OK);
+    check(t->store.backend->begin(work) == NGX_OK);
 }
 
 
@@ -110,7 +110,8 @@ kept_read(test_t *t, work_t *work)
     check(t->store.backend->open(&t->store, t->now) == NGX_OK);
 
     check(ngx_http_ilert_work_create(work, &t->store, t->now) == NGX_OK);
-    check(t->store.backend->begin(work, 1) == NGX_OK);
+    work->reading = 1;
+    check(t->store.backend->begin(work) == NGX_OK);
 }
 
 

@@ -328,12 +328,12 @@ null_open(ngx_http_ilert_store_t *store, int64_t now)
 
 
 static ngx_int_t
-null_begin(ngx_http_ilert_store_work_t *work, ngx_uint_t read)
+null_begin(ngx_http_ilert_store_work_t *work)
 {
     null_t          *n;
     null_session_t  *s;
 
-    if (!read) {
+    if (!work->reading) {
         (void) null_open(work->store, work->now);
 
     } else if (!work->store->open) {

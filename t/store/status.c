@@ -1796,6 +1796,35 @@ test_case_t  status_cases[] = {
 };
 
 
+/* an answer writes nothing: no new budget, and no row that was mended */
+
+static void
+test_writes_nothing(void)
+{
+    char      path[600];
+    test_t    t;
+    query_t  *q;
+    sqlite3  *db;
+
+    setup(&t, "status_writes_nothing");
+    sqlite3_snprintf(sizeof(path), path, "%s/queue.db", t.path);
+
+    accept_one(&t, "ops", "k", ALERT, "x");
+    decide(&t, take_one(&t, "ops"), DONE);
+    sql(&t, "UPDATE alert SET level = 99");
+    budget(&t, "unused", 5, SECOND);
+
+    check(sqlite3_open(path, &db) == SQLITE_OK);
+    check(sqlite3_exec(db, "BEGIN IMMEDIATE", 0, 0, 0) == SQLITE_OK);
+    q = ask(&t, "", NULL);
+    check_int(q->nused, 1);
+    check_int(q->open.nelts, 1);
+    check(sqlite3_close(db) == SQLITE_OK);
+
+    teardown(&t);
+}
+
+
 /* events of an earlier release, which did not say since when they wait */
 
 static void
@@ -1822,6 +1851,7 @@ test_no_since(void)
 test_case_t  status_sqlite_cases[] = {
     { "status: prove", test_prove },
     { "status: no answer", test_no_answer },
+    { "status: an answer writes nothing", test_writes_nothing },
     { "status: events without a time", test_no_since },
     { NULL, NULL }
 };

@@ -19,8 +19,8 @@ static ngx_int_t ngx_http_ilert_sqlite_lock(ngx_http_ilert_store_t *store);
 static ngx_int_t ngx_http_ilert_sqlite_open_store(
     ngx_http_ilert_store_t *store, int64_t now);
 static void ngx_http_ilert_sqlite_close(ngx_http_ilert_store_t *store);
-static ngx_int_t ngx_http_ilert_sqlite_begin(ngx_http_ilert_store_work_t *work,
-    ngx_uint_t read);
+static ngx_int_t ngx_http_ilert_sqlite_begin(
+    ngx_http_ilert_store_work_t *work);
 static int ngx_http_ilert_sqlite_read_total(ngx_http_ilert_store_work_t *work);
 static ngx_int_t ngx_http_ilert_sqlite_numbers(
     ngx_http_ilert_store_work_t *work);
@@ -153,14 +153,14 @@ ngx_http_ilert_sqlite_close(ngx_http_ilert_store_t *store)
 
 
 static ngx_int_t
-ngx_http_ilert_sqlite_begin(ngx_http_ilert_store_work_t *work, ngx_uint_t read)
+ngx_http_ilert_sqlite_begin(ngx_http_ilert_store_work_t *work)
 {
     int                          rc;
     ngx_http_ilert_sqlite_db_t  *db;
 
     db = work->store->private;
 
-    if (read) {
+    if (work->reading) {
         db->deadline = ngx_http_ilert_clock_msec()
                        + NGX_HTTP_ILERT_SQLITE_QUERY_TIME;
 
@@ -172,7 +172,7 @@ ngx_http_ilert_sqlite_begin(ngx_http_ilert_store_work_t *work, ngx_uint_t read)
 
     ngx_set_errno(0);
 
-    rc = ngx_http_ilert_sqlite_exec(db, read
+    rc = ngx_http_ilert_sqlite_exec(db, work->reading
                                         ? NGX_HTTP_ILERT_SQLITE_BEGIN_READ
                                         : NGX_HTTP_ILERT_SQLITE_BEGIN,
                                     "");
