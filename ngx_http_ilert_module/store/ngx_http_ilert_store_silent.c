@@ -88,7 +88,7 @@ ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
                  ? alert[i]->row.silence : take->policy.resolve_after);
 
         if (end > work->now) {
-            work->due = work->due ? ngx_min(work->due, end) : end;
+            ngx_http_ilert_work_due(work, end);
             return NGX_OK;
         }
 
@@ -97,9 +97,7 @@ ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
             return NGX_OK;
         }
 
-        if (ngx_http_ilert_silent_add(work, job, take, alert[i])
-            != NGX_OK)
-        {
+        if (ngx_http_ilert_silent_add(work, job, take, alert[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -85,8 +85,6 @@ static ngx_http_ilert_store_event_t *ngx_http_ilert_take_copy(
 static ngx_int_t ngx_http_ilert_take_deadly_event(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
     int64_t seq, ngx_uint_t without);
-static void ngx_http_ilert_take_set_due(ngx_http_ilert_store_work_t *work,
-    int64_t due);
 
 
 ngx_int_t
@@ -343,8 +341,8 @@ ngx_http_ilert_take_may(ngx_http_ilert_store_take_t *take)
 
 
 /*
- * Sets "affords" to 1 if the budgets allow one more event, or repeat.
- * Otherwise notes when they will.
+ * Returns 1 if the budgets allow one more event, or repeat.  Otherwise notes
+ * when they will.
  */
 
 static ngx_uint_t
@@ -368,8 +366,8 @@ ngx_http_ilert_take_affords(ngx_http_ilert_store_work_t *work,
 
         affords = 0;
 
-        ngx_http_ilert_take_set_due(work, ngx_http_ilert_budget_next(work,
-                                                                     budget));
+        ngx_http_ilert_work_due(work,
+                                ngx_http_ilert_budget_next(work, budget));
     }
 
     return affords;
@@ -860,13 +858,4 @@ ngx_http_ilert_take_deadly_event(ngx_http_ilert_store_work_t *work,
                 "a worker has died three times while it was handled");
 
     return ngx_http_ilert_alert_dead(work, job, alert, first, ev, without);
-}
-
-
-static void
-ngx_http_ilert_take_set_due(ngx_http_ilert_store_work_t *work, int64_t due)
-{
-    if (work->due == 0 || due < work->due) {
-        work->due = due;
-    }
 }

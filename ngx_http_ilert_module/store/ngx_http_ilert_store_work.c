@@ -913,6 +913,15 @@ ngx_http_ilert_work_last(ngx_http_ilert_store_alert_t *alert)
 }
 
 
+void
+ngx_http_ilert_work_due(ngx_http_ilert_store_work_t *work, int64_t due)
+{
+    if (work->due == 0 || due < work->due) {
+        work->due = due;
+    }
+}
+
+
 ngx_http_ilert_store_event_t *
 ngx_http_ilert_store_event(size_t source, size_t key, size_t body)
 {

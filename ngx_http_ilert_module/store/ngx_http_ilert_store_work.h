@@ -194,6 +194,9 @@ ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_last(
 void ngx_http_ilert_work_change(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev, ngx_http_ilert_store_change_e change);
 
+/* Makes work->due this time, unless something is due before. */
+void ngx_http_ilert_work_due(ngx_http_ilert_store_work_t *work, int64_t due);
+
 
 /*
  * store_alert.c decides, and only changes records.  Before these functions are
