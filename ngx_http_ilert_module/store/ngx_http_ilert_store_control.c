@@ -232,7 +232,7 @@ ngx_http_ilert_control_letter(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_control_replay(work, order, letters.elts);
     }
 
-    ngx_http_ilert_letter_remove(work, letters.elts);
+    ngx_http_ilert_work_remove_letter(work, letters.elts);
 
     order->count = 1;
 
@@ -397,7 +397,7 @@ ngx_http_ilert_control_discard_all(ngx_http_ilert_store_work_t *work,
     letter = letters.elts;
 
     for (i = 0; i < letters.nelts; i++) {
-        ngx_http_ilert_letter_remove(work, &letter[i]);
+        ngx_http_ilert_work_remove_letter(work, &letter[i]);
     }
 
     order->count = letters.nelts;
@@ -413,9 +413,8 @@ static ngx_int_t
 ngx_http_ilert_control_forget(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_order_t *order)
 {
-    ngx_array_t                             list;
-    ngx_http_ilert_store_refused_t         *refused;
-    ngx_http_ilert_store_refused_filter_t   filter;
+    ngx_array_t                            list;
+    ngx_http_ilert_store_refused_filter_t  filter;
 
     if (order->id == 0) {
         return ngx_http_ilert_control_forget_all(work, order);
@@ -437,10 +436,7 @@ ngx_http_ilert_control_forget(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    refused = list.elts;
-
-    refused->removed = 1;
-    ngx_queue_insert_tail(&work->refused, &refused->queue);
+    ngx_http_ilert_work_remove_refused(work, list.elts);
 
     order->count = 1;
 

@@ -140,8 +140,7 @@ ngx_http_ilert_forget_oldest_letters(ngx_http_ilert_store_work_t *work,
             break;
         }
 
-        letter[i].removed = 1;
-        ngx_queue_insert_tail(&work->letters, &letter[i].queue);
+        ngx_http_ilert_work_remove_letter(work, &letter[i]);
 
         work->total.dead_bytes -= letter[i].size;
         job->dropped++;

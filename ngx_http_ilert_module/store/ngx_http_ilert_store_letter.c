@@ -301,17 +301,7 @@ ngx_http_ilert_letter_replay(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    ngx_http_ilert_letter_remove(work, letter);
+    ngx_http_ilert_work_remove_letter(work, letter);
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_ilert_letter_remove(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_letter_t *letter)
-{
-    letter->removed = 1;
-
-    ngx_queue_insert_tail(&work->letters, &letter->queue);
 }

@@ -244,8 +244,7 @@ ngx_http_ilert_refused_shorten(ngx_http_ilert_store_work_t *work, int64_t *n,
                 return NGX_OK;
             }
 
-            refused[i].removed = 1;
-            ngx_queue_insert_tail(&work->refused, &refused[i].queue);
+            ngx_http_ilert_work_remove_refused(work, &refused[i]);
 
             (*n)--;
             *bytes -= refused[i].bytes;
@@ -275,8 +274,7 @@ ngx_http_ilert_refused_remove(ngx_http_ilert_store_work_t *work,
     refused = list.elts;
 
     for (i = 0; i < list.nelts && refused[i].id <= last; i++) {
-        refused[i].removed = 1;
-        ngx_queue_insert_tail(&work->refused, &refused[i].queue);
+        ngx_http_ilert_work_remove_refused(work, &refused[i]);
         (*n)++;
     }
 

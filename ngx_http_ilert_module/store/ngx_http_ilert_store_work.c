@@ -914,6 +914,26 @@ ngx_http_ilert_work_last(ngx_http_ilert_store_alert_t *alert)
 
 
 void
+ngx_http_ilert_work_remove_letter(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_t *letter)
+{
+    letter->removed = 1;
+
+    ngx_queue_insert_tail(&work->letters, &letter->queue);
+}
+
+
+void
+ngx_http_ilert_work_remove_refused(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_refused_t *refused)
+{
+    refused->removed = 1;
+
+    ngx_queue_insert_tail(&work->refused, &refused->queue);
+}
+
+
+void
 ngx_http_ilert_work_due(ngx_http_ilert_store_work_t *work, int64_t due)
 {
     if (work->due == 0 || due < work->due) {

@@ -194,6 +194,15 @@ ngx_http_ilert_store_waiting_t *ngx_http_ilert_work_last(
 void ngx_http_ilert_work_change(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev, ngx_http_ilert_store_change_e change);
 
+/*
+ * These note that a record is removed, so that save() does it.  Its memory
+ * must live until then.
+ */
+void ngx_http_ilert_work_remove_letter(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_letter_t *letter);
+void ngx_http_ilert_work_remove_refused(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_refused_t *refused);
+
 /* Makes work->due this time, unless something is due before. */
 void ngx_http_ilert_work_due(ngx_http_ilert_store_work_t *work, int64_t due);
 
@@ -440,10 +449,6 @@ ngx_int_t ngx_http_ilert_letter_replay(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_letter_t *letter,
     ngx_http_ilert_store_ident_t *source, ngx_http_ilert_store_alert_t *alert,
     ngx_uint_t again);
-
-/* Removes the letter, whose memory must live until the work is saved. */
-void ngx_http_ilert_letter_remove(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_letter_t *letter);
 
 
 /* store_control.c: carries out a part of each of the job's orders. */
