@@ -42,7 +42,6 @@ ngx_http_ilert_letter_verdict(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_event_t *ev, ngx_uint_t without)
 {
     ngx_int_t                      rc;
-    ngx_uint_t                     all;
     ngx_http_ilert_store_ident_t  *source;
 
     if (ev->verdict == NGX_HTTP_ILERT_STORE_DEAD && ev->status) {
@@ -57,12 +56,9 @@ ngx_http_ilert_letter_verdict(ngx_http_ilert_store_work_t *work,
             return rc;
         }
 
-        all = (rc == NGX_OK
-               && ngx_http_ilert_rules_refuses_all(&source->refusals));
-
-        if (rc == NGX_OK && ngx_http_ilert_rules_taken(&source->refusals)) {
-            source->changed = 1;
-            ev->frees = all;
+        if (rc == NGX_OK) {
+            ev->frees = ngx_http_ilert_rules_refuses_all(&source->refusals);
+            source->changed |= ngx_http_ilert_rules_taken(&source->refusals);
         }
     }
 
@@ -81,7 +77,7 @@ ngx_http_ilert_letter_refused(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_event_t *ev, ngx_uint_t without)
 {
     ngx_int_t                        rc;
-    ngx_uint_t                       n, dead;
+    ngx_uint_t                       n, dead, noted;
     ngx_http_ilert_store_ident_t    *source;
     ngx_http_ilert_store_waiting_t  *first;
 
@@ -103,18 +99,17 @@ ngx_http_ilert_letter_refused(ngx_http_ilert_store_work_t *work,
     dead = ngx_http_ilert_rules_refused(&source->refusals, alert->id,
                                         first->again);
 
-    if (source->refusals.n != n) {
-        source->changed = 1;
-    }
+    noted = (source->refusals.n != n);
+    source->changed |= noted;
 
     if (dead) {
-        ev->doubtful = (source->refusals.n != n);
+        ev->doubtful = noted;
 
         return ngx_http_ilert_alert_verdict(work, job, alert, ev, without);
     }
 
     ev->kept = 1;
-    ev->parks = (source->refusals.n != n);
+    ev->parks = noted;
 
     ngx_http_ilert_alert_keep(work, alert, first);
 
