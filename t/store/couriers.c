@@ -281,9 +281,7 @@ test_case_t  courier_cases[] = {
 };
 
 
-/* with SQLite's files, or rows */
-
-/* ... that are of their alert's source, or are not the first ones */
+/* deadly events without a source of their own, or that are not the first */
 
 static void
 test_deadly_rows(void)
@@ -313,6 +311,8 @@ test_deadly_rows(void)
     teardown(&t);
 }
 
+
+/* with SQLite's files, or rows */
 
 test_case_t  courier_sqlite_cases[] = {
     { "... in a new database", test_fresh },

@@ -185,7 +185,7 @@ test_numbers(void)
 }
 
 
-/* of a table that nobody reads, with an error that has to do with no table */
+/* a table that nobody reads, and an error that has nothing to do with it */
 
 static void
 test_hidden(void)
@@ -205,7 +205,7 @@ test_hidden(void)
 
     teardown(&t);
 
-    /* a number of free pages that is wrong, of which is told in two lines */
+    /* a wrong number of free pages, which SQLite reports in two lines */
 
     setup(&t, "hidden_free");
     accept_one(&t, "ops", "k", ALERT, "x");
@@ -264,7 +264,7 @@ test_whole(void)
     sql(&t, "CREATE TRIGGER no BEFORE INSERT ON event BEGIN"
             " SELECT RAISE(ABORT, 'no'); END");
 
-    /* a check of so many takes a while */
+    /* the check of so many rows takes a while */
 
     sql(&t, "WITH n AS (SELECT 1 i UNION ALL SELECT i + 1 FROM n"
             " WHERE i < 20000) INSERT INTO refused (time, status, size,"

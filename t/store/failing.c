@@ -142,9 +142,10 @@ place(void)
 
 
 /*
- * The n-th call, and then the one that is so many after it; or, if "new" is
- * set, the first call from a place that has not failed often enough.  With a
- * first place that is the one to fail before, and the new one is after it.
+ * Returns an error code if this call is to fail: if it is the n-th one, and
+ * then if it is so many after that one; or, if failing_new is set, if it is
+ * the first one from a place that has not failed often enough.  If there is
+ * a failing_first, the call from that place fails first, and then a new one.
  */
 
 static int
@@ -202,7 +203,7 @@ fails(void)
 }
 
 
-/* that of the system which is called next fails, if its place is new */
+/* Returns 1, and sets errno, if this call of the system is to fail. */
 
 static ngx_uint_t
 system_fails(void)

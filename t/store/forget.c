@@ -371,7 +371,7 @@ test_faults(void)
 }
 
 
-/* all goes that waits; how many events there were */
+/* sends all that waits, and returns the number of events */
 
 static ngx_uint_t
 send_all(test_t *t)

@@ -767,8 +767,6 @@ test_split_stray(void)
 }
 
 
-/* an event of no source of its own, as 0.1.0 makes them, is its alert's */
-
 /* alerts that are open in both places, or in either */
 
 static void
@@ -811,7 +809,7 @@ test_united_open(void)
 }
 
 
-/* what comes next is another source's: has that such an alert, too? */
+/* the next event is another source's, which may have such an alert, too */
 
 static void
 test_shared_next(void)
@@ -840,6 +838,8 @@ test_shared_next(void)
     teardown(&t);
 }
 
+
+/* an event of no source of its own, as 0.1.0 makes them, is its alert's */
 
 static void
 test_split_unnamed(void)
@@ -1328,9 +1328,7 @@ test_case_t  home_cases[] = {
 };
 
 
-/* with SQLite's files, or rows */
-
-/* what cannot become another source's is delivered as its own one's */
+/* an alert cannot become another source's: its events stay its own one's */
 
 static void
 test_stays(void)
@@ -1353,6 +1351,8 @@ test_stays(void)
     teardown(&t);
 }
 
+
+/* with SQLite's files, or rows */
 
 test_case_t  home_sqlite_cases[] = {
     { "an old file knows nothing, either", test_old_file },

@@ -233,7 +233,7 @@ test_few(void)
 }
 
 
-/* whether a letter returns is for what its alert has seen since */
+/* a letter only returns if its alert has seen nothing later */
 
 static void
 test_later(void)
@@ -484,9 +484,7 @@ test_case_t  letter_cases[] = {
 };
 
 
-/* with SQLite's rows */
-
-/* letters that are damaged, or another source's, are none that go back */
+/* letters that are damaged, or another source's, do not go back */
 
 static void
 test_odd(void)
@@ -515,6 +513,8 @@ test_odd(void)
     teardown(&t);
 }
 
+
+/* with SQLite's rows */
 
 test_case_t  letter_sqlite_cases[] = {
     { "letters that are odd do not return", test_odd },

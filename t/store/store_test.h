@@ -265,12 +265,13 @@ void failing_init(ngx_uint_t times);
 extern ngx_uint_t  failing_times;
 /*
  * From now on the first call of a new path to SQLite, or to the system, fails,
- * the latter with that errno; and no longer.  Returns how many have failed.
+ * the latter with that errno.  failing_until() ends that, and returns how many
+ * have failed.
  */
 void failing_from(int err);
 ngx_uint_t failing_until(void);
 
-/* the n-th file that is looked at from now on is another one in that */
+/* the n-th stat() from now on returns something else in this member */
 
 typedef enum {
     CHANGED_DEVICE = 0,
@@ -281,7 +282,7 @@ typedef enum {
 } changed_e;
 
 void failing_stat(ngx_uint_t n, changed_e changed);
-/* how many have been looked at since */
+/* how many calls of stat() there were since */
 ngx_uint_t failing_stats(void);
 /* the n-th write() from now on, and none of SQLite's, writes so many bytes */
 void failing_write(ngx_uint_t n, size_t size);
