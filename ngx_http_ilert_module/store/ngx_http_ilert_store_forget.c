@@ -203,14 +203,7 @@ ngx_http_ilert_forget_oldest(ngx_http_ilert_store_t *store,
 
         if (rc == NGX_OK) {
             rc = ngx_http_ilert_forget_portion(&work, &n, &refused);
-
-            if (rc == NGX_OK) {
-                rc = store->backend->commit(&work);
-            }
-
-            if (rc != NGX_OK) {
-                store->backend->rollback(&work);
-            }
+            rc = ngx_http_ilert_work_end(&work, rc);
         }
     }
 

@@ -487,14 +487,7 @@ ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
             work.first_seq = work.next_seq;
 
             rc = ngx_http_ilert_job_all(&work, job, without);
-
-            if (rc == NGX_OK) {
-                rc = store->backend->commit(&work);
-            }
-
-            if (rc != NGX_OK) {
-                store->backend->rollback(&work);
-            }
+            rc = ngx_http_ilert_work_end(&work, rc);
         }
     }
 

@@ -64,14 +64,7 @@ ngx_http_ilert_refused_keep(ngx_http_ilert_store_t *store,
             work.accepting = 1;
 
             rc = ngx_http_ilert_refused_add(&work, job);
-
-            if (rc == NGX_OK) {
-                rc = store->backend->commit(&work);
-            }
-
-            if (rc != NGX_OK) {
-                store->backend->rollback(&work);
-            }
+            rc = ngx_http_ilert_work_end(&work, rc);
         }
     }
 

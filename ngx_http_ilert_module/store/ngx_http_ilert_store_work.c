@@ -74,6 +74,21 @@ ngx_http_ilert_work_create(ngx_http_ilert_store_work_t *work,
 }
 
 
+ngx_int_t
+ngx_http_ilert_work_end(ngx_http_ilert_store_work_t *work, ngx_int_t rc)
+{
+    if (rc == NGX_OK) {
+        rc = work->store->backend->commit(work);
+    }
+
+    if (rc != NGX_OK) {
+        work->store->backend->rollback(work);
+    }
+
+    return rc;
+}
+
+
 void
 ngx_http_ilert_work_destroy(ngx_http_ilert_store_work_t *work)
 {

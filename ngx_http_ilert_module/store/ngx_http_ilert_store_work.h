@@ -50,6 +50,13 @@ ngx_int_t ngx_http_ilert_work_create(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_t *store, int64_t now);
 void ngx_http_ilert_work_destroy(ngx_http_ilert_store_work_t *work);
 
+/*
+ * Ends the transaction: commits it if "rc" is NGX_OK, and rolls it back
+ * otherwise, or if it cannot be committed.  Returns how it has ended.
+ */
+ngx_int_t ngx_http_ilert_work_end(ngx_http_ilert_store_work_t *work,
+    ngx_int_t rc);
+
 /* Makes a lack of memory the store's last error, and returns NGX_ERROR. */
 ngx_int_t ngx_http_ilert_work_no_memory(ngx_http_ilert_store_work_t *work);
 
