@@ -572,27 +572,20 @@ static void
 ngx_http_ilert_counters_code(ngx_http_ilert_counters_source_t *ss,
     ngx_uint_t code)
 {
-    ngx_uint_t                       i;
+    ngx_uint_t                       last;
     ngx_http_ilert_counters_code_t  *sc;
 
     /* the last place is for FAULT_ERROR, and for codes without a place */
 
-    for (i = 0;
-         i < NGX_HTTP_ILERT_COUNTERS_CODES - 1
-         && code != NGX_HTTP_ILERT_FAULT_ERROR;
-         i++)
-    {
-        sc = &ss->codes[i];
+    last = NGX_HTTP_ILERT_COUNTERS_CODES - 1;
 
-        if (sc->code == code || ngx_atomic_cmp_set(&sc->code, 0, code)
-            || sc->code == code)
-        {
-            ngx_http_ilert_counters_add(sc->n, 1);
-            return;
-        }
+    if (code != NGX_HTTP_ILERT_FAULT_ERROR
+        && ngx_http_ilert_counters_add_code(ss->codes, last, code))
+    {
+        return;
     }
 
-    sc = &ss->codes[i];
+    sc = &ss->codes[last];
     sc->code = NGX_HTTP_ILERT_FAULT_ERROR;
     ngx_http_ilert_counters_add(sc->n, 1);
 }

@@ -379,6 +379,13 @@ ngx_uint_t ngx_http_ilert_counters_get_trouble(
     ngx_http_ilert_counters_t *counters, ngx_str_t *error, ngx_pool_t *pool);
 
 /*
+ * Counts a code in the first n places: in that of the code, or else in a free
+ * one, which is the code's from then on.  Returns 0 if there is neither.
+ */
+ngx_uint_t ngx_http_ilert_counters_add_code(
+    ngx_http_ilert_counters_code_t *codes, ngx_uint_t n, ngx_uint_t code);
+
+/*
  * Gives the usual codes their places in new counters of refused webhooks, so
  * that there is a 0 before the first one is counted, from which Prometheus can
  * tell an increase.

@@ -36,35 +36,54 @@ ngx_http_ilert_counters_init_refused(ngx_http_ilert_counters_code_t *refused)
 }
 
 
+ngx_uint_t
+ngx_http_ilert_counters_add_code(ngx_http_ilert_counters_code_t *codes,
+    ngx_uint_t n, ngx_uint_t code)
+{
+    ngx_uint_t                       i;
+    ngx_http_ilert_counters_code_t  *sc;
+
+    for (i = 0; i < n; i++) {
+        sc = &codes[i];
+
+        /* another worker may take a free place, for the same code or not */
+
+        if (sc->code == code || ngx_atomic_cmp_set(&sc->code, 0, code)
+            || sc->code == code)
+        {
+            ngx_http_ilert_counters_add(sc->n, 1);
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_http_ilert_counters_refused(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_source_t *source, ngx_uint_t status)
 {
-    ngx_uint_t                       i, other;
+    ngx_uint_t                       n, other;
     ngx_http_ilert_counters_code_t  *refused, *code;
 
     refused = source ? source->counters->refused : counters->refused;
 
     /* The last two places are for statuses without a place of their own. */
 
-    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_REFUSED - 2; i++) {
-        code = &refused[i];
+    n = NGX_HTTP_ILERT_COUNTERS_REFUSED - 2;
 
-        if (code->code == status || ngx_atomic_cmp_set(&code->code, 0, status)
-            || code->code == status)
-        {
-            ngx_http_ilert_counters_add(code->n, 1);
-            return;
-        }
+    if (ngx_http_ilert_counters_add_code(refused, n, status)) {
+        return;
     }
 
     if (ngx_http_ilert_counters_unavailable(status)) {
         other = NGX_HTTP_ILERT_COUNTERS_OTHER_UNAVAILABLE;
-        code = &refused[i + 1];
+        code = &refused[n + 1];
 
     } else {
         other = NGX_HTTP_ILERT_COUNTERS_OTHER_REJECTED;
-        code = &refused[i];
+        code = &refused[n];
     }
 
     code->code = other;
