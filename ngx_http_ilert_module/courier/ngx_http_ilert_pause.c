@@ -42,10 +42,8 @@
 #define NGX_HTTP_ILERT_PAUSE_URGENT    10000
 
 
-static ngx_msec_int_t ngx_http_ilert_pause_key_left(
-    ngx_http_ilert_source_t *source, ngx_uint_t urgent, ngx_msec_t now);
-static ngx_msec_int_t ngx_http_ilert_pause_source_left(
-    ngx_http_ilert_source_t *source, ngx_uint_t urgent, ngx_msec_t now);
+static ngx_msec_int_t ngx_http_ilert_pause_until(ngx_msec_t until,
+    ngx_msec_t probed, ngx_uint_t urgent, ngx_msec_t now);
 static ngx_msec_t ngx_http_ilert_pause_endpoint(
     ngx_http_ilert_source_t *source, ngx_msec_t now);
 static ngx_msec_t ngx_http_ilert_pause_back_off(ngx_msec_t first,
@@ -96,8 +94,12 @@ ngx_http_ilert_pause_left(ngx_http_ilert_source_t *source, ngx_uint_t urgent,
     ngx_msec_t now)
 {
     ngx_msec_int_t                      pause, probe;
+    ngx_http_ilert_courier_key_t       *ck;
+    ngx_http_ilert_courier_source_t    *cs;
     ngx_http_ilert_courier_endpoint_t  *ce;
 
+    ck = source->shared->courier;
+    cs = source->courier;
     ce = source->endpoint->courier;
 
     if (ngx_http_ilert_pause_is_probed(source, now)) {
@@ -106,21 +108,22 @@ ngx_http_ilert_pause_left(ngx_http_ilert_source_t *source, ngx_uint_t urgent,
 
     pause = 0;
 
-    if (source->shared->courier->faults) {
-        pause = ngx_max(ngx_http_ilert_pause_key_left(source, urgent, now),
-                        pause);
+    if (ck->faults) {
+        probe = ngx_http_ilert_pause_until(ck->until, ck->probed,
+                                           ck->parked && urgent, now);
+        pause = ngx_max(pause, probe);
     }
 
-    if (source->courier->faults) {
-        pause = ngx_max(ngx_http_ilert_pause_source_left(source, urgent, now),
-                        pause);
+    if (cs->faults) {
+        probe = ngx_http_ilert_pause_until(cs->until, cs->probed, urgent, now);
+        pause = ngx_max(pause, probe);
     }
 
     if (ngx_http_ilert_pause_is_down(ce)) {
 
         probe = ce->until - now;
 
-        if (source->courier->fresh) {
+        if (cs->fresh) {
             probe = ngx_min(probe, (ngx_msec_int_t)
                                    (ce->probed
                                     + 2 * source->policy.retry_first - now));
@@ -133,39 +136,21 @@ ngx_http_ilert_pause_left(ngx_http_ilert_source_t *source, ngx_uint_t urgent,
 }
 
 
-static ngx_msec_int_t
-ngx_http_ilert_pause_key_left(ngx_http_ilert_source_t *source,
-    ngx_uint_t urgent, ngx_msec_t now)
-{
-    ngx_msec_int_t                 pause, probe;
-    ngx_http_ilert_courier_key_t  *ck;
-
-    ck = source->shared->courier;
-
-    pause = ck->until - now;
-
-    if (ck->parked && urgent) {
-        probe = ck->probed + NGX_HTTP_ILERT_PAUSE_URGENT - now;
-        pause = ngx_min(pause, probe);
-    }
-
-    return pause;
-}
-
+/*
+ * Returns the ms that are left of the pause of a key or a source; they are
+ * negative if it is over.  "probed" is the start of its last request.
+ */
 
 static ngx_msec_int_t
-ngx_http_ilert_pause_source_left(ngx_http_ilert_source_t *source,
+ngx_http_ilert_pause_until(ngx_msec_t until, ngx_msec_t probed,
     ngx_uint_t urgent, ngx_msec_t now)
 {
-    ngx_msec_int_t                    pause, probe;
-    ngx_http_ilert_courier_source_t  *cs;
+    ngx_msec_int_t  pause, probe;
 
-    cs = source->courier;
-
-    pause = cs->until - now;
+    pause = until - now;
 
     if (urgent) {
-        probe = cs->probed + NGX_HTTP_ILERT_PAUSE_URGENT - now;
+        probe = probed + NGX_HTTP_ILERT_PAUSE_URGENT - now;
         pause = ngx_min(pause, probe);
     }
 
