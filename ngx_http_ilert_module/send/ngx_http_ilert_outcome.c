@@ -19,7 +19,7 @@ static ngx_uint_t ngx_http_ilert_outcome_code(
 
 
 ngx_http_ilert_verdict_e
-ngx_http_ilert_outcome_verdict(ngx_uint_t status, ngx_uint_t own)
+ngx_http_ilert_outcome_verdict(ngx_uint_t status)
 {
     if (status >= 200 && status < 300) {
         return NGX_HTTP_ILERT_DONE;
@@ -44,7 +44,7 @@ ngx_http_ilert_outcome_verdict(ngx_uint_t status, ngx_uint_t own)
     }
 
     if (status >= 400 && status < 500) {
-        return own ? NGX_HTTP_ILERT_DEAD : NGX_HTTP_ILERT_PARK;
+        return NGX_HTTP_ILERT_DEAD;
     }
 
     return NGX_HTTP_ILERT_AGAIN;

@@ -71,12 +71,11 @@ typedef struct {
 
 
 /*
- * Returns the verdict for the status of an answer, which may be ilert's or
- * that of a machine on the way.  "own" is 1 if the body is an error of
- * ilert's: only then an event becomes a dead letter.  A pure function.
+ * Returns the verdict for the status of an answer of ilert's.  The answer may
+ * be that of a machine on the way: the caller has to change DEAD to PARK if
+ * the body is no error of ilert's.  A pure function.
  */
-ngx_http_ilert_verdict_e ngx_http_ilert_outcome_verdict(ngx_uint_t status,
-    ngx_uint_t own);
+ngx_http_ilert_verdict_e ngx_http_ilert_outcome_verdict(ngx_uint_t status);
 
 /* Returns 1 if there was no answer in time. */
 ngx_uint_t ngx_http_ilert_outcome_timed_out(ngx_http_ilert_outcome_t *outcome);

@@ -65,14 +65,16 @@ ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
 
     } else if (ngx_http_ilert_reply_has_answer(sr->upstream)) {
         outcome->status = sr->upstream->headers_in.status_n;
-        own = ngx_http_ilert_reply_is_own(d, &message);
-        outcome->verdict = ngx_http_ilert_outcome_verdict(outcome->status,
-                                                          own);
-        outcome->foreign = (outcome->verdict
-                            != ngx_http_ilert_outcome_verdict(outcome->status,
-                                                              1));
+        outcome->verdict = ngx_http_ilert_outcome_verdict(outcome->status);
 
         if (outcome->verdict != NGX_HTTP_ILERT_DONE) {
+            own = ngx_http_ilert_reply_is_own(d, &message);
+
+            if (outcome->verdict == NGX_HTTP_ILERT_DEAD && !own) {
+                outcome->verdict = NGX_HTTP_ILERT_PARK;
+                outcome->foreign = 1;
+            }
+
             ngx_http_ilert_reply_reason(d, &message);
             outcome->retry_after = ngx_http_ilert_reply_retry_after(
                                                                sr->upstream);
