@@ -151,6 +151,9 @@ subtest 'a name is looked up' => sub {
     $port = $t->port(0);
     $q->post("a.$_", 'CRITICAL') for 1 .. 10;
     crowd();
+    ok(crowded_until(sub { $t->grep_log(
+        qr/"ops": event \d+ not delivered: nginx had no connection/) }, 40),
+       'it is said why');
     $dns->mode('answer');
     ok(crowded_until(sub { !$q->waiting }, 60), 'all are delivered');
     is_deeply([ $q->faults ], [], 'each is there');

@@ -269,6 +269,13 @@ ngx_http_ilert_cause_note(ngx_http_ilert_delivery_t *d, u_char *line,
     ngx_str_t                message;
     ngx_http_ilert_fault_e   fault;
 
+    if (d->fault == NGX_HTTP_ILERT_FAULT_UNSENT) {
+
+        /* hooks.c knows better than the line about the name, which follows */
+
+        return;
+    }
+
     last = line + len;
 
     if (d->message > line && d->message < last) {
