@@ -117,7 +117,7 @@ CONF
     }
 }
 
-# Without them it is that of the URL, as ever.
+# If no header is set, Host is that of the URL in "proxy_pass".
 
 subtest 'Host of the URL' => sub {
     my $fake = IlertFake->start(keys => \%KEYS);
@@ -134,7 +134,8 @@ CONF
     is($fake->request(0)->{header}{host}, $fake->address);
 };
 
-# With a queue, and the heartbeat, nobody is there who would see it otherwise.
+# The same with a queue, and for the heartbeat: here no client waits for the
+# answer, so nobody would see a wrong Host.
 
 subtest 'a queue, and the heartbeat' => sub {
     my $q = IlertQueue->new(workers => 1, keys => \%KEYS,

@@ -30,7 +30,6 @@
 
 /* bytes of the zone, at least */
 
-
 #define NGX_HTTP_ILERT_COUNTERS_SIZE     (1024 * 1024)
 
 

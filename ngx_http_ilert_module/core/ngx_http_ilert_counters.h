@@ -401,8 +401,8 @@ void ngx_http_ilert_counters_refused(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_source_t *source, ngx_uint_t status);
 
 /*
- * Returns whether what is counted under a code could not be kept, and so is
- * no fault of the webhook: 5xx.
+ * Returns 1 if the code is a status of 5xx, or stands for such ones: then the
+ * webhook was not at fault, but could not be kept.
  */
 ngx_uint_t ngx_http_ilert_counters_unavailable(ngx_uint_t code);
 
@@ -412,7 +412,10 @@ void ngx_http_ilert_counters_set_refusal(ngx_http_ilert_counters_t *counters,
 void ngx_http_ilert_counters_get_refusal(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_counters_refusal_t *refusal);
 
-/* Sets a text that is not shared yet, cut to the size that there is for it. */
+/*
+ * Sets a text, cut to the size that there is for it.  If the text is in shared
+ * memory, the caller must hold the mutex.
+ */
 void ngx_http_ilert_counters_set_text(ngx_http_ilert_counters_text_t *text,
     ngx_str_t *value);
 

@@ -35,6 +35,7 @@ static void ngx_http_ilert_life_count(int64_t seq);
 
 
 static ngx_http_ilert_life_t  *ngx_http_ilert_life;
+
 /* of this worker: the hash of its queue's path, and its own birth */
 
 static ngx_atomic_uint_t       ngx_http_ilert_life_path;

@@ -13,7 +13,8 @@ package IlertConnect;
 # asked         list of [what CONNECT was for, status], the first one first
 # auth($text)   from now on
 # socket(%opt)  runs the command for each connection, which is its standard
-#               input and output; its standard error is what "errors" returns
+#               input and output.  errors => a file to which its standard error
+#               is appended
 # env(%env)     of commands that are started from now on
 # port, stop
 
