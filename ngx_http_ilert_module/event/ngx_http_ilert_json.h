@@ -60,7 +60,7 @@ typedef struct {
     const char                 *error;      /* says what is wrong at pos */
 
     /* a string that has been read must be mended */
-    unsigned                    unclean:1;
+    ngx_uint_t                  unclean;    /* unsigned  unclean:1; */
 
     /* a row that has been read has an object or an array in it */
     unsigned                    nested:1;

@@ -126,16 +126,13 @@ ngx_http_ilert_json_next(ngx_http_ilert_json_reader_t *r, u_char close)
 ngx_int_t
 ngx_http_ilert_json_name(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
 {
-    u_char      *p;
-    ngx_uint_t   unclean;
+    u_char  *p;
 
     if (ngx_http_ilert_json_peek(r) != '"') {
         return NGX_DECLINED;
     }
 
-    unclean = 0;
-
-    p = ngx_http_ilert_json_scan_string(r->pos, r->last, &unclean);
+    p = ngx_http_ilert_json_scan_string(r->pos, r->last, &r->unclean);
 
     if (p == NULL) {
         return NGX_DECLINED;
@@ -144,7 +141,6 @@ ngx_http_ilert_json_name(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
     token->data = r->pos;
     token->len = p - r->pos;
 
-    r->unclean |= unclean;
     r->pos = p;
 
     if (ngx_http_ilert_json_peek(r) != ':') {
@@ -160,8 +156,7 @@ ngx_http_ilert_json_name(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
 ngx_int_t
 ngx_http_ilert_json_scalar(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
 {
-    u_char      *p;
-    ngx_uint_t   unclean;
+    u_char  *p;
 
     if (ngx_http_ilert_json_peek(r) == '\0'
         || ngx_http_ilert_json_count(r) != NGX_OK)
@@ -169,9 +164,7 @@ ngx_http_ilert_json_scalar(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
         return NGX_DECLINED;
     }
 
-    unclean = 0;
-
-    p = ngx_http_ilert_json_scan(r->pos, r->last, &unclean);
+    p = ngx_http_ilert_json_scan(r->pos, r->last, &r->unclean);
 
     if (p == NULL) {
         return NGX_DECLINED;
@@ -180,7 +173,6 @@ ngx_http_ilert_json_scalar(ngx_http_ilert_json_reader_t *r, ngx_str_t *token)
     token->data = r->pos;
     token->len = p - r->pos;
 
-    r->unclean |= unclean;
     r->pos = p;
 
     return NGX_OK;
@@ -199,7 +191,7 @@ ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r, ngx_str_t *values,
     ngx_uint_t size, ngx_uint_t *n)
 {
     u_char      *p, *last, *token;
-    ngx_uint_t   i, unclean;
+    ngx_uint_t   i;
 
     *n = 0;
 
@@ -217,8 +209,6 @@ ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r, ngx_str_t *values,
         return NGX_OK;
     }
 
-    unclean = 0;
-
     for (i = 0; p < last; i++) {
 
         token = p;
@@ -227,7 +217,7 @@ ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r, ngx_str_t *values,
             p = ngx_http_ilert_json_scan_number(p, last);
 
         } else if (*p == '"') {
-            p = ngx_http_ilert_json_scan_string(p, last, &unclean);
+            p = ngx_http_ilert_json_scan_string(p, last, &r->unclean);
 
         } else if (*p == '[' || *p == '{') {
             p = ngx_http_ilert_json_nested(r, p);
@@ -251,7 +241,6 @@ ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r, ngx_str_t *values,
 
         if (p < last && *p == ']') {
             *n = i + 1;
-            r->unclean |= unclean;
             r->pos = p + 1;
             return NGX_OK;
         }
@@ -539,17 +528,13 @@ static ngx_int_t
 ngx_http_ilert_json_skip_token(ngx_http_ilert_json_skip_t *s)
 {
     u_char                        *p, ch;
-    ngx_uint_t                     unclean;
     ngx_http_ilert_json_reader_t  *r;
 
     r = s->reader;
 
-    unclean = 0;
-
-    p = ngx_http_ilert_json_scan(r->pos, r->last, &unclean);
+    p = ngx_http_ilert_json_scan(r->pos, r->last, &r->unclean);
 
     if (p) {
-        r->unclean |= unclean;
         r->pos = p;
         return NGX_OK;
     }
