@@ -18,6 +18,8 @@ typedef struct {
 } ngx_http_ilert_kapacitor_word_t;
 
 
+static void ngx_http_ilert_kapacitor_init(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_webhook_t *wh, ngx_str_t *error, ngx_pool_t *pool);
 static ngx_int_t ngx_http_ilert_kapacitor_read(
     ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_str_t *body);
 static ngx_int_t ngx_http_ilert_kapacitor_repair(
@@ -107,14 +109,7 @@ ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh, ngx_str_t *body,
     ngx_int_t                        rc;
     ngx_http_ilert_kapacitor_ctx_t   ctx;
 
-    ngx_memzero(wh, sizeof(ngx_http_ilert_webhook_t));
-    ngx_memzero(&ctx, sizeof(ngx_http_ilert_kapacitor_ctx_t));
-
-    ngx_str_null(error);
-
-    ctx.webhook = wh;
-    ctx.error = error;
-    ctx.pool = pool;
+    ngx_http_ilert_kapacitor_init(&ctx, wh, error, pool);
 
     rc = ngx_http_ilert_kapacitor_read(&ctx, body);
 
@@ -145,6 +140,21 @@ ngx_http_ilert_kapacitor_parse(ngx_http_ilert_webhook_t *wh, ngx_str_t *body,
     }
 
     return ngx_http_ilert_kapacitor_finish(&ctx);
+}
+
+
+static void
+ngx_http_ilert_kapacitor_init(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_webhook_t *wh, ngx_str_t *error, ngx_pool_t *pool)
+{
+    ngx_memzero(wh, sizeof(ngx_http_ilert_webhook_t));
+    ngx_memzero(ctx, sizeof(ngx_http_ilert_kapacitor_ctx_t));
+
+    ngx_str_null(error);
+
+    ctx->webhook = wh;
+    ctx->error = error;
+    ctx->pool = pool;
 }
 
 
@@ -193,10 +203,8 @@ static ngx_int_t
 ngx_http_ilert_kapacitor_repair(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_str_t *body)
 {
-    ngx_int_t                  rc;
-    ngx_str_t                  repaired, member, *error;
-    ngx_pool_t                *pool;
-    ngx_http_ilert_webhook_t  *wh;
+    ngx_int_t  rc;
+    ngx_str_t  repaired, member;
 
     if (ctx->reader.nvalues > ctx->reader.max_values) {
         return NGX_DECLINED;
@@ -219,16 +227,7 @@ ngx_http_ilert_kapacitor_repair(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
     ngx_http_ilert_kapacitor_end_series(ctx);
 
-    wh = ctx->webhook;
-    error = ctx->error;
-    pool = ctx->pool;
-
-    ngx_memzero(wh, sizeof(ngx_http_ilert_webhook_t));
-    ngx_memzero(ctx, sizeof(ngx_http_ilert_kapacitor_ctx_t));
-
-    ctx->webhook = wh;
-    ctx->error = error;
-    ctx->pool = pool;
+    ngx_http_ilert_kapacitor_init(ctx, ctx->webhook, ctx->error, ctx->pool);
 
     rc = (repaired.data == body->data + body->len - repaired.len)
          ? ngx_http_ilert_kapacitor_note(ctx, "body: a byte order mark, "
