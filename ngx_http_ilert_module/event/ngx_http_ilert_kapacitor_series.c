@@ -444,18 +444,16 @@ ngx_http_ilert_kapacitor_repeated(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
     for (i = 0; i < n; i++) {
 
-        if (name->data == NULL) {
-            name = (ngx_str_t *) ((u_char *) name + step);
-            continue;
+        if (name->data) {
+            sorted = ngx_http_ilert_kapacitor_push(ctx, &ctx->sorted,
+                                                   sizeof(ngx_str_t *), n);
+            if (sorted == NULL) {
+                return NGX_ERROR;
+            }
+
+            *sorted = name;
         }
 
-        sorted = ngx_http_ilert_kapacitor_push(ctx, &ctx->sorted,
-                                               sizeof(ngx_str_t *), n);
-        if (sorted == NULL) {
-            return NGX_ERROR;
-        }
-
-        *sorted = name;
         name = (ngx_str_t *) ((u_char *) name + step);
     }
 
