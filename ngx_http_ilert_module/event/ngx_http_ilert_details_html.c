@@ -737,7 +737,7 @@ ngx_http_ilert_details_value(u_char *p, u_char *last, ngx_str_t *value)
 }
 
 
-/* Names such as data-row have a value or not. */
+/* Returns true if an attribute of that name needs no value. */
 
 static ngx_uint_t
 ngx_http_ilert_details_is_flag(ngx_str_t *name)

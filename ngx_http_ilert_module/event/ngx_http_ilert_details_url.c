@@ -10,7 +10,7 @@
 #include "ngx_http_ilert_details_marks.h"
 
 
-/* CommonMark knows no longer name of an entity. */
+/* In CommonMark the name of an entity, with its ";", is never longer. */
 
 #define NGX_HTTP_ILERT_DETAILS_NAME   32
 

@@ -17,7 +17,7 @@
  */
 
 
-/* the numbers of lists within more lists are not known */
+/* a list within so many others is written without numbers */
 
 #define NGX_HTTP_ILERT_DETAILS_LISTS  8
 

@@ -221,7 +221,7 @@ ngx_int_t ngx_http_ilert_event_test(ngx_http_ilert_event_t *ev,
     ngx_str_t *source, ngx_uint_t passthrough, time_t now, ngx_pool_t *pool);
 
 
-/* A webhook that was refused; none of the texts need be valid UTF-8. */
+/* A webhook that was refused; only the address need be valid UTF-8. */
 
 typedef struct {
     ngx_str_t                   server;     /* its name */

@@ -24,12 +24,13 @@ ngx_http_ilert_event_test(ngx_http_ilert_event_t *ev, ngx_str_t *source,
     ngx_str_t    name, text, none;
     const char  *end;
 
-    /* the lowest level of which ilert makes an alert by itself */
-
     ev->level = NGX_HTTP_ILERT_OK;
     end = " is over";
 
     if (ev->type == NGX_HTTP_ILERT_ALERT) {
+
+        /* the lowest level of which ilert makes an alert by itself */
+
         ev->level = NGX_HTTP_ILERT_WARNING;
         ev->priority = NGX_HTTP_ILERT_LOW;
         ev->silence = NGX_HTTP_ILERT_EVENT_TEST_SILENCE;

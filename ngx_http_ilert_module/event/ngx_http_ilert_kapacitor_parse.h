@@ -22,9 +22,9 @@
  * kapacitor.c reads the object at the top, and calls all others.
  * kapacitor_series.c reads the series, and kapacitor_table.c their rows.  They
  * read with what kapacitor_member.c has.  When all has been read,
- * kapacitor_row.c finds
- * the row that set the alert off, kapacitor_dump.c looks at the details, and
- * kapacitor_key.c makes the key.
+ * kapacitor_dump.c looks at the details, kapacitor_row.c finds the row that
+ * set the alert off, and kapacitor_key.c makes the key.  If the body cannot be
+ * taken, kapacitor_refuse.c says why, and what the body may be instead.
  */
 
 

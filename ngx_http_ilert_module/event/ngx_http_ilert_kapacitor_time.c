@@ -276,6 +276,8 @@ ngx_http_ilert_kapacitor_duration_part(u_char *p, u_char *last, uint64_t *ns)
         for (p++; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
     }
 
+    /* There must be a digit, before the point or behind it. */
+
     if (p - start == (p != point)) {
         return NULL;
     }
