@@ -858,16 +858,6 @@ sub is_number { ref $_[0] eq 'IlertMap::Number' }
 sub is_bool   { JSON::PP::is_bool($_[0]) }
 
 
-sub wrong {
-    my ($path, $what) = @_;
-
-    my $text = "$path: $what";
-    utf8::encode($text);
-
-    die \$text;
-}
-
-
 # Returns the webhook, in which decoration of a wrong type was mended or left
 # out, and how much of it was odd.  Dies with a reference to an error if the
 # level cannot be read.
@@ -875,14 +865,13 @@ sub wrong {
 sub understood {
     my ($w) = @_;
 
-    die \(my $e = '') if !is_object($w);
+    die \'' if !is_object($w);
 
     my $odd = 0;
     my $clean = IlertMap::Object->new;
 
     for (qw(id message details time previousLevel)) {
-        my ($value) = member($w, $_, \$odd);
-        $clean->known($_, as_text($value, \$odd));
+        $clean->known($_, as_text(member($w, $_, \$odd), \$odd));
     }
 
     $clean->known(duration => as_duration(member($w, 'duration', \$odd),
@@ -891,8 +880,8 @@ sub understood {
                                          \$odd));
 
     my $level = member($w, 'level', \$odd);
-    wrong('level', 'missing') if !defined $level;
-    $clean->add(level => as_level($level) // wrong('level', 'expected '));
+    die \'level: missing' if !defined $level;
+    $clean->add(level => as_level($level) // die \'level: expected ');
     $odd++ if !is_string($level) || $level ne $clean->get('level');
 
     my $previous = as_level($clean->get('previousLevel'));
