@@ -53,9 +53,9 @@ ngx_int_t ngx_http_ilert_kapacitor_parse_duration(ngx_str_t *text,
     int64_t *ns);
 
 
-/* the longest duration, with its sign: -2562047h47m16s */
+/* the longest duration, with its sign */
 
-#define NGX_HTTP_ILERT_KAPACITOR_DURATION_LEN  32
+#define NGX_HTTP_ILERT_KAPACITOR_DURATION_LEN  (sizeof("-2562047h47m16s") - 1)
 
 /*
  * Writes a duration as Go does, but without a fraction of a second unless it
