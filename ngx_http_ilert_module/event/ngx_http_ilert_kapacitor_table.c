@@ -8,7 +8,6 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_kapacitor_parse.h"
-#include "ngx_http_ilert_text.h"
 
 
 static ngx_int_t ngx_http_ilert_kapacitor_plain_table(
