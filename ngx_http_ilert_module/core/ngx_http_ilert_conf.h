@@ -47,10 +47,13 @@ typedef struct ngx_http_ilert_counters_source_s
     ngx_http_ilert_counters_source_t;
 typedef struct ngx_http_ilert_counters_endpoint_s
     ngx_http_ilert_counters_endpoint_t;
+typedef struct ngx_http_ilert_counters_kapacitor_s
+    ngx_http_ilert_counters_kapacitor_t;
 
 /* a request to ilert, see send/ */
 
 typedef struct ngx_http_ilert_request_s  ngx_http_ilert_request_t;
+typedef struct ngx_http_ilert_call_s  ngx_http_ilert_call_t;
 
 
 /* a rate: how many requests may be made in any window of time */
@@ -240,6 +243,42 @@ typedef struct {
 } ngx_http_ilert_setup_t;
 
 
+/* an element of "topics=" */
+
+typedef struct {
+    ngx_str_t                    text;      /* "*" stands for any characters */
+    unsigned                     wild:1;    /* it has a "*" */
+} ngx_http_ilert_pattern_t;
+
+
+/* a Kapacitor that is asked: a location with "ilert_reconcile" */
+
+typedef struct ngx_http_ilert_loc_conf_s  ngx_http_ilert_loc_conf_t;
+
+typedef struct {
+    ngx_str_t                    name;      /* the location's path, by which */
+                                            /* people know it */
+    ngx_str_t                    prefix;    /* the same */
+    ngx_http_ilert_host_t        host;
+    ngx_http_conf_ctx_t         *conf_ctx;  /* of the location */
+
+    ngx_str_t                    uri;       /* where webhooks are posted to */
+    ngx_str_t                    args;
+    ngx_http_ilert_loc_conf_t   *target;    /* the location of "uri" */
+    ngx_str_t                    place;     /* and its name */
+
+    ngx_array_t                  topics;    /* ngx_http_ilert_pattern_t; */
+                                            /* none: all topics */
+    ngx_msec_t                   interval;
+    unsigned                     watch:1;   /* "mode=watch" */
+
+    u_char                      *file_name;
+    ngx_uint_t                   line;
+
+    ngx_http_ilert_counters_kapacitor_t  *counters;
+} ngx_http_ilert_kapacitor_t;
+
+
 /* a directive that sets the content handler of its location */
 
 typedef struct {
@@ -256,6 +295,7 @@ typedef struct {
     ngx_array_t                  sources;   /* ngx_http_ilert_source_t * */
     ngx_array_t                  endpoints; /* ngx_http_ilert_endpoint_t * */
     ngx_array_t                  keys;      /* ngx_http_ilert_key_t * */
+    ngx_array_t                  kapacitors;    /* ngx_http_ilert_kapacitor_t * */
     ngx_array_t                  locations; /* ngx_http_ilert_loc_conf_t * */
     ngx_array_t                  handlers;  /* ngx_http_ilert_handler_t */
     ngx_array_t                  setup;     /* ngx_http_ilert_setup_t */
@@ -281,7 +321,7 @@ typedef struct {
 } ngx_http_ilert_srv_conf_t;
 
 
-typedef struct {
+struct ngx_http_ilert_loc_conf_s {
     ngx_http_complex_value_t    *kapacitor; /* "ilert_kapacitor", as given */
     ngx_http_ilert_source_t     *source;    /* if that is a constant name */
     unsigned                     off:1;     /* if that is "off" */
@@ -291,6 +331,9 @@ typedef struct {
                                             /* the content handler is ours */
     ngx_http_conf_ctx_t         *conf_ctx;  /* of the location, with */
                                             /* "ilert_kapacitor" only */
+
+    ngx_http_ilert_kapacitor_t  *reconcile; /* "ilert_reconcile" */
+    unsigned                     reconciled:1;  /* it is the target of one */
 
     ngx_http_ilert_endpoint_t   *endpoint;
     ngx_uint_t                   status;    /* ngx_http_ilert_format_e */
@@ -304,7 +347,7 @@ typedef struct {
 
     u_char                      *file_name;
     ngx_uint_t                   line;
-} ngx_http_ilert_loc_conf_t;
+};
 
 
 /*
@@ -323,6 +366,9 @@ typedef struct {
 
     /* the main request of a request to ilert, else NULL */
     ngx_http_ilert_request_t    *delivery;
+
+    /* the main request of a call, see send/ngx_http_ilert_call.h, else NULL */
+    ngx_http_ilert_call_t       *call;
 } ngx_http_ilert_ctx_t;
 
 

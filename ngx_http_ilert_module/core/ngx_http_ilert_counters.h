@@ -226,6 +226,57 @@ extern ngx_http_ilert_counters_bucket_t
     ngx_http_ilert_counters_delivery_buckets[];
 
 
+/* how a Kapacitor is, by the last poll */
+
+typedef enum {
+    NGX_HTTP_ILERT_KAPACITOR_UNASKED = 0,   /* no poll has ended yet */
+    NGX_HTTP_ILERT_KAPACITOR_UP,
+    NGX_HTTP_ILERT_KAPACITOR_DOWN,          /* no answer, or one of 5xx, or */
+                                            /* one that is none of its API */
+    NGX_HTTP_ILERT_KAPACITOR_REFUSED,       /* 4xx: 401, 403, 404 */
+    NGX_HTTP_ILERT_KAPACITOR_BEHIND         /* it is up, and webhooks wait in */
+                                            /* it */
+} ngx_http_ilert_kapacitor_state_e;
+
+/* the actions of repairs */
+
+typedef enum {
+    NGX_HTTP_ILERT_RECONCILED_ALERT = 0,    /* opened or raised */
+    NGX_HTTP_ILERT_RECONCILED_RESOLVE,
+    NGX_HTTP_ILERT_RECONCILED_UPDATE,
+    NGX_HTTP_ILERT_RECONCILED_IGNORED,      /* by the mapping */
+    NGX_HTTP_ILERT_RECONCILED_N
+} ngx_http_ilert_reconciled_e;
+
+/* what is known of a Kapacitor; its courier sets it as a whole */
+
+typedef struct {
+    ngx_uint_t                   state;     /* kapacitor_state_e */
+    int64_t                      since;     /* since when it is so, ms */
+    int64_t                      polled;    /* when the last poll ended, ms, */
+                                            /* or 0 */
+    ngx_uint_t                   topics;    /* that take part */
+    ngx_uint_t                   listed;    /* all of them */
+    ngx_uint_t                   compared;  /* alerts, in the last poll */
+    ngx_uint_t                   differences;   /* now, as far as is known */
+    ngx_uint_t                   watched;   /* of these: that are not */
+                                            /* repaired, see "watch" */
+    size_t                       error_len; /* 0: none */
+    u_char                       error[NGX_HTTP_ILERT_COUNTERS_ERROR_SIZE];
+} ngx_http_ilert_counters_poll_t;
+
+struct ngx_http_ilert_counters_kapacitor_s {
+    ngx_atomic_t                 reconciled[NGX_HTTP_ILERT_RECONCILED_N];
+    ngx_http_ilert_counters_poll_t  poll;   /* under the mutex */
+};
+
+/* Set and copy what is known of a Kapacitor. */
+void ngx_http_ilert_counters_set_poll(ngx_http_ilert_kapacitor_t *kapacitor,
+    ngx_http_ilert_counters_poll_t *poll);
+void ngx_http_ilert_counters_get_poll(ngx_http_ilert_kapacitor_t *kapacitor,
+    ngx_http_ilert_counters_poll_t *poll);
+
+
 struct ngx_http_ilert_counters_s {
     ngx_slab_pool_t             *shpool;
     ngx_http_ilert_counters_node_t  *sources;

@@ -62,6 +62,7 @@ typedef struct {
     int64_t                     repeat;         /* ms */
     int64_t                     resolve_after;  /* ms; 0: off */
     int64_t                     max_age;        /* ms; 0: any */
+    ngx_uint_t                  stale;          /* 1: "stale drop" */
     ngx_uint_t                  concurrency;    /* requests at a time */
     ngx_msec_t                  retry_first;
     ngx_msec_t                  retry_longest;

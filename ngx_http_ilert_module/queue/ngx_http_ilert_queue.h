@@ -137,6 +137,17 @@ ngx_int_t ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order);
 
 
 /*
+ * Compares what Kapacitor knows with what was heard, see store.h.  A look
+ * belongs to the queue until its handler is called.  Returns NGX_OK, or
+ * NGX_DECLINED if there is no queue.
+ */
+ngx_int_t ngx_http_ilert_queue_look(ngx_http_ilert_store_look_t *look);
+
+/* Remembers a webhook that was ignored; copies what it needs. */
+void ngx_http_ilert_queue_note(ngx_http_ilert_store_heard_t *heard);
+
+
+/*
  * Keeps a copy of a webhook that was refused, if there is a queue.  "id" and
  * the members that are the store's own need not be set.  Webhooks that cannot
  * be kept, for example because too many come at a time, are counted and

@@ -278,6 +278,54 @@ typedef struct {
 } ngx_http_ilert_store_letter_t;
 
 
+/* the record of what was heard of an id of Kapacitor's at a place */
+
+#define NGX_HTTP_ILERT_STORE_DIGESTS      16
+
+typedef struct {
+    ngx_queue_t                 queue;      /* of work->heard */
+
+    u_char                      key[NGX_HTTP_ILERT_STORE_HEARD_KEY];
+                                            /* digest of place and id */
+    ngx_str_t                   place;
+    ngx_str_t                   kid;        /* Kapacitor's id */
+    ngx_str_t                   task;       /* of the last webhook; empty: */
+                                            /* not known */
+    int64_t                     time;       /* of the last webhook, ns, or */
+                                            /* .._NO_TIME */
+    int64_t                     level;
+    int64_t                     at;         /* when it was taken, ms */
+    int64_t                     alert;      /* alert.id; 0: none */
+    int64_t                     topic;      /* topic.id; 0: not known */
+    uint64_t                    digests[NGX_HTTP_ILERT_STORE_DIGESTS];
+    ngx_uint_t                  ndigests;   /* the last one is the newest */
+    unsigned                    ignored:1;  /* the last webhook was, by the */
+                                            /* mapping */
+    unsigned                    over:1;     /* Kapacitor has it no more, but */
+                                            /* this is not repaired */
+
+    unsigned                    added:1;
+    unsigned                    changed:1;
+    unsigned                    removed:1;
+} ngx_http_ilert_store_known_t;
+
+
+/* the record of a topic of Kapacitor's, which takes part */
+
+typedef struct {
+    ngx_queue_t                 queue;      /* of work->topics */
+
+    int64_t                     id;
+    ngx_str_t                   kapacitor;  /* name of "ilert_reconcile" */
+    ngx_str_t                   name;
+    int64_t                     gone;       /* since when Kapacitor does not */
+                                            /* list it, ms; 0: it does */
+    unsigned                    added:1;
+    unsigned                    changed:1;
+    unsigned                    removed:1;
+} ngx_http_ilert_store_topic_t;
+
+
 /* the numbers of a database of which there is one each */
 
 typedef struct {
@@ -287,6 +335,10 @@ typedef struct {
     int64_t                     resumed;    /* when one came after a time */
                                             /* without any */
     int64_t                     courier;    /* number of the courier */
+    int64_t                     made;       /* when the database was made; 0: */
+                                            /* by an earlier release */
+    int64_t                     yielded;    /* ns: what was heard up to this */
+                                            /* time may have been forgotten */
 
     /* kept up to date by the backend itself */
 
@@ -350,6 +402,8 @@ struct ngx_http_ilert_store_work_s {
     ngx_queue_t                 alerts;     /* store_alert_t */
     ngx_queue_t                 letters;    /* store_letter_t, to be saved */
     ngx_queue_t                 refused;    /* store_refused_t, to be saved */
+    ngx_queue_t                 heard;      /* store_known_t */
+    ngx_queue_t                 topics;     /* store_topic_t */
 
     /* alerts by id, and by a hash of their keys */
 
@@ -643,6 +697,26 @@ struct ngx_http_ilert_backend_s {
      */
     ngx_int_t (*refused)(ngx_http_ilert_store_work_t *work,
         ngx_http_ilert_store_refused_filter_t *filter, ngx_array_t *refused);
+
+    /*
+     * heard() loads what was heard of the id with that key: allocates the
+     * record.  Returns NGX_DECLINED if there is none.
+     *
+     * heard_of() selects records: pushes store_known_t, at most "limit", in
+     * the order of keys, with keys after "after".  Those of "alert" if that is
+     * not 0, or else those of "topic" if that is not 0, or else all.
+     *
+     * The records are not in the work: to change one, the caller puts it into
+     * work->heard with "changed", or "removed", and save() saves it.
+     */
+    ngx_int_t (*heard)(ngx_http_ilert_store_work_t *work, u_char *key,
+        ngx_http_ilert_store_known_t **heard);
+    ngx_int_t (*heard_of)(ngx_http_ilert_store_work_t *work, int64_t alert,
+        int64_t topic, u_char *after, ngx_uint_t limit, ngx_array_t *heard);
+
+    /* Selects all topics, in the order of ids: pushes store_topic_t. */
+    ngx_int_t (*topics)(ngx_http_ilert_store_work_t *work,
+        ngx_array_t *topics);
 
     /* Lists all sources in the order of names: pushes store_counted_t. */
     ngx_int_t (*sources)(ngx_http_ilert_store_work_t *work,

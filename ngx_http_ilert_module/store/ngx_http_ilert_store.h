@@ -85,6 +85,58 @@ typedef struct {
 #define NGX_HTTP_ILERT_STORE_BUDGETS  2     /* of an event: key, endpoint */
 
 
+/*
+ * What a webhook says of an alert of Kapacitor's.  Kapacitor tells its alerts
+ * from each other by their ids, which are not our alert keys: several ids may
+ * share one key.  What is heard of an id is remembered for each "place", which
+ * is the location that webhooks are posted to.
+ */
+
+#define NGX_HTTP_ILERT_STORE_NO_TIME  INT64_MIN
+
+typedef struct {
+    ngx_str_t                   place;      /* name of the location; empty: */
+                                            /* nothing is remembered */
+    ngx_str_t                   id;         /* Kapacitor's, or what stands */
+                                            /* for it: the webhook's key */
+    ngx_str_t                   task;       /* empty: not known */
+    int64_t                     time;       /* ns since 1970, or .._NO_TIME */
+    ngx_uint_t                  level;      /* ngx_http_ilert_level_e */
+    uint64_t                    digest;     /* of time, level, and message */
+
+    /*
+     * Of an event that repairs a difference: it is only accepted if what is
+     * remembered is still this, so that it cannot overtake a webhook.
+     */
+    unsigned                    repair:1;
+    unsigned                    unheard:1;  /* nothing was remembered */
+    int64_t                     was_time;
+    ngx_uint_t                  was_level;
+} ngx_http_ilert_store_heard_t;
+
+
+/* what has become of an event by what was heard before */
+
+typedef enum {
+    NGX_HTTP_ILERT_STORE_NEWS = 0,
+    NGX_HTTP_ILERT_STORE_COPY,          /* one of the last ones came again */
+    NGX_HTTP_ILERT_STORE_STALE,         /* it is older than the last one, and */
+                                        /* its source wants no such ones */
+    NGX_HTTP_ILERT_STORE_OVERTAKEN      /* a repair that is not needed */
+} ngx_http_ilert_store_news_e;
+
+
+/*
+ * A webhook that became no event, since the mapping ignores it; but its time
+ * and level are remembered.  One allocation, freed with ngx_free().
+ */
+
+typedef struct {
+    ngx_queue_t                 queue;
+    ngx_http_ilert_store_heard_t  heard;
+} ngx_http_ilert_store_note_t;
+
+
 /* An event and its strings are one allocation, freed with ngx_free(). */
 
 typedef struct {
@@ -116,6 +168,18 @@ typedef struct {
     int64_t                     deadline;
     ngx_atomic_t                withdrawn;
     unsigned                    late:1;
+
+    ngx_http_ilert_store_heard_t  heard;    /* its strings are the event's */
+    unsigned                    stale:1;    /* "stale drop" */
+
+    /*
+     * Set by a job that has accepted the event.  If "news" is not .._NEWS, the
+     * event is not on disk, and counts as ignored.  If "clash" is not empty,
+     * webhooks of its alert key come from this task, too.
+     */
+    ngx_http_ilert_store_news_e  news;
+    u_char                      clash[64];
+    size_t                      clash_len;
 
     /* set if the event has been accepted */
 
@@ -434,6 +498,86 @@ struct ngx_http_ilert_store_query_s {
 
 
 /*
+ * A look compares what Kapacitor knows with what was heard of it.  It is
+ * a part of a job, and belongs to the queue until its handler is called, which
+ * has to destroy the pool.  Strings are in the pool.
+ *
+ * With "absent" it asks instead for ids of the topic, after the key "after",
+ * whose level is not OK.
+ */
+
+typedef enum {
+    NGX_HTTP_ILERT_STORE_AGREES = 0,    /* it is what was heard last */
+    NGX_HTTP_ILERT_STORE_NO_MATTER,     /* no difference, see store_look.c */
+    NGX_HTTP_ILERT_STORE_DIFFERS
+} ngx_http_ilert_store_look_e;
+
+#define NGX_HTTP_ILERT_STORE_HEARD_KEY  16  /* bytes: digest of place and id */
+
+typedef struct {
+    ngx_str_t                   id;         /* Kapacitor's */
+    int64_t                     time;       /* ns since 1970 */
+    ngx_uint_t                  level;
+
+    /* the answer */
+
+    ngx_http_ilert_store_look_e  look;
+    unsigned                    heard:1;    /* something is remembered: */
+    unsigned                    ignored:1;  /* the mapping has ignored it */
+    int64_t                     was_time;
+    ngx_uint_t                  was_level;
+    int64_t                     at;         /* when it was taken, ms */
+    ngx_str_t                   source;     /* of its alert; empty: it has */
+    ngx_str_t                   alert_key;  /* none */
+} ngx_http_ilert_store_state_t;
+
+typedef struct ngx_http_ilert_store_look_s  ngx_http_ilert_store_look_t;
+
+struct ngx_http_ilert_store_look_s {
+    ngx_queue_t                 queue;
+    ngx_pool_t                 *pool;
+    void                      (*handler)(ngx_http_ilert_store_look_t *look);
+    void                       *data;
+
+    ngx_str_t                   place;
+    ngx_str_t                   kapacitor;  /* name of "ilert_reconcile" */
+    ngx_str_t                   topic;      /* empty with "listed" */
+    unsigned                    named:1;    /* the configuration names it */
+    unsigned                    absent:1;
+
+    ngx_array_t                 states;     /* store_state_t; with "absent" */
+                                            /* those found, at most .._ROWS */
+    u_char                      after[NGX_HTTP_ILERT_STORE_HEARD_KEY];
+                                            /* of "absent": set to the key of */
+                                            /* the last one, for the next */
+    /*
+     * With "listed", which is not NULL, it only says which topics this
+     * Kapacitor has (ngx_str_t): others are gone.
+     */
+    ngx_array_t                *listed;
+
+    /* ids that are over, see "mode=watch", so that silence may end them */
+
+    ngx_array_t                *over;       /* ngx_str_t, or NULL */
+
+    /* the answer */
+
+    unsigned                    ok:1;       /* there is one */
+    unsigned                    learned:1;  /* the topic takes part */
+    unsigned                    more:1;     /* of "absent": there are more */
+};
+
+
+/* a Kapacitor that is asked, for "resolve_after" */
+
+typedef struct {
+    ngx_str_t                   name;       /* of "ilert_reconcile" */
+    ngx_str_t                   place;
+    unsigned                    up:1;       /* its last poll was complete */
+} ngx_http_ilert_store_kapacitor_t;
+
+
+/*
  * A job is what is done in one transaction: verdicts first, which make room,
  * then orders, accepts, and takes, of which the most urgent ones of all
  * sources come first.  Lists may be empty.  The job and its lists are the
@@ -451,6 +595,11 @@ typedef struct {
     ngx_queue_t                 orders;     /* store_order_t */
     ngx_queue_t                 accepts;    /* in the order of commit */
     ngx_queue_t                 queries;    /* store_query_t */
+    ngx_queue_t                 notes;      /* store_note_t; before accepts */
+    ngx_queue_t                 looks;      /* store_look_t; after accepts */
+
+    ngx_http_ilert_store_kapacitor_t  *kapacitors;  /* of a courier's job */
+    ngx_uint_t                  nkapacitors;
 
     /*
      * store_refused_t, to be kept in a transaction of their own, after the
@@ -524,6 +673,8 @@ typedef struct {
                                             /* "deadly" */
     int64_t                     begun;      /* the new courier's number, or */
                                             /* 0: none has begun */
+    int64_t                     away;       /* with "begin": since when there */
+                                            /* was no courier, or 0 */
     int64_t                     due;        /* when the next event that */
                                             /* waits for a time may go, or */
                                             /* 0; "now" if there is more to */
