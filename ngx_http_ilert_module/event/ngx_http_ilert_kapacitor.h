@@ -163,6 +163,12 @@ typedef struct {
 
     /* it is Chronograf's "Send Test Alert" */
     unsigned                        test:1;
+
+    /*
+     * It was not posted, but made of what Kapacitor's API says, because one
+     * was lost.  Set after the parsing.
+     */
+    unsigned                        reconciled:1;
 } ngx_http_ilert_webhook_t;
 
 
@@ -214,6 +220,21 @@ ngx_int_t ngx_http_ilert_kapacitor_tag(ngx_http_ilert_webhook_t *wh,
  */
 void ngx_http_ilert_kapacitor_md5(ngx_http_ilert_webhook_t *wh,
     ngx_str_t *text, u_char *md5);
+
+
+/*
+ * Returns the webhook's time in ns since 1970, or INT64_MIN if there is none,
+ * if it cannot be read, or if it is beyond 64 bits: before 1677, or after
+ * 2262.
+ */
+int64_t ngx_http_ilert_kapacitor_ns(ngx_http_ilert_webhook_t *wh);
+
+/*
+ * Returns the digest by which copies of a webhook are known: the first eight
+ * bytes of the MD5 of that time, the level, and the message.  Webhooks without
+ * a readable time may have the same digest, and are no copies.
+ */
+uint64_t ngx_http_ilert_kapacitor_digest(ngx_http_ilert_webhook_t *wh);
 
 
 #endif /* _NGX_HTTP_ILERT_KAPACITOR_H_INCLUDED_ */

@@ -22,7 +22,8 @@
 
 static ngx_int_t ngx_http_ilert_kapacitor_series_key(
     ngx_http_ilert_webhook_t *wh, ngx_str_t *key, ngx_pool_t *pool);
-static void ngx_http_ilert_kapacitor_digest(ngx_str_t *text, u_char *digest);
+static void ngx_http_ilert_kapacitor_text_md5(ngx_str_t *text,
+    u_char *digest);
 
 
 ngx_int_t
@@ -42,7 +43,7 @@ ngx_http_ilert_kapacitor_key(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool)
     }
 
     if (key->len > NGX_HTTP_ILERT_KAPACITOR_LONG_KEY) {
-        ngx_http_ilert_kapacitor_digest(key, wh->key_md5);
+        ngx_http_ilert_kapacitor_text_md5(key, wh->key_md5);
     }
 
     return NGX_OK;
@@ -119,13 +120,56 @@ ngx_http_ilert_kapacitor_md5(ngx_http_ilert_webhook_t *wh, ngx_str_t *text,
         ngx_memcpy(md5, wh->key_md5, sizeof(wh->key_md5));
 
     } else {
-        ngx_http_ilert_kapacitor_digest(text, md5);
+        ngx_http_ilert_kapacitor_text_md5(text, md5);
     }
 }
 
 
+int64_t
+ngx_http_ilert_kapacitor_ns(ngx_http_ilert_webhook_t *wh)
+{
+    int64_t  ns;
+
+    if (ngx_http_ilert_kapacitor_parse_ns(&wh->time, &ns) != NGX_OK) {
+        return INT64_MIN;
+    }
+
+    return ns;
+}
+
+
+/*
+ * The number is written, so that the digest does not depend on the order of
+ * bytes of the machine: a database may be taken to another one.
+ */
+
+uint64_t
+ngx_http_ilert_kapacitor_digest(ngx_http_ilert_webhook_t *wh)
+{
+    u_char      *p, head[NGX_INT64_LEN + NGX_INT_T_LEN + sizeof(" :")],
+                 digest[16];
+    uint64_t     n;
+    ngx_md5_t    md5;
+    ngx_uint_t   i;
+
+    p = ngx_sprintf(head, "%L %ui:", ngx_http_ilert_kapacitor_ns(wh),
+                    (ngx_uint_t) wh->level);
+
+    ngx_md5_init(&md5);
+    ngx_md5_update(&md5, head, p - head);
+    ngx_md5_update(&md5, wh->message.data, wh->message.len);
+    ngx_md5_final(digest, &md5);
+
+    for (i = 0, n = 0; i < sizeof(uint64_t); i++) {
+        n = n << 8 | digest[i];
+    }
+
+    return n;
+}
+
+
 static void
-ngx_http_ilert_kapacitor_digest(ngx_str_t *text, u_char *digest)
+ngx_http_ilert_kapacitor_text_md5(ngx_str_t *text, u_char *digest)
 {
     ngx_md5_t  md5;
 

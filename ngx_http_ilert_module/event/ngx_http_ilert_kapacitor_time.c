@@ -11,6 +11,11 @@
 #include "ngx_http_ilert_kapacitor_time.h"
 
 
+/* So many whole seconds can be counted in ns, before 1970 and after. */
+
+#define NGX_HTTP_ILERT_KAPACITOR_MAX_SEC  (INT64_MAX / 1000000000)
+
+
 static ngx_int_t ngx_http_ilert_kapacitor_parse_offset(u_char *p,
     u_char *last, ngx_int_t *offset);
 static ngx_int_t ngx_http_ilert_kapacitor_digits(u_char *p, ngx_uint_t n,
@@ -128,6 +133,24 @@ ngx_http_ilert_kapacitor_parse_time(ngx_str_t *text,
                            + day - 1
                            - 719527 + 31 + 28) * 86400
                 + hour * 3600 + min * 60 + sec - offset;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_kapacitor_parse_ns(ngx_str_t *text, int64_t *ns)
+{
+    ngx_http_ilert_kapacitor_time_t  time;
+
+    if (ngx_http_ilert_kapacitor_parse_time(text, &time) != NGX_OK
+        || time.sec < -NGX_HTTP_ILERT_KAPACITOR_MAX_SEC
+        || time.sec >= NGX_HTTP_ILERT_KAPACITOR_MAX_SEC)
+    {
+        return NGX_DECLINED;
+    }
+
+    *ns = time.sec * 1000000000 + (int64_t) time.nsec;
 
     return NGX_OK;
 }

@@ -36,6 +36,14 @@ ngx_int_t ngx_http_ilert_kapacitor_parse_time(ngx_str_t *text,
 
 
 /*
+ * Parses such a time, and sets "ns" to the nanoseconds since 1970.  Returns
+ * NGX_OK, or NGX_DECLINED, also for a time whose number has over 63 bits: one
+ * before 1677-09-21, or after 2262-04-11.  The number is never INT64_MIN.
+ */
+ngx_int_t ngx_http_ilert_kapacitor_parse_ns(ngx_str_t *text, int64_t *ns);
+
+
+/*
  * Compares the time in a token of JSON with "time".  Returns NGX_OK if they
  * are the same instant, NGX_DECLINED if they are not or if the token is no
  * time, and NGX_ERROR if there is no memory to decode the token.
