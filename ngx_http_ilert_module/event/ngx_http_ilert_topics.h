@@ -25,7 +25,9 @@
  *
  * Memory is bounded: an element is kept until it is complete, and may have
  * NGX_HTTP_ILERT_TOPICS_ELEMENT bytes at most.  An answer of another form is
- * an error.
+ * an error.  Elements before the error have been handed on by then, so nothing
+ * can be said about what is missing until ngx_http_ilert_topics_end() has
+ * returned NGX_OK.
  */
 
 
@@ -35,7 +37,8 @@
 /*
  * An element: a topic, which has an id and "collected", or an alert, which has
  * all others.  The strings are decoded, and valid only during the call of the
- * handler.
+ * handler.  The id of an alert is empty if Kapacitor was told to make it so;
+ * then it says nothing about which alert of the topic this is.
  */
 
 typedef struct {
@@ -46,12 +49,14 @@ typedef struct {
     ngx_str_t                   details;
     ngx_str_t                   time;       /* RFC 3339, as Kapacitor has it */
     ngx_str_t                   duration;   /* such as "1m3s" */
-    int64_t                     ns;         /* the time, ns since 1970 */
+    int64_t                     ns;         /* the time, ns since 1970; */
+                                            /* INT64_MIN: beyond 64 bits */
     ngx_http_ilert_level_e      level;
 } ngx_http_ilert_topics_element_t;
 
 
 typedef struct ngx_http_ilert_topics_s  ngx_http_ilert_topics_t;
+typedef struct ngx_http_ilert_topics_reader_s  ngx_http_ilert_topics_reader_t;
 
 /* Returns NGX_OK, or NGX_ERROR, after which reading ends with NGX_ERROR. */
 typedef ngx_int_t (*ngx_http_ilert_topics_handler_pt)(
@@ -61,10 +66,17 @@ typedef ngx_int_t (*ngx_http_ilert_topics_handler_pt)(
 struct ngx_http_ilert_topics_s {
     ngx_http_ilert_topics_handler_pt  handler;
     void                       *data;       /* the caller's */
-    const char                 *error;      /* what is wrong, or NULL */
+    const char                 *error;      /* what is wrong, in words that */
+                                            /* fit behind a colon, or NULL */
 
-    /* the reader's own: whatever it needs follows here */
-    void                       *reader;
+    /*
+     * The topic whose events were asked for, set by the caller after _init().
+     * An answer about another one, or about none, is an error.  It is not
+     * looked at if this is a null string.
+     */
+    ngx_str_t                   topic;
+
+    ngx_http_ilert_topics_reader_t  *reader;    /* of topics.c only */
 };
 
 
@@ -88,7 +100,10 @@ ngx_int_t ngx_http_ilert_topics_read(ngx_http_ilert_topics_t *topics,
 /* Returns NGX_OK if the answer is complete, else NGX_ERROR, as above. */
 ngx_int_t ngx_http_ilert_topics_end(ngx_http_ilert_topics_t *topics);
 
-/* Frees what is not the pool's. */
+/*
+ * Frees what is not the pool's.  It may be called again, but neither within
+ * a call of the handler nor before ngx_http_ilert_topics_init().
+ */
 void ngx_http_ilert_topics_close(ngx_http_ilert_topics_t *topics);
 
 
