@@ -91,6 +91,18 @@ typedef struct {
 } ngx_http_ilert_counters_refusal_t;
 
 
+/* two tasks of Kapacitor's of which webhooks have the same alert key */
+
+typedef struct {
+    int64_t                      time;      /* of the last webhook of such */
+                                            /* a key; 0: there was none */
+    ngx_http_ilert_counters_text_t  source;
+    ngx_http_ilert_counters_text_t  key;
+    ngx_http_ilert_counters_text_t  tasks[2];  /* the last webhook's comes */
+                                            /* last */
+} ngx_http_ilert_counters_clash_t;
+
+
 /*
  * The state of a source, by the last outcomes of its requests; under the
  * mutex.
@@ -289,6 +301,9 @@ struct ngx_http_ilert_counters_s {
 
     ngx_http_ilert_counters_refusal_t  refusal;    /* the last one, under */
                                             /* the mutex */
+    ngx_http_ilert_counters_clash_t  clash;    /* under the mutex */
+    ngx_atomic_t                 clash_logged;  /* time of the last line, s */
+
     ngx_http_ilert_counters_histogram_t  commit;
     ngx_http_ilert_counters_histogram_t  delivery;
 
@@ -462,6 +477,15 @@ void ngx_http_ilert_counters_set_refusal(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_counters_refusal_t *refusal);
 void ngx_http_ilert_counters_get_refusal(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_counters_refusal_t *refusal);
+
+/*
+ * Notes that webhooks of an alert key come from two tasks, now from "task",
+ * and copies what was noted last.  Strings are valid UTF-8.
+ */
+void ngx_http_ilert_counters_set_clash(ngx_http_ilert_counters_t *counters,
+    ngx_str_t *source, ngx_str_t *key, ngx_str_t *task, ngx_str_t *other);
+void ngx_http_ilert_counters_get_clash(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_clash_t *clash);
 
 /*
  * Sets a text, cut to the size that there is for it.  If the text is in shared
