@@ -13,6 +13,7 @@
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_life.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_queue_answer.h"
 #include "ngx_http_ilert_queue_log.h"
 #include "ngx_http_ilert_queue_refused.h"
 #include "ngx_http_ilert_queue_wait.h"
@@ -31,11 +32,11 @@
  *
  * - While "busy" is set, store and job belong to the thread.  At any other
  *   time they belong to the event loop.
- * - An event, verdict, order, or query is either in a list of the queue or in
- *   that of the job.
+ * - An event, verdict, order, query, look, or note is either in a list of the
+ *   queue or in that of the job.
  * - If a job has failed, its verdicts are put before those that have come
- *   meanwhile: verdicts are committed in their order.  Events, orders, and
- *   queries are not tried again; those who wait for them are answered.
+ *   meanwhile: verdicts are committed in their order.  All else is not tried
+ *   again; those who wait for it are answered.
  * - "nverdicts" is the number of verdicts of the queue and the job together.
  */
 
@@ -45,6 +46,10 @@
 /* ms until what could not be committed is tried again */
 
 #define NGX_HTTP_ILERT_QUEUE_RETRY     500
+
+/* notes that may wait for a job, at most */
+
+#define NGX_HTTP_ILERT_QUEUE_NOTES     1000
 
 /* ms: a timer that keeps the worker while a job is under way */
 
@@ -71,6 +76,9 @@ typedef struct {
     ngx_queue_t                         accepts;
     ngx_queue_t                         orders;
     ngx_queue_t                         queries;
+    ngx_queue_t                         looks;
+    ngx_queue_t                         notes;
+    ngx_uint_t                          nnotes;
     ngx_queue_t                         verdicts;
     ngx_uint_t                          nverdicts;  /* with the job's */
     ngx_uint_t                          njob;       /* the job's alone */
@@ -97,7 +105,6 @@ typedef struct {
 
 
 static void ngx_http_ilert_queue_end_session(ngx_http_ilert_queue_t *q);
-static void ngx_http_ilert_queue_free_queries(ngx_queue_t *queries);
 static ngx_uint_t ngx_http_ilert_queue_is_configured(ngx_str_t *name,
     void *data);
 static ngx_uint_t ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q);
@@ -107,10 +114,6 @@ static void ngx_http_ilert_queue_find_unconfigured(ngx_http_ilert_queue_t *q);
 static void ngx_http_ilert_queue_done(ngx_event_t *ev);
 static void ngx_http_ilert_queue_end_orders(ngx_http_ilert_queue_t *q,
     ngx_queue_t *orders, ngx_uint_t decided);
-static void ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
-    ngx_queue_t *queries);
-static void ngx_http_ilert_queue_publish(ngx_http_ilert_queue_t *q,
-    ngx_http_ilert_store_query_t *query);
 static void ngx_http_ilert_queue_end_verdicts(ngx_http_ilert_queue_t *q,
     ngx_queue_t *verdicts);
 static void ngx_http_ilert_queue_count_urgent(ngx_queue_t *accepts);
@@ -176,6 +179,8 @@ ngx_http_ilert_queue_init_process(ngx_cycle_t *cycle,
     ngx_queue_init(&q->accepts);
     ngx_queue_init(&q->orders);
     ngx_queue_init(&q->queries);
+    ngx_queue_init(&q->looks);
+    ngx_queue_init(&q->notes);
     ngx_queue_init(&q->verdicts);
 
     ngx_http_ilert_clock_init_event(&q->hold,
@@ -223,6 +228,8 @@ ngx_http_ilert_queue_exit_process(void)
         ngx_http_ilert_queue_free(&q->job.taken, 0);
         ngx_http_ilert_queue_free(&q->job.buried, 0);
         ngx_http_ilert_queue_free_queries(&q->job.queries);
+        ngx_http_ilert_queue_free_looks(&q->job.looks);
+        ngx_http_ilert_queue_free_notes(&q->job.notes);
         ngx_http_ilert_queue_refused_free(&q->job.refused);
     }
 
@@ -231,6 +238,8 @@ ngx_http_ilert_queue_exit_process(void)
     ngx_http_ilert_queue_free(&q->accepts, 0);
     ngx_http_ilert_queue_free(&q->verdicts, 1);
     ngx_http_ilert_queue_free_queries(&q->queries);
+    ngx_http_ilert_queue_free_looks(&q->looks);
+    ngx_http_ilert_queue_free_notes(&q->notes);
 
     ngx_http_ilert_queue_end_session(q);
 
@@ -278,6 +287,8 @@ ngx_http_ilert_queue_end_session(ngx_http_ilert_queue_t *q)
     ngx_queue_init(&job->verdicts);
     ngx_queue_init(&job->orders);
     ngx_queue_init(&job->queries);
+    ngx_queue_init(&job->looks);
+    ngx_queue_init(&job->notes);
     ngx_queue_init(&job->refused);
     ngx_queue_init(&job->taken);
 
@@ -311,26 +322,9 @@ ngx_http_ilert_queue_free(ngx_queue_t *events, ngx_uint_t data)
 }
 
 
-static void
-ngx_http_ilert_queue_free_queries(ngx_queue_t *queries)
-{
-    ngx_queue_t                   *link;
-    ngx_http_ilert_store_query_t  *query;
-
-    while (!ngx_queue_empty(queries)) {
-
-        link = ngx_queue_head(queries);
-        ngx_queue_remove(link);
-
-        query = ngx_queue_data(link, ngx_http_ilert_store_query_t, queue);
-
-        ngx_destroy_pool(query->pool);
-    }
-}
-
-
 ngx_int_t
 ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_store_heard_t *heard,
     ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool)
 {
     ngx_http_ilert_queue_t        *q;
@@ -342,7 +336,7 @@ ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
         return ngx_http_ilert_relay(ev, handler, data, pool);
     }
 
-    se = ngx_http_ilert_queue_wait(ev, handler, data, pool);
+    se = ngx_http_ilert_queue_wait(ev, heard, handler, data, pool);
     if (se == NULL) {
         return NGX_ERROR;
     }
@@ -395,6 +389,49 @@ ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order)
     ngx_http_ilert_queue_run();
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_queue_look(ngx_http_ilert_store_look_t *look)
+{
+    ngx_http_ilert_queue_t  *q;
+
+    q = ngx_http_ilert_queue;
+
+    if (q == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_queue_insert_tail(&q->looks, &look->queue);
+
+    ngx_http_ilert_queue_run();
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_ilert_queue_note(ngx_http_ilert_store_heard_t *heard)
+{
+    ngx_http_ilert_queue_t       *q;
+    ngx_http_ilert_store_note_t  *note;
+
+    q = ngx_http_ilert_queue;
+
+    if (q == NULL || q->nnotes == NGX_HTTP_ILERT_QUEUE_NOTES) {
+        return;
+    }
+
+    note = ngx_http_ilert_store_note(heard);
+    if (note == NULL) {
+        return;
+    }
+
+    ngx_queue_insert_tail(&q->notes, &note->queue);
+    q->nnotes++;
+
+    ngx_http_ilert_queue_run();
 }
 
 
@@ -487,7 +524,8 @@ ngx_http_ilert_queue_run(void)
     /* after a failure the next job waits, unless somebody waits for it */
 
     if (q->undecided && q->retry.timer_set && ngx_queue_empty(&q->accepts)
-        && ngx_queue_empty(&q->orders) && ngx_queue_empty(&q->queries))
+        && ngx_queue_empty(&q->orders) && ngx_queue_empty(&q->queries)
+        && ngx_queue_empty(&q->looks))
     {
         return;
     }
@@ -537,6 +575,9 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     ngx_http_ilert_queue_move(&job->verdicts, &q->verdicts);
     ngx_http_ilert_queue_move(&job->orders, &q->orders);
     ngx_http_ilert_queue_move(&job->queries, &q->queries);
+    ngx_http_ilert_queue_move(&job->looks, &q->looks);
+    ngx_http_ilert_queue_move(&job->notes, &q->notes);
+    q->nnotes = 0;
     ngx_queue_init(&job->refused);
     ngx_queue_init(&job->taken);
     ngx_queue_init(&job->buried);
@@ -576,6 +617,8 @@ ngx_http_ilert_queue_prepare(ngx_http_ilert_queue_t *q)
     return !ngx_queue_empty(&job->accepts) || !ngx_queue_empty(&job->verdicts)
            || !ngx_queue_empty(&job->orders)
            || !ngx_queue_empty(&job->queries)
+           || !ngx_queue_empty(&job->looks)
+           || !ngx_queue_empty(&job->notes)
            || !ngx_queue_empty(&job->refused)
            || job->ntakes || job->nrelease || job->nhomes || job->begin
            || job->clean || prove;
@@ -647,7 +690,7 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 
     ngx_msec_t   pause;
     ngx_uint_t   accepted, decided, unkept;
-    ngx_queue_t  accepts, verdicts, orders, queries;
+    ngx_queue_t  accepts, verdicts, orders, queries, looks;
 
     q->busy = 0;
 
@@ -659,6 +702,9 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
     ngx_http_ilert_queue_move(&verdicts, &q->job.verdicts);
     ngx_http_ilert_queue_move(&orders, &q->job.orders);
     ngx_http_ilert_queue_move(&queries, &q->job.queries);
+    ngx_http_ilert_queue_move(&looks, &q->job.looks);
+
+    ngx_http_ilert_queue_free_notes(&q->job.notes);
 
     decided = q->job.decided;
 
@@ -714,7 +760,8 @@ ngx_http_ilert_queue_done(ngx_event_t *ev)
 
     ngx_http_ilert_queue_wait_answer(&accepts, accepted);
     ngx_http_ilert_queue_end_orders(q, &orders, decided);
-    ngx_http_ilert_queue_answer_queries(q, &queries);
+    ngx_http_ilert_queue_answer_queries(&queries, q->imcf);
+    ngx_http_ilert_queue_answer_looks(&looks);
 }
 
 
@@ -762,72 +809,6 @@ ngx_http_ilert_queue_end_orders(ngx_http_ilert_queue_t *q, ngx_queue_t *orders,
 
     q->client->ordered();
     ngx_http_ilert_queue_run();
-}
-
-
-static void
-ngx_http_ilert_queue_answer_queries(ngx_http_ilert_queue_t *q,
-    ngx_queue_t *queries)
-{
-    ngx_queue_t                   *link;
-    ngx_http_ilert_store_query_t  *query;
-
-    while (!ngx_queue_empty(queries)) {
-
-        link = ngx_queue_head(queries);
-        ngx_queue_remove(link);
-
-        query = ngx_queue_data(link, ngx_http_ilert_store_query_t, queue);
-
-        ngx_http_ilert_queue_publish(q, query);
-
-        if (query->handler) {
-            query->handler(query);
-
-        } else {
-            ngx_destroy_pool(query->pool);
-        }
-    }
-}
-
-
-/*
- * Puts numbers of an answer into the counters, where status and metrics find
- * them when the store does not answer.
- */
-
-static void
-ngx_http_ilert_queue_publish(ngx_http_ilert_queue_t *q,
-    ngx_http_ilert_store_query_t *query)
-{
-    ngx_uint_t                          i;
-    ngx_http_ilert_source_t            *source;
-    ngx_http_ilert_store_source_t      *read;
-    ngx_http_ilert_counters_waiting_t   waiting;
-
-    if (!query->ok || query->prove || query->refused) {
-        return;
-    }
-
-    ngx_http_ilert_counters_set(q->imcf->counters, &q->imcf->counters->bytes,
-                                query->bytes);
-
-    read = query->sources.elts;
-
-    for (i = 0; i < query->sources.nelts; i++) {
-
-        source = ngx_http_ilert_find_source(q->imcf, &read[i].name);
-        if (source == NULL) {
-            continue;
-        }
-
-        ngx_memcpy(waiting.waiting, read[i].waiting, sizeof(waiting.waiting));
-        ngx_memcpy(waiting.oldest, read[i].oldest, sizeof(waiting.oldest));
-        waiting.dead = read[i].dead;
-        waiting.open = read[i].open;
-
-        ngx_http_ilert_counters_set_waiting(source->counters, &waiting);
-    }
 }
 
 
@@ -915,6 +896,7 @@ ngx_http_ilert_queue_pause_handler(ngx_event_t *ev)
 
 ngx_int_t
 ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_store_heard_t *heard,
     ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool)
 {
     return ngx_http_ilert_relay(ev, handler, data, pool);
@@ -932,6 +914,19 @@ ngx_int_t
 ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order)
 {
     return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_ilert_queue_look(ngx_http_ilert_store_look_t *look)
+{
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_http_ilert_queue_note(ngx_http_ilert_store_heard_t *heard)
+{
 }
 
 

@@ -109,10 +109,13 @@ void ngx_http_ilert_queue_exit_process(void);
 /*
  * Submits an event, which must stay as it is until the handler has been
  * called.  The handler is called once, and never from within this call.
- * Returns NGX_OK, or NGX_ERROR if there is no memory; then the handler is not
- * called.
+ * "heard" is what the event's webhook says of an alert of Kapacitor's, and is
+ * copied; or NULL, if it is not to be remembered.  A repair is not relayed,
+ * since only the store knows whether it is still needed.  Returns NGX_OK, or
+ * NGX_ERROR if there is no memory; then the handler is not called.
  */
 ngx_int_t ngx_http_ilert_queue_submit(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_store_heard_t *heard,
     ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool);
 
 
@@ -138,12 +141,18 @@ ngx_int_t ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order);
 
 /*
  * Compares what Kapacitor knows with what was heard, see store.h.  A look
- * belongs to the queue until its handler is called.  Returns NGX_OK, or
- * NGX_DECLINED if there is no queue.
+ * belongs to the queue until its handler is called, and the handler is never
+ * called from within this call.  Returns NGX_OK, or NGX_DECLINED if there is
+ * no queue.
  */
 ngx_int_t ngx_http_ilert_queue_look(ngx_http_ilert_store_look_t *look);
 
-/* Remembers a webhook that was ignored; copies what it needs. */
+/*
+ * Remembers a webhook that was ignored, if there is a queue; copies what it
+ * needs.  Nobody is told whether it is on disk.  If too many wait, or a job
+ * fails, they are forgotten: then Kapacitor's state differs from what is
+ * remembered, and is ignored once more.
+ */
 void ngx_http_ilert_queue_note(ngx_http_ilert_store_heard_t *heard);
 
 

@@ -15,6 +15,7 @@
 #include "ngx_http_ilert_queue_wait.h"
 #include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_store.h"
+#include "ngx_http_ilert_text.h"
 
 
 #if (NGX_THREADS)
@@ -22,6 +23,10 @@
 /* ms; it has to be less than the 30 seconds for which Kapacitor waits */
 
 #define NGX_HTTP_ILERT_QUEUE_DEADLINE  20000
+
+/* seconds between two lines about two tasks with the same alert key */
+
+#define NGX_HTTP_ILERT_QUEUE_CLASH_PERIOD  3600
 
 
 /* a webhook that waits for its event to be committed */
@@ -36,20 +41,22 @@ typedef struct {
     ngx_msec_t                          deadline;   /* by ngx_current_msec */
     int64_t                             submitted;  /* usec, monotonic */
     unsigned                            given:1;    /* to a job */
+    unsigned                            repair:1;
 } ngx_http_ilert_queue_waiter_t;
 
 
 static ngx_http_ilert_store_event_t *ngx_http_ilert_queue_wait_store_event(
-    ngx_http_ilert_event_t *ev);
+    ngx_http_ilert_event_t *ev, ngx_http_ilert_store_heard_t *heard);
+static void ngx_http_ilert_queue_wait_clash(ngx_http_ilert_store_event_t *se);
 static void ngx_http_ilert_queue_wait_accepted(
-    ngx_http_ilert_queue_waiter_t *w);
+    ngx_http_ilert_queue_waiter_t *w, ngx_uint_t news);
 static void ngx_http_ilert_queue_wait_refuse(ngx_http_ilert_queue_waiter_t *w,
     ngx_http_ilert_store_waits_e waits);
 static void ngx_http_ilert_queue_wait_relayed(ngx_http_ilert_answer_t *answer,
     void *data);
 static void ngx_http_ilert_queue_wait_late(ngx_http_ilert_queue_waiter_t *w);
 static void ngx_http_ilert_queue_wait_finish(ngx_http_ilert_queue_waiter_t *w,
-    ngx_uint_t status, const char *result, const char *error);
+    ngx_uint_t status, ngx_uint_t news, const char *result, const char *error);
 static void ngx_http_ilert_queue_wait_deadline_handler(ngx_event_t *ev);
 static void ngx_http_ilert_queue_wait_withdraw(
     ngx_http_ilert_store_event_t *se, ngx_uint_t given);
@@ -82,6 +89,7 @@ ngx_http_ilert_queue_wait_init(ngx_http_ilert_counters_t *counters,
 
 ngx_http_ilert_store_event_t *
 ngx_http_ilert_queue_wait(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_store_heard_t *heard,
     ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool)
 {
     ngx_http_ilert_queue_wait_t    *qw;
@@ -96,7 +104,7 @@ ngx_http_ilert_queue_wait(ngx_http_ilert_event_t *ev,
 
     ev->received = ngx_http_ilert_clock_now();
 
-    w->stored = ngx_http_ilert_queue_wait_store_event(ev);
+    w->stored = ngx_http_ilert_queue_wait_store_event(ev, heard);
     if (w->stored == NULL) {
         return NULL;
     }
@@ -105,6 +113,7 @@ ngx_http_ilert_queue_wait(ngx_http_ilert_event_t *ev,
     w->handler = handler;
     w->data = data;
     w->pool = pool;
+    w->repair = (heard && heard->repair);
     w->deadline = ngx_current_msec + NGX_HTTP_ILERT_QUEUE_DEADLINE;
     w->submitted = ngx_http_ilert_clock_usec();
 
@@ -125,12 +134,13 @@ ngx_http_ilert_queue_wait(ngx_http_ilert_event_t *ev,
  */
 
 static ngx_http_ilert_store_event_t *
-ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev)
+ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_store_heard_t *heard)
 {
     ngx_http_ilert_store_event_t  *se;
 
     se = ngx_http_ilert_store_event(ev->source->name.len, ev->ilert_key.len,
-                                    ev->body.len);
+                                    ev->body.len, heard);
     if (se == NULL) {
         return NULL;
     }
@@ -149,6 +159,7 @@ ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev)
     se->said.received = ev->received;
 
     se->policy = ev->source->policy;
+    se->stale = (ev->source->policy.stale != 0);
     se->silence = ev->silence;
 
     if (ev->silence) {
@@ -189,7 +200,7 @@ ngx_http_ilert_queue_wait_source(ngx_http_ilert_store_event_t *se)
 void
 ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts, ngx_uint_t accepted)
 {
-    ngx_uint_t                      late, withdrawn;
+    ngx_uint_t                      late, news, withdrawn;
     ngx_queue_t                    *link;
     ngx_http_ilert_source_t        *source;
     ngx_http_ilert_queue_wait_t    *qw;
@@ -209,11 +220,16 @@ ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts, ngx_uint_t accepted)
         withdrawn = (se->withdrawn != 0);
         late = se->late;
         waits = se->waits;
+        news = se->news;
 
         if (accepted && se->coalesced) {
             source = ngx_http_ilert_queue_wait_source(se);
             ngx_http_ilert_counters_add(source->counters->coalesced,
                                         se->coalesced);
+        }
+
+        if (accepted && se->clash_len) {
+            ngx_http_ilert_queue_wait_clash(se);
         }
 
         ngx_free(se);
@@ -235,7 +251,7 @@ ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts, ngx_uint_t accepted)
             ngx_http_ilert_queue_wait_late(w);
 
         } else if (accepted) {
-            ngx_http_ilert_queue_wait_accepted(w);
+            ngx_http_ilert_queue_wait_accepted(w, news);
 
         } else {
             ngx_http_ilert_queue_wait_refuse(w, waits);
@@ -244,8 +260,56 @@ ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts, ngx_uint_t accepted)
 }
 
 
+/*
+ * Webhooks of an alert key come from two tasks: what one of them says replaces
+ * what the other has said.  This is noted for the status, and logged at times.
+ */
+
 static void
-ngx_http_ilert_queue_wait_accepted(ngx_http_ilert_queue_waiter_t *w)
+ngx_http_ilert_queue_wait_clash(ngx_http_ilert_store_event_t *se)
+{
+    ngx_str_t                     key, task, other;
+    ngx_http_ilert_counters_t    *counters;
+
+    counters = ngx_http_ilert_queue_waiting.counters;
+
+    key = se->key;
+    task = se->heard.task;
+
+    other.data = se->clash;
+    other.len = se->clash_len;
+
+    ngx_http_ilert_counters_set_clash(counters, &se->source, &key, &task,
+                                      &other);
+
+    if (!ngx_http_ilert_counters_due(&counters->clash_logged,
+                                     NGX_HTTP_ILERT_QUEUE_CLASH_PERIOD))
+    {
+        return;
+    }
+
+    /* the event is about to be freed, so its strings may be changed */
+
+    key.len = ngx_http_ilert_text_cut(&key, NGX_HTTP_ILERT_COUNTERS_TEXT);
+    task.len = ngx_http_ilert_text_cut(&task, NGX_HTTP_ILERT_COUNTERS_TEXT);
+
+    ngx_http_ilert_text_line(&key);
+    ngx_http_ilert_text_line(&task);
+    ngx_http_ilert_text_line(&other);
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "ilert alert key \"%V\" of source \"%V\" has webhooks of "
+                  "two tasks, \"%V\" and \"%V\": an OK of one ends the "
+                  "alert of the other; give their alerts different ids, for "
+                  "example with {{ .TaskName }}, or set \"ilert_alert_key\" "
+                  "to \"$kapacitor_task/$kapacitor_id\"",
+                  &key, &se->source, &other, &task);
+}
+
+
+static void
+ngx_http_ilert_queue_wait_accepted(ngx_http_ilert_queue_waiter_t *w,
+    ngx_uint_t news)
 {
     ngx_http_ilert_queue_wait_t  *qw;
 
@@ -256,7 +320,14 @@ ngx_http_ilert_queue_wait_accepted(ngx_http_ilert_queue_waiter_t *w)
                                     ngx_http_ilert_clock_usec()
                                     - w->submitted);
 
-    ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_ACCEPTED, "ACCEPTED", "");
+    if (news != NGX_HTTP_ILERT_STORE_NEWS) {
+        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_ACCEPTED, news,
+                                         "IGNORED", "");
+        return;
+    }
+
+    ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_ACCEPTED, news, "ACCEPTED",
+                                     "");
 }
 
 
@@ -282,20 +353,27 @@ ngx_http_ilert_queue_wait_refuse(ngx_http_ilert_queue_waiter_t *w,
         return;
     }
 
+    if (w->repair) {
+        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE, 0,
+                                    "UNAVAILABLE",
+                                    "the queue cannot be written to");
+        return;
+    }
+
     switch (waits) {
 
     case NGX_HTTP_ILERT_STORE_NONE_WAITS:
         break;
 
     case NGX_HTTP_ILERT_STORE_WAITS:
-        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
+        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE, 0,
                                     "UNAVAILABLE",
                                     "the queue cannot be written to, and "
                                     "earlier events of the alert wait in it");
         return;
 
     default:
-        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
+        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE, 0,
                                     "UNAVAILABLE",
                                     "the queue can be neither written to nor "
                                     "asked for earlier events of the alert");
@@ -308,7 +386,7 @@ ngx_http_ilert_queue_wait_refuse(ngx_http_ilert_queue_waiter_t *w,
                              w->pool)
         != NGX_OK)
     {
-        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_BAD_GATEWAY,
+        ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_BAD_GATEWAY, 0,
                                          "UNAVAILABLE", "no memory");
     }
 }
@@ -334,7 +412,7 @@ ngx_http_ilert_queue_wait_relayed(ngx_http_ilert_answer_t *answer, void *data)
 static void
 ngx_http_ilert_queue_wait_late(ngx_http_ilert_queue_waiter_t *w)
 {
-    ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE,
+    ngx_http_ilert_queue_wait_finish(w, NGX_HTTP_SERVICE_UNAVAILABLE, 0,
                                 "UNAVAILABLE",
                                 "the event could not be committed in time");
 }
@@ -342,11 +420,12 @@ ngx_http_ilert_queue_wait_late(ngx_http_ilert_queue_waiter_t *w)
 
 static void
 ngx_http_ilert_queue_wait_finish(ngx_http_ilert_queue_waiter_t *w,
-    ngx_uint_t status, const char *result, const char *error)
+    ngx_uint_t status, ngx_uint_t news, const char *result, const char *error)
 {
     ngx_http_ilert_answer_t  answer;
 
     answer.status = status;
+    answer.news = news;
 
     answer.result.data = (u_char *) result;
     answer.result.len = ngx_strlen(result);

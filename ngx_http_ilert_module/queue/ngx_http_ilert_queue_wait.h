@@ -47,8 +47,8 @@ void ngx_http_ilert_queue_wait_init(ngx_http_ilert_counters_t *counters,
  * memory; then the handler is not called.
  */
 ngx_http_ilert_store_event_t *ngx_http_ilert_queue_wait(
-    ngx_http_ilert_event_t *ev, ngx_http_ilert_answer_handler_pt handler,
-    void *data, ngx_pool_t *pool);
+    ngx_http_ilert_event_t *ev, ngx_http_ilert_store_heard_t *heard,
+    ngx_http_ilert_answer_handler_pt handler, void *data, ngx_pool_t *pool);
 
 /* The event is in a job: from now on it may be committed at any time. */
 void ngx_http_ilert_queue_wait_given(ngx_http_ilert_store_event_t *se);

@@ -266,8 +266,8 @@ ngx_http_ilert_test_submit(ngx_http_ilert_test_t *test)
 
     test->pause = NGX_HTTP_ILERT_TEST_FIRST;
 
-    return ngx_http_ilert_queue_submit(ev, ngx_http_ilert_test_answered, te,
-                                       test->pool);
+    return ngx_http_ilert_queue_submit(ev, NULL, ngx_http_ilert_test_answered,
+                                       te, test->pool);
 }
 
 

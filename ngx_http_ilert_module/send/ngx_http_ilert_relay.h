@@ -21,7 +21,8 @@
 
 
 /*
- * What Kapacitor is answered.  The status is 202 if the event is safe; 503 if
+ * What Kapacitor is answered.  The status is 202 if the event is safe, or was
+ * ignored, as nothing is lost by that; 503 if
  * it is not taken now, for example because ilert has answered 429; 504 if
  * ilert did not answer in time; and 502 if anything else has gone wrong.
  * "error" says what is wrong, and is not valid after the handler has returned.
@@ -31,6 +32,8 @@ typedef struct {
     ngx_uint_t                   status;
     ngx_str_t                    result;    /* a value of $ilert_result */
     ngx_str_t                    error;
+    ngx_uint_t                   news;      /* store_news_e: why the event */
+                                            /* was ignored */
 } ngx_http_ilert_answer_t;
 
 typedef void (*ngx_http_ilert_answer_handler_pt)(

@@ -786,11 +786,19 @@ typedef struct {
 
 /*
  * Allocates an event with room for strings of these lengths in bytes.  The
- * strings point to that room, and the caller fills it in.  All else is zero.
- * Returns NULL if there is no memory.  The caller frees it with ngx_free().
+ * strings point to that room, and the caller fills it in.  What was heard is
+ * copied, with its strings, unless it is NULL.  All else is zero.  Returns NULL
+ * if there is no memory.  The caller frees it with ngx_free().
  */
 ngx_http_ilert_store_event_t *ngx_http_ilert_store_event(size_t source,
-    size_t key, size_t body);
+    size_t key, size_t body, ngx_http_ilert_store_heard_t *heard);
+
+/*
+ * Allocates a note with a copy of what was heard.  Returns NULL if there is no
+ * memory.  The caller frees it with ngx_free().
+ */
+ngx_http_ilert_store_note_t *ngx_http_ilert_store_note(
+    ngx_http_ilert_store_heard_t *heard);
 
 
 /*

@@ -746,7 +746,7 @@ ngx_http_ilert_take_copy(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_event_t  *ev;
 
     ev = ngx_http_ilert_store_event(from->source.len, from->key.len,
-                                    from->body.len);
+                                    from->body.len, NULL);
     if (ev == NULL) {
         (void) ngx_http_ilert_work_no_memory(work);
         return NULL;
@@ -773,6 +773,10 @@ ngx_http_ilert_take_copy(ngx_http_ilert_store_work_t *work,
     ev->source = source;
     ev->key = key;
     ev->body = body;
+
+    /* what was heard counts when an event is accepted, and is not copied */
+
+    ngx_memzero(&ev->heard, sizeof(ngx_http_ilert_store_heard_t));
 
     return ev;
 }

@@ -955,32 +955,3 @@ ngx_http_ilert_work_due(ngx_http_ilert_store_work_t *work, int64_t due)
         work->due = due;
     }
 }
-
-
-ngx_http_ilert_store_event_t *
-ngx_http_ilert_store_event(size_t source, size_t key, size_t body)
-{
-    u_char                        *p;
-    ngx_http_ilert_store_event_t  *ev;
-
-    ev = ngx_alloc(sizeof(ngx_http_ilert_store_event_t) + source + key + body,
-                   ngx_cycle->log);
-    if (ev == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(ev, sizeof(ngx_http_ilert_store_event_t));
-
-    p = (u_char *) ev + sizeof(ngx_http_ilert_store_event_t);
-
-    ev->source.data = p;
-    ev->source.len = source;
-
-    ev->key.data = p + source;
-    ev->key.len = key;
-
-    ev->body.data = p + source + key;
-    ev->body.len = body;
-
-    return ev;
-}

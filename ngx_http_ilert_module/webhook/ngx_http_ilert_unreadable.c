@@ -96,8 +96,9 @@ ngx_http_ilert_unreadable_submit(ngx_http_request_t *r,
     ev->ilert_type = ev->type;
     ev->ilert_key = ev->alert_key;
 
-    return ngx_http_ilert_queue_submit(ev, ngx_http_ilert_unreadable_done,
-                                       pool, pool);
+    return ngx_http_ilert_queue_submit(ev, NULL,
+                                       ngx_http_ilert_unreadable_done, pool,
+                                       pool);
 }
 
 

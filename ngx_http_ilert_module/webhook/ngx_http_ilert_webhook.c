@@ -499,7 +499,7 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
         return ngx_http_ilert_dry_run(r);
     }
 
-    if (ngx_http_ilert_queue_submit(ev, ngx_http_ilert_webhook_done, r,
+    if (ngx_http_ilert_queue_submit(ev, NULL, ngx_http_ilert_webhook_done, r,
                                     r->pool)
         != NGX_OK)
     {
@@ -631,6 +631,12 @@ ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
 
     if (ctx->webhook->test && answer->status == NGX_HTTP_ACCEPTED) {
         rc = ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "test",
+                                           "event", &ctx->event->id);
+
+    } else if (answer->status == NGX_HTTP_ACCEPTED && answer->news) {
+        ngx_http_ilert_webhook_count_ignored(r, ctx->event->source);
+
+        rc = ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "ignored",
                                            "event", &ctx->event->id);
 
     } else if (answer->status == NGX_HTTP_ACCEPTED) {

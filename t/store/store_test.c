@@ -218,6 +218,8 @@ begin_job(test_t *t)
     ngx_queue_init(&t->job.verdicts);
     ngx_queue_init(&t->job.orders);
     ngx_queue_init(&t->job.queries);
+    ngx_queue_init(&t->job.notes);
+    ngx_queue_init(&t->job.looks);
     ngx_queue_init(&t->job.refused);
     ngx_queue_init(&t->job.accepts);
     ngx_queue_init(&t->job.taken);
@@ -338,7 +340,7 @@ new_event(const char *source, const char *key, ngx_uint_t type,
     event_t  *ev;
 
     ev = ngx_http_ilert_store_event(strlen(source), strlen(key),
-                                    strlen(body));
+                                    strlen(body), NULL);
 
     memcpy(ev->source.data, source, strlen(source));
     memcpy(ev->key.data, key, strlen(key));

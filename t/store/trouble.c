@@ -596,6 +596,8 @@ test_follow(void)
     ngx_queue_init(&u.job.verdicts);
     ngx_queue_init(&u.job.orders);
     ngx_queue_init(&u.job.queries);
+    ngx_queue_init(&u.job.notes);
+    ngx_queue_init(&u.job.looks);
     ngx_queue_init(&u.job.refused);
     check_int(try_one(&u, "u"), OK);
 
@@ -1355,6 +1357,8 @@ test_disk_full_others(void)
     ngx_queue_init(&u.job.verdicts);
     ngx_queue_init(&u.job.orders);
     ngx_queue_init(&u.job.queries);
+    ngx_queue_init(&u.job.notes);
+    ngx_queue_init(&u.job.looks);
     ngx_queue_init(&u.job.refused);
     u.job.takes = u.takes;
 
