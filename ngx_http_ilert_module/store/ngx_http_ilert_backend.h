@@ -304,9 +304,17 @@ typedef struct {
     unsigned                    over:1;     /* Kapacitor has it no more, but */
                                             /* this is not repaired */
 
+    /* to be saved: save() clears these */
+
     unsigned                    added:1;
     unsigned                    changed:1;
     unsigned                    removed:1;
+
+    /* of the backend: the number of its row, and what that row has */
+
+    int64_t                     row;
+    int64_t                     saved_alert;
+    int64_t                     saved_topic;
 } ngx_http_ilert_store_known_t;
 
 
@@ -335,8 +343,8 @@ typedef struct {
     int64_t                     resumed;    /* when one came after a time */
                                             /* without any */
     int64_t                     courier;    /* number of the courier */
-    int64_t                     made;       /* when the database was made; 0: */
-                                            /* by an earlier release */
+    int64_t                     made;       /* when the database was made, */
+                                            /* 0: by an earlier release */
     int64_t                     yielded;    /* ns: what was heard up to this */
                                             /* time may have been forgotten */
 
@@ -707,14 +715,22 @@ struct ngx_http_ilert_backend_s {
      * not 0, or else those of "topic" if that is not 0, or else all.
      *
      * The records are not in the work: to change one, the caller puts it into
-     * work->heard with "changed", or "removed", and save() saves it.
+     * work->heard with "changed", or "removed", and save() saves it.  Those
+     * that are added or changed stay there.  The place and the id of a record
+     * do not change.  If an alert is removed, records have no alert instead of
+     * it, for its id may be given to another one.
      */
     ngx_int_t (*heard)(ngx_http_ilert_store_work_t *work, u_char *key,
         ngx_http_ilert_store_known_t **heard);
     ngx_int_t (*heard_of)(ngx_http_ilert_store_work_t *work, int64_t alert,
         int64_t topic, u_char *after, ngx_uint_t limit, ngx_array_t *heard);
 
-    /* Selects all topics, in the order of ids: pushes store_topic_t. */
+    /*
+     * Selects all topics, in the order of ids: pushes store_topic_t.  The
+     * caller puts those that it changes into work->topics, as above; save()
+     * sets the id of one that is added, which no other one had before.  Of
+     * a topic only "gone" changes.
+     */
     ngx_int_t (*topics)(ngx_http_ilert_store_work_t *work,
         ngx_array_t *topics);
 

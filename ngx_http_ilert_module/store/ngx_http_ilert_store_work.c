@@ -67,6 +67,8 @@ ngx_http_ilert_work_create(ngx_http_ilert_store_work_t *work,
     ngx_queue_init(&work->alerts);
     ngx_queue_init(&work->letters);
     ngx_queue_init(&work->refused);
+    ngx_queue_init(&work->heard);
+    ngx_queue_init(&work->topics);
 
     work->pool = ngx_create_pool(NGX_HTTP_ILERT_WORK_POOL, ngx_cycle->log);
 

@@ -278,6 +278,8 @@ null_create(ngx_http_ilert_store_t *store)
     ngx_queue_init(&n->busy);
     ngx_queue_init(&n->letters);
     ngx_queue_init(&n->refused);
+    ngx_queue_init(&n->heard);
+    ngx_queue_init(&n->topics);
 
     n->total.epoch = 1;
     n->next_seq = 1;
@@ -285,6 +287,7 @@ null_create(ngx_http_ilert_store_t *store)
     n->next_source = 1;
     n->next_budget = 1;
     n->next_refused = 1;
+    n->next_topic = 1;
 
     n->next = null_all;
     null_all = n;
@@ -320,6 +323,10 @@ static ngx_int_t
 null_open(ngx_http_ilert_store_t *store, int64_t now)
 {
     null_create(store);
+
+    if (store->private->total.made == 0) {
+        store->private->total.made = now;
+    }
 
     store->open = 1;
 
@@ -487,6 +494,8 @@ null_forget(ngx_str_t *path)
         n->sessions = s->next;
         free(s);
     }
+
+    null_free_heard(n);
 
     free(n->path.data);
     free(n);
@@ -712,6 +721,9 @@ ngx_http_ilert_backend_t  ngx_http_ilert_null = {
     .others = null_others,
     .letters = null_letters,
     .refused = null_refused,
+    .heard = null_heard,
+    .heard_of = null_heard_of,
+    .topics = null_topics,
     .sources = null_sources,
     .oldest = null_oldest,
     .due = null_due,

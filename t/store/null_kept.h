@@ -107,6 +107,21 @@ typedef struct {
     ngx_http_ilert_store_refused_t  kept;
 } null_refused_t;
 
+typedef struct null_known_s  null_known_t;
+
+struct null_known_s {
+    ngx_queue_t         queue;              /* of all */
+    null_known_t       *next_by_key;
+
+    ngx_http_ilert_store_known_t  kept;
+};
+
+typedef struct {
+    ngx_queue_t         queue;              /* by id */
+
+    ngx_http_ilert_store_topic_t  kept;
+} null_topic_t;
+
 typedef struct null_session_s  null_session_t;
 
 struct null_session_s {
@@ -129,6 +144,7 @@ struct ngx_http_ilert_backend_data_s {
     int64_t             next_source;
     int64_t             next_budget;
     int64_t             next_refused;
+    int64_t             next_topic;
 
     int64_t             bytes;
 
@@ -138,10 +154,13 @@ struct ngx_http_ilert_backend_data_s {
     ngx_queue_t         busy;
     ngx_queue_t         letters;
     ngx_queue_t         refused;
+    ngx_queue_t         heard;
+    ngx_queue_t         topics;
 
     null_alert_t       *by_id[NULL_BUCKETS];
     null_alert_t       *by_key[NULL_BUCKETS];
     null_letter_t      *by_seq[NULL_BUCKETS];
+    null_known_t       *heard_by_key[NULL_BUCKETS];
 
     /* the journal */
 
@@ -249,6 +268,18 @@ ngx_int_t null_due(ngx_http_ilert_store_work_t *work, int64_t *due);
 ngx_int_t null_retries(ngx_http_ilert_store_work_t *work, int64_t source,
     ngx_uint_t *retries);
 ngx_int_t null_tidy(ngx_http_ilert_store_work_t *work);
+
+/* null_heard.c */
+
+void null_save_heard(ngx_http_ilert_store_work_t *work, null_t *n);
+void null_save_topics(ngx_http_ilert_store_work_t *work, null_t *n);
+void null_unhear(null_t *n, int64_t alert);
+void null_free_heard(null_t *n);
+ngx_int_t null_heard(ngx_http_ilert_store_work_t *work, u_char *key,
+    ngx_http_ilert_store_known_t **heard);
+ngx_int_t null_heard_of(ngx_http_ilert_store_work_t *work, int64_t alert,
+    int64_t topic, u_char *after, ngx_uint_t limit, ngx_array_t *heard);
+ngx_int_t null_topics(ngx_http_ilert_store_work_t *work, ngx_array_t *topics);
 
 
 #endif /* _NULL_KEPT_H_INCLUDED_ */

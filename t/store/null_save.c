@@ -518,6 +518,8 @@ null_remove_alert(null_t *n, null_alert_t *alert)
                                          null_event_t, queue));
     }
 
+    null_unhear(n, alert->id);
+
     null_remove(n, &alert->queue);
 
     if (alert->listed) {
@@ -911,6 +913,8 @@ null_save(ngx_http_ilert_store_work_t *work)
     }
 
     null_save_slots(work, n);
+    null_save_topics(work, n);
+    null_save_heard(work, n);
     null_save_alerts(work, n);
     null_save_letters(work, n);
     null_save_refused(work, n);
