@@ -166,6 +166,8 @@ typedef struct {
     ngx_http_ilert_source_t     *source;    /* its key, its endpoint, and a */
                                             /* name for logs; NULL: off */
     ngx_msec_t                   interval;
+    unsigned                     kapacitor:1;   /* "kapacitor=on": no ping */
+                                            /* while one of them is down */
 
     u_char                      *file_name;
     ngx_uint_t                   line;

@@ -47,6 +47,8 @@ static ngx_int_t ngx_http_ilert_counters_init_zone(ngx_shm_zone_t *shm_zone,
 static void ngx_http_ilert_counters_count_processes(ngx_uint_t running);
 static ngx_int_t ngx_http_ilert_counters_find_nodes(
     ngx_http_ilert_main_conf_t *imcf, ngx_uint_t running, ngx_uint_t make);
+static ngx_int_t ngx_http_ilert_counters_find_kapacitors(
+    ngx_http_ilert_main_conf_t *imcf, ngx_uint_t running, ngx_uint_t make);
 static void *ngx_http_ilert_counters_node(ngx_http_ilert_counters_node_t *list,
     ngx_str_t *name, ngx_uint_t cycle);
 static void *ngx_http_ilert_counters_make_node(
@@ -138,6 +140,7 @@ ngx_http_ilert_counters_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
     ngx_shm_zone_t               *shm_zone;
     ngx_http_ilert_source_t     **sources;
     ngx_http_ilert_endpoint_t   **endpoints;
+    ngx_http_ilert_kapacitor_t  **kapacitors;
 
     if (imcf->sources.nelts + imcf->endpoints.nelts + imcf->handlers.nelts
         == 0)
@@ -162,6 +165,14 @@ ngx_http_ilert_counters_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
         room += ngx_http_ilert_counters_room(
                                    sizeof(ngx_http_ilert_counters_endpoint_t)
                                    + endpoints[i]->name.len);
+    }
+
+    kapacitors = imcf->kapacitors.elts;
+
+    for (i = 0; i < imcf->kapacitors.nelts; i++) {
+        room += ngx_http_ilert_counters_room(
+                                  sizeof(ngx_http_ilert_counters_kapacitor_t)
+                                  + kapacitors[i]->name.len);
     }
 
     /* twice what is needed, and an eighth, which the slab allocator needs */
@@ -220,6 +231,7 @@ ngx_http_ilert_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
         counters->shpool = shpool;
         counters->bytes = -1;
+        counters->started = ngx_http_ilert_clock_now();
 
         ngx_http_ilert_counters_init_refused(counters->refused);
 
@@ -241,11 +253,12 @@ ngx_http_ilert_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "shared memory zone \"%V\" has no room for the names "
-                      "of %ui sources and %ui endpoints, as workers that are "
-                      "shutting down still use names of before; reload when "
-                      "they have ended, see \"worker_shutdown_timeout\", or "
-                      "restart nginx", &shm_zone->shm.name,
-                      imcf->sources.nelts, imcf->endpoints.nelts);
+                      "of %ui sources, %ui endpoints, and %ui Kapacitors, as "
+                      "workers that are shutting down still use names of "
+                      "before; reload when they have ended, see "
+                      "\"worker_shutdown_timeout\", or restart nginx",
+                      &shm_zone->shm.name, imcf->sources.nelts,
+                      imcf->endpoints.nelts, imcf->kapacitors.nelts);
         return NGX_ERROR;
     }
 
@@ -277,8 +290,8 @@ ngx_http_ilert_counters_count_processes(ngx_uint_t running)
 
 
 /*
- * Finds the nodes of all sources and endpoints.  Nodes that are not there are
- * made if "make" is 1.
+ * Finds the nodes of all sources, endpoints, and Kapacitors.  Nodes that are
+ * not there are made if "make" is 1.
  */
 
 static ngx_int_t
@@ -329,6 +342,42 @@ ngx_http_ilert_counters_find_nodes(ngx_http_ilert_main_conf_t *imcf,
             if (endpoint->counters == NULL) {
                 return NGX_ERROR;
             }
+        }
+    }
+
+    return ngx_http_ilert_counters_find_kapacitors(imcf, running, make);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_counters_find_kapacitors(ngx_http_ilert_main_conf_t *imcf,
+    ngx_uint_t running, ngx_uint_t make)
+{
+    ngx_uint_t                    i;
+    ngx_http_ilert_counters_t    *counters;
+    ngx_http_ilert_kapacitor_t  **kapacitors, *kapacitor;
+
+    counters = imcf->counters;
+    kapacitors = imcf->kapacitors.elts;
+
+    for (i = 0; i < imcf->kapacitors.nelts; i++) {
+        kapacitor = kapacitors[i];
+
+        kapacitor->counters = ngx_http_ilert_counters_node(
+                                                     counters->kapacitors,
+                                                     &kapacitor->name,
+                                                     imcf->cycle);
+
+        if (kapacitor->counters == NULL && make) {
+            kapacitor->counters = ngx_http_ilert_counters_make_node(imcf,
+                                 &counters->kapacitors, &kapacitor->name,
+                                 sizeof(ngx_http_ilert_counters_kapacitor_t),
+                                 running);
+            if (kapacitor->counters == NULL) {
+                return NGX_ERROR;
+            }
+
+            kapacitor->counters->poll.since = ngx_http_ilert_clock_now();
         }
     }
 
@@ -405,19 +454,25 @@ static ngx_int_t
 ngx_http_ilert_counters_give_way(ngx_http_ilert_main_conf_t *imcf,
     ngx_uint_t running)
 {
-    ngx_http_ilert_counters_t       *counters;
-    ngx_http_ilert_counters_node_t  *node, **source, **endpoint, **oldest;
+    ngx_uint_t                        i;
+    ngx_http_ilert_counters_t        *counters;
+    ngx_http_ilert_counters_node_t   *node, **list, **oldest;
+    ngx_http_ilert_counters_node_t  **lists[3];
 
     counters = imcf->counters;
 
-    source = ngx_http_ilert_counters_oldest(imcf, &counters->sources, running);
-    endpoint = ngx_http_ilert_counters_oldest(imcf, &counters->endpoints,
-                                              running);
+    lists[0] = &counters->sources;
+    lists[1] = &counters->endpoints;
+    lists[2] = &counters->kapacitors;
 
-    oldest = source;
+    oldest = NULL;
 
-    if (source == NULL || (endpoint && (*endpoint)->last < (*source)->last)) {
-        oldest = endpoint;
+    for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        list = ngx_http_ilert_counters_oldest(imcf, lists[i], running);
+
+        if (list && (oldest == NULL || (*list)->last < (*oldest)->last)) {
+            oldest = list;
+        }
     }
 
     if (oldest == NULL) {
@@ -872,53 +927,6 @@ ngx_http_ilert_counters_get_down(ngx_http_ilert_endpoint_t *endpoint,
 
 
 void
-ngx_http_ilert_counters_set_trouble(ngx_http_ilert_counters_t *counters,
-    ngx_uint_t trouble, ngx_str_t *error)
-{
-    size_t  len;
-
-    len = error ? ngx_http_ilert_text_cut(error, sizeof(counters->error)) : 0;
-
-    ngx_shmtx_lock(&counters->shpool->mutex);
-
-    counters->trouble = trouble;
-    counters->error_len = 0;
-
-    if (len) {
-        ngx_memcpy(counters->error, error->data, len);
-        counters->error_len = len;
-    }
-
-    ngx_shmtx_unlock(&counters->shpool->mutex);
-}
-
-
-ngx_uint_t
-ngx_http_ilert_counters_get_trouble(ngx_http_ilert_counters_t *counters,
-    ngx_str_t *error, ngx_pool_t *pool)
-{
-    u_char      buf[NGX_HTTP_ILERT_COUNTERS_ERROR_SIZE];
-    ngx_str_t   text;
-    ngx_uint_t  trouble;
-
-    text.data = buf;
-
-    ngx_shmtx_lock(&counters->shpool->mutex);
-
-    trouble = counters->trouble;
-    text.len = counters->error_len;
-    ngx_memcpy(buf, counters->error, text.len);
-
-    ngx_shmtx_unlock(&counters->shpool->mutex);
-
-    error->data = ngx_pstrdup(pool, &text);
-    error->len = error->data ? text.len : 0;
-
-    return trouble;
-}
-
-
-void
 ngx_http_ilert_counters_set_waiting(ngx_http_ilert_counters_source_t *ss,
     ngx_http_ilert_counters_waiting_t *waiting)
 {
@@ -935,30 +943,6 @@ ngx_http_ilert_counters_get_waiting(ngx_http_ilert_counters_source_t *ss,
     ngx_http_ilert_counters_lock(ss);
     *waiting = ss->waiting;
     ngx_http_ilert_counters_unlock(ss);
-}
-
-
-void
-ngx_http_ilert_counters_set(ngx_http_ilert_counters_t *counters,
-    int64_t *number, int64_t value)
-{
-    ngx_shmtx_lock(&counters->shpool->mutex);
-    *number = value;
-    ngx_shmtx_unlock(&counters->shpool->mutex);
-}
-
-
-int64_t
-ngx_http_ilert_counters_get(ngx_http_ilert_counters_t *counters,
-    int64_t *number)
-{
-    int64_t  value;
-
-    ngx_shmtx_lock(&counters->shpool->mutex);
-    value = *number;
-    ngx_shmtx_unlock(&counters->shpool->mutex);
-
-    return value;
 }
 
 

@@ -16,10 +16,10 @@
 
 
 /*
- * What all workers count and know, in shared memory: for each source and
- * endpoint, by their names, and for all together.  It is there from the
- * master's start on, and outlives reloads.  Times are ms of the wall clock;
- * 0 means never.
+ * What all workers count and know, in shared memory: for each source,
+ * endpoint, and Kapacitor, by their names, and for all together.  It is there
+ * from the master's start on, and outlives reloads.  Times are ms of the wall
+ * clock; 0 means never.
  *
  * A word that is a fact by itself is an ngx_atomic_t: it is added to, set, and
  * read without a lock.
@@ -246,8 +246,8 @@ typedef enum {
     NGX_HTTP_ILERT_KAPACITOR_DOWN,          /* no answer, or one of 5xx, or */
                                             /* one that is none of its API */
     NGX_HTTP_ILERT_KAPACITOR_REFUSED,       /* 4xx: 401, 403, 404 */
-    NGX_HTTP_ILERT_KAPACITOR_BEHIND         /* it is up, and webhooks wait in */
-                                            /* it */
+    NGX_HTTP_ILERT_KAPACITOR_BEHIND         /* it is up, and webhooks wait */
+                                            /* in it */
 } ngx_http_ilert_kapacitor_state_e;
 
 /* the actions of repairs */
@@ -278,21 +278,39 @@ typedef struct {
 } ngx_http_ilert_counters_poll_t;
 
 struct ngx_http_ilert_counters_kapacitor_s {
+    ngx_http_ilert_counters_node_t  node;
+
     ngx_atomic_t                 reconciled[NGX_HTTP_ILERT_RECONCILED_N];
-    ngx_http_ilert_counters_poll_t  poll;   /* under the mutex */
+    ngx_http_ilert_counters_poll_t  poll;   /* under the mutex; before the */
+                                            /* first poll it has only */
+                                            /* "since", when it was new */
 };
 
-/* Set and copy what is known of a Kapacitor. */
+/*
+ * Set and copy what is known of a Kapacitor.  An error that is too long must
+ * have been cut by the caller.
+ */
 void ngx_http_ilert_counters_set_poll(ngx_http_ilert_kapacitor_t *kapacitor,
     ngx_http_ilert_counters_poll_t *poll);
 void ngx_http_ilert_counters_get_poll(ngx_http_ilert_kapacitor_t *kapacitor,
     ngx_http_ilert_counters_poll_t *poll);
 
 
+/* a time in which nginx did not run */
+
+typedef struct {
+    int64_t                      from;      /* 0: there was none */
+    int64_t                      to;        /* when nginx was started */
+} ngx_http_ilert_counters_away_t;
+
+
 struct ngx_http_ilert_counters_s {
     ngx_slab_pool_t             *shpool;
     ngx_http_ilert_counters_node_t  *sources;
     ngx_http_ilert_counters_node_t  *endpoints;
+    ngx_http_ilert_counters_node_t  *kapacitors;
+
+    int64_t                      started;   /* when nginx was; not changed */
 
     /* of webhooks without a source */
 
@@ -303,6 +321,7 @@ struct ngx_http_ilert_counters_s {
                                             /* the mutex */
     ngx_http_ilert_counters_clash_t  clash;    /* under the mutex */
     ngx_atomic_t                 clash_logged;  /* time of the last line, s */
+    ngx_http_ilert_counters_away_t  away;  /* under the mutex */
 
     ngx_http_ilert_counters_histogram_t  commit;
     ngx_http_ilert_counters_histogram_t  delivery;
@@ -325,8 +344,8 @@ struct ngx_http_ilert_counters_s {
 
 
 /*
- * Is called when all sources and endpoints have been read: adds the shared
- * memory.  When nginx has made that, each source and endpoint is given its
+ * Is called when all sources, endpoints, and Kapacitors have been read: adds
+ * the shared memory.  When nginx has made that, each of them is given its
  * counters.  Returns NGX_OK, or NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_counters_init(ngx_conf_t *cf,
@@ -477,6 +496,12 @@ void ngx_http_ilert_counters_set_refusal(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_counters_refusal_t *refusal);
 void ngx_http_ilert_counters_get_refusal(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_counters_refusal_t *refusal);
+
+/* Set and read the time in which nginx did not run. */
+void ngx_http_ilert_counters_set_away(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_away_t *away);
+void ngx_http_ilert_counters_get_away(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_away_t *away);
 
 /*
  * Notes that webhooks of an alert key come from two tasks, now from "task",
