@@ -282,6 +282,10 @@ typedef struct {
 
 #define NGX_HTTP_ILERT_STORE_DIGESTS      16
 
+/* bytes: a longer place, id, or name is damaged; it becomes empty */
+
+#define NGX_HTTP_ILERT_STORE_TEXT         65535
+
 typedef struct {
     ngx_queue_t                 queue;      /* of work->heard */
 

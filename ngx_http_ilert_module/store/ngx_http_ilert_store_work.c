@@ -49,8 +49,6 @@ static ngx_int_t ngx_http_ilert_work_load_edges(
 static ngx_uint_t ngx_http_ilert_work_hash(ngx_str_t *key);
 static ngx_int_t ngx_http_ilert_work_copy(ngx_http_ilert_store_work_t *work,
     ngx_str_t *to, ngx_str_t *from);
-static int64_t ngx_http_ilert_work_range(int64_t n, int64_t least,
-    int64_t most, ngx_uint_t *damaged);
 
 
 ngx_int_t
@@ -745,58 +743,6 @@ ngx_http_ilert_work_waits(int64_t state, int64_t urgency, int64_t head)
 
 
 void
-ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_alert_t *alert)
-{
-    ngx_uint_t                   damaged;
-    ngx_http_ilert_store_row_t  *row;
-
-    damaged = 0;
-    row = &alert->row;
-
-    row->urgency = ngx_http_ilert_work_range(row->urgency, 0,
-                                             NGX_HTTP_ILERT_REPEATS, &damaged);
-
-    /* since another epoch, events may have been sent that we do not know of */
-
-    if (row->epoch == work->total.epoch) {
-        row->shows = ngx_http_ilert_work_range(row->shows, 0,
-                                               NGX_HTTP_ILERT_SHOWS_ANYTHING,
-                                               &damaged);
-        alert->shown.shows = row->shows;
-
-    } else {
-        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_ANYTHING;
-    }
-
-    row->level = ngx_http_ilert_work_range(row->level, 0,
-                                           NGX_HTTP_ILERT_CRITICAL, &damaged);
-    row->priority = ngx_http_ilert_work_range(row->priority, 0,
-                                              NGX_HTTP_ILERT_HIGH, &damaged);
-
-    row->silence = ngx_http_ilert_work_range(row->silence, 0,
-                                             NGX_HTTP_ILERT_STORE_SILENCE,
-                                             &damaged);
-
-    if (row->state < NGX_HTTP_ILERT_STORE_READY
-        || row->state > NGX_HTTP_ILERT_STORE_WAITING)
-    {
-        row->state = NGX_HTTP_ILERT_STORE_READY;
-        damaged = 1;
-    }
-
-    if (damaged) {
-        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-        alert->damaged = 1;
-    }
-
-    alert->shown.level = row->level;
-    alert->shown.priority = row->priority;
-    alert->shown.told = row->told;
-}
-
-
-void
 ngx_http_ilert_work_show(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert)
 {
@@ -806,56 +752,6 @@ ngx_http_ilert_work_show(ngx_http_ilert_store_work_t *work,
     alert->row.level = alert->shown.level;
     alert->row.priority = alert->shown.priority;
     alert->row.told = alert->shown.told;
-}
-
-
-void
-ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
-    size_t size)
-{
-    ngx_uint_t  damaged;
-
-    damaged = 0;
-
-    ev->said.type = ngx_http_ilert_work_range((int64_t) ev->said.type,
-                                              NGX_HTTP_ILERT_ALERT,
-                                              NGX_HTTP_ILERT_COMMENT,
-                                              &damaged);
-    ev->said.level = ngx_http_ilert_work_range((int64_t) ev->said.level, 0,
-                                               NGX_HTTP_ILERT_CRITICAL,
-                                               &damaged);
-    ev->said.priority = ngx_http_ilert_work_range((int64_t) ev->said.priority,
-                                                  0, NGX_HTTP_ILERT_HIGH,
-                                                  &damaged);
-    ev->urgency = ngx_http_ilert_work_range((int64_t) ev->urgency, 0,
-                                            NGX_HTTP_ILERT_REPEATS, &damaged);
-
-    ev->said.repeat = (ev->urgency == NGX_HTTP_ILERT_REPEATS);
-    ev->empty = (size == 0);
-    ev->own = (ev->said.type == NGX_HTTP_ILERT_RESOLVE && size == 0);
-    ev->damaged = (damaged || (size == 0 && !ev->own));
-
-    if (ev->since == 0) {
-        ev->since = ev->said.received;
-    }
-}
-
-
-/*
- * Returns the nearest number from "least" to "most", and sets "damaged" if it
- * is another one.
- */
-
-static int64_t
-ngx_http_ilert_work_range(int64_t n, int64_t least, int64_t most,
-    ngx_uint_t *damaged)
-{
-    if (n < least || n > most) {
-        *damaged = 1;
-        return (n < least) ? least : most;
-    }
-
-    return n;
 }
 
 

@@ -33,6 +33,7 @@
  * store_alert.c    decides what becomes of an alert and its events
  * store_budget.c   counts requests
  * store_work.c     has the records of a transaction, each of them once
+ * store_check.c    corrects records that make no sense
  *
  * Functions that return ngx_int_t return NGX_OK; NGX_ERROR, after which the
  * transaction is rolled back; or NGX_DECLINED, only where this is said.
@@ -167,17 +168,6 @@ ngx_int_t ngx_http_ilert_work_reload(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_edges_e which,
     ngx_uint_t body);
 
-/*
- * These are for backends.  What is kept may be damaged, or edited by hand, so
- * they correct a record that was just loaded: all others can rely on its
- * values.  check_alert() also sets alert->shown, for the present epoch.
- * "size" is that of the event's body in bytes.
- */
-void ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_alert_t *alert);
-void ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
-    size_t size);
-
 /* Copies alert->shown to the row, since the row is what is saved. */
 void ngx_http_ilert_work_show(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert);
@@ -212,6 +202,20 @@ void ngx_http_ilert_work_remove_refused(ngx_http_ilert_store_work_t *work,
 
 /* Makes work->due this time, unless something is due before. */
 void ngx_http_ilert_work_due(ngx_http_ilert_store_work_t *work, int64_t due);
+
+
+/*
+ * store_check.c is for backends.  What is kept may be damaged, or edited by
+ * hand, so these correct a record that was just loaded: all others can rely on
+ * its values.  check_alert() also sets alert->shown, for the present epoch.
+ * "size" is that of the event's body in bytes.
+ */
+void ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert);
+void ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
+    size_t size);
+void ngx_http_ilert_work_check_known(ngx_http_ilert_store_known_t *known);
+void ngx_http_ilert_work_check_topic(ngx_http_ilert_store_topic_t *topic);
 
 
 /*

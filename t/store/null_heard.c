@@ -345,7 +345,13 @@ null_read_known(ngx_http_ilert_store_work_t *work, null_known_t *kept,
         return NGX_ERROR;
     }
 
-    return null_give(work, &heard->task, &kept->kept.task);
+    if (null_give(work, &heard->task, &kept->kept.task) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ilert_work_check_known(heard);
+
+    return NGX_OK;
 }
 
 
@@ -458,6 +464,8 @@ null_topics(ngx_http_ilert_store_work_t *work, ngx_array_t *topics)
         {
             return NGX_ERROR;
         }
+
+        ngx_http_ilert_work_check_topic(topic);
     }
 
     return NGX_OK;

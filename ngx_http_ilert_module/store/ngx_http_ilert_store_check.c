@@ -1,0 +1,168 @@
+
+/*
+ * Copyright (C) 2026 the ngx_http_ilert_module authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_ilert_store_work.h"
+
+
+/*
+ * Corrects records that a backend has just loaded.  What is kept may be
+ * damaged, or edited by hand.
+ */
+
+
+static int64_t ngx_http_ilert_work_range(int64_t n, int64_t least,
+    int64_t most, ngx_uint_t *damaged);
+static void ngx_http_ilert_work_check_text(ngx_str_t *text);
+
+
+void
+ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    ngx_uint_t                   damaged;
+    ngx_http_ilert_store_row_t  *row;
+
+    damaged = 0;
+    row = &alert->row;
+
+    row->urgency = ngx_http_ilert_work_range(row->urgency, 0,
+                                             NGX_HTTP_ILERT_REPEATS, &damaged);
+
+    /* since another epoch, events may have been sent that we do not know of */
+
+    if (row->epoch == work->total.epoch) {
+        row->shows = ngx_http_ilert_work_range(row->shows, 0,
+                                               NGX_HTTP_ILERT_SHOWS_ANYTHING,
+                                               &damaged);
+        alert->shown.shows = row->shows;
+
+    } else {
+        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_ANYTHING;
+    }
+
+    row->level = ngx_http_ilert_work_range(row->level, 0,
+                                           NGX_HTTP_ILERT_CRITICAL, &damaged);
+    row->priority = ngx_http_ilert_work_range(row->priority, 0,
+                                              NGX_HTTP_ILERT_HIGH, &damaged);
+
+    row->silence = ngx_http_ilert_work_range(row->silence, 0,
+                                             NGX_HTTP_ILERT_STORE_SILENCE,
+                                             &damaged);
+
+    if (row->state < NGX_HTTP_ILERT_STORE_READY
+        || row->state > NGX_HTTP_ILERT_STORE_WAITING)
+    {
+        row->state = NGX_HTTP_ILERT_STORE_READY;
+        damaged = 1;
+    }
+
+    if (damaged) {
+        alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+        alert->damaged = 1;
+    }
+
+    alert->shown.level = row->level;
+    alert->shown.priority = row->priority;
+    alert->shown.told = row->told;
+}
+
+
+void
+ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
+    size_t size)
+{
+    ngx_uint_t  damaged;
+
+    damaged = 0;
+
+    ev->said.type = ngx_http_ilert_work_range((int64_t) ev->said.type,
+                                              NGX_HTTP_ILERT_ALERT,
+                                              NGX_HTTP_ILERT_COMMENT,
+                                              &damaged);
+    ev->said.level = ngx_http_ilert_work_range((int64_t) ev->said.level, 0,
+                                               NGX_HTTP_ILERT_CRITICAL,
+                                               &damaged);
+    ev->said.priority = ngx_http_ilert_work_range((int64_t) ev->said.priority,
+                                                  0, NGX_HTTP_ILERT_HIGH,
+                                                  &damaged);
+    ev->urgency = ngx_http_ilert_work_range((int64_t) ev->urgency, 0,
+                                            NGX_HTTP_ILERT_REPEATS, &damaged);
+
+    ev->said.repeat = (ev->urgency == NGX_HTTP_ILERT_REPEATS);
+    ev->empty = (size == 0);
+    ev->own = (ev->said.type == NGX_HTTP_ILERT_RESOLVE && size == 0);
+    ev->damaged = (damaged || (size == 0 && !ev->own));
+
+    if (ev->since == 0) {
+        ev->since = ev->said.received;
+    }
+}
+
+
+/*
+ * A record that makes no sense need not be told from others: the next webhook
+ * sets it anew, and until then the worst is a repair that is not needed.
+ */
+
+void
+ngx_http_ilert_work_check_known(ngx_http_ilert_store_known_t *known)
+{
+    ngx_uint_t  damaged;
+
+    ngx_http_ilert_work_check_text(&known->place);
+    ngx_http_ilert_work_check_text(&known->kid);
+    ngx_http_ilert_work_check_text(&known->task);
+
+    known->level = ngx_http_ilert_work_range(known->level, 0,
+                                             NGX_HTTP_ILERT_CRITICAL,
+                                             &damaged);
+
+    known->at = ngx_max(known->at, 0);
+    known->alert = ngx_max(known->alert, 0);
+    known->topic = ngx_max(known->topic, 0);
+}
+
+
+void
+ngx_http_ilert_work_check_topic(ngx_http_ilert_store_topic_t *topic)
+{
+    ngx_http_ilert_work_check_text(&topic->kapacitor);
+    ngx_http_ilert_work_check_text(&topic->name);
+
+    topic->gone = ngx_max(topic->gone, 0);
+}
+
+
+/* A part of an id, or of a name, would be another one's: it is none at all. */
+
+static void
+ngx_http_ilert_work_check_text(ngx_str_t *text)
+{
+    if (text->len > NGX_HTTP_ILERT_STORE_TEXT) {
+        text->len = 0;
+    }
+}
+
+
+/*
+ * Returns the nearest number from "least" to "most", and sets "damaged" if it
+ * is another one.
+ */
+
+static int64_t
+ngx_http_ilert_work_range(int64_t n, int64_t least, int64_t most,
+    ngx_uint_t *damaged)
+{
+    if (n < least || n > most) {
+        *damaged = 1;
+        return (n < least) ? least : most;
+    }
+
+    return n;
+}
