@@ -32,7 +32,7 @@ test_new(void)
     check(st.st_blocks * 512 >= 4 * 1024 * 1024);
 
     check_str(sql(&t, "PRAGMA application_id"), "1768714868");
-    check_str(sql(&t, "PRAGMA user_version"), "7");
+    check_str(sql(&t, "PRAGMA user_version"), "8");
     check_str(sql(&t, "PRAGMA journal_mode"), "wal");
     check_str(sql(&t, "PRAGMA integrity_check"), "ok");
 
@@ -61,7 +61,8 @@ look_at(sqlite3 *db, char **error, const sqlite3_api_routines *api)
  * Of totals there is one.  Of the others only the first ones are wanted, or
  * those under way, or as many as a part of the statement says: the counts of
  * waiting events are only put right where these are few.  Of sources there
- * are as many as somebody has written down.
+ * are as many as somebody has written down, and of topics as many as there are
+ * tasks.
  */
 
 static ngx_uint_t
@@ -78,6 +79,7 @@ is_bounded(const char *text, const char *detail)
         { "SCAN CONSTANT ROW", "" },
         { "SCAN slot", "" },
         { "SCAN refused", " ORDER BY id " },
+        { "SCAN topic", " FROM topic ORDER BY id" },
         { "SCAN dead USING INDEX dead_died", "" },
         { "SCAN alert USING INDEX alert_next", "" },
         { "SCAN alert USING INDEX alert_taken", "" },

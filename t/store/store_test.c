@@ -1083,6 +1083,7 @@ main(int argc, char **argv)
         { "silence", silence_cases, 0 },
         { "couriers", courier_cases, 0 },
         { "letters", letter_cases, 0 },
+        { "heard", heard_cases, 0 },
         { "storm", storm_cases, 0 },
 
         { "events", event_sqlite_cases, 1 },
@@ -1093,6 +1094,7 @@ main(int argc, char **argv)
         { "silence", silence_sqlite_cases, 1 },
         { "couriers", courier_sqlite_cases, 1 },
         { "letters", letter_sqlite_cases, 1 },
+        { "heard", heard_sqlite_cases, 1 },
         { "sqlite", sqlite_cases, 1 },
         { "versions", version_cases, 1 },
         { "damage", damage_cases, 1 },

@@ -324,6 +324,8 @@ extern test_case_t  letter_cases[];
 extern test_case_t  letter_sqlite_cases[];
 extern test_case_t  courier_sqlite_cases[];
 extern test_case_t  fault_cases[];
+extern test_case_t  heard_cases[];
+extern test_case_t  heard_sqlite_cases[];
 
 int bench(int argc, char **argv);
 int storm(int argc, char **argv);

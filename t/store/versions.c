@@ -660,6 +660,9 @@ test_same(void)
     check(strstr(text, "courier INTEGER10") != NULL);
     check_str(tables(&old), text);
 
+    check_str(sql(&old, "SELECT made FROM total"), "0");
+    check_int(atoll(sql(&new, "SELECT made FROM total")), NOW);
+
     check_str(sql(&old, "SELECT epoch || ' ' || dead_bytes || ' ' || recovered"
                         " FROM total"),
               sql(&new, "SELECT epoch || ' ' || dead_bytes || ' ' || recovered"
@@ -706,6 +709,10 @@ test_migrate(void)
     check_str(counts(&t, "dev"), "0 1 0 0 0 1 1 7");
     check_counts(&t);
     check_heads(&t);
+
+    /* nobody knows when it was made */
+
+    check_str(sql(&t, "SELECT made || ' ' || yielded FROM total"), "0 0");
 
     check_str(gone(&t, "open"), "-5 -5 0");
     check_str(gone(&t, "resolved"), "- -3 0");

@@ -29,6 +29,8 @@
  * sqlite_load.c       reads records
  * sqlite_save.c       writes what has changed in records
  * sqlite_refused.c    selects, reads and writes refused webhooks
+ * sqlite_heard.c      the same of what was heard of Kapacitor's ids, and of
+ *                     topics
  * sqlite_ask.c        finds out what waits if the database cannot be opened
  * sqlite_check.c      finds damage
  * sqlite_file.c       opens, closes and moves the file, and keeps the ballast
@@ -228,6 +230,19 @@ int ngx_http_ilert_sqlite_save_refused(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_refused_t *refused);
 
 
+/* sqlite_heard.c: functions of backend.h, and what save() calls */
+
+ngx_int_t ngx_http_ilert_sqlite_heard(ngx_http_ilert_store_work_t *work,
+    u_char *key, ngx_http_ilert_store_known_t **heard);
+ngx_int_t ngx_http_ilert_sqlite_heard_of(ngx_http_ilert_store_work_t *work,
+    int64_t alert, int64_t topic, u_char *after, ngx_uint_t limit,
+    ngx_array_t *heard);
+ngx_int_t ngx_http_ilert_sqlite_topics(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *topics);
+int ngx_http_ilert_sqlite_save_heard(ngx_http_ilert_store_work_t *work);
+int ngx_http_ilert_sqlite_save_topics(ngx_http_ilert_store_work_t *work);
+
+
 /* sqlite_tidy.c: a function of backend.h */
 
 ngx_int_t ngx_http_ilert_sqlite_tidy(ngx_http_ilert_store_work_t *work);
@@ -293,7 +308,7 @@ extern ngx_http_ilert_sqlite_schema_t  ngx_http_ilert_sqlite_schema;
 int ngx_http_ilert_sqlite_configure(ngx_http_ilert_sqlite_db_t *db);
 
 /* Makes the tables, or brings those of an earlier release up to date. */
-int ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db);
+int ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db, int64_t now);
 
 /*
  * Sets "value" to the number in the first column of the first row, or to 0 if

@@ -28,7 +28,8 @@
 #define NGX_HTTP_ILERT_SQLITE_BALLAST_TIME 5000
 
 
-static int ngx_http_ilert_sqlite_open_once(ngx_http_ilert_sqlite_db_t *db);
+static int ngx_http_ilert_sqlite_open_once(ngx_http_ilert_sqlite_db_t *db,
+    int64_t now);
 static int ngx_http_ilert_sqlite_create_file(ngx_http_ilert_sqlite_db_t *db);
 static int ngx_http_ilert_sqlite_open_file(ngx_http_ilert_sqlite_db_t *db);
 static int ngx_http_ilert_sqlite_set_limits(ngx_http_ilert_sqlite_db_t *db);
@@ -91,7 +92,7 @@ ngx_http_ilert_sqlite_open(ngx_http_ilert_sqlite_db_t *db, int64_t now)
 
     for (n = 0; /* void */ ; n++) {
 
-        rc = ngx_http_ilert_sqlite_open_once(db);
+        rc = ngx_http_ilert_sqlite_open_once(db, now);
 
         if (rc == SQLITE_OK) {
             break;
@@ -123,7 +124,7 @@ ngx_http_ilert_sqlite_open(ngx_http_ilert_sqlite_db_t *db, int64_t now)
 
 
 static int
-ngx_http_ilert_sqlite_open_once(ngx_http_ilert_sqlite_db_t *db)
+ngx_http_ilert_sqlite_open_once(ngx_http_ilert_sqlite_db_t *db, int64_t now)
 {
     int  rc;
 
@@ -140,7 +141,7 @@ ngx_http_ilert_sqlite_open_once(ngx_http_ilert_sqlite_db_t *db)
     }
 
     if (rc == SQLITE_OK) {
-        rc = ngx_http_ilert_sqlite_migrate(db);
+        rc = ngx_http_ilert_sqlite_migrate(db, now);
     }
 
     if (rc == SQLITE_OK) {

@@ -109,7 +109,18 @@ ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work)
         }
     }
 
-    /* removed alerts come last, after their events have been moved */
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_sqlite_save_topics(work);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_sqlite_save_heard(work);
+    }
+
+    /*
+     * Removed alerts come last, after their events have been moved.  Their ids
+     * are removed from what was heard of them.
+     */
 
     if (rc == SQLITE_OK) {
         rc = ngx_http_ilert_sqlite_remove_alerts(work);
@@ -148,7 +159,8 @@ ngx_http_ilert_sqlite_save_total(ngx_http_ilert_store_work_t *work)
 
     if (total->epoch == saved->epoch && total->recovered == saved->recovered
         && total->seen == saved->seen && total->resumed == saved->resumed
-        && total->courier == saved->courier)
+        && total->courier == saved->courier && total->made == saved->made
+        && total->yielded == saved->yielded)
     {
         return SQLITE_OK;
     }
@@ -157,9 +169,10 @@ ngx_http_ilert_sqlite_save_total(ngx_http_ilert_store_work_t *work)
 
     return ngx_http_ilert_sqlite_write(work->store->private,
                                        NGX_HTTP_ILERT_SQLITE_SET_TOTAL,
-                                       "iiiii", total->epoch, total->recovered,
-                                       total->seen, total->resumed,
-                                       total->courier);
+                                       "iiiiiii", total->epoch,
+                                       total->recovered, total->seen,
+                                       total->resumed, total->courier,
+                                       total->made, total->yielded);
 }
 
 

@@ -288,6 +288,58 @@ static const char  *ngx_http_ilert_sqlite_steps[] = {
     "ALTER TABLE event ADD COLUMN\n"
     "    again      INTEGER  -- 1: ilert has refused it, with all of its\n"
     "                        -- source\n"
+    "               NOT NULL DEFAULT 0;\n",
+
+    /*
+     * 8: what was heard of the ids of Kapacitor, and topics.  Rows are in the
+     * order in which they were made: ids that are heard of together mostly
+     * came together before, so they share pages.
+     */
+
+    "CREATE TABLE heard (\n"
+    "    -- what Kapacitor has said of an id, by webhooks to a place\n"
+    "    id         INTEGER PRIMARY KEY,\n"
+    "    key        BLOB NOT NULL UNIQUE,  -- digest of place and kid\n"
+    "    place      TEXT NOT NULL,     -- the location\n"
+    "    kid        TEXT NOT NULL,     -- Kapacitor's id\n"
+    "    task       TEXT NOT NULL,     -- of the last webhook\n"
+    "    time       INTEGER NOT NULL,  -- of the last webhook by Kapacitor,\n"
+    "                                  -- ns since 1970, -2^63: none\n"
+    "    level      INTEGER NOT NULL,  -- of that one, as event.level\n"
+    "    at         INTEGER NOT NULL,  -- time when it was taken\n"
+    "    alert      INTEGER NOT NULL,  -- alert.id, 0: none\n"
+    "    topic      INTEGER NOT NULL,  -- topic.id, 0 or gone: not known\n"
+    "    ignored    INTEGER NOT NULL,  -- 1: the last webhook was\n"
+    "    over       INTEGER NOT NULL,  -- 1: Kapacitor has it no more\n"
+    "    digests    BLOB NOT NULL      -- of the last 16 webhooks, 8 bytes\n"
+    "                                  -- each, little endian, oldest first\n"
+    ");\n"
+
+    "CREATE INDEX heard_alert ON heard (alert, key) WHERE alert > 0;\n"
+    "CREATE INDEX heard_topic ON heard (topic, key) WHERE topic > 0;\n"
+
+    "CREATE TRIGGER alert_unheard AFTER DELETE ON alert BEGIN\n"
+    "    -- its id may be given to another one\n"
+    "    UPDATE heard SET alert = 0 WHERE alert = OLD.id AND alert > 0;\n"
+    "END;\n"
+
+    "CREATE TABLE topic (\n"
+    "    -- of Kapacitor's, whose ids come here\n"
+    "    id         INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+    "    kapacitor  TEXT NOT NULL,     -- location with ilert_reconcile\n"
+    "    name       TEXT NOT NULL,\n"
+    "    gone       INTEGER NOT NULL,  -- time since when Kapacitor does not\n"
+    "                                  -- list it, 0: it does\n"
+    "    UNIQUE (kapacitor, name)\n"
+    ");\n"
+
+    "ALTER TABLE total ADD COLUMN\n"
+    "    made       INTEGER  -- time when the database was made, 0: it was\n"
+    "                        -- made by an earlier release\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE total ADD COLUMN\n"
+    "    yielded    INTEGER  -- the last heard.time of what was forgotten\n"
+    "                        -- although its level was not OK\n"
     "               NOT NULL DEFAULT 0;\n"
 };
 
@@ -450,10 +502,11 @@ ngx_http_ilert_sqlite_configure(ngx_http_ilert_sqlite_db_t *db)
 
 
 int
-ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
+ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db, int64_t now)
 {
     int                              rc, last, version;
-    char                             sql[128];
+    char                             sql[160];
+    int64_t                          made;
     ngx_http_ilert_sqlite_schema_t  *schema;
 
     schema = db->schema;
@@ -480,8 +533,11 @@ ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
 
         rc = ngx_http_ilert_sqlite_identify(db, &version);
 
+        made = 0;
+
         if (version == 0) {
             version = schema->first - 1;
+            made = now;
         }
 
         while (rc == SQLITE_OK && version < last) {
@@ -496,9 +552,10 @@ ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db)
 
         if (rc == SQLITE_OK) {
             sqlite3_snprintf(sizeof(sql), sql,
+                             "UPDATE total SET made = max(made, %lld);"
                              "PRAGMA application_id = %d;"
                              "PRAGMA user_version = %d; COMMIT",
-                             NGX_HTTP_ILERT_SQLITE_APPLICATION, last);
+                             made, NGX_HTTP_ILERT_SQLITE_APPLICATION, last);
 
             rc = sqlite3_exec(db->db, sql, NULL, NULL, NULL);
         }

@@ -47,6 +47,15 @@ static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
     "SELECT id, time, status, size, bytes, address, location, error,"         \
     " CASE ?1 WHEN 1 THEN body END"
 
+/* a key of another length is nobody's */
+
+#define NGX_HTTP_ILERT_SQLITE_SELECT_HEARD                                    \
+    "SELECT id, key, place, kid, task, time, level, at, alert, topic,"        \
+    " ignored, over, digests FROM heard"
+
+#define NGX_HTTP_ILERT_SQLITE_HEARD_AFTER                                     \
+    " AND key > ?2 AND length(key) = 16 ORDER BY key LIMIT ?3"
+
 #define NGX_HTTP_ILERT_SQLITE_SELECT_SOURCE                                   \
     "SELECT id, name, owner, paused, refusals"
 
@@ -91,8 +100,8 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
     /* the total, with sessions and the last numbers of records */
 
     [NGX_HTTP_ILERT_SQLITE_GET_TOTAL] =
-        "SELECT epoch, recovered, seen, resumed, courier, dead_bytes,"
-        " refused, refused_bytes,"
+        "SELECT epoch, recovered, seen, resumed, courier, made, yielded,"
+        " dead_bytes, refused, refused_bytes,"
         " EXISTS (SELECT 1 FROM session WHERE id = ?1),"
         " EXISTS (SELECT 1 FROM session WHERE id < ?1)"
         " OR EXISTS (SELECT 1 FROM session WHERE id > ?1),"
@@ -104,7 +113,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
 
     [NGX_HTTP_ILERT_SQLITE_SET_TOTAL] =
         "UPDATE total SET epoch = ?1, recovered = ?2, seen = ?3, resumed = ?4,"
-        " courier = ?5",
+        " courier = ?5, made = ?6, yielded = ?7",
 
     [NGX_HTTP_ILERT_SQLITE_ADD_SESSION] =
         "INSERT OR IGNORE INTO session (id) VALUES (?1)",
@@ -505,7 +514,57 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         " error, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 
     [NGX_HTTP_ILERT_SQLITE_DELETE_REFUSED] =
-        "DELETE FROM refused WHERE id = ?1"
+        "DELETE FROM refused WHERE id = ?1",
+
+    /*
+     * What was heard.  The alert and the topic, which are in indexes, change
+     * seldom, so they have their own statements, as above.
+     */
+
+    [NGX_HTTP_ILERT_SQLITE_GET_HEARD] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_HEARD " WHERE key = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_HEARD_OF_ALERT] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_HEARD " INDEXED BY heard_alert"
+        " WHERE alert = ?1 AND alert > 0" NGX_HTTP_ILERT_SQLITE_HEARD_AFTER,
+
+    [NGX_HTTP_ILERT_SQLITE_HEARD_OF_TOPIC] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_HEARD " INDEXED BY heard_topic"
+        " WHERE topic = ?1 AND topic > 0" NGX_HTTP_ILERT_SQLITE_HEARD_AFTER,
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_HEARD] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_HEARD
+        " INDEXED BY sqlite_autoindex_heard_1"
+        " WHERE ?1 = 0" NGX_HTTP_ILERT_SQLITE_HEARD_AFTER,
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_HEARD] =
+        "INSERT OR REPLACE INTO heard (key, place, kid, task, time, level, at,"
+        " alert, topic, ignored, over, digests)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_HEARD] =
+        "UPDATE heard SET task = ?2, time = ?3, level = ?4, at = ?5,"
+        " ignored = ?6, over = ?7, digests = ?8 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_HEARD_ALERT] =
+        "UPDATE heard SET alert = ?2 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_HEARD_TOPIC] =
+        "UPDATE heard SET topic = ?2 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_DELETE_HEARD] = "DELETE FROM heard WHERE key = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_TOPICS] =
+        "SELECT id, kapacitor, name, gone FROM topic ORDER BY id",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_TOPIC] =
+        "INSERT OR REPLACE INTO topic (kapacitor, name, gone)"
+        " VALUES (?1, ?2, ?3)",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_TOPIC] =
+        "UPDATE topic SET gone = ?2 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_DELETE_TOPIC] = "DELETE FROM topic WHERE id = ?1"
 };
 
 
