@@ -297,8 +297,8 @@ typedef struct {
     ngx_array_t                  sources;   /* ngx_http_ilert_source_t * */
     ngx_array_t                  endpoints; /* ngx_http_ilert_endpoint_t * */
     ngx_array_t                  keys;      /* ngx_http_ilert_key_t * */
-    ngx_array_t                  kapacitors;    /* ngx_http_ilert_kapacitor_t */
-                                            /* * */
+    ngx_array_t                  kapacitors;
+                                            /* ngx_http_ilert_kapacitor_t * */
     ngx_array_t                  locations; /* ngx_http_ilert_loc_conf_t * */
     ngx_array_t                  handlers;  /* ngx_http_ilert_handler_t */
     ngx_array_t                  setup;     /* ngx_http_ilert_setup_t */
