@@ -45,6 +45,8 @@ static void ngx_http_ilert_status_add_refused(ngx_http_ilert_status_t *st,
     ngx_http_ilert_counters_code_t *refused);
 static ngx_int_t ngx_http_ilert_status_setup(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
+static ngx_int_t ngx_http_ilert_status_kapacitors(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf);
 static ngx_int_t ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
@@ -87,6 +89,27 @@ ngx_str_t  ngx_http_ilert_state_names[] = {
 };
 
 
+/* by kapacitor_state_e */
+
+ngx_str_t  ngx_http_ilert_kapacitor_state_names[] = {
+    ngx_string("unasked"),
+    ngx_string("up"),
+    ngx_string("down"),
+    ngx_string("refused"),
+    ngx_string("behind")
+};
+
+
+/* by reconciled_e */
+
+ngx_str_t  ngx_http_ilert_reconciled_names[] = {
+    ngx_string("alert"),
+    ngx_string("resolve"),
+    ngx_string("update"),
+    ngx_string("ignored")
+};
+
+
 ngx_int_t
 ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf)
@@ -102,6 +125,7 @@ ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
     ngx_http_ilert_status_count_refused(st, imcf);
 
     if (ngx_http_ilert_status_setup(st, imcf) != NGX_OK
+        || ngx_http_ilert_status_kapacitors(st, imcf) != NGX_OK
         || ngx_array_init(&st->sources, st->pool, imcf->sources.nelts + 1,
                           sizeof(ngx_http_ilert_status_source_t))
            != NGX_OK
@@ -249,6 +273,60 @@ ngx_http_ilert_status_setup(ngx_http_ilert_status_t *st,
     }
 
 #endif
+
+    return NGX_OK;
+}
+
+
+/*
+ * Sets what is known of Kapacitors, and of the time in which nginx did not
+ * run.  Repairs are counted from the start of nginx on, so they are those
+ * since that time.
+ */
+
+static ngx_int_t
+ngx_http_ilert_status_kapacitors(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_str_t                           error;
+    ngx_uint_t                          i, k;
+    ngx_http_ilert_kapacitor_t        **kapacitors;
+    ngx_http_ilert_status_kapacitor_t  *sk;
+
+    if (ngx_array_init(&st->kapacitors, st->pool, imcf->kapacitors.nelts + 1,
+                       sizeof(ngx_http_ilert_status_kapacitor_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ilert_counters_get_away(st->counters, &st->away);
+
+    st->repaired = imcf->kapacitors.nelts ? 0 : -1;
+
+    kapacitors = imcf->kapacitors.elts;
+
+    for (i = 0; i < imcf->kapacitors.nelts; i++) {
+
+        sk = ngx_array_push(&st->kapacitors);
+
+        sk->name = ngx_http_ilert_status_name(st, &kapacitors[i]->name);
+
+        ngx_http_ilert_counters_get_poll(kapacitors[i], &sk->poll);
+
+        error.data = sk->poll.error;
+        error.len = sk->poll.error_len;
+
+        sk->error = ngx_http_ilert_status_name(st, &error);
+
+        for (k = 0; k < NGX_HTTP_ILERT_RECONCILED_N; k++) {
+            sk->reconciled[k] = kapacitors[i]->counters->reconciled[k];
+
+            if (k != NGX_HTTP_ILERT_RECONCILED_IGNORED) {
+                st->repaired += sk->reconciled[k];
+            }
+        }
+    }
 
     return NGX_OK;
 }

@@ -75,6 +75,19 @@ typedef struct {
 } ngx_http_ilert_status_endpoint_t;
 
 
+/* a Kapacitor that is asked */
+
+typedef struct {
+    ngx_str_t                    name;
+    ngx_http_ilert_counters_poll_t  poll;
+    ngx_str_t                    error;     /* why it is not up, or empty */
+    int64_t                      reconciled[NGX_HTTP_ILERT_RECONCILED_N];
+} ngx_http_ilert_status_kapacitor_t;
+
+extern ngx_str_t  ngx_http_ilert_kapacitor_state_names[];
+extern ngx_str_t  ngx_http_ilert_reconciled_names[];
+
+
 typedef struct {
     ngx_pool_t                  *pool;
     int64_t                      now;
@@ -101,6 +114,11 @@ typedef struct {
     ngx_array_t                  setup;     /* ngx_http_ilert_setup_t */
     ngx_array_t                  sources;   /* status_source_t */
     ngx_array_t                  endpoints; /* status_endpoint_t */
+    ngx_array_t                  kapacitors;    /* status_kapacitor_t */
+
+    ngx_http_ilert_counters_away_t  away;   /* when nginx did not run */
+    int64_t                      repaired;  /* since then; -1: no Kapacitor */
+                                            /* is asked */
 
     ngx_http_ilert_store_query_t  *query;   /* NULL: the store has not */
                                             /* answered */

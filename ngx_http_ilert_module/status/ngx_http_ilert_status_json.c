@@ -42,6 +42,12 @@ static void ngx_http_ilert_status_json_known(ngx_http_ilert_json_writer_t *w,
     const char *name, ngx_http_ilert_counters_text_t *known);
 static void ngx_http_ilert_status_json_setup(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
+static void ngx_http_ilert_status_json_kapacitors(
+    ngx_http_ilert_json_writer_t *w, ngx_http_ilert_status_t *st);
+static void ngx_http_ilert_status_json_kapacitor(
+    ngx_http_ilert_json_writer_t *w, ngx_http_ilert_status_kapacitor_t *sk);
+static void ngx_http_ilert_status_json_away(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_status_json_open(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_status_json_dead(ngx_http_ilert_json_writer_t *w,
@@ -93,6 +99,8 @@ ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w, void *data)
     ngx_http_ilert_status_json_endpoints(w, st);
     ngx_http_ilert_status_json_sources(w, st);
     ngx_http_ilert_status_json_refused(w, st);
+    ngx_http_ilert_status_json_kapacitors(w, st);
+    ngx_http_ilert_status_json_away(w, st);
     ngx_http_ilert_status_json_open(w, st);
     ngx_http_ilert_status_json_dead(w, st);
     ngx_http_ilert_status_json_setup(w, st);
@@ -435,6 +443,106 @@ ngx_http_ilert_status_json_setup(ngx_http_ilert_json_writer_t *w,
     }
 
     ngx_http_ilert_json_literal(w, "]");
+}
+
+
+static void
+ngx_http_ilert_status_json_kapacitors(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    ngx_uint_t                          i;
+    ngx_http_ilert_status_kapacitor_t  *sk;
+
+    ngx_http_ilert_status_json_next(w, "kapacitor");
+    ngx_http_ilert_json_literal(w, "{");
+
+    sk = st->kapacitors.elts;
+
+    for (i = 0; i < st->kapacitors.nelts; i++) {
+        ngx_http_ilert_status_json_item(w, i);
+
+        ngx_http_ilert_json_string(w, &sk[i].name);
+        ngx_http_ilert_json_literal(w, ":");
+
+        ngx_http_ilert_status_json_kapacitor(w, &sk[i]);
+    }
+
+    ngx_http_ilert_json_literal(w, "}");
+}
+
+
+static void
+ngx_http_ilert_status_json_kapacitor(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_kapacitor_t *sk)
+{
+    ngx_uint_t                       i;
+    ngx_http_ilert_counters_poll_t  *poll;
+
+    poll = &sk->poll;
+
+    ngx_http_ilert_status_json_first(w, "state");
+    ngx_http_ilert_json_string(w,
+                          &ngx_http_ilert_kapacitor_state_names[poll->state]);
+
+    ngx_http_ilert_status_json_next(w, "since");
+    ngx_http_ilert_status_json_time(w, poll->since);
+
+    ngx_http_ilert_status_json_next(w, "last_poll");
+    ngx_http_ilert_status_json_time(w, poll->polled);
+
+    ngx_http_ilert_status_json_next(w, "topics");
+    ngx_http_ilert_status_json_number(w, poll->topics);
+
+    ngx_http_ilert_status_json_next(w, "listed");
+    ngx_http_ilert_status_json_number(w, poll->listed);
+
+    ngx_http_ilert_status_json_next(w, "alerts");
+    ngx_http_ilert_status_json_number(w, poll->compared);
+
+    ngx_http_ilert_status_json_next(w, "differences");
+    ngx_http_ilert_status_json_number(w, poll->differences);
+
+    ngx_http_ilert_status_json_next(w, "watched");
+    ngx_http_ilert_status_json_number(w, poll->watched);
+
+    ngx_http_ilert_status_json_next(w, "repaired");
+
+    for (i = 0; i < NGX_HTTP_ILERT_RECONCILED_N; i++) {
+        ngx_http_ilert_status_json_member(w, i == 0,
+                          (char *) ngx_http_ilert_reconciled_names[i].data);
+        ngx_http_ilert_status_json_number(w, sk->reconciled[i]);
+    }
+
+    ngx_http_ilert_json_literal(w, "}");
+
+    ngx_http_ilert_status_json_next(w, "error");
+    ngx_http_ilert_status_json_text(w, &sk->error);
+
+    ngx_http_ilert_json_literal(w, "}");
+}
+
+
+static void
+ngx_http_ilert_status_json_away(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    ngx_http_ilert_status_json_next(w, "away");
+
+    if (st->away.from == 0) {
+        ngx_http_ilert_json_literal(w, "null");
+        return;
+    }
+
+    ngx_http_ilert_status_json_first(w, "from");
+    ngx_http_ilert_status_json_time(w, st->away.from);
+
+    ngx_http_ilert_status_json_next(w, "to");
+    ngx_http_ilert_status_json_time(w, st->away.to);
+
+    ngx_http_ilert_status_json_next(w, "repaired");
+    ngx_http_ilert_status_json_number(w, st->repaired);
+
+    ngx_http_ilert_json_literal(w, "}");
 }
 
 

@@ -58,6 +58,10 @@ static void ngx_http_ilert_metric_states(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_endpoints(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
+static void ngx_http_ilert_metric_kapacitors(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
+static void ngx_http_ilert_metric_reconciled(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_queue(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_histogram(ngx_http_ilert_json_writer_t *w,
@@ -145,6 +149,7 @@ ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w, void *data)
     ngx_http_ilert_metric_requests(w, st);
     ngx_http_ilert_metric_states(w, st);
     ngx_http_ilert_metric_endpoints(w, st);
+    ngx_http_ilert_metric_kapacitors(w, st);
     ngx_http_ilert_metric_queue(w, st);
 
     ngx_http_ilert_metric_histogram(w, "commit_seconds",
@@ -395,6 +400,83 @@ ngx_http_ilert_metric_endpoints(ngx_http_ilert_json_writer_t *w,
         ngx_http_ilert_json_literal(w, "ilert_endpoint_up{");
         ngx_http_ilert_metric_label(w, "endpoint", &se[i].name);
         ngx_http_ilert_metric_print(w, "} %ui\n", (ngx_uint_t) !se[i].down);
+    }
+}
+
+
+static void
+ngx_http_ilert_metric_kapacitors(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    ngx_uint_t                          i, up;
+    ngx_http_ilert_status_kapacitor_t  *sk;
+
+    if (st->kapacitors.nelts == 0) {
+        return;
+    }
+
+    ngx_http_ilert_metric_head(w, "kapacitor_up",
+                               "Whether Kapacitor tells what it knows.",
+                               "gauge", "");
+
+    sk = st->kapacitors.elts;
+
+    for (i = 0; i < st->kapacitors.nelts; i++) {
+
+        if (sk[i].poll.state == NGX_HTTP_ILERT_KAPACITOR_UNASKED) {
+            continue;
+        }
+
+        up = (sk[i].poll.state == NGX_HTTP_ILERT_KAPACITOR_UP
+              || sk[i].poll.state == NGX_HTTP_ILERT_KAPACITOR_BEHIND);
+
+        ngx_http_ilert_json_literal(w, "ilert_kapacitor_up{");
+        ngx_http_ilert_metric_label(w, "kapacitor", &sk[i].name);
+        ngx_http_ilert_metric_print(w, "} %ui\n", up);
+    }
+
+    ngx_http_ilert_metric_head(w, "kapacitor_differences",
+                               "Alerts of which Kapacitor knows something "
+                               "else than was heard.", "gauge", "");
+
+    for (i = 0; i < st->kapacitors.nelts; i++) {
+
+        if (sk[i].poll.state == NGX_HTTP_ILERT_KAPACITOR_UNASKED) {
+            continue;
+        }
+
+        ngx_http_ilert_json_literal(w, "ilert_kapacitor_differences{");
+        ngx_http_ilert_metric_label(w, "kapacitor", &sk[i].name);
+        ngx_http_ilert_metric_print(w, "} %ui\n", sk[i].poll.differences);
+    }
+
+    ngx_http_ilert_metric_reconciled(w, st);
+}
+
+
+static void
+ngx_http_ilert_metric_reconciled(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    ngx_uint_t                          i, k;
+    ngx_http_ilert_status_kapacitor_t  *sk;
+
+    ngx_http_ilert_metric_head(w, "reconciled",
+                               "Differences from Kapacitor that were "
+                               "repaired.", "counter",
+                               st->openmetrics ? "" : "_total");
+
+    sk = st->kapacitors.elts;
+
+    for (i = 0; i < st->kapacitors.nelts; i++) {
+        for (k = 0; k < NGX_HTTP_ILERT_RECONCILED_N; k++) {
+
+            ngx_http_ilert_json_literal(w, "ilert_reconciled_total{");
+            ngx_http_ilert_metric_label(w, "kapacitor", &sk[i].name);
+            ngx_http_ilert_metric_print(w, ",action=\"%V\"} %L\n",
+                                        &ngx_http_ilert_reconciled_names[k],
+                                        sk[i].reconciled[k]);
+        }
     }
 }
 

@@ -54,6 +54,7 @@ our @ISA = ('IlertQueue');
 # members, or, with "*", with any.
 
 my $SOURCE_STATE = qr/^(?:ok|paused|parked|limited|retrying)$/;
+my $KAPACITOR_STATE = qr/^(?:unasked|up|down|refused|behind)$/;
 my $CLASS = qr/^(?:critical|resolve|open|update|repeat)$/;
 my $EVENT_TYPE = qr/^(?:ALERT|RESOLVE|ACCEPT|COMMENT)$/;
 my %AGE = (count => 'count', oldest_seconds => 'seconds');
@@ -100,6 +101,19 @@ my %STATUS = (
                             location => 'text', status => 'count',
                             error => 'text', size => 'count' } },
     },
+    kapacitor => {
+        '*' => {
+            state => $KAPACITOR_STATE, since => 'time',
+            last_poll => 'time|null',
+            (map { $_ => 'count' } qw(topics listed alerts differences
+                                      watched)),
+            repaired => { map { $_ => 'count' }
+                          qw(alert resolve update ignored) },
+            error => 'text|null',
+        },
+    },
+    away => [ 'null', { from => 'time', to => 'time',
+                        repaired => 'count|null' } ],
     open => { list => { source => 'text', alert_key => 'text',
         level => qr/^(?:CRITICAL|WARNING|INFO|OK)$/, since => 'time',
         last_event => 'time' } },
@@ -257,10 +271,41 @@ sub disagrees {
             if $of->{state} eq 'down' && !defined $of->{since};
     }
 
+    push @faults, kapacitors($s->{kapacitor}, $s->{away});
+
     push @faults, "queue: $queue->{state}, error " . as_text($queue->{error})
         if ($queue->{state} =~ /^(?:ok|off)$/) != !defined $queue->{error};
 
     push @faults, $queue->{state} eq 'off' ? off($s) : on($s);
+    return @faults;
+}
+
+# Returns what is wrong with what is known of Kapacitors.
+
+sub kapacitors {
+    my ($kapacitors, $away) = @_;
+    my @faults;
+
+    for my $name (sort keys %$kapacitors) {
+        my $of = $kapacitors->{$name};
+        push @faults, "$name: $of->{state}, last poll "
+                      . as_text($of->{last_poll})
+            if ($of->{state} eq 'unasked') != !defined $of->{last_poll};
+        push @faults, "$name: $of->{state}, error " . as_text($of->{error})
+            if ($of->{state} =~ /^(?:down|refused)$/) && !defined $of->{error};
+        push @faults, "$name: more is watched than differs"
+            if $of->{watched} > $of->{differences};
+        push @faults, "$name: more topics take part than there are"
+            if $of->{topics} > $of->{listed};
+    }
+
+    if ($away) {
+        push @faults, 'away for no time'
+            if seconds($away->{from}) >= seconds($away->{to});
+        push @faults, 'repaired while away: ' . as_text($away->{repaired})
+            if defined $away->{repaired} != !!%$kapacitors;
+    }
+
     return @faults;
 }
 
