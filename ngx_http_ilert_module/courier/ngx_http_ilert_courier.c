@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_away.h"
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
@@ -793,6 +794,7 @@ ngx_http_ilert_courier_set_term(ngx_http_ilert_courier_t *co,
         ngx_http_ilert_life_forget();
     }
 
+    ngx_http_ilert_away_note(job->away);
     ngx_http_ilert_courier_buried(co, job);
 }
 
