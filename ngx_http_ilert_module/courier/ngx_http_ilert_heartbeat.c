@@ -32,6 +32,8 @@ typedef struct {
                                             /* it, is under way */
     unsigned                     fault:1;   /* the last ping has failed, and */
                                             /* this was logged */
+    unsigned                     silent:1;  /* because of a Kapacitor, and */
+                                            /* this was logged */
 } ngx_http_ilert_heartbeat_t;
 
 
@@ -39,6 +41,10 @@ static ngx_uint_t ngx_http_ilert_heartbeat_is_ours(
     ngx_http_ilert_heartbeat_t *hb);
 static void ngx_http_ilert_heartbeat_handler(ngx_event_t *ev);
 static void ngx_http_ilert_heartbeat_set_timer(ngx_http_ilert_heartbeat_t *hb);
+static ngx_uint_t ngx_http_ilert_heartbeat_must_rest(
+    ngx_http_ilert_heartbeat_t *hb);
+static ngx_http_ilert_kapacitor_t *ngx_http_ilert_heartbeat_find_down(
+    ngx_http_ilert_heartbeat_t *hb, const char **why);
 static void ngx_http_ilert_heartbeat_committed(
     ngx_http_ilert_store_query_t *query);
 static void ngx_http_ilert_heartbeat_done(ngx_http_ilert_request_t *ir);
@@ -139,7 +145,7 @@ ngx_http_ilert_heartbeat_handler(ngx_event_t *ev)
 
     ngx_add_timer(ev, hb->imcf->heartbeat.interval);
 
-    if (hb->busy) {
+    if (hb->busy || ngx_http_ilert_heartbeat_must_rest(hb)) {
         return;
     }
 
@@ -157,6 +163,86 @@ ngx_http_ilert_heartbeat_handler(ngx_event_t *ev)
     }
 
     hb->busy = 1;
+}
+
+
+/*
+ * Returns 1 if there must be no ping because of a Kapacitor, and logs when
+ * that begins and ends.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_heartbeat_must_rest(ngx_http_ilert_heartbeat_t *hb)
+{
+    const                        char  *why;
+    ngx_http_ilert_kapacitor_t         *kapacitor;
+
+    if (!hb->imcf->heartbeat.kapacitor) {
+        return 0;
+    }
+
+    kapacitor = ngx_http_ilert_heartbeat_find_down(hb, &why);
+
+    if (kapacitor && !hb->silent) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "ilert heartbeat: no pings, as Kapacitor \"%V\" %s",
+                      &kapacitor->name, why);
+
+    } else if (kapacitor == NULL && hb->silent) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "ilert heartbeat: pings again, as each Kapacitor "
+                      "answers");
+    }
+
+    hb->silent = (kapacitor != NULL);
+
+    return hb->silent;
+}
+
+
+/*
+ * Returns a Kapacitor that does not tell what it knows, and sets "why"; or
+ * NULL.  One that has not been asked for three intervals is such a one,
+ * whatever it answered then; if it is new, they begin when it was configured.
+ * By that, the heartbeat also watches the polls themselves.  If the clock was
+ * set back, the last poll may be in the future.
+ */
+
+static ngx_http_ilert_kapacitor_t *
+ngx_http_ilert_heartbeat_find_down(ngx_http_ilert_heartbeat_t *hb,
+    const char **why)
+{
+    int64_t                          age;
+    ngx_uint_t                       i;
+    ngx_http_ilert_kapacitor_t     **kapacitors;
+    ngx_http_ilert_counters_poll_t   poll;
+
+    kapacitors = hb->imcf->kapacitors.elts;
+
+    for (i = 0; i < hb->imcf->kapacitors.nelts; i++) {
+
+        ngx_http_ilert_counters_get_poll(kapacitors[i], &poll);
+
+        if (poll.state == NGX_HTTP_ILERT_KAPACITOR_DOWN) {
+            *why = "is down";
+            return kapacitors[i];
+        }
+
+        if (poll.state == NGX_HTTP_ILERT_KAPACITOR_REFUSED) {
+            *why = "refuses to tell what it knows";
+            return kapacitors[i];
+        }
+
+        age = ngx_http_ilert_clock_now()
+              - (poll.polled ? poll.polled : poll.since);
+
+        if (ngx_abs(age) > 3 * (int64_t) kapacitors[i]->interval) {
+            *why = "has not been asked for three intervals";
+            return kapacitors[i];
+        }
+    }
+
+    return NULL;
 }
 
 

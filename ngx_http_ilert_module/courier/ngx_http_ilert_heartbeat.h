@@ -18,6 +18,7 @@
  * The worker pings that is the courier, so only one does.
  *
  * Right before a ping something is committed, to see that it is possible.
+ * With "kapacitor=on" each Kapacitor that is asked must be up, too.
  */
 
 
