@@ -125,6 +125,9 @@ static ngx_http_ilert_event_member_t  ngx_http_ilert_event_members[] = {
     { ngx_null_string, 0, 0 }
 };
 
+static ngx_str_t  ngx_http_ilert_event_reconciled_name =
+    ngx_string(",\"reconciled\":");
+
 static ngx_str_t  ngx_http_ilert_event_tags_name = ngx_string(",\"tags\":");
 
 
@@ -345,6 +348,13 @@ ngx_http_ilert_event_texts(ngx_http_ilert_event_ctx_t *ctx)
         } else {
             ngx_http_ilert_event_string(ctx, value);
         }
+    }
+
+    if (ctx->webhook->reconciled
+        && ngx_http_ilert_event_begin(ctx,
+                                      &ngx_http_ilert_event_reconciled_name))
+    {
+        ngx_http_ilert_json_literal(w, "true");
     }
 
     ctx->ncustom = ngx_http_ilert_event_list(ctx, NGX_HTTP_ILERT_CUSTOM_DETAILS

@@ -83,8 +83,8 @@ void ngx_http_ilert_event_head(ngx_http_ilert_event_ctx_t *ctx);
 void ngx_http_ilert_event_lists(ngx_http_ilert_event_ctx_t *ctx);
 
 /*
- * Writes the members of customDetails that are texts, then those that the
- * mapping adds, then the tags of the triggering series.
+ * Writes the members of customDetails that are texts, then "reconciled" and
+ * those that the mapping adds, then the tags of the triggering series.
  */
 void ngx_http_ilert_event_texts(ngx_http_ilert_event_ctx_t *ctx);
 
