@@ -50,8 +50,9 @@ typedef struct ngx_http_ilert_counters_endpoint_s
 typedef struct ngx_http_ilert_counters_kapacitor_s
     ngx_http_ilert_counters_kapacitor_t;
 
-/* a request to ilert, see send/ */
+/* a request of ours, without a client: to ilert, or another one; see send/ */
 
+typedef struct ngx_http_ilert_client_s  ngx_http_ilert_client_t;
 typedef struct ngx_http_ilert_request_s  ngx_http_ilert_request_t;
 typedef struct ngx_http_ilert_call_s  ngx_http_ilert_call_t;
 
@@ -369,6 +370,9 @@ typedef struct {
     ngx_http_ilert_event_t      *event;     /* also of a request to ilert */
     ngx_str_t                    result;    /* $ilert_result */
     unsigned                     answered:1;    /* by us, not by nginx */
+
+    /* the main request of a request without a client, else NULL */
+    ngx_http_ilert_client_t     *client;
 
     /* the main request of a request to ilert, else NULL */
     ngx_http_ilert_request_t    *delivery;

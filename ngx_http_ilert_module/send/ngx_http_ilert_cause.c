@@ -9,7 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_cause.h"
-#include "ngx_http_ilert_delivery.h"
+#include "ngx_http_ilert_client.h"
 #include "ngx_http_ilert_fault.h"
 
 
@@ -40,11 +40,12 @@ static ngx_uint_t ngx_http_ilert_cause_is_unsent(ngx_http_request_t *sr,
     ngx_int_t rc);
 static ngx_uint_t ngx_http_ilert_cause_has_no_address(ngx_http_upstream_t *u,
     ngx_int_t rc);
-static ngx_uint_t ngx_http_ilert_cause_is_https(ngx_http_ilert_delivery_t *d);
+static ngx_uint_t ngx_http_ilert_cause_is_https(
+    ngx_http_ilert_client_t *client);
 static ngx_http_ilert_fault_e ngx_http_ilert_cause_timeout(
-    ngx_http_ilert_delivery_t *d);
+    ngx_http_ilert_client_t *client);
 static ngx_http_ilert_fault_e ngx_http_ilert_cause_message(
-    ngx_http_ilert_delivery_t *d, ngx_str_t *message);
+    ngx_http_ilert_client_t *client, ngx_str_t *message);
 static ngx_http_ilert_fault_e ngx_http_ilert_cause_tls(ngx_str_t *message);
 static ngx_uint_t ngx_http_ilert_cause_has(ngx_str_t *text, char **parts);
 static ngx_http_ilert_fault_e ngx_http_ilert_cause_error(ngx_str_t *message);
@@ -126,25 +127,25 @@ static ngx_http_ilert_cause_error_t  ngx_http_ilert_cause_errors[] = {
 
 
 ngx_http_ilert_fault_e
-ngx_http_ilert_cause_find(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
+ngx_http_ilert_cause_find(ngx_http_ilert_client_t *client, ngx_int_t rc)
 {
     ngx_http_upstream_t  *u;
 
-    u = d->sr->upstream;
+    u = client->sr->upstream;
 
     /* these are set by our own code, and not by a line of the log */
 
-    if (d->fault == NGX_HTTP_ILERT_FAULT_UNSENT
-        || d->fault == NGX_HTTP_ILERT_FAULT_EXIT)
+    if (client->fault == NGX_HTTP_ILERT_FAULT_UNSENT
+        || client->fault == NGX_HTTP_ILERT_FAULT_EXIT)
     {
-        return d->fault;
+        return client->fault;
     }
 
     if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
-        return ngx_http_ilert_cause_timeout(d);
+        return ngx_http_ilert_cause_timeout(client);
     }
 
-    if (ngx_http_ilert_cause_is_unsent(d->sr, rc)) {
+    if (ngx_http_ilert_cause_is_unsent(client->sr, rc)) {
         return NGX_HTTP_ILERT_FAULT_UNSENT;
     }
 
@@ -154,15 +155,15 @@ ngx_http_ilert_cause_find(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
             return NGX_HTTP_ILERT_FAULT_URL;
         }
 
-        return d->resolver ? NGX_HTTP_ILERT_FAULT_DNS
+        return client->resolver ? NGX_HTTP_ILERT_FAULT_DNS
                            : NGX_HTTP_ILERT_FAULT_RESOLVER;
     }
 
-    if (ngx_http_ilert_cause_is_https(d)) {
+    if (ngx_http_ilert_cause_is_https(client)) {
         return NGX_HTTP_ILERT_FAULT_HTTPS_PORT;
     }
 
-    return d->fault ? d->fault : NGX_HTTP_ILERT_FAULT_ERROR;
+    return client->fault ? client->fault : NGX_HTTP_ILERT_FAULT_ERROR;
 }
 
 
@@ -205,13 +206,13 @@ ngx_http_ilert_cause_has_no_address(ngx_http_upstream_t *u, ngx_int_t rc)
  */
 
 static ngx_uint_t
-ngx_http_ilert_cause_is_https(ngx_http_ilert_delivery_t *d)
+ngx_http_ilert_cause_is_https(ngx_http_ilert_client_t *client)
 {
     u_char               *p;
     ngx_str_t            *peer;
     ngx_http_upstream_t  *u;
 
-    u = d->sr->upstream;
+    u = client->sr->upstream;
 
     if (u->schema.len != sizeof("http://") - 1
         || ngx_strncmp(u->schema.data, "http://", u->schema.len) != 0)
@@ -227,8 +228,8 @@ ngx_http_ilert_cause_is_https(ngx_http_ilert_delivery_t *d)
                && p[1] == 3 && p[2] <= 4;
     }
 
-    if (d->fault != NGX_HTTP_ILERT_FAULT_CLOSED
-        && d->fault != NGX_HTTP_ILERT_FAULT_RESET)
+    if (client->fault != NGX_HTTP_ILERT_FAULT_CLOSED
+        && client->fault != NGX_HTTP_ILERT_FAULT_RESET)
     {
         return 0;
     }
@@ -245,11 +246,11 @@ ngx_http_ilert_cause_is_https(ngx_http_ilert_delivery_t *d)
 /* Returns which timeout it was: connect_time is set if nginx has connected. */
 
 static ngx_http_ilert_fault_e
-ngx_http_ilert_cause_timeout(ngx_http_ilert_delivery_t *d)
+ngx_http_ilert_cause_timeout(ngx_http_ilert_client_t *client)
 {
     ngx_http_upstream_t  *u;
 
-    u = d->sr->upstream;
+    u = client->sr->upstream;
 
     if (u->state && u->state->peer
         && u->state->connect_time == (ngx_msec_t) -1)
@@ -262,14 +263,14 @@ ngx_http_ilert_cause_timeout(ngx_http_ilert_delivery_t *d)
 
 
 void
-ngx_http_ilert_cause_note(ngx_http_ilert_delivery_t *d, u_char *line,
+ngx_http_ilert_cause_note(ngx_http_ilert_client_t *client, u_char *line,
     size_t len)
 {
     u_char                  *p, *last;
     ngx_str_t                message;
     ngx_http_ilert_fault_e   fault;
 
-    if (d->fault == NGX_HTTP_ILERT_FAULT_UNSENT) {
+    if (client->fault == NGX_HTTP_ILERT_FAULT_UNSENT) {
 
         /* hooks.c knows better than the line about the name, which follows */
 
@@ -278,8 +279,8 @@ ngx_http_ilert_cause_note(ngx_http_ilert_delivery_t *d, u_char *line,
 
     last = line + len;
 
-    if (d->message > line && d->message < last) {
-        last = d->message;
+    if (client->message > line && client->message < last) {
+        last = client->message;
     }
 
     /* the message is behind time, level, and process, as in "[error] 1#1: " */
@@ -297,29 +298,30 @@ ngx_http_ilert_cause_note(ngx_http_ilert_delivery_t *d, u_char *line,
     message.data = p + 2;
     message.len = last - message.data;
 
-    fault = ngx_http_ilert_cause_message(d, &message);
+    fault = ngx_http_ilert_cause_message(client, &message);
 
     /* what was wrong with a server says more than that no server is left */
 
     if (fault == NGX_HTTP_ILERT_FAULT_NONE
         || fault == NGX_HTTP_ILERT_FAULT_NO_SERVER)
     {
-        if (d->fault) {
+        if (client->fault) {
             return;
         }
     }
 
-    d->fault = fault;
-    d->noted = ngx_min(message.len, NGX_HTTP_ILERT_REASON_SIZE);
+    client->fault = fault;
+    client->noted = ngx_min(message.len, NGX_HTTP_ILERT_REASON_SIZE);
 
-    ngx_memcpy(d->reason, message.data, d->noted);
+    ngx_memcpy(client->reason, message.data, client->noted);
 }
 
 
 /* Returns the fault of a message, and cuts the message to the detail. */
 
 static ngx_http_ilert_fault_e
-ngx_http_ilert_cause_message(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
+ngx_http_ilert_cause_message(ngx_http_ilert_client_t *client,
+    ngx_str_t *message)
 {
     ngx_http_ilert_fault_e           fault;
     ngx_http_ilert_cause_message_t  *m;
@@ -350,7 +352,7 @@ ngx_http_ilert_cause_message(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
         return ngx_http_ilert_cause_tls(message);
 
     case NGX_HTTP_ILERT_FAULT_TIMEOUT:
-        return ngx_http_ilert_cause_timeout(d);
+        return ngx_http_ilert_cause_timeout(client);
 
     default:
         return fault;

@@ -8,56 +8,49 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_client.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_connections.h"
-#include "ngx_http_ilert_delivery.h"
 #include "ngx_http_ilert_hooks.h"
 #include "ngx_http_ilert_reply.h"
-#include "ngx_http_ilert_request.h"
 
-
-/*
- * An answer counts as complete after so many bytes of its body, or so many ms
- * after its head.
- */
-
-#define NGX_HTTP_ILERT_ANSWER_MAX    65536
-#define NGX_HTTP_ILERT_ANSWER_TIME   5000
 
 /* interim answers, 1xx, that are skipped at most */
 
 #define NGX_HTTP_ILERT_INTERIM_MAX   16
 
 
-static ngx_http_ilert_delivery_t *ngx_http_ilert_hooks_delivery(
+static ngx_http_ilert_client_t *ngx_http_ilert_hooks_client(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_hooks_redirected(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_hooks_precontent(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_hooks_content(ngx_http_request_t *r);
 static void ngx_http_ilert_hooks_resolved(ngx_resolver_ctx_t *ctx);
 static ngx_uint_t ngx_http_ilert_hooks_is_connected(ngx_resolver_t *resolver);
-static void ngx_http_ilert_hooks_set_deadline(ngx_http_ilert_delivery_t *d,
+static void ngx_http_ilert_hooks_set_deadline(ngx_http_ilert_client_t *client,
     ngx_http_upstream_t *u);
-static void ngx_http_ilert_hooks_wrap(ngx_http_ilert_delivery_t *d,
+static void ngx_http_ilert_hooks_wrap(ngx_http_ilert_client_t *client,
     ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_ilert_hooks_output(void *data, ngx_chain_t *in);
 static ngx_int_t ngx_http_ilert_hooks_reinit(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_hooks_process_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_hooks_skip_interim(
-    ngx_http_ilert_delivery_t *d);
+    ngx_http_ilert_client_t *client);
 static ngx_int_t ngx_http_ilert_hooks_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_hooks_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static void ngx_http_ilert_hooks_read(ngx_http_ilert_client_t *client,
+    ngx_buf_t *b);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
-/* Returns the delivery of a subrequest, or NULL if the request is not ours. */
+/* Returns the client of a subrequest, or NULL if the request is not ours. */
 
-static ngx_http_ilert_delivery_t *
-ngx_http_ilert_hooks_delivery(ngx_http_request_t *r)
+static ngx_http_ilert_client_t *
+ngx_http_ilert_hooks_client(ngx_http_request_t *r)
 {
     ngx_http_ilert_ctx_t  *ctx;
 
@@ -67,11 +60,7 @@ ngx_http_ilert_hooks_delivery(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r->main, ngx_http_ilert_module);
 
-    if (ctx == NULL || ctx->delivery == NULL) {
-        return NULL;
-    }
-
-    return (ngx_http_ilert_delivery_t *) ctx->delivery;
+    return ctx ? ctx->client : NULL;
 }
 
 
@@ -84,11 +73,11 @@ ngx_http_ilert_hooks_delivery(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_ilert_hooks_redirected(ngx_http_request_t *r)
 {
-    ngx_http_ilert_delivery_t  *d;
+    ngx_http_ilert_client_t    *client;
 
-    d = ngx_http_ilert_hooks_delivery(r);
+    client = ngx_http_ilert_hooks_client(r);
 
-    if (d && r == d->sr && r->upstream
+    if (client && r == client->sr && r->upstream
         && ngx_http_ilert_reply_has_answer(r->upstream))
     {
         return NGX_OK;
@@ -106,14 +95,14 @@ ngx_http_ilert_hooks_redirected(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_ilert_hooks_precontent(ngx_http_request_t *r)
 {
-    ngx_http_ilert_delivery_t  *d;
+    ngx_http_ilert_client_t    *client;
 
-    d = ngx_http_ilert_hooks_delivery(r);
+    client = ngx_http_ilert_hooks_client(r);
 
-    if (d && r == d->sr && r->content_handler
+    if (client && r == client->sr && r->content_handler
         && r->content_handler != ngx_http_ilert_hooks_content)
     {
-        d->content_handler = r->content_handler;
+        client->content_handler = r->content_handler;
         r->content_handler = ngx_http_ilert_hooks_content;
     }
 
@@ -127,35 +116,37 @@ ngx_http_ilert_hooks_content(ngx_http_request_t *r)
     ngx_int_t                   rc;
     ngx_http_upstream_t        *u;
     ngx_http_core_loc_conf_t   *clcf;
-    ngx_http_ilert_delivery_t  *d;
+    ngx_http_ilert_client_t    *client;
 
-    d = ngx_http_ilert_hooks_delivery(r);
+    client = ngx_http_ilert_hooks_client(r);
 
-    if (!ngx_http_ilert_request_may_send(d)) {
+    if (!ngx_http_ilert_client_may_send(client)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    d->resolver = (clcf->resolver->connections.nelts != 0);
+    client->resolver = (clcf->resolver->connections.nelts != 0);
 
-    ngx_http_ilert_connections_lend();
+    if (client->kind->event) {
+        ngx_http_ilert_connections_lend();
+    }
 
-    rc = d->content_handler(r);
+    rc = client->content_handler(r);
 
     ngx_http_ilert_connections_keep();
 
     u = r->upstream;
 
-    if (rc == NGX_DONE && u && !d->ended) {
+    if (rc == NGX_DONE && u && !client->ended) {
 
         if (u->resolved && u->resolved->ctx) {
-            d->resolve_handler = u->resolved->ctx->handler;
+            client->resolve_handler = u->resolved->ctx->handler;
             u->resolved->ctx->handler = ngx_http_ilert_hooks_resolved;
         }
 
-        ngx_http_ilert_hooks_set_deadline(d, u);
-        ngx_http_ilert_hooks_wrap(d, u);
+        ngx_http_ilert_hooks_set_deadline(client, u);
+        ngx_http_ilert_hooks_wrap(client, u);
     }
 
     return rc;
@@ -171,21 +162,23 @@ static void
 ngx_http_ilert_hooks_resolved(ngx_resolver_ctx_t *ctx)
 {
     ngx_http_request_t         *r;
-    ngx_http_ilert_delivery_t  *d;
+    ngx_http_ilert_client_t    *client;
 
     r = ctx->data;
-    d = ngx_http_ilert_hooks_delivery(r);
+    client = ngx_http_ilert_hooks_client(r);
 
     if (ctx->state == NGX_RESOLVE_TIMEDOUT
         && ngx_cycle->free_connections == NULL
         && !ngx_http_ilert_hooks_is_connected(ctx->resolver))
     {
-        d->fault = NGX_HTTP_ILERT_FAULT_UNSENT;
+        client->fault = NGX_HTTP_ILERT_FAULT_UNSENT;
     }
 
-    ngx_http_ilert_connections_lend();
+    if (client->kind->event) {
+        ngx_http_ilert_connections_lend();
+    }
 
-    d->resolve_handler(ctx);
+    client->resolve_handler(ctx);
 
     ngx_http_ilert_connections_keep();
 }
@@ -216,13 +209,13 @@ ngx_http_ilert_hooks_is_connected(ngx_resolver_t *resolver)
 
 
 /*
- * Sets the deadline of the delivery.  Each timeout of nginx is for one step,
+ * Sets the deadline of the request.  Each timeout of nginx is for one step,
  * and nginx repeats steps, for the next server or for more bytes.  The
  * deadline is the time that each step may take once.
  */
 
 static void
-ngx_http_ilert_hooks_set_deadline(ngx_http_ilert_delivery_t *d,
+ngx_http_ilert_hooks_set_deadline(ngx_http_ilert_client_t *client,
     ngx_http_upstream_t *u)
 {
     ngx_msec_t                 timer;
@@ -232,11 +225,11 @@ ngx_http_ilert_hooks_set_deadline(ngx_http_ilert_delivery_t *d,
             + u->conf->read_timeout;
 
     if (u->resolved && u->resolved->ctx) {
-        clcf = ngx_http_get_module_loc_conf(d->sr, ngx_http_core_module);
+        clcf = ngx_http_get_module_loc_conf(client->sr, ngx_http_core_module);
         timer += clcf->resolver_timeout;
     }
 
-    ngx_add_timer(&d->end, timer);
+    ngx_add_timer(&client->end, timer);
 }
 
 
@@ -246,7 +239,7 @@ ngx_http_ilert_hooks_set_deadline(ngx_http_ilert_delivery_t *d,
  */
 
 static void
-ngx_http_ilert_hooks_wrap(ngx_http_ilert_delivery_t *d,
+ngx_http_ilert_hooks_wrap(ngx_http_ilert_client_t *client,
     ngx_http_upstream_t *u)
 {
     /* what has not been written yet waits for addresses or a connection */
@@ -254,11 +247,11 @@ ngx_http_ilert_hooks_wrap(ngx_http_ilert_delivery_t *d,
     if (u->output.output_filter
         && u->output.output_filter != ngx_http_ilert_hooks_output)
     {
-        d->output = u->output.output_filter;
-        d->output_ctx = u->output.filter_ctx;
+        client->output = u->output.output_filter;
+        client->output_ctx = u->output.filter_ctx;
 
         u->output.output_filter = ngx_http_ilert_hooks_output;
-        u->output.filter_ctx = d;
+        u->output.filter_ctx = client;
     }
 
     if (u->schema.len < 4 || ngx_strncmp(u->schema.data, "http", 4) != 0
@@ -267,10 +260,10 @@ ngx_http_ilert_hooks_wrap(ngx_http_ilert_delivery_t *d,
         return;
     }
 
-    d->reinit_request = u->reinit_request;
+    client->reinit_request = u->reinit_request;
     u->reinit_request = ngx_http_ilert_hooks_reinit;
 
-    d->process_header = u->process_header;
+    client->process_header = u->process_header;
     u->process_header = ngx_http_ilert_hooks_process_header;
 }
 
@@ -284,13 +277,13 @@ ngx_http_ilert_hooks_wrap(ngx_http_ilert_delivery_t *d,
 static ngx_int_t
 ngx_http_ilert_hooks_output(void *data, ngx_chain_t *in)
 {
-    ngx_http_ilert_delivery_t  *d = data;
+    ngx_http_ilert_client_t  *client = data;
 
-    if (!ngx_http_ilert_request_may_send(d)) {
+    if (!ngx_http_ilert_client_may_send(client)) {
         return NGX_AGAIN;
     }
 
-    return d->output(d->output_ctx, in);
+    return client->output(client->output_ctx, in);
 }
 
 
@@ -304,14 +297,14 @@ ngx_http_ilert_hooks_reinit(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
     ngx_http_upstream_t        *u;
-    ngx_http_ilert_delivery_t  *d;
+    ngx_http_ilert_client_t    *client;
 
-    d = ngx_http_ilert_hooks_delivery(r);
+    client = ngx_http_ilert_hooks_client(r);
     u = r->upstream;
 
-    rc = d->reinit_request(r);
+    rc = client->reinit_request(r);
 
-    d->process_header = u->process_header;
+    client->process_header = u->process_header;
     u->process_header = ngx_http_ilert_hooks_process_header;
 
     return rc;
@@ -331,17 +324,17 @@ ngx_http_ilert_hooks_process_header(ngx_http_request_t *r)
     ngx_int_t                   rc;
     ngx_uint_t                  status;
     ngx_http_upstream_t        *u;
-    ngx_http_ilert_delivery_t  *d;
+    ngx_http_ilert_client_t    *client;
 
-    d = ngx_http_ilert_hooks_delivery(r);
+    client = ngx_http_ilert_hooks_client(r);
     u = r->upstream;
 
     do {
-        u->process_header = d->process_header;
+        u->process_header = client->process_header;
 
         rc = u->process_header(r);
 
-        d->process_header = u->process_header;
+        client->process_header = u->process_header;
         u->process_header = ngx_http_ilert_hooks_process_header;
 
         status = u->headers_in.status_n;
@@ -352,7 +345,7 @@ ngx_http_ilert_hooks_process_header(ngx_http_request_t *r)
             return rc;
         }
 
-        rc = ngx_http_ilert_hooks_skip_interim(d);
+        rc = ngx_http_ilert_hooks_skip_interim(client);
 
         if (rc != NGX_OK) {
             return rc;
@@ -370,17 +363,17 @@ ngx_http_ilert_hooks_process_header(ngx_http_request_t *r)
  */
 
 static ngx_int_t
-ngx_http_ilert_hooks_skip_interim(ngx_http_ilert_delivery_t *d)
+ngx_http_ilert_hooks_skip_interim(ngx_http_ilert_client_t *client)
 {
     size_t                len;
     u_char               *p;
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *u;
 
-    r = d->sr;
+    r = client->sr;
     u = r->upstream;
 
-    if (d->interim++ == NGX_HTTP_ILERT_INTERIM_MAX) {
+    if (client->interim++ == NGX_HTTP_ILERT_INTERIM_MAX) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "upstream sent too many interim answers");
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
@@ -434,12 +427,12 @@ ngx_http_ilert_hooks_skip_interim(ngx_http_ilert_delivery_t *d)
 static ngx_int_t
 ngx_http_ilert_hooks_header_filter(ngx_http_request_t *r)
 {
-    ngx_http_ilert_delivery_t  *d;
+    ngx_http_ilert_client_t  *client;
 
-    d = ngx_http_ilert_hooks_delivery(r);
+    client = ngx_http_ilert_hooks_client(r);
 
-    if (d && r == d->sr && !d->ended) {
-        ngx_add_timer(&d->end, NGX_HTTP_ILERT_ANSWER_TIME);
+    if (client && r == client->sr && !client->ended) {
+        ngx_add_timer(&client->end, client->kind->rest);
 
         if (r->upstream && ngx_http_ilert_connections_is_short()) {
 
@@ -448,49 +441,70 @@ ngx_http_ilert_hooks_header_filter(ngx_http_request_t *r)
             r->upstream->headers_in.connection_close = 1;
             r->upstream->keepalive = 0;
         }
+
+        if (client->kind->head) {
+            client->kind->head(client);
+        }
     }
 
     return ngx_http_next_header_filter(r);
 }
 
 
-/* Keeps the beginning of the answer's body, and lets nothing of it pass. */
+/*
+ * Keeps the beginning of the answer's body, hands all of it to the request's
+ * kind, and lets nothing of it pass.
+ */
 
 static ngx_int_t
 ngx_http_ilert_hooks_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    size_t                      size;
-    ngx_buf_t                  *b;
-    ngx_http_ilert_delivery_t  *d;
+    ngx_buf_t                *b;
+    ngx_http_ilert_client_t  *client;
 
-    d = ngx_http_ilert_hooks_delivery(r);
+    client = ngx_http_ilert_hooks_client(r);
 
-    if (d == NULL) {
+    if (client == NULL) {
         return ngx_http_next_body_filter(r, in);
     }
 
     for ( /* void */ ; in; in = in->next) {
         b = in->buf;
 
-        if (r == d->sr && ngx_buf_in_memory(b)) {
-            size = ngx_min((size_t) (b->last - b->pos),
-                           NGX_HTTP_ILERT_ANSWER_KEPT - d->kept);
-
-            ngx_memcpy(d->answer + d->kept, b->pos, size);
-
-            d->kept += size;
-            d->received += b->last - b->pos;
+        if (r == client->sr) {
+            ngx_http_ilert_hooks_read(client, b);
         }
 
         b->pos = b->last;
         b->file_pos = b->file_last;
     }
 
-    if (d->received > NGX_HTTP_ILERT_ANSWER_MAX) {
-        ngx_http_ilert_request_end(d, NGX_OK);
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ilert_hooks_read(ngx_http_ilert_client_t *client, ngx_buf_t *b)
+{
+    size_t  len, size;
+
+    if (ngx_buf_in_memory(b)) {
+        len = b->last - b->pos;
+        size = ngx_min(len, NGX_HTTP_ILERT_ANSWER_KEPT - client->kept);
+
+        ngx_memcpy(client->answer + client->kept, b->pos, size);
+
+        client->kept += size;
+        client->received += len;
+
+        if (len && !client->ended) {
+            client->kind->body(client, b->pos, len);
+        }
     }
 
-    return NGX_OK;
+    if (b->last_buf || b->last_in_chain) {
+        client->complete = 1;
+    }
 }
 
 

@@ -41,7 +41,6 @@ static void ngx_http_ilert_reply_log_answer(ngx_http_ilert_delivery_t *d);
 static time_t ngx_http_ilert_reply_retry_after(ngx_http_upstream_t *u);
 static void ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d,
     ngx_str_t *message);
-static void ngx_http_ilert_reply_line(ngx_str_t *text);
 
 
 void
@@ -52,7 +51,7 @@ ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
     ngx_http_request_t        *sr;
     ngx_http_ilert_outcome_t  *outcome;
 
-    sr = d->sr;
+    sr = d->client.sr;
     outcome = &d->request.outcome;
 
     outcome->verdict = NGX_HTTP_ILERT_AGAIN;
@@ -83,10 +82,10 @@ ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc)
         ngx_http_ilert_reply_log_answer(d);
 
     } else {
-        outcome->fault = ngx_http_ilert_cause_find(d, rc);
+        outcome->fault = ngx_http_ilert_cause_find(&d->client, rc);
 
-        outcome->reason.data = d->reason;
-        outcome->reason.len = d->noted;
+        outcome->reason.data = d->client.reason;
+        outcome->reason.len = d->client.noted;
 
         ngx_http_ilert_reply_line(&outcome->reason);
         ngx_http_ilert_reply_mask(&outcome->reason,
@@ -159,8 +158,8 @@ ngx_http_ilert_reply_is_own(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
 
     ngx_str_null(message);
 
-    text.data = d->answer;
-    text.len = d->kept;
+    text.data = d->client.answer;
+    text.len = d->client.kept;
 
     ngx_http_ilert_json_init(&reader, &text, NGX_HTTP_ILERT_JSON_ANY_NUMBER);
 
@@ -197,7 +196,7 @@ ngx_http_ilert_reply_is_own(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
         rc = ngx_http_ilert_json_next(&reader, '}');
     }
 
-    if (d->received == d->kept
+    if (d->client.received == d->client.kept
         && (rc != NGX_DONE || ngx_http_ilert_json_end(&reader) != NGX_OK))
     {
         ngx_str_null(message);
@@ -218,18 +217,21 @@ ngx_http_ilert_reply_log_answer(ngx_http_ilert_delivery_t *d)
 {
     u_char                    buf[NGX_HTTP_ILERT_LOGGED_KEY];
     int64_t                   age;
+    ngx_log_t                *log;
     ngx_str_t                *value, id, key;
     ngx_log_handler_pt        handler;
     ngx_http_ilert_event_t   *ev;
 
-    if (d->log.log_level < NGX_LOG_INFO) {
+    log = &d->client.log;
+
+    if (log->log_level < NGX_LOG_INFO) {
         return;
     }
 
     ngx_str_set(&id, "-");
 
     value = ngx_http_ilert_reply_header(
-                                   &d->sr->upstream->headers_in.headers,
+                                   &d->client.sr->upstream->headers_in.headers,
                                    "correlation-id", 0);
 
     if (value) {
@@ -242,9 +244,9 @@ ngx_http_ilert_reply_log_answer(ngx_http_ilert_delivery_t *d)
     if (d->request.outcome.verdict != NGX_HTTP_ILERT_DONE
         || ev->source->heartbeat)
     {
-        d->log.action = "reading ilert's answer";
+        log->action = "reading ilert's answer";
 
-        ngx_log_error(NGX_LOG_INFO, &d->log, 0,
+        ngx_log_error(NGX_LOG_INFO, log, 0,
                       "ilert answered %ui, correlation-id: \"%V\"",
                       d->request.outcome.status, &id);
         return;
@@ -260,17 +262,17 @@ ngx_http_ilert_reply_log_answer(ngx_http_ilert_delivery_t *d)
 
     /* the line has all that the handler would add to it */
 
-    handler = d->log.handler;
-    d->log.handler = NULL;
+    handler = log->handler;
+    log->handler = NULL;
 
-    ngx_log_error(NGX_LOG_INFO, &d->log, 0,
+    ngx_log_error(NGX_LOG_INFO, log, 0,
                   "ilert event %V delivered: source \"%V\", alert key "
                   "\"%V\", %V, attempt %ui, age %L.%03Ls, correlation-id "
                   "\"%V\"", &ev->id, &ev->source->name, &key,
                   &ngx_http_ilert_types[ev->type], d->request.attempt,
                   age / 1000, age % 1000, &id);
 
-    d->log.handler = handler;
+    log->handler = handler;
 }
 
 
@@ -349,20 +351,22 @@ ngx_http_ilert_reply_header(ngx_list_t *headers, const char *name,
 static void
 ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
 {
-    ngx_str_t  text;
+    u_char     *p;
+    ngx_str_t   text;
 
-    text.data = d->answer;
-    text.len = d->kept;
+    text.data = d->client.answer;
+    text.len = d->client.kept;
 
     ngx_http_ilert_text_trim(&text);
 
     if (ngx_http_ilert_cause_wants_https(&text)) {
-        d->request.outcome.reason.data = d->reason;
+        p = d->client.reason;
+
+        d->request.outcome.reason.data = p;
         d->request.outcome.reason.len = ngx_http_ilert_fault_text(
                                      NGX_HTTP_ILERT_FAULT_HTTPS_PORT, &text,
-                                     d->reason,
-                                     d->reason + NGX_HTTP_ILERT_REASON_SIZE)
-                                 - d->reason;
+                                     p, p + NGX_HTTP_ILERT_REASON_SIZE)
+                                 - p;
         return;
     }
 
@@ -373,7 +377,7 @@ ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
     if (text.data[0] == '{') {
 
         if (message->len == 0
-            || ngx_http_ilert_json_decode(message, &text, d->main->pool)
+            || ngx_http_ilert_json_decode(message, &text, d->client.main->pool)
                != NGX_OK)
         {
             return;
@@ -387,19 +391,14 @@ ngx_http_ilert_reply_reason(ngx_http_ilert_delivery_t *d, ngx_str_t *message)
 
     text.len = ngx_min(text.len, NGX_HTTP_ILERT_REASON_SIZE);
 
-    ngx_memcpy(d->reason, text.data, text.len);
+    ngx_memcpy(d->client.reason, text.data, text.len);
 
-    d->request.outcome.reason.data = d->reason;
+    d->request.outcome.reason.data = d->client.reason;
     d->request.outcome.reason.len = text.len;
 }
 
 
-/*
- * Cuts the text at the first line break, and replaces all but printable ASCII
- * by "?", so that it fits into a line of a log.
- */
-
-static void
+void
 ngx_http_ilert_reply_line(ngx_str_t *text)
 {
     size_t  i;

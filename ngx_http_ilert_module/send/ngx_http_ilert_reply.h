@@ -34,6 +34,12 @@ void ngx_http_ilert_reply_outcome(ngx_http_ilert_delivery_t *d, ngx_int_t rc);
 ngx_uint_t ngx_http_ilert_reply_has_answer(ngx_http_upstream_t *u);
 
 /*
+ * Cuts the text at the first line break, and replaces all but printable ASCII
+ * by "?", so that it fits into a line of a log.
+ */
+void ngx_http_ilert_reply_line(ngx_str_t *text);
+
+/*
  * Overwrites the key with stars wherever it is in the text; also at the end,
  * where the text may have been cut and have only the beginning of the key.
  */

@@ -71,20 +71,4 @@ ngx_uint_t ngx_http_ilert_request_has_room(void);
 void ngx_http_ilert_request_give_up(ngx_http_ilert_request_handler_pt handler);
 
 
-/* for hooks.c */
-
-/*
- * Ends a request: sets its outcome, unless it is set, and posts an event in
- * which the handler is called.  Must be called while the subrequest exists.
- * "rc" is what a handler of post_subrequest gets.
- */
-void ngx_http_ilert_request_end(ngx_http_ilert_delivery_t *d, ngx_int_t rc);
-
-/*
- * Returns 1 if the owner lets the request be sent, or if it has no owner.
- * Otherwise gives it up and returns 0.
- */
-ngx_uint_t ngx_http_ilert_request_may_send(ngx_http_ilert_delivery_t *d);
-
-
 #endif /* _NGX_HTTP_ILERT_REQUEST_H_INCLUDED_ */

@@ -218,7 +218,7 @@ ngx_http_ilert_unseen_log(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
 
-    if (ctx && (ctx->answered || ctx->delivery)) {
+    if (ctx && (ctx->answered || ctx->client)) {
         return NGX_OK;
     }
 
