@@ -67,9 +67,27 @@ u_char *
 ngx_http_ilert_fault_text(ngx_http_ilert_fault_e fault, ngx_str_t *detail,
     u_char *buf, u_char *last)
 {
-    u_char  *p;
+    return ngx_http_ilert_fault_text_of("ilert", fault, detail, buf, last);
+}
 
-    p = ngx_slprintf(buf, last, "%s", ngx_http_ilert_faults[fault].text);
+
+u_char *
+ngx_http_ilert_fault_text_of(const char *who, ngx_http_ilert_fault_e fault,
+    ngx_str_t *detail, u_char *buf, u_char *last)
+{
+    u_char      *p;
+    const char  *text, *name;
+
+    text = ngx_http_ilert_faults[fault].text;
+    name = ngx_strstr(text, "ilert");
+
+    if (name) {
+        p = ngx_slprintf(buf, last, "%*s%s%s", (size_t) (name - text), text,
+                         who, name + sizeof("ilert") - 1);
+
+    } else {
+        p = ngx_slprintf(buf, last, "%s", text);
+    }
 
     if (ngx_http_ilert_faults[fault].detail && detail->len) {
         p = ngx_slprintf(p, last, ": %V", detail);

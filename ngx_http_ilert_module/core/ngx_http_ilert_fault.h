@@ -70,5 +70,12 @@ const char *ngx_http_ilert_fault_code(ngx_uint_t fault);
 u_char *ngx_http_ilert_fault_text(ngx_http_ilert_fault_e fault,
     ngx_str_t *detail, u_char *buf, u_char *last);
 
+/*
+ * The same, if the request was to another one than ilert, whose name is "who".
+ */
+u_char *ngx_http_ilert_fault_text_of(const char *who,
+    ngx_http_ilert_fault_e fault, ngx_str_t *detail, u_char *buf,
+    u_char *last);
+
 
 #endif /* _NGX_HTTP_ILERT_FAULT_H_INCLUDED_ */

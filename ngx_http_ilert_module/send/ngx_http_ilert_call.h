@@ -37,8 +37,10 @@ struct ngx_http_ilert_call_s {
      */
 
     ngx_str_t                    name;      /* of whom it asks, for the log */
-    ngx_http_conf_ctx_t         *conf_ctx;  /* of the location of "uri", or */
-                                            /* of one in the same server */
+    ngx_http_conf_ctx_t         *conf_ctx;  /* of a location in the server */
+                                            /* of "uri", in which */
+                                            /* "log_subrequest" is off; its */
+                                            /* error log is used */
     ngx_http_ilert_host_t       *host;
     ngx_str_t                    uri;       /* unescaped */
     ngx_str_t                    args;
@@ -59,18 +61,29 @@ struct ngx_http_ilert_call_s {
     /* the outcome */
 
     ngx_uint_t                   status;    /* of the answer, or 0 */
-    ngx_http_ilert_fault_e       fault;     /* if there is none, or if it is */
-                                            /* not complete */
-    ngx_str_t                    reason;    /* one line, or empty; only */
-                                            /* during the handler's call */
+    ngx_http_ilert_fault_e       fault;     /* if there is no answer, or if */
+                                            /* one of 200 is not complete; */
+                                            /* else it is NONE */
+    /*
+     * What is wrong, in one line of printable ASCII: the whole text of the
+     * fault, or the error in an answer of 3xx, 4xx, or 5xx.  It may be empty,
+     * and is valid only during the handler's call.
+     */
+    ngx_str_t                    reason;
     unsigned                     whole:1;   /* the answer is complete */
     unsigned                     given_up:1;
+
+    /*
+     * Set by the caller, at any time: its fault was logged, and nginx's lines
+     * about it, of the levels "error" and "warn", are left out.
+     */
+    unsigned                     quiet:1;
 };
 
 
 /*
- * Sends it.  Returns NGX_OK, or NGX_ERROR if there is no memory or no
- * connection; then the handler is not called.
+ * Sends it.  Returns NGX_OK, or NGX_ERROR if there is no memory; then the
+ * handler is not called.
  */
 ngx_int_t ngx_http_ilert_call_send(ngx_http_ilert_call_t *call);
 
