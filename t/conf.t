@@ -112,8 +112,8 @@ subtest 'sources' => sub {
             'unknown directive in "ilert_source" "ops", '
             . '"integration_key", "integration_key_file", "webhook_url", '
             . '"webhook_url_file", "endpoint", "rate", "concurrency", '
-            . '"retry", "max_age", "coalesce", "repeat" and "resolve_after" '
-            . 'are allowed in F:3');
+            . '"retry", "max_age", "coalesce", "repeat", "resolve_after" and '
+            . '"stale" are allowed in F:3');
     }
 
     bad(source("integration_key $API;\nserver { x; }"),
@@ -507,9 +507,20 @@ subtest 'a heartbeat' => sub {
 
     bad($beat->("beat.key $_"), qr/^\[emerg\]\ invalid\ parameter\ "\Q$_\E"\ .*
                                    "ilert_heartbeat".*\ in\ F:2$/x)
-        for '30s', 'every=30s', 'interval', 'Interval=30s';
+        for '30s', 'every=30s', 'interval', 'Interval=30s', 'kapacitor=yes';
+    bad($beat->('beat.key interval=30s interval=31s'), qr/^\[emerg\]\ invalid
+        \ parameter\ "interval=31s"\ .*"ilert_heartbeat".*\ in\ F:2$/x);
     bad($beat->($_), 'invalid number of arguments in "ilert_heartbeat" '
-        . 'directive in F:2') for '', 'beat.key interval=30s interval=30s';
+        . 'directive in F:2') for '', 'beat.key interval=1m kapacitor=off x';
+
+    good($beat->($_)) for 'beat.key kapacitor=off',
+        'beat.key kapacitor=off interval=1m';
+    bad($beat->('beat.key kapacitor=on'), '"kapacitor=on" of '
+        . '"ilert_heartbeat" in F:2 asks no Kapacitor, a location with '
+        . '"ilert_reconcile" is needed');
+    good($beat->('beat.key interval=1m kapacitor=on') =~ s/server \{/$&
+        location = \/k { ilert_kapacitor ops; }
+        location \/api\/ { ilert_reconcile \/k; $PASS }/r);
     bad($beat->("beat.key;\nilert_heartbeat beat.key"),
         '"ilert_heartbeat" directive is duplicate in F:3');
 

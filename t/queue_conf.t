@@ -78,12 +78,14 @@ subtest 'members of a source' => sub {
         (map { "coalesce $_;" } qw(off repeats latest)),
         (map { "repeat $_;" } qw(5m 1s 1ms 100 1h 30d)),
         (map { "resolve_after $_;" } qw(off 1s 12h 90d)),
+        (map { "stale $_;" } qw(take drop)),
         'rate 10r/m; coalesce latest; repeat 1h; resolve_after 1d;';
 
-    my %value = (retry => '1s 2s', rate => '5r/m', coalesce => 'latest');
+    my %value = (retry => '1s 2s', rate => '5r/m', coalesce => 'latest',
+                 stale => 'drop');
 
     for my $name (qw(concurrency retry max_age rate coalesce repeat
-                     resolve_after))
+                     resolve_after stale))
     {
         my $value = $value{$name} // '5';
 
@@ -110,6 +112,7 @@ subtest 'members of a source' => sub {
         coalesce => '"off", "repeats" and "latest" are allowed',
         repeat => 'a time such as "5m" is allowed',
         resolve_after => 'a time such as "12h" and "off" are allowed',
+        stale => '"take" and "drop" are allowed',
     );
 
     my %bad = (
@@ -118,6 +121,7 @@ subtest 'members of a source' => sub {
         coalesce => [qw(on none all newest OFF repeat Latest 5m), ''],
         repeat => [qw(0 0s off x -1s 5q 1.5h), ''],
         resolve_after => [qw(0 0s on x -1s 5q 1.5h OFF), ''],
+        stale => [qw(on off Drop dropped 1h), ''],
     );
 
     for my $name (sort keys %bad) {
@@ -186,7 +190,7 @@ subtest 'no effect' => sub {
              "\"concurrency\", \"retry\", \"max_age\" $have");
         good($off . source(''));
         for (['rate', '5r/m'], ['coalesce', 'off'], ['repeat', '1m'],
-             ['resolve_after', '1h'])
+             ['resolve_after', '1h'], ['stale', 'drop'])
         {
             my ($name, $value) = @$_;
             good($off . source("$name $value;"), "\"$name\" $has");
@@ -194,8 +198,8 @@ subtest 'no effect' => sub {
 
         my ($code, $text) = $t->conf_lines($off . source('rate off; retry 1s '
             . '2s; coalesce latest; max_age 1h; repeat 1m; concurrency 2;'
-            . ' resolve_after 2h;'));
-        like($text, qr/^\[warn\] (?:"\w+", ){6}"\w+" \Q$have\E$/, 'all');
+            . ' resolve_after 2h; stale take;'));
+        like($text, qr/^\[warn\] (?:"\w+", ){7}"\w+" \Q$have\E$/, 'all');
         is($code, 0);
 
         good("$off ilert_source two { integration_key $KEY; }\n"

@@ -28,12 +28,8 @@ static ngx_int_t ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
     ngx_http_ilert_endpoint_t *endpoint);
 static void ngx_http_ilert_location_endpoint_defaults(
     ngx_http_ilert_endpoint_t *endpoint);
-static ngx_int_t ngx_http_ilert_location_set_host(ngx_conf_t *cf,
-    ngx_http_ilert_host_t *host, ngx_str_t *parameter);
 static ngx_int_t ngx_http_ilert_location_parse_host(ngx_conf_t *cf,
     ngx_http_ilert_host_t *host);
-static ngx_int_t ngx_http_ilert_location_check_prefix(ngx_conf_t *cf,
-    const char *name, const char *example);
 static char *ngx_http_ilert_location_set_handler(ngx_conf_t *cf,
     ngx_command_t *cmd, ngx_http_handler_pt handler);
 
@@ -265,7 +261,8 @@ ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
             && endpoint->host.header.len == 0)
         {
             if (ngx_http_ilert_location_set_host(cf, &endpoint->host,
-                                                 &value[i])
+                                                 &value[i],
+                                                 "ilert_endpoint")
                 != NGX_OK)
             {
                 return NGX_ERROR;
@@ -324,11 +321,9 @@ ngx_http_ilert_location_endpoint_defaults(ngx_http_ilert_endpoint_t *endpoint)
 }
 
 
-/* Parses "host=NAME[:PORT]", where the name may be an address. */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_ilert_location_set_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host,
-    ngx_str_t *parameter)
+    ngx_str_t *parameter, const char *name)
 {
     host->header.data = parameter->data + sizeof("host=") - 1;
     host->header.len = parameter->len - (sizeof("host=") - 1);
@@ -340,10 +335,11 @@ ngx_http_ilert_location_set_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host,
 
     case NGX_DECLINED:
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" of \"ilert_endpoint\", "
+                           "invalid parameter \"%V\" of \"%s\", "
                            "the name of a host, and its port if need be, such "
                            "as \"host=api.ilert.com\" or "
-                           "\"host=localhost:9092\", is allowed", parameter);
+                           "\"host=localhost:9092\", is allowed", parameter,
+                           name);
     }
 
     return NGX_ERROR;
@@ -410,12 +406,7 @@ ngx_http_ilert_location_parse_host(ngx_conf_t *cf, ngx_http_ilert_host_t *host)
 }
 
 
-/*
- * Checks that the location is a prefix that ends in "/": the rest of a URI,
- * behind the prefix, is what we read or write.
- */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_ilert_location_check_prefix(ngx_conf_t *cf, const char *name,
     const char *example)
 {

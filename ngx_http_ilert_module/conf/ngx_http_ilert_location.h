@@ -52,5 +52,20 @@ char *ngx_http_ilert_location_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_ilert_location_add(ngx_conf_t *cf,
     ngx_http_ilert_loc_conf_t *ilcf);
 
+/*
+ * Parses "host=NAME[:PORT]", where the name may be an address.  "name" is that
+ * of the directive.  Returns NGX_OK, or NGX_ERROR after a line in the log.
+ */
+ngx_int_t ngx_http_ilert_location_set_host(ngx_conf_t *cf,
+    ngx_http_ilert_host_t *host, ngx_str_t *parameter, const char *name);
+
+/*
+ * Checks that the location of a directive is a prefix that ends in "/": the
+ * rest of a URI, behind the prefix, is what we read or write.  Returns NGX_OK,
+ * or NGX_ERROR after a line in the log, which has the example.
+ */
+ngx_int_t ngx_http_ilert_location_check_prefix(ngx_conf_t *cf,
+    const char *name, const char *example);
+
 
 #endif /* _NGX_HTTP_ILERT_LOCATION_H_INCLUDED_ */

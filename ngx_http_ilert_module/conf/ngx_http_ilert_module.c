@@ -22,6 +22,7 @@
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_queue_masters.h"
 #include "ngx_http_ilert_queue_zone.h"
+#include "ngx_http_ilert_reconcile_conf.h"
 #include "ngx_http_ilert_refuse.h"
 #include "ngx_http_ilert_resolve.h"
 #include "ngx_http_ilert_source.h"
@@ -100,6 +101,13 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       0,
       NULL },
 
+    { ngx_string("ilert_reconcile"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_ilert_reconcile_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("ilert_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_ilert_location_status,
@@ -115,7 +123,7 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       NULL },
 
     { ngx_string("ilert_heartbeat"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
       ngx_http_ilert_source_heartbeat,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -282,6 +290,8 @@ ngx_http_ilert_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&imcf->endpoints, cf->pool, 1, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&imcf->keys, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&imcf->kapacitors, cf->pool, 1, sizeof(void *))
+           != NGX_OK
         || ngx_array_init(&imcf->locations, cf->pool, 4, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&imcf->handlers, cf->pool, 4,
@@ -323,6 +333,8 @@ ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
      *     ilcf->off = 0;
      *     ilcf->conf_ctx = NULL;
      *     ilcf->send_test = 0;
+     *     ilcf->reconcile = NULL;
+     *     ilcf->reconciled = 0;
      *     ilcf->endpoint = NULL;
      *     ilcf->status = NGX_HTTP_ILERT_STATUS_OFF;
      *     ilcf->control = { 0, NULL };
@@ -402,13 +414,19 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     /*
-     * Requests through an endpoint are made by us: their size is limited
-     * already, and they are no business of the access log.
+     * Requests to ilert, and to Kapacitor, are made by us: their size is
+     * limited already, and they are no business of the access log.
      */
 
-    if (conf->endpoint) {
+    if (conf->endpoint || conf->reconcile) {
         clcf->client_max_body_size = 0;
         clcf->log_subrequest = 0;
+    }
+
+    /* Kapacitor's API can do more than tell, so it is not for clients */
+
+    if (conf->reconcile) {
+        clcf->internal = 1;
     }
 
     return NGX_CONF_OK;

@@ -11,6 +11,7 @@
 
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_mapping.h"
+#include "ngx_http_ilert_reconcile_conf.h"
 #include "ngx_http_ilert_resolve.h"
 #include "ngx_http_ilert_source.h"
 #include "ngx_http_ilert_text.h"
@@ -91,7 +92,9 @@ ngx_http_ilert_resolve(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
         }
     }
 
-    if (ngx_http_ilert_resolve_init_mapping(cf, imcf) != NGX_OK) {
+    if (ngx_http_ilert_resolve_init_mapping(cf, imcf) != NGX_OK
+        || ngx_http_ilert_reconcile_resolve(cf, imcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -492,6 +495,14 @@ ngx_http_ilert_resolve_heartbeat(ngx_conf_t *cf,
                       "\"ilert_heartbeat\" has nothing to tell without "
                       "\"ilert_queue\" in %s:%ui",
                       hcf->file_name, hcf->line);
+        return NGX_ERROR;
+    }
+
+    if (hcf->kapacitor && imcf->kapacitors.nelts == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"kapacitor=on\" of \"ilert_heartbeat\" in %s:%ui asks "
+                      "no Kapacitor, a location with \"ilert_reconcile\" is "
+                      "needed", hcf->file_name, hcf->line);
         return NGX_ERROR;
     }
 

@@ -48,11 +48,29 @@ static char *ngx_http_ilert_source_time(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_ilert_source_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_ilert_source_coalesce(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
+static char *ngx_http_ilert_source_word(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_uint_t ngx_http_ilert_source_is_key(ngx_str_t *key);
 static ngx_int_t ngx_http_ilert_source_read_file(ngx_conf_t *cf,
     ngx_command_t *cmd, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_source_heartbeat_parameter(ngx_conf_t *cf,
+    ngx_http_ilert_heartbeat_conf_t *hcf, ngx_str_t *value);
+
+
+/* words that directives allow */
+
+static ngx_conf_enum_t  ngx_http_ilert_coalesce[] = {
+    { ngx_string("off"), NGX_HTTP_ILERT_COALESCE_OFF },
+    { ngx_string("repeats"), NGX_HTTP_ILERT_COALESCE_REPEATS },
+    { ngx_string("latest"), NGX_HTTP_ILERT_COALESCE_LATEST },
+    { ngx_null_string, 0 }
+};
+
+static ngx_conf_enum_t  ngx_http_ilert_stale[] = {
+    { ngx_string("take"), 0 },
+    { ngx_string("drop"), 1 },
+    { ngx_null_string, 0 }
+};
 
 
 /*
@@ -63,7 +81,7 @@ static ngx_int_t ngx_http_ilert_source_read_file(ngx_conf_t *cf,
  * For keys and URLs "post" is "_file" if the argument is the name of a file,
  * otherwise it is empty.  A time is an int64_t in milliseconds: "post" is an
  * example for the error message, and with "conf" the value "off", which is 0,
- * is allowed.
+ * is allowed.  A word is an ngx_uint_t, and "post" has the words.
  */
 
 static ngx_command_t  ngx_http_ilert_source_commands[] = {
@@ -133,10 +151,10 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
 
     { ngx_string("coalesce"),
       NGX_CONF_TAKE1,
-      ngx_http_ilert_source_coalesce,
+      ngx_http_ilert_source_word,
       0,
       offsetof(ngx_http_ilert_source_t, policy.coalesce),
-      NULL },
+      ngx_http_ilert_coalesce },
 
     { ngx_string("repeat"),
       NGX_CONF_TAKE1,
@@ -152,6 +170,13 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
       offsetof(ngx_http_ilert_source_t, policy.resolve_after),
       "12h" },
 
+    { ngx_string("stale"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_source_word,
+      0,
+      offsetof(ngx_http_ilert_source_t, policy.stale),
+      ngx_http_ilert_stale },
+
       ngx_null_command
 };
 
@@ -163,17 +188,10 @@ static ngx_http_ilert_policy_t  ngx_http_ilert_source_policy = {
     .repeat = 5 * 60 * 1000,
     .resolve_after = 0,
     .max_age = 0,
+    .stale = 0,
     .concurrency = 8,
     .retry_first = 1000,
     .retry_longest = 5 * 60 * 1000,
-};
-
-
-static ngx_conf_enum_t  ngx_http_ilert_coalesce[] = {
-    { ngx_string("off"), NGX_HTTP_ILERT_COALESCE_OFF },
-    { ngx_string("repeats"), NGX_HTTP_ILERT_COALESCE_REPEATS },
-    { ngx_string("latest"), NGX_HTTP_ILERT_COALESCE_LATEST },
-    { ngx_null_string, 0 }
 };
 
 
@@ -695,27 +713,40 @@ ngx_http_ilert_source_parse_rate(ngx_http_ilert_rate_t *rate, ngx_str_t *value)
 
 
 static char *
-ngx_http_ilert_source_coalesce(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_ilert_source_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_ilert_source_t *source = conf;
+    char             *p = conf;
+    ngx_conf_enum_t  *words = cmd->post;
 
+    u_char           *last, *end, list[128];
     ngx_str_t        *value;
-    ngx_conf_enum_t  *e;
+    ngx_uint_t        i;
 
     value = cf->args->elts;
 
-    for (e = ngx_http_ilert_coalesce; e->name.len; e++) {
-        if (e->name.len == value[1].len
-            && ngx_strcmp(e->name.data, value[1].data) == 0)
+    end = list;
+    last = list + sizeof(list);
+
+    for (i = 0; words[i].name.len; i++) {
+
+        if (words[i].name.len == value[1].len
+            && ngx_strcmp(words[i].name.data, value[1].data) == 0)
         {
-            source->policy.coalesce = e->value;
+            *(ngx_uint_t *) (p + cmd->offset) = words[i].value;
             return NGX_CONF_OK;
         }
+
+        if (i) {
+            end = ngx_slprintf(end, last,
+                               words[i + 1].name.len ? ", " : " and ");
+        }
+
+        end = ngx_slprintf(end, last, "\"%V\"", &words[i].name);
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" in \"coalesce\", \"off\", "
-                       "\"repeats\" and \"latest\" are allowed", &value[1]);
+                       "invalid value \"%V\" in \"%V\", %*s are allowed",
+                       &value[1], &cmd->name, (size_t) (end - list), list);
 
     return NGX_CONF_ERROR;
 }
@@ -816,7 +847,8 @@ ngx_http_ilert_source_heartbeat(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_ilert_main_conf_t *imcf = conf;
 
-    ngx_str_t                        *value, interval;
+    ngx_str_t                        *value;
+    ngx_uint_t                        i;
     ngx_http_ilert_source_t          *source;
     ngx_http_ilert_heartbeat_conf_t  *hcf;
 
@@ -828,27 +860,17 @@ ngx_http_ilert_source_heartbeat(ngx_conf_t *cf, ngx_command_t *cmd,
 
     value = cf->args->elts;
 
-    hcf->interval = 30000;
+    for (i = 2; i < cf->args->nelts; i++) {
 
-    if (cf->args->nelts == 3) {
-
-        interval.data = value[2].data + 9;
-        interval.len = value[2].len - 9;
-
-        if (value[2].len < 10
-            || ngx_strncmp(value[2].data, "interval=", 9) != 0
-            || (hcf->interval = ngx_parse_time(&interval, 0))
-               == (ngx_msec_t) NGX_ERROR
-            || hcf->interval < NGX_HTTP_ILERT_MINUTE
-                               / NGX_HTTP_ILERT_HEARTBEAT_RATE)
+        if (ngx_http_ilert_source_heartbeat_parameter(cf, hcf, &value[i])
+            != NGX_OK)
         {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" in "
-                               "\"ilert_heartbeat\", \"interval=\" and a "
-                               "time of 12s or more is allowed, as ilert "
-                               "takes 5 pings in a minute", &value[2]);
             return NGX_CONF_ERROR;
         }
+    }
+
+    if (hcf->interval == 0) {
+        hcf->interval = 30000;
     }
 
     source = ngx_pcalloc(cf->pool, sizeof(ngx_http_ilert_source_t));
@@ -879,6 +901,48 @@ ngx_http_ilert_source_heartbeat(ngx_conf_t *cf, ngx_command_t *cmd,
     hcf->line = cf->conf_file->line;
 
     return NGX_CONF_OK;
+}
+
+
+/* Parses "interval=" or "kapacitor=".  An interval of 0 is not given yet. */
+
+static ngx_int_t
+ngx_http_ilert_source_heartbeat_parameter(ngx_conf_t *cf,
+    ngx_http_ilert_heartbeat_conf_t *hcf, ngx_str_t *value)
+{
+    ngx_int_t  ms;
+    ngx_str_t  interval;
+
+    if (ngx_strcmp(value->data, "kapacitor=on") == 0) {
+        hcf->kapacitor = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_strcmp(value->data, "kapacitor=off") == 0) {
+        return NGX_OK;
+    }
+
+    if (value->len > 9 && ngx_strncmp(value->data, "interval=", 9) == 0
+        && hcf->interval == 0)
+    {
+        interval.data = value->data + 9;
+        interval.len = value->len - 9;
+
+        ms = ngx_parse_time(&interval, 0);
+
+        if (ms >= NGX_HTTP_ILERT_MINUTE / NGX_HTTP_ILERT_HEARTBEAT_RATE) {
+            hcf->interval = ms;
+            return NGX_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" in \"ilert_heartbeat\", "
+                       "\"interval=\" and a time of 12s or more is allowed, "
+                       "as ilert takes 5 pings in a minute, and "
+                       "\"kapacitor=on\" and \"kapacitor=off\" are", value);
+
+    return NGX_ERROR;
 }
 
 
