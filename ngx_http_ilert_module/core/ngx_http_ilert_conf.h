@@ -25,7 +25,7 @@
  * it, in the worker or in shared memory, and defines the type in its header.
  *
  * Everything else is set while the configuration is read, lives as long as the
- * cycle, and does not change, but for "quiet".
+ * cycle, and does not change, but for "quiet" and "refused".
  */
 
 
@@ -277,6 +277,8 @@ typedef struct {
                                             /* none: all topics */
     ngx_msec_t                   interval;
     unsigned                     watch:1;   /* "mode=watch" */
+    unsigned                     refused:1; /* set by repair.c: the last */
+                                            /* repair was; this is logged */
 
     u_char                      *file_name;
     ngx_uint_t                   line;

@@ -46,15 +46,29 @@ struct ngx_http_ilert_repair_s {
     ngx_uint_t                   status;    /* 0: there was none */
     ngx_uint_t                   type;      /* of its event, 0: none */
     ngx_http_ilert_store_news_e  news;
+    unsigned                     refused:1; /* by what is in it, or by nginx */
+                                            /* itself; this has been logged */
 };
 
 
 /*
  * Posts it.  All of it must stay as it is until the handler has been called,
- * which is once and not from within this call.  Returns NGX_OK, or NGX_ERROR
- * if there is no memory; then the handler is not called.
+ * which is once and not from within this call.  The handler may free it.
+ * Returns NGX_OK, or NGX_ERROR if there is no memory or no connection; then
+ * the handler is not called.
  */
 ngx_int_t ngx_http_ilert_repair_send(ngx_http_ilert_repair_t *repair);
+
+/* Returns the repair that the request of a webhook is, or NULL. */
+ngx_http_ilert_repair_t *ngx_http_ilert_repair_of(ngx_http_request_t *r);
+
+/*
+ * Notes that a repair was refused, which is logged if the last one of its
+ * Kapacitor was taken.  Nothing else is done about it, since it is no webhook
+ * of Kapacitor's: the difference stays, and is shown.
+ */
+void ngx_http_ilert_repair_refused(ngx_http_ilert_repair_t *repair,
+    ngx_uint_t status, ngx_str_t *error);
 
 
 #endif /* _NGX_HTTP_ILERT_REPAIR_H_INCLUDED_ */

@@ -13,11 +13,13 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_dry_run.h"
+#include "ngx_http_ilert_heard.h"
 #include "ngx_http_ilert_json.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_refuse.h"
 #include "ngx_http_ilert_relay.h"
+#include "ngx_http_ilert_repair.h"
 #include "ngx_http_ilert_reply.h"
 #include "ngx_http_ilert_route.h"
 #include "ngx_http_ilert_test.h"
@@ -62,6 +64,10 @@ static ngx_int_t ngx_http_ilert_webhook_choose_type(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_uint_t *off);
 static ngx_int_t ngx_http_ilert_webhook_choose_key(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_str_t *error);
+static ngx_int_t ngx_http_ilert_webhook_choose_source(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, ngx_str_t *error);
+static ngx_http_ilert_source_t *ngx_http_ilert_webhook_known_source(
+    ngx_http_request_t *r);
 static void ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer,
     void *data);
 static ngx_int_t ngx_http_ilert_webhook_reject(ngx_http_request_t *r,
@@ -153,12 +159,11 @@ static ngx_int_t
 ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_body_t *body)
 {
-    ngx_int_t                   rc;
-    ngx_str_t                   error;
-    ngx_uint_t                  off;
-    ngx_http_ilert_event_t     *ev;
-    ngx_http_ilert_webhook_t   *wh;
-    ngx_http_ilert_loc_conf_t  *ilcf;
+    ngx_int_t                  rc;
+    ngx_str_t                  error;
+    ngx_uint_t                 off;
+    ngx_http_ilert_event_t    *ev;
+    ngx_http_ilert_webhook_t  *wh;
 
     if (body->rc != NGX_ERROR) {
         ctx->body = body->text;
@@ -182,6 +187,8 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     ctx->webhook = wh;
     ctx->event = ev;
 
+    wh->reconciled = (ngx_http_ilert_repair_of(r) != NULL);
+
     if (wh->odd.len) {
         ngx_http_ilert_webhook_warn(r, wh);
     }
@@ -204,9 +211,7 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
         return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_REQUEST, &error);
     }
 
-    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
-
-    rc = ngx_http_ilert_route(r, ilcf, &ev->source, &error);
+    rc = ngx_http_ilert_webhook_choose_source(r, ctx, &error);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -220,6 +225,7 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     if (off || ev->source == NULL) {
         ngx_str_set(&ctx->result, "IGNORED");
         ngx_http_ilert_webhook_count_ignored(r, ev->source);
+        ngx_http_ilert_heard_ignored(r, ctx);
         return ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "ignored",
                                              "event", &ev->id);
     }
@@ -468,10 +474,11 @@ ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 {
-    ngx_str_t                   error;
-    ngx_http_ilert_event_t     *ev;
-    ngx_http_ilert_mapping_t    mapping;
-    ngx_http_ilert_loc_conf_t  *ilcf;
+    ngx_str_t                      error;
+    ngx_http_ilert_event_t        *ev;
+    ngx_http_ilert_mapping_t       mapping;
+    ngx_http_ilert_loc_conf_t     *ilcf;
+    ngx_http_ilert_store_heard_t  *hp, heard;
 
     ev = ctx->event;
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
@@ -499,7 +506,9 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
         return ngx_http_ilert_dry_run(r);
     }
 
-    if (ngx_http_ilert_queue_submit(ev, NULL, ngx_http_ilert_webhook_done, r,
+    hp = (ngx_http_ilert_heard(r, ctx, &heard) == NGX_OK) ? &heard : NULL;
+
+    if (ngx_http_ilert_queue_submit(ev, hp, ngx_http_ilert_webhook_done, r,
                                     r->pool)
         != NGX_OK)
     {
@@ -593,19 +602,74 @@ ngx_http_ilert_webhook_choose_key(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_str_t *error)
 {
     ngx_str_t                   value;
+    ngx_http_ilert_repair_t    *repair;
     ngx_http_ilert_loc_conf_t  *ilcf;
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
 
-    if (ngx_http_ilert_mapping_value(r, &ilcf->mapping,
-                                     NGX_HTTP_ILERT_ALERT_KEY, &value)
-        != NGX_OK)
+    if (ngx_http_ilert_webhook_known_source(r)) {
+        repair = ngx_http_ilert_repair_of(r);
+
+        value.len = repair->alert_key.len;
+        value.data = ngx_pstrdup(r->pool, &repair->alert_key);
+
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_http_ilert_mapping_value(r, &ilcf->mapping,
+                                            NGX_HTTP_ILERT_ALERT_KEY, &value)
+               != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return ngx_http_ilert_event_key(ctx->event, ctx->webhook, &value,
                                     ilcf->event_max_size, error, r->pool);
+}
+
+
+/* Sets the event's source, as ngx_http_ilert_route() does. */
+
+static ngx_int_t
+ngx_http_ilert_webhook_choose_source(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, ngx_str_t *error)
+{
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    ctx->event->source = ngx_http_ilert_webhook_known_source(r);
+
+    if (ctx->event->source) {
+        return NGX_OK;
+    }
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    return ngx_http_ilert_route(r, ilcf, &ctx->event->source, error);
+}
+
+
+/*
+ * Returns the source of an alert that is repaired, if it is known and still
+ * configured, or NULL.  What Kapacitor's API says has less in it than
+ * a webhook, so that another source, or alert key, might come of it.
+ */
+
+static ngx_http_ilert_source_t *
+ngx_http_ilert_webhook_known_source(ngx_http_request_t *r)
+{
+    ngx_http_ilert_repair_t     *repair;
+    ngx_http_ilert_main_conf_t  *imcf;
+
+    repair = ngx_http_ilert_repair_of(r);
+
+    if (repair == NULL || repair->source.len == 0) {
+        return NULL;
+    }
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    return ngx_http_ilert_find_source(imcf, &repair->source);
 }
 
 
@@ -616,9 +680,10 @@ ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
 {
     ngx_http_request_t  *r = data;
 
-    ngx_int_t              rc;
-    ngx_connection_t      *c;
-    ngx_http_ilert_ctx_t  *ctx;
+    ngx_int_t                 rc;
+    ngx_connection_t         *c;
+    ngx_http_ilert_ctx_t     *ctx;
+    ngx_http_ilert_repair_t  *repair;
 
     c = r->connection;
 
@@ -628,6 +693,12 @@ ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
     ctx->result = answer->result;
+
+    repair = ngx_http_ilert_repair_of(r);
+
+    if (repair) {
+        repair->news = answer->news;
+    }
 
     if (ctx->webhook->test && answer->status == NGX_HTTP_ACCEPTED) {
         rc = ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "test",
@@ -660,13 +731,27 @@ ngx_http_ilert_webhook_reject(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *error)
 {
     ngx_http_ilert_ctx_t       *ctx;
+    ngx_http_ilert_repair_t    *repair;
     ngx_http_ilert_loc_conf_t  *ilcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
+    repair = ngx_http_ilert_repair_of(r);
 
     if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
         ngx_str_set(&ctx->result, "REJECTED");
+    }
 
+    if (repair) {
+
+        if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+            ngx_http_ilert_repair_refused(repair, status, error);
+        }
+
+        return ngx_http_ilert_webhook_answer(r, status, "rejected", "error",
+                                             error);
+    }
+
+    if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "kapacitor webhook rejected: %V", error);
     }
@@ -689,11 +774,20 @@ ngx_http_ilert_webhook_answer(ngx_http_request_t *r, ngx_uint_t status,
     u_char                        *p;
     size_t                         size;
     ngx_http_ilert_ctx_t          *ctx;
+    ngx_http_ilert_repair_t       *repair;
     ngx_http_complex_value_t       cv;
     ngx_http_ilert_loc_conf_t     *ilcf;
     ngx_http_ilert_json_writer_t   w;
 
     static ngx_str_t               type = ngx_string("application/json");
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
+    repair = ngx_http_ilert_repair_of(r);
+
+    if (repair) {
+        repair->result = ctx->result;
+        repair->type = ctx->event ? ctx->event->type : NGX_HTTP_ILERT_NO_TYPE;
+    }
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
 
@@ -702,7 +796,6 @@ ngx_http_ilert_webhook_answer(ngx_http_request_t *r, ngx_uint_t status,
                                              status < 300 ? NULL : value);
     }
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
     ctx->answered = 1;
 
     size = NGX_HTTP_ILERT_WEBHOOK_ANSWER + value->len
