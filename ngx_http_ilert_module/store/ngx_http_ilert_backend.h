@@ -246,6 +246,9 @@ struct ngx_http_ilert_store_alert_s {
 
     ngx_http_ilert_store_edges_e  edges;    /* which ones "waiting" has */
 
+    ngx_str_t                   task;       /* of its last webhook in this */
+                                            /* job, see store_heard.c */
+
     unsigned                    letter:1;   /* the event of "gone" is a dead */
                                             /* letter; known of some idle */
                                             /* alerts, see alerts() */
@@ -286,8 +289,11 @@ typedef struct {
 
 #define NGX_HTTP_ILERT_STORE_TEXT         65535
 
-typedef struct {
+typedef struct ngx_http_ilert_store_known_s  ngx_http_ilert_store_known_t;
+
+struct ngx_http_ilert_store_known_s {
     ngx_queue_t                 queue;      /* of work->heard */
+    ngx_http_ilert_store_known_t  *next;    /* in work->by_heard */
 
     u_char                      key[NGX_HTTP_ILERT_STORE_HEARD_KEY];
                                             /* digest of place and id */
@@ -319,7 +325,7 @@ typedef struct {
     int64_t                     row;
     int64_t                     saved_alert;
     int64_t                     saved_topic;
-} ngx_http_ilert_store_known_t;
+};
 
 
 /* the record of a topic of Kapacitor's, which takes part */
@@ -421,6 +427,13 @@ struct ngx_http_ilert_store_work_s {
 
     ngx_http_ilert_store_alert_t  *by_id[NGX_HTTP_ILERT_STORE_BUCKETS];
     ngx_http_ilert_store_alert_t  *by_key[NGX_HTTP_ILERT_STORE_BUCKETS];
+
+    /* what was heard, by its key; see store_heard.c */
+
+    ngx_http_ilert_store_known_t  *by_heard[NGX_HTTP_ILERT_STORE_BUCKETS];
+    unsigned                    has_topics:1;   /* "topics" has all of them */
+    unsigned                    compared:1; /* the tasks of an alert that */
+                                            /* has all its ids were compared */
 };
 
 

@@ -120,7 +120,7 @@ typedef struct {
 typedef enum {
     NGX_HTTP_ILERT_STORE_NEWS = 0,
     NGX_HTTP_ILERT_STORE_COPY,          /* one of the last ones came again */
-    NGX_HTTP_ILERT_STORE_STALE,         /* it is older than the last one, and */
+    NGX_HTTP_ILERT_STORE_STALE,         /* it is older than the last one: */
                                         /* its source wants no such ones */
     NGX_HTTP_ILERT_STORE_OVERTAKEN      /* a repair that is not needed */
 } ngx_http_ilert_store_news_e;
@@ -514,6 +514,8 @@ typedef enum {
 
 #define NGX_HTTP_ILERT_STORE_HEARD_KEY  16  /* bytes: digest of place and id */
 
+#define NGX_HTTP_ILERT_STORE_STATES     500 /* of a look, at most */
+
 typedef struct {
     ngx_str_t                   id;         /* Kapacitor's */
     int64_t                     time;       /* ns since 1970 */
@@ -545,11 +547,12 @@ struct ngx_http_ilert_store_look_s {
     unsigned                    named:1;    /* the configuration names it */
     unsigned                    absent:1;
 
-    ngx_array_t                 states;     /* store_state_t; with "absent" */
-                                            /* those found, at most .._ROWS */
+    ngx_array_t                 states;     /* store_state_t, .._STATES at */
+                                            /* most; with "absent" those */
+                                            /* that were found */
     u_char                      after[NGX_HTTP_ILERT_STORE_HEARD_KEY];
-                                            /* of "absent": set to the key of */
-                                            /* the last one, for the next */
+                                            /* of "absent": set to the key */
+                                            /* of the last one */
     /*
      * With "listed", which is not NULL, it only says which topics this
      * Kapacitor has (ngx_str_t): others are gone.
@@ -565,6 +568,10 @@ struct ngx_http_ilert_store_look_s {
     unsigned                    ok:1;       /* there is one */
     unsigned                    learned:1;  /* the topic takes part */
     unsigned                    more:1;     /* of "absent": there are more */
+
+    /* the store's own: what becomes "after" */
+
+    u_char                      next[NGX_HTTP_ILERT_STORE_HEARD_KEY];
 };
 
 
@@ -673,8 +680,8 @@ typedef struct {
                                             /* "deadly" */
     int64_t                     begun;      /* the new courier's number, or */
                                             /* 0: none has begun */
-    int64_t                     away;       /* with "begin": since when there */
-                                            /* was no courier, or 0 */
+    int64_t                     away;       /* with "begin": since when none */
+                                            /* has delivered, or 0 */
     int64_t                     due;        /* when the next event that */
                                             /* waits for a time may go, or */
                                             /* 0; "now" if there is more to */
@@ -779,6 +786,8 @@ typedef struct {
 
     ngx_http_ilert_store_mark_t  old[2];    /* those that are too old */
     ngx_http_ilert_store_mark_t  oldest[2]; /* those that make room */
+    u_char                      heard[NGX_HTTP_ILERT_STORE_HEARD_KEY];
+                                            /* what was heard */
 
     ngx_http_ilert_backend_data_t  *private;    /* the backend's own */
 } ngx_http_ilert_store_t;
@@ -787,8 +796,8 @@ typedef struct {
 /*
  * Allocates an event with room for strings of these lengths in bytes.  The
  * strings point to that room, and the caller fills it in.  What was heard is
- * copied, with its strings, unless it is NULL.  All else is zero.  Returns NULL
- * if there is no memory.  The caller frees it with ngx_free().
+ * copied, with its strings, unless it is NULL.  All else is zero.  Returns
+ * NULL if there is no memory.  The caller frees it with ngx_free().
  */
 ngx_http_ilert_store_event_t *ngx_http_ilert_store_event(size_t source,
     size_t key, size_t body, ngx_http_ilert_store_heard_t *heard);

@@ -23,7 +23,9 @@
  *     verdicts   taken events get their verdicts, which makes room
  *     orders     operators' orders are carried out
  *     clean      what is too old is forgotten
+ *     notes      what the mapping has ignored is remembered
  *     accepts    new events are accepted, in the order in which they came
+ *     looks      what Kapacitor knows is compared with what was heard
  *     takes      the events that go next are taken, of all that was saved
  *     refused    refused webhooks are kept, in another transaction
  *     queries    queries are answered, with what is on disk after all that
@@ -67,6 +69,7 @@ static ngx_uint_t ngx_http_ilert_job_is_full(ngx_http_ilert_store_t *store);
 static ngx_uint_t ngx_http_ilert_job_makes_room(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job);
 static ngx_uint_t ngx_http_ilert_job_has_work(ngx_http_ilert_store_job_t *job);
+static ngx_uint_t ngx_http_ilert_job_has_news(ngx_http_ilert_store_job_t *job);
 static ngx_int_t ngx_http_ilert_job_try(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static void ngx_http_ilert_job_written(ngx_http_ilert_store_t *store,
@@ -203,6 +206,8 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
         ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
         ev->coalesced = 0;
         ev->late = 0;
+        ev->news = NGX_HTTP_ILERT_STORE_NEWS;
+        ev->clash_len = 0;
         ev->waits = NGX_HTTP_ILERT_STORE_CANNOT_SAY;
     }
 
@@ -230,6 +235,8 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
         order->missing = 0;
         order->more = 0;
     }
+
+    ngx_http_ilert_look_reset(job);
 }
 
 
@@ -383,6 +390,19 @@ ngx_http_ilert_job_has_work(ngx_http_ilert_store_job_t *job)
 
 
 /*
+ * Returns 1 if the job has accepts, notes, or looks: all of these are left out
+ * if there is no room for accepts.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_job_has_news(ngx_http_ilert_store_job_t *job)
+{
+    return !ngx_queue_empty(&job->accepts) || !ngx_queue_empty(&job->notes)
+           || !ngx_queue_empty(&job->looks);
+}
+
+
+/*
  * Runs the transaction, and runs it once more if the database was damaged and
  * has been replaced.
  */
@@ -409,6 +429,10 @@ ngx_http_ilert_job_written(ngx_http_ilert_store_t *store,
 {
     job->decided = 1;
     job->accepted = (without == 0 || ngx_queue_empty(&job->accepts));
+
+    if (without == 0) {
+        ngx_http_ilert_look_done(job);
+    }
 
     if (ngx_queue_empty(&job->accepts)) {
 
@@ -466,7 +490,7 @@ ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_work_t  work;
 
     if (store->state == NGX_HTTP_ILERT_STORE_OK
-        && ngx_queue_empty(&job->accepts)
+        && !ngx_http_ilert_job_has_news(job)
         && !ngx_http_ilert_job_has_work(job))
     {
         rc = store->backend->open(store, job->now);
@@ -505,16 +529,22 @@ static ngx_int_t
 ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without)
 {
-    ngx_uint_t  accepts;
+    ngx_uint_t  news;
 
-    accepts = !ngx_queue_empty(&job->accepts)
-              && !(without & NGX_HTTP_ILERT_STORE_NO_ACCEPTS);
+    news = ngx_http_ilert_job_has_news(job)
+           && !(without & NGX_HTTP_ILERT_STORE_NO_ACCEPTS);
 
     work->rows = NGX_HTTP_ILERT_STORE_ROWS;
 
     ngx_http_ilert_term_epoch(work, job);
 
     if (ngx_http_ilert_term_check(work, job, without) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (job->begin && !job->over
+        && ngx_http_ilert_look_begin(work, job) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -560,10 +590,12 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
         work->store->buried = 0;
     }
 
-    if (accepts) {
+    if (news) {
         work->accepting = 1;
 
-        if (ngx_http_ilert_job_accepts(work, job) != NGX_OK
+        if (ngx_http_ilert_heard_notes(work, job) != NGX_OK
+            || ngx_http_ilert_job_accepts(work, job) != NGX_OK
+            || ngx_http_ilert_look_all(work, job) != NGX_OK
             || work->store->backend->save(work) != NGX_OK)
         {
             return NGX_ERROR;
@@ -748,8 +780,6 @@ ngx_http_ilert_job_accepts(ngx_http_ilert_store_work_t *work,
             continue;
         }
 
-        work->store->size += ev->body.len;
-
         if (ngx_http_ilert_job_accept(work, ev) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -766,6 +796,17 @@ ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_event_t *ev)
 {
     ngx_http_ilert_store_alert_t  *alert;
+    ngx_http_ilert_store_known_t  *known;
+
+    if (ngx_http_ilert_heard_event(work, ev, &known) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ev->news != NGX_HTTP_ILERT_STORE_NEWS) {
+        return NGX_OK;
+    }
+
+    work->store->size += ev->body.len;
 
     if (ngx_http_ilert_job_alert_of(work, ev, &alert) != NGX_OK) {
         return NGX_ERROR;
@@ -781,7 +822,11 @@ ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    return ngx_http_ilert_alert_accept(work, alert, ev);
+    if (ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_heard_accepted(work, ev, known, alert);
 }
 
 
@@ -902,4 +947,5 @@ ngx_http_ilert_store_close(ngx_http_ilert_store_t *store)
 
     ngx_memzero(store->old, sizeof(store->old));
     ngx_memzero(store->oldest, sizeof(store->oldest));
+    ngx_memzero(store->heard, sizeof(store->heard));
 }

@@ -29,6 +29,8 @@
  * store_home.c     finds the integration key that an alert belongs to
  * store_forget.c   forgets alerts and dead letters
  * store_refused.c  keeps webhooks that were refused
+ * store_look.c     compares what Kapacitor knows with what was heard
+ * store_heard.c    remembers what was heard of Kapacitor's ids
  * store_query.c    answers queries
  * store_alert.c    decides what becomes of an alert and its events
  * store_budget.c   counts requests
@@ -515,6 +517,88 @@ ngx_int_t ngx_http_ilert_refused_clean(ngx_http_ilert_store_work_t *work);
  */
 ngx_int_t ngx_http_ilert_refused_remove(ngx_http_ilert_store_work_t *work,
     ngx_uint_t limit, int64_t last, ngx_uint_t *n);
+
+
+/* store_heard.c */
+
+/*
+ * Sets ev->news by what was heard before, and "known" to the record of the id,
+ * or to NULL if there is none.
+ */
+ngx_int_t ngx_http_ilert_heard_event(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_known_t **known);
+
+/*
+ * Remembers an event that was accepted, "known" being what heard_event() has
+ * set, and sets ev->clash.
+ */
+ngx_int_t ngx_http_ilert_heard_accepted(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_known_t *known,
+    ngx_http_ilert_store_alert_t *alert);
+
+/* Remembers the job's notes, as far as they are news. */
+ngx_int_t ngx_http_ilert_heard_notes(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+
+/* Finds a record, or sets "known" to NULL and returns NGX_DECLINED. */
+ngx_int_t ngx_http_ilert_heard_find(ngx_http_ilert_store_work_t *work,
+    ngx_str_t *place, ngx_str_t *id, ngx_http_ilert_store_known_t **known);
+
+/*
+ * Lists records as the backend's heard_of() does, after saving all changes:
+ * makes an array of pointers to those of the work (store_known_t *).
+ * heard_first is the key before all others.
+ */
+ngx_int_t ngx_http_ilert_heard_list(ngx_http_ilert_store_work_t *work,
+    int64_t alert, int64_t topic, u_char *after, ngx_uint_t limit,
+    ngx_array_t *list);
+
+extern u_char  ngx_http_ilert_heard_first[NGX_HTTP_ILERT_STORE_HEARD_KEY];
+
+/* Forgets a record, and notes in total.yielded what is lost by that. */
+void ngx_http_ilert_heard_remove(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_known_t *known);
+
+/*
+ * forget() forgets the records of an alert that is forgotten, and move() makes
+ * them those of another alert: both do so with a bounded number of records.
+ * Those that are left over have no alert any longer.
+ */
+ngx_int_t ngx_http_ilert_heard_forget(ngx_http_ilert_store_work_t *work,
+    int64_t alert);
+ngx_int_t ngx_http_ilert_heard_move(ngx_http_ilert_store_work_t *work,
+    int64_t from, int64_t to);
+
+
+/* store_look.c */
+
+/* Answers the job's looks, which are not answered until look_done(). */
+ngx_int_t ngx_http_ilert_look_all(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+
+/*
+ * reset() takes the answers back, and done() says that they hold, since the
+ * transaction has been committed.
+ */
+void ngx_http_ilert_look_reset(ngx_http_ilert_store_job_t *job);
+void ngx_http_ilert_look_done(ngx_http_ilert_store_job_t *job);
+
+/*
+ * Is called when a courier begins: forgets topics of Kapacitors that are not
+ * configured any longer.
+ */
+ngx_int_t ngx_http_ilert_look_begin(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+
+/* Loads all topics into the work, which has to be done before the next two. */
+ngx_int_t ngx_http_ilert_look_topics(ngx_http_ilert_store_work_t *work);
+
+/* These return a topic, or NULL. */
+ngx_http_ilert_store_topic_t *ngx_http_ilert_look_topic(
+    ngx_http_ilert_store_work_t *work, ngx_str_t *kapacitor,
+    ngx_str_t *name);
+ngx_http_ilert_store_topic_t *ngx_http_ilert_look_topic_of_id(
+    ngx_http_ilert_store_work_t *work, int64_t id);
 
 
 /* store_query.c: answers a query when the job's transaction is over. */
