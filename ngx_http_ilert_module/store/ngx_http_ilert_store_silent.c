@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_heard_rules.h"
 #include "ngx_http_ilert_store_work.h"
 
 
@@ -16,7 +17,15 @@
  * too long: for as long as their source says, or as their last event has said.
  * Time without a courier does not count, since nothing could be heard then.
  * The RESOLVE has no body yet, which is written when the event is sent.
+ *
+ * An alert that Kapacitor has open is not silent: it counts as heard of now.
+ * So does one while its Kapacitor cannot be asked.
  */
+
+
+/* alerts that a job may go through which Kapacitor has open */
+
+#define NGX_HTTP_ILERT_SILENT_HELD    250
 
 
 static ngx_int_t ngx_http_ilert_silent_resolve(
@@ -24,6 +33,9 @@ static ngx_int_t ngx_http_ilert_silent_resolve(
     ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_which_e which);
 static ngx_int_t ngx_http_ilert_silent_late(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_which_e which);
+static ngx_int_t ngx_http_ilert_silent_held(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_alert_t *alert,
+    ngx_uint_t *held);
 static ngx_int_t ngx_http_ilert_silent_add(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_alert_t *alert);
@@ -51,8 +63,8 @@ ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_which_e which)
 {
-    int64_t                          end, resumed;
-    ngx_uint_t                       i;
+    int64_t                          end, time, resumed;
+    ngx_uint_t                       i, held;
     ngx_array_t                      alerts;
     ngx_http_ilert_store_alert_t   **alert;
     ngx_http_ilert_store_filter_t    filter;
@@ -62,6 +74,10 @@ ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
     filter.which = which;
     filter.source = take->id;
     filter.limit = job->nids - job->resolved + 1;
+
+    if (job->nkapacitors) {
+        filter.limit += NGX_HTTP_ILERT_SILENT_HELD;
+    }
 
     if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
         return NGX_ERROR;
@@ -83,13 +99,24 @@ ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
 
     for (i = 0; i < alerts.nelts; i++) {
 
-        end = ngx_max(alert[i]->row.last, resumed)
-              + ((which == NGX_HTTP_ILERT_ALERTS_SILENT)
-                 ? alert[i]->row.silence : take->policy.resolve_after);
+        time = (which == NGX_HTTP_ILERT_ALERTS_SILENT)
+               ? alert[i]->row.silence : take->policy.resolve_after;
+
+        end = ngx_max(alert[i]->row.last, resumed) + time;
 
         if (end > work->now) {
             ngx_http_ilert_work_due(work, end);
             return NGX_OK;
+        }
+
+        if (ngx_http_ilert_silent_held(work, job, alert[i], &held) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (held) {
+            alert[i]->row.last = work->now;
+            ngx_http_ilert_work_due(work, work->now + time);
+            continue;
         }
 
         if (job->resolved == job->nids) {
@@ -100,6 +127,10 @@ ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
         if (ngx_http_ilert_silent_add(work, job, take, alert[i]) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    if (alerts.nelts == filter.limit) {
+        work->more = 1;
     }
 
     return NGX_OK;
@@ -136,6 +167,50 @@ ngx_http_ilert_silent_late(ngx_http_ilert_store_work_t *work,
 
     for (i = 0; i < alerts.nelts; i++) {
         alert[i]->row.last = work->now;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Sets "held" to 1 if the alert must not end for its silence.  One of more ids
+ * than are gone through does not end, either.
+ */
+
+static ngx_int_t
+ngx_http_ilert_silent_held(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_alert_t *alert,
+    ngx_uint_t *held)
+{
+    ngx_uint_t                      i;
+    ngx_array_t                     list;
+    ngx_http_ilert_store_known_t  **known;
+
+    *held = 0;
+
+    if (job->nkapacitors == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_ilert_look_topics(work) != NGX_OK
+        || ngx_http_ilert_heard_list(work, alert->id, 0,
+                                     ngx_http_ilert_heard_first,
+                                     NGX_HTTP_ILERT_SILENT_HELD, &list)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *held = (list.nelts == NGX_HTTP_ILERT_SILENT_HELD);
+
+    known = list.elts;
+
+    for (i = 0; i < list.nelts && !*held; i++) {
+
+        *held = ngx_http_ilert_heard_holds(known[i],
+                    ngx_http_ilert_look_topic_of_id(work, known[i]->topic),
+                    job->kapacitors, job->nkapacitors);
     }
 
     return NGX_OK;
