@@ -370,6 +370,7 @@ ngx_http_ilert_home_unite(ngx_http_ilert_store_work_t *work,
 {
     if (work->store->backend->save(work) != NGX_OK
         || work->store->backend->move(work, alert, other, 0) != NGX_OK
+        || ngx_http_ilert_heard_move(work, alert->id, other->id) != NGX_OK
         || ngx_http_ilert_home_unite_opened(work, alert, other) != NGX_OK)
     {
         return NGX_ERROR;
