@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_ilert_heard_rules.h"
 #include "ngx_http_ilert_store_work.h"
 
 
@@ -24,6 +25,12 @@
  * Dead letters are forgotten after a time, too; or the oldest ones, if the
  * bodies of all take more than a quarter of max_size.
  *
+ * What was heard of Kapacitor's ids is forgotten with the alerts of these.  An
+ * id whose alert is still known may be over for long, or may have no alert,
+ * since the mapping has ignored all of it: so records are also gone through in
+ * the order of their keys, a few at a time, and those that are as old as an
+ * alert may be are forgotten.
+ *
  * Refused webhooks are only for people to look at.  They make room before
  * alerts that may be open.
  */
@@ -32,6 +39,10 @@
 #define NGX_HTTP_ILERT_FORGET_OVER        (7 * NGX_HTTP_ILERT_FORGET_DAY)
 #define NGX_HTTP_ILERT_FORGET_OPEN        (90 * NGX_HTTP_ILERT_FORGET_DAY)
 #define NGX_HTTP_ILERT_FORGET_LETTERS     (30 * NGX_HTTP_ILERT_FORGET_DAY)
+
+/* records of what was heard that are gone through at a time */
+
+#define NGX_HTTP_ILERT_FORGET_HEARD       100
 
 /* refused webhooks that are removed at a time to make room */
 
@@ -182,6 +193,44 @@ ngx_http_ilert_forget_old(ngx_http_ilert_store_work_t *work,
     job->more = (left == 0 && (n || job->silent || job->dropped));
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_ilert_forget_heard(ngx_http_ilert_store_work_t *work)
+{
+    u_char                         *mark;
+    ngx_uint_t                      i;
+    ngx_array_t                     list;
+    ngx_http_ilert_store_known_t  **known;
+
+    mark = work->store->heard;
+
+    if (ngx_http_ilert_heard_list(work, 0, 0, mark,
+                                  NGX_HTTP_ILERT_FORGET_HEARD, &list)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    known = list.elts;
+
+    for (i = 0; i < list.nelts; i++) {
+
+        ngx_memcpy(mark, known[i]->key, NGX_HTTP_ILERT_STORE_HEARD_KEY);
+
+        if (ngx_http_ilert_heard_goes(known[i], NGX_HTTP_ILERT_FORGET_OVER,
+                                      NGX_HTTP_ILERT_FORGET_OPEN, work->now))
+        {
+            ngx_http_ilert_heard_remove(work, known[i]);
+        }
+    }
+
+    if (list.nelts < NGX_HTTP_ILERT_FORGET_HEARD) {
+        ngx_memzero(mark, NGX_HTTP_ILERT_STORE_HEARD_KEY);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -520,6 +569,10 @@ ngx_http_ilert_forget_one(ngx_http_ilert_store_work_t *work,
 {
     if (alert->letter) {
         return NGX_OK;
+    }
+
+    if (ngx_http_ilert_heard_forget(work, alert->id) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     alert->removed = 1;

@@ -50,6 +50,10 @@
 
 #define NGX_HTTP_ILERT_STORE_RETRY_TIME   500
 
+/* ms: how exact the time is when there was a courier last, if there is work */
+
+#define NGX_HTTP_ILERT_STORE_SEEN         1000
+
 /* how often one job may make room by forgetting alerts */
 
 #define NGX_HTTP_ILERT_STORE_PORTIONS     8
@@ -80,6 +84,8 @@ static ngx_int_t ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 static ngx_int_t ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_job_seen(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
 static ngx_int_t ngx_http_ilert_job_releases(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job);
 static ngx_int_t ngx_http_ilert_job_release(ngx_http_ilert_store_work_t *work,
@@ -175,6 +181,7 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
 
     job->due = 0;
     job->begun = 0;
+    job->away = 0;
     job->over = 0;
     job->fresh = 0;
     job->resolved = 0;
@@ -542,13 +549,16 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    if (job->begin && !job->over
-        && ngx_http_ilert_look_begin(work, job) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (job->begin && !job->over) {
+
+        ngx_http_ilert_term_away(work, job);
+
+        if (ngx_http_ilert_look_begin(work, job) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
-    if (!job->over && (job->begin || job->clean)) {
+    if (!job->over && (job->begin || job->clean || job->end)) {
         ngx_http_ilert_term_seen(work);
     }
 
@@ -612,7 +622,29 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
 
     job->idle = !work->changed;
 
-    return NGX_OK;
+    return ngx_http_ilert_job_seen(work, job);
+}
+
+
+/*
+ * If nginx is killed, one wants to know when that was: a courier's job that
+ * has something to commit notes the time along with it.
+ */
+
+static ngx_int_t
+ngx_http_ilert_job_seen(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    if (job->term == 0 || job->over || job->idle
+        || (work->total.seen <= work->now
+            && work->now - work->total.seen < NGX_HTTP_ILERT_STORE_SEEN))
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_ilert_term_seen(work);
+
+    return work->store->backend->save(work);
 }
 
 
@@ -750,6 +782,7 @@ ngx_http_ilert_job_clean(ngx_http_ilert_store_work_t *work,
         || ngx_http_ilert_forget_old(work, job, NGX_HTTP_ILERT_STORE_ROWS
                                                 - job->dropped)
            != NGX_OK
+        || ngx_http_ilert_forget_heard(work) != NGX_OK
         || work->store->backend->save(work) != NGX_OK)
     {
         return NGX_ERROR;

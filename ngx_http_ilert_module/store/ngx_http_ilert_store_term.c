@@ -190,6 +190,16 @@ ngx_http_ilert_term_begin(ngx_http_ilert_store_work_t *work,
 }
 
 
+void
+ngx_http_ilert_term_away(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job)
+{
+    if (!job->registered && work->total.seen < work->now) {
+        job->away = work->total.seen;
+    }
+}
+
+
 /* "resumed" becomes the time when a courier came after a time without any. */
 
 void

@@ -372,6 +372,13 @@ void ngx_http_ilert_term_epoch(ngx_http_ilert_store_work_t *work,
 ngx_int_t ngx_http_ilert_term_check(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 
+/*
+ * Sets job->away if the courier that begins is the first one of its nginx.  It
+ * has to be called before term_seen().
+ */
+void ngx_http_ilert_term_away(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
+
 /* Notes that there is a courier now, which hears of events. */
 void ngx_http_ilert_term_seen(ngx_http_ilert_store_work_t *work);
 
@@ -486,6 +493,12 @@ ngx_int_t ngx_http_ilert_forget_letters(ngx_http_ilert_store_work_t *work,
  */
 ngx_int_t ngx_http_ilert_forget_old(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t rows);
+
+/*
+ * Goes through some records of what was heard, after those of the last call,
+ * and forgets those that are too old.
+ */
+ngx_int_t ngx_http_ilert_forget_heard(ngx_http_ilert_store_work_t *work);
 
 /*
  * Makes room: removes the oldest alerts that are resolved; if there are none,

@@ -1085,6 +1085,7 @@ main(int argc, char **argv)
         { "letters", letter_cases, 0 },
         { "heard", heard_cases, 0 },
         { "storm", storm_cases, 0 },
+        { "looks", heard_job_cases, 0 },
 
         { "events", event_sqlite_cases, 1 },
         { "homes", home_sqlite_cases, 1 },
