@@ -32,9 +32,13 @@
 
 #define NGX_HTTP_ILERT_STATUS_SILENT  128
 
-/* bytes of the text about another master at the queue's folder */
+/* bytes of a text about the set-up that is found now, at most */
 
-#define NGX_HTTP_ILERT_STATUS_SETUP   1024
+#define NGX_HTTP_ILERT_STATUS_SETUP   2048
+
+/* seconds for which it is told that two tasks have had one alert key */
+
+#define NGX_HTTP_ILERT_STATUS_CLASH   86400
 
 
 static void ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
@@ -45,6 +49,7 @@ static void ngx_http_ilert_status_add_refused(ngx_http_ilert_status_t *st,
     ngx_http_ilert_counters_code_t *refused);
 static ngx_int_t ngx_http_ilert_status_setup(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
+static ngx_int_t ngx_http_ilert_status_clash(ngx_http_ilert_status_t *st);
 static ngx_int_t ngx_http_ilert_status_kapacitors(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
 static ngx_int_t ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
@@ -216,8 +221,9 @@ ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
 
 
 /*
- * Sets the findings about the set-up: those of the start, and whether another
- * master has workers at the queue's folder now.
+ * Sets the findings about the set-up: those of the start, whether two tasks
+ * have had one alert key, and whether another master has workers at the
+ * queue's folder now.
  */
 
 static ngx_int_t
@@ -231,7 +237,7 @@ ngx_http_ilert_status_setup(ngx_http_ilert_status_t *st,
     ngx_str_t                text;
 #endif
 
-    if (ngx_array_init(&st->setup, st->pool, imcf->setup.nelts + 1,
+    if (ngx_array_init(&st->setup, st->pool, imcf->setup.nelts + 2,
                        sizeof(ngx_http_ilert_setup_t))
         != NGX_OK)
     {
@@ -245,6 +251,10 @@ ngx_http_ilert_status_setup(ngx_http_ilert_status_t *st,
 
         setup->check = found[i].check;
         setup->text = ngx_http_ilert_status_name(st, &found[i].text);
+    }
+
+    if (ngx_http_ilert_status_clash(st) != NGX_OK) {
+        return NGX_ERROR;
     }
 
 #if (NGX_THREADS)
@@ -273,6 +283,53 @@ ngx_http_ilert_status_setup(ngx_http_ilert_status_t *st,
     }
 
 #endif
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_status_clash(ngx_http_ilert_status_t *st)
+{
+    u_char                           *last;
+    ngx_str_t                         text, source, key;
+    ngx_http_ilert_setup_t           *setup;
+    ngx_http_ilert_counters_clash_t   clash;
+
+    ngx_http_ilert_counters_get_clash(st->counters, &clash);
+
+    if (!ngx_http_ilert_counters_recent((time_t) (clash.time / 1000),
+                                        NGX_HTTP_ILERT_STATUS_CLASH))
+    {
+        return NGX_OK;
+    }
+
+    text.data = ngx_pnalloc(st->pool, NGX_HTTP_ILERT_STATUS_SETUP);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    source.data = clash.source.data;
+    source.len = clash.source.len;
+
+    key.data = clash.key.data;
+    key.len = clash.key.len;
+
+    last = text.data + NGX_HTTP_ILERT_STATUS_SETUP;
+
+    text.len = ngx_slprintf(text.data, last, "alert key \"%V\" of source "
+                            "\"%V\" is that of two tasks, \"%*s\" and "
+                            "\"%*s\": each of them ends the alerts of the "
+                            "other, use ids that have {{ .TaskName }} in them",
+                            &key, &source, clash.tasks[0].len,
+                            clash.tasks[0].data, clash.tasks[1].len,
+                            clash.tasks[1].data)
+               - text.data;
+
+    setup = ngx_array_push(&st->setup);
+
+    ngx_str_set(&setup->check, "alert_key");
+    setup->text = ngx_http_ilert_status_name(st, &text);
 
     return NGX_OK;
 }
