@@ -51,8 +51,8 @@ my %KNOWN = (
     Unit => [qw(Description StartLimitIntervalSec)],
     Socket => [qw(Service ListenStream BindIPv6Only Backlog
                   TriggerLimitIntervalSec)],
-    Service => [qw(Sockets Type ExecStart ExecStop KillSignal KillMode
-                   TimeoutStopSec Restart RestartSec)],
+    Service => [qw(Sockets NonBlocking Type ExecStart ExecStop KillSignal
+                   KillMode TimeoutStopSec Restart RestartSec)],
     Install => [qw(WantedBy)],
 );
 
@@ -101,6 +101,7 @@ subtest 'the units' => sub {
     is_deeply($socket->{Service}, ['nginx.service'], 'it is for nginx');
     is_deeply($service->{Sockets}, ['nginx-ilert.socket'],
               'and nginx gets it');
+    is_deeply($service->{NonBlocking}, ['yes'], 'and can use it');
     is_deeply($service->{Type}, ['exec'], 'nginx stays in the foreground');
     is_deeply([ shellwords(@{$service->{ExecStart}}) ],
               [ '/usr/bin/env', 'NGINX=3;', '/usr/sbin/nginx', '-g',
@@ -173,7 +174,8 @@ sub nginx {
 }
 
 # Sockets on these ports, which are held as long as they are not closed, and
-# the command that starts nginx with them: the first is its descriptor 3.
+# the command that starts nginx with them: the first is its descriptor 3.  They
+# block unless the service says that they must not, as with systemd.
 
 sub held {
     my ($socket, $service, @ports) = @_;
@@ -183,6 +185,7 @@ sub held {
             LocalAddr => '127.0.0.1', LocalPort => $_, Proto => 'tcp',
             ReuseAddr => 1, Listen => unit($socket)->{Backlog}[0])
             or die "cannot listen: $!";
+        $listening->blocking((unit($service)->{NonBlocking}[0] // '') ne 'yes');
         fcntl $listening, F_SETFD, 0 or die "fcntl: $!";
         $listening;
     } @ports;
