@@ -19,6 +19,7 @@
 #include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_pause.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_reconcile.h"
 #include "ngx_http_ilert_refusal.h"
 #include "ngx_http_ilert_store.h"
 
@@ -180,6 +181,7 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
     if (co->takes == NULL || co->taking == NULL || co->release == NULL
         || co->releasing == NULL || co->homes == NULL
         || ngx_http_ilert_deliver_init_process(co, cycle->pool) != NGX_OK
+        || ngx_http_ilert_reconcile_init_process(cycle, co->imcf) != NGX_OK
         || ngx_http_ilert_lock_init_process(cycle, &conf->path,
                                             &ngx_http_ilert_courier_lock)
            != NGX_OK)
@@ -247,6 +249,7 @@ ngx_http_ilert_courier_exit_process(void)
     }
 
     ngx_http_ilert_deliver_forget(co);
+    ngx_http_ilert_reconcile_end();
 
     if (ngx_http_ilert_lock_is_held()) {
         ngx_http_ilert_life_leave_seat(ngx_http_ilert_lock_seat());
@@ -454,6 +457,7 @@ ngx_http_ilert_courier_prepare(ngx_http_ilert_store_job_t *job)
     job->at_hand = ngx_http_ilert_life_mark(NGX_HTTP_ILERT_LIFE_THREAD);
 
     ngx_http_ilert_lock_set_job(job);
+    ngx_http_ilert_reconcile_prepare(job);
 
     job->takes = co->takes;
     job->release = co->release;
@@ -796,6 +800,10 @@ ngx_http_ilert_courier_set_term(ngx_http_ilert_courier_t *co,
 
     ngx_http_ilert_away_note(job->away);
     ngx_http_ilert_courier_buried(co, job);
+
+    if (!co->leaving) {
+        ngx_http_ilert_reconcile_begin();
+    }
 }
 
 
@@ -936,6 +944,7 @@ ngx_http_ilert_courier_leave(void)
 
     ngx_http_ilert_deliver_give_back_all(co, NULL, NULL);
     ngx_http_ilert_heartbeat_end();
+    ngx_http_ilert_reconcile_end();
 
     ngx_add_timer(&co->grace, NGX_HTTP_ILERT_COURIER_GRACE);
 
@@ -1005,6 +1014,7 @@ ngx_http_ilert_courier_step_down(ngx_http_ilert_courier_t *co)
                   "longer", &co->conf->path);
 
     ngx_http_ilert_heartbeat_end();
+    ngx_http_ilert_reconcile_end();
     ngx_http_ilert_courier_close(co);
 
     ngx_http_ilert_deliver_give_up();
