@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Pauses and probes without nginx: the table in t/courier/pause_test.c, which
-# is built with the module's pause.c and, where there are any, the sanitizers.
+# Rules of the courier without nginx: the tables in t/courier/, of pauses and
+# probes, and of differences from what Kapacitor knows.  They are built with the
+# module's files and, where there are any, the sanitizers.
 
 use warnings;
 use strict;
@@ -11,43 +12,45 @@ use FindBin;
 use Test::More;
 
 my $dir = tempdir(CLEANUP => 1);
-my $program = "$dir/pause_test";
 
 sub build {
-    my $errors = `'$FindBin::Bin/courier/build' '$program' @_ 2>&1`;
+    my ($name, @flags) = @_;
+    my $errors = `'$FindBin::Bin/courier/build' '$dir/$name' $name @flags 2>&1`;
     return ($? >> 8, $errors);
 }
 
-my ($status, $errors) = build('-fsanitize=address,undefined');
+for my $name (qw(pause differ)) {
+    my ($status, $errors) = build($name, '-fsanitize=address,undefined');
 
-plan skip_all => $errors if $status == 3;
+    plan skip_all => $errors if $status == 3;
 
-if ($status) {
-    diag('without sanitizers');
-    ($status, $errors) = build();
-}
-
-is($status, 0, 'the program is built')
-    or BAIL_OUT("no pause_test: $errors");
-
-my ($tests, $why) = (0, '');
-
-open my $pipe, '-|', $program or die "cannot run $program: $!\n";
-
-while (my $line = <$pipe>) {
-    chomp $line;
-
-    if ($line =~ /^(not )?ok (.+)/) {
-        ok(!$1, $2) or diag($why);
-        ($tests, $why) = ($tests + 1, '');
-
-    } else {
-        $why .= "$line\n";
+    if ($status) {
+        diag('without sanitizers');
+        ($status, $errors) = build($name);
     }
+
+    is($status, 0, "the program \"$name\" is built")
+        or BAIL_OUT("no $name: $errors");
+
+    my ($tests, $why) = (0, '');
+
+    open my $pipe, '-|', "$dir/$name" or die "cannot run $name: $!\n";
+
+    while (my $line = <$pipe>) {
+        chomp $line;
+
+        if ($line =~ /^(not )?ok (.+)/) {
+            ok(!$1, $2) or diag($why);
+            ($tests, $why) = ($tests + 1, '');
+
+        } else {
+            $why .= "$line\n";
+        }
+    }
+
+    ok(close($pipe), "$name ends well");
+
+    cmp_ok($tests, '>', 5, 'stories');
 }
-
-close $pipe;
-
-cmp_ok($tests, '>', 5, 'stories');
 
 done_testing();
