@@ -384,6 +384,10 @@ ngx_http_ilert_reconcile_call(ngx_http_ilert_reconcile_poll_t *poll,
     call->handler = handler;
     call->data = poll;
 
+    /* a change of state is logged, and has the reason */
+
+    call->quiet = 1;
+
     if (ngx_http_ilert_call_send(call) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -884,11 +888,13 @@ ngx_http_ilert_reconcile_fail(ngx_http_ilert_reconcile_poll_t *poll,
     if (*reason) {
         p = ngx_slprintf(p, last, "%s", reason);
 
+    } else if (code && code != NGX_HTTP_OK) {
+        p = ngx_slprintf(p, last, call->reason.len ? "status %ui: %V"
+                                                   : "status %ui",
+                         code, &call->reason);
+
     } else if (call->reason.len) {
         p = ngx_slprintf(p, last, "%V", &call->reason);
-
-    } else if (code != NGX_HTTP_OK && code) {
-        p = ngx_slprintf(p, last, "status %ui", code);
 
     } else {
         p = ngx_slprintf(p, last, "the answer is not complete");
