@@ -4,7 +4,7 @@
 # make run KEY_FILE=F   the same with the real ilert, and the key in F
 # make test             t/*.t; with NGINX_SRC on an nginx built from it
 # make asan             t/*.t under the address and undefined sanitizers
-# make fuzz             FUZZ_TIME seconds of the parser and the mapper
+# make fuzz             FUZZ_TIME seconds of the parsers and the mapper
 # make powerloss        t/powerloss/run
 # make chaos            CHAOS_SEEDS runs of t/chaos.t, CHAOS_TIME seconds each,
 #                       from CHAOS_SEED on; CHAOS_FAULTS="kill,reload" has

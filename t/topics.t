@@ -134,11 +134,12 @@ for (['events', '', 'incomplete'],
      ['events', '{"events":{}}', '"events" is not one list'],
      ['topics', '{"topics":"none"}', '"topics" is not one list'],
      ['events', '{"events":[],"events":[]}', '"events" is not one list'],
-     ['events', '{"events":[1]}', 'not JSON'],
-     ['events', '{"events":[null]}', 'not JSON'],
-     ['events', '{"events":[[]]}', 'not JSON'],
-     ['events', '{"events":[,]}', 'not JSON'],
-     ['events', '{"events":[' . state() . ',]}', 'not JSON'],
+     ['events', '{"events":[1]}', 'an element is not an object'],
+     ['events', '{"events":[null]}', 'an element is not an object'],
+     ['events', '{"events":[[]]}', 'an element is not an object'],
+     ['events', '{"events":[,]}', 'an element is not an object'],
+     ['events', '{"events":[' . state() . ',]}',
+        'an element is not an object'],
      ['events', '{"events":[' . state() . state() . ']}', 'not JSON'],
      ['events', '{"events":[{]}}', 'not JSON'],
      ['events', '{"events":[{"id":"a" "state":{}}]}', 'not JSON'],
@@ -202,6 +203,15 @@ for ('events', 'topics') {
                         substr $text, 0, $_))[0] ne 'incomplete' }
         1 .. length($text) - 1;
     is("@other", '', "$_: incomplete wherever it ends");
+}
+
+# what the fuzzer has found
+
+for my $file (glob "$FindBin::Bin/fuzz/topics/*") {
+    for my $kind ('topics', 'events') {
+        my @ends = map { (order($kind, $_, slurp($file)))[0] } @PIECES;
+        is_deeply(\@ends, [($ends[0]) x @ends], "$file, $kind: $ends[0]");
+    }
 }
 
 subtest 'the topic that was asked for' => sub {

@@ -279,8 +279,12 @@ ngx_http_ilert_topics_mark(ngx_http_ilert_topics_t *topics, u_char ch)
         /* fall through */
 
     case ngx_http_ilert_topics_element:
-        rd->gather = (ch == '{');
-        break;
+        rd->gather = 1;
+
+        return (ch == '{') ? NGX_OK
+                           : ngx_http_ilert_topics_error(topics,
+                                                         "an element is not "
+                                                         "an object");
 
     case ngx_http_ilert_topics_comma_or_end_of_list:
         rd->state = (ch == ']') ? ngx_http_ilert_topics_comma_or_end

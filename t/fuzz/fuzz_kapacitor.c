@@ -32,20 +32,13 @@
 #include "ngx_http_ilert_event.h"
 #include "ngx_http_ilert_text.h"
 
+#include "fuzz.h"
 #include "strict_json.h"
 
 
 #define NAMES    256    /* the most members that an object may have */
 #define NUMBERS  64     /* only so many are looked for in the webhook */
 #define LITTLE   8192   /* the smallest webhook may take so many bytes */
-
-
-#define check(condition)                                                      \
-    do {                                                                      \
-        if (!(condition)) {                                                   \
-            fail(#condition, __LINE__);                                       \
-        }                                                                     \
-    } while (0)
 
 
 typedef struct {
@@ -110,46 +103,9 @@ static void add_name(name_t *names, int *n, const unsigned char *name,
     size_t len);
 static int is(const unsigned char *name, size_t len, const char *text);
 static int is_json(ngx_str_t *text, int repairable);
-static int is_utf8(ngx_str_t *text);
-static uint32_t hash(ngx_str_t *text);
-static void fail(const char *condition, int line);
 
 
-/* nginx's files refer to these. */
-
-volatile ngx_cycle_t  *ngx_cycle;
-ngx_uint_t             ngx_pagesize;
-
-static ngx_log_t  test_log;
-static size_t     allocated;    /* in bytes; what is freed still counts */
 static ngx_str_t  nanoseconds;  /* of the duration */
-
-
-void *
-ngx_alloc(size_t size, ngx_log_t *log)
-{
-    allocated += size;
-
-    return malloc(size);
-}
-
-
-void *
-ngx_memalign(size_t alignment, size_t size, ngx_log_t *log)
-{
-    void  *p;
-
-    allocated += size;
-
-    return (posix_memalign(&p, alignment, size) == 0) ? p : NULL;
-}
-
-
-void
-ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
-    const char *fmt, ...)
-{
-}
 
 
 int
@@ -158,9 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ngx_str_t    body;
     ngx_pool_t  *pool;
 
-    ngx_pagesize = 4096;
-
-    pool = ngx_create_pool(1024, &test_log);
+    pool = ngx_create_pool(1024, &fuzz_log);
     check(pool != NULL);
 
     body.data = (u_char *) data;
@@ -189,7 +143,7 @@ test_details(ngx_str_t *html, ngx_pool_t *pool)
     check(ngx_http_ilert_details_markdown(html, &text, pool) == NGX_OK);
 
     check(text.len <= 3 * html->len + 64);
-    check(is_utf8(&text));
+    check(fuzz_is_utf8(&text));
 
     for (i = 0; i < text.len; i++) {
         check(text.data[i] >= ' ' || text.data[i] == '\n'
@@ -251,11 +205,11 @@ test(ngx_str_t *body, ngx_pool_t *pool)
     ngx_str_null(&none);
     ngx_str_null(&error);
 
-    allocated = 0;
+    fuzz_allocated = 0;
 
     rc = ngx_http_ilert_kapacitor_parse(&wh, body, &error, pool);
 
-    check(allocated <= 20 * body->len + LITTLE);
+    check(fuzz_allocated <= 20 * body->len + LITTLE);
 
     if (rc == NGX_DECLINED) {
         test_error(body, &error);
@@ -292,14 +246,16 @@ test(ngx_str_t *body, ngx_pool_t *pool)
                                   NGX_HTTP_ILERT_EVENT_MIN_SIZE, &error, pool);
 
     if (rc == NGX_DECLINED) {
-        check(error.len && is_utf8(&error));
+        check(error.len && fuzz_is_utf8(&error));
         return;
     }
 
     check(rc == NGX_OK);
-    check(ev.alert_key.len && is_utf8(&ev.alert_key));
+    check(ev.alert_key.len && fuzz_is_utf8(&ev.alert_key));
 
     ngx_memzero(&mapping, sizeof(ngx_http_ilert_mapping_t));
+
+    wh.reconciled = fuzz_hash(body) & 1;
 
     test_mapped(&ev, &wh, &mapping, body, pool);
 
@@ -325,7 +281,7 @@ test_mapped(ngx_http_ilert_event_t *ev, ngx_http_ilert_webhook_t *wh,
     ngx_uint_t  i;
 
     sizes[0] = NGX_HTTP_ILERT_EVENT_MIN_SIZE;
-    sizes[1] = sizes[0] + hash(body) % 8192;
+    sizes[1] = sizes[0] + fuzz_hash(body) % 8192;
     sizes[2] = 65536;
 
     ngx_str_null(&first);
@@ -362,7 +318,7 @@ make_mapping(ngx_http_ilert_mapping_t *mapping, ngx_str_t *body,
         ngx_string("HIGH"), ngx_string("LOW"), ngx_null_string
     };
 
-    seed = hash(body) | 1;
+    seed = fuzz_hash(body) | 1;
 
     for (i = 0; i < NGX_HTTP_ILERT_MAPPING_VALUES; i++) {
         mapping->values[i] = piece(body, &seed, pool);
@@ -461,7 +417,7 @@ piece(ngx_str_t *body, uint32_t *seed, ngx_pool_t *pool)
     text.len = len;
 
     check(ngx_http_ilert_text_valid(&text, pool) == NGX_OK);
-    check(is_utf8(&text));
+    check(fuzz_is_utf8(&text));
 
     return text;
 }
@@ -492,7 +448,7 @@ test_line(ngx_str_t *line)
     size_t  i;
 
     check(line->len < 1024);
-    check(is_utf8(line));
+    check(fuzz_is_utf8(line));
 
     for (i = 0; i < line->len; i++) {
         check(line->data[i] >= ' ');
@@ -577,7 +533,7 @@ test_variables(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool)
         rc = ngx_http_ilert_kapacitor_field(wh, &name, &value, pool);
 
         if (rc == NGX_OK) {
-            check(is_utf8(&value));
+            check(fuzz_is_utf8(&value));
 
         } else {
             check(rc == NGX_DECLINED);
@@ -591,7 +547,7 @@ test_variables(ngx_http_ilert_webhook_t *wh, ngx_pool_t *pool)
         name = variable_name(&tags[i].key, pool);
 
         check(ngx_http_ilert_kapacitor_tag(wh, &name, &value) == NGX_OK);
-        check(is_utf8(&value));
+        check(fuzz_is_utf8(&value));
     }
 }
 
@@ -792,66 +748,8 @@ is(const unsigned char *name, size_t len, const char *text)
 }
 
 
-/* Applies the module's limit on depth, and takes strings it would mend. */
-
 static int
 is_json(ngx_str_t *text, int repairable)
 {
-    strict_json_t  json;
-
-    memset(&json, 0, sizeof(strict_json_t));
-    json.pos = text->data;
-    json.end = text->data + text->len;
-    json.max_depth = NGX_HTTP_ILERT_JSON_MAX_DEPTH;
-    json.mendable = 1;
-    json.repairable = repairable;
-
-    return strict_json(&json);
-}
-
-
-static int
-is_utf8(ngx_str_t *text)
-{
-    size_t                len;
-    const unsigned char  *p, *end;
-
-    p = text->data;
-    end = p + text->len;
-
-    while (p < end) {
-        len = strict_utf8(p, end);
-
-        if (len == 0) {
-            return 0;
-        }
-
-        p += len;
-    }
-
-    return 1;
-}
-
-
-static uint32_t
-hash(ngx_str_t *text)
-{
-    size_t    i;
-    uint32_t  value;
-
-    value = 2166136261u;
-
-    for (i = 0; i < text->len; i++) {
-        value = (value ^ text->data[i]) * 16777619u;
-    }
-
-    return value;
-}
-
-
-static void
-fail(const char *condition, int line)
-{
-    fprintf(stderr, "fuzz_kapacitor.c:%d: not: %s\n", line, condition);
-    __builtin_trap();
+    return fuzz_is_json(text, NGX_HTTP_ILERT_JSON_MAX_DEPTH, repairable);
 }

@@ -1,6 +1,6 @@
 
 /*
- * A strict reader of JSON (RFC 8259) for the checks of the fuzz target.  It
+ * A strict reader of JSON (RFC 8259) for the checks of the fuzz targets.  It
  * shares no code with the module.
  */
 
