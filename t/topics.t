@@ -325,6 +325,11 @@ for (['no fields', '"Fields":null', sub { !exists $_[0]{columns} }],
      ['no field', '"Fields":{}',
         sub { same($_[0]{columns}, ['time']) && @{$_[0]{values}[0]} == 1 }],
      ['tags that are a list', '"Tags":["a"]', sub { !exists $_[0]{tags} }],
+     ['many fields', '"Fields":{' . join(',', map { qq("f$_":$_) } 1 .. 999)
+        . '}', sub { same($_[0]{columns}, ['time', map { "f$_" } 1 .. 999])
+                     && same($_[0]{values}[0][999], 999) }],
+     ['many tags', '"Tags":{' . join(',', map { qq("t$_":"$_") } 1 .. 999)
+        . '}', sub { keys %{$_[0]{tags}} == 999 }],
      ['large numbers', '"Fields":{"a":123456789012345678901234,"b":1.50,'
         . '"c":null,"d":"\\u0022"}',
         sub { same([map { "$_" } @{$_[0]{values}[0]}[1, 2]],
@@ -398,7 +403,7 @@ subtest 'what tells copies' => sub {
 
 # How fast -----------------------------------------------------------------
 
-my @states = map { state(id => "cpu:host=web$_", details => 'x' x 200) }
+my @states = map { state(id => "cpu:host=web$_", details => '&' x 1000) }
     1 .. 2000;
 my ($ended, $time) = order('time', 1, events(@states));
 
