@@ -500,13 +500,25 @@ ngx_http_ilert_variable_attempt(ngx_http_request_t *r,
 
 /*
  * Returns the context of the main request, since subrequests share its
- * variables.
+ * variables.  If that is a call, the webhook is its subrequest.
  */
 
 static ngx_http_ilert_ctx_t *
 ngx_http_ilert_variable_ctx(ngx_http_request_t *r)
 {
-    return ngx_http_get_module_ctx(r->main, ngx_http_ilert_module);
+    ngx_http_ilert_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_ilert_module);
+
+    if (ctx == NULL || ctx->call == NULL || r == r->main) {
+        return ctx;
+    }
+
+    while (r->parent != r->main) {
+        r = r->parent;
+    }
+
+    return ngx_http_get_module_ctx(r, ngx_http_ilert_module);
 }
 
 
