@@ -634,6 +634,138 @@ test_room(void)
 }
 
 
+/* all that is done, up to what fails */
+
+static ngx_int_t
+do_all(work_t *work, ngx_array_t *heard, ngx_array_t *list)
+{
+    known_t                   *known;
+    topic_t                   *topic;
+    ngx_uint_t                 i;
+    ngx_http_ilert_backend_t  *backend;
+
+    backend = work->store->backend;
+
+    for (i = 1; i <= 2; i++) {
+
+        if (backend->heard(work, key_of(i), &known) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_queue_insert_tail(&work->heard, &known->queue);
+
+        known->removed = (i == 1);
+        known->changed = 1;
+        known->level = 0;
+        known->alert = 8;
+        known->topic = 8;
+    }
+
+    if (backend->heard_of(work, 7, 0, key_of(0), 9, heard) != NGX_OK
+        || backend->heard_of(work, 0, 7, key_of(0), 9, heard) != NGX_OK
+        || backend->heard_of(work, 0, 0, key_of(0), 9, heard) != NGX_OK
+        || backend->topics(work, list) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    check_int(heard->nelts, 6);
+    check_int(list->nelts, 2);
+
+    topic = list->elts;
+
+    for (i = 0; i < 2; i++) {
+        topic[i].removed = (i == 0);
+        topic[i].changed = 1;
+        topic[i].gone = 5;
+
+        ngx_queue_insert_tail(&work->topics, &topic[i].queue);
+    }
+
+    return backend->save(work);
+}
+
+
+/* what fails is told, and nothing of it is left */
+
+static ngx_uint_t
+do_failing(test_t *t, ngx_uint_t n, ngx_uint_t memory)
+{
+    work_t       work;
+    ngx_int_t    rc;
+    ngx_uint_t   failed;
+    ngx_array_t  heard, list;
+
+    kept_begin(t, &work);
+    add_known(&work, 3, 7, 7);
+    add_topic(&work, "/k", "third");
+    check(ngx_array_init(&heard, work.pool, 1, sizeof(known_t)) == NGX_OK);
+    check(ngx_array_init(&list, work.pool, 1, sizeof(topic_t)) == NGX_OK);
+
+    if (memory) {
+        test_alloc_fails = n;
+
+    } else {
+        failing_call(n, 0, SQLITE_IOERR);
+    }
+
+    rc = do_all(&work, &heard, &list);
+
+    failed = memory ? test_alloc_fails == 0 : failing_calls();
+
+    failing_call(0, 0, SQLITE_OK);
+    test_alloc_fails = 0;
+
+    check_int(rc, failed ? NGX_ERROR : NGX_OK);
+
+    t->store.backend->rollback(&work);
+    ngx_http_ilert_work_destroy(&work);
+    t->store.backend->unlock(&t->store);
+
+    kept_begin(t, &work);
+    check_str(heard_of(&work, 7, 0, 0, 9), "1,2");
+    check_str(heard_of(&work, 0, 7, 0, 9), "1,2");
+    check_str(topics(&work), "1 /k one 0,2 /k two 0");
+    kept_end(t, &work);
+
+    return failed;
+}
+
+
+static void
+begin_failing(test_t *t, const char *name)
+{
+    work_t  work;
+
+    setup(t, name);
+    kept_begin(t, &work);
+    add_known(&work, 1, 7, 7);
+    add_known(&work, 2, 7, 7);
+    add_topic(&work, "/k", "one");
+    add_topic(&work, "/k", "two");
+    kept_end(t, &work);
+}
+
+
+static void
+test_memory(void)
+{
+    test_t      t;
+    ngx_uint_t  n;
+
+    begin_failing(&t, "heard_memory");
+
+    for (n = 1; do_failing(&t, n, 1); n++) {
+        check_int(t.store.fault, NGX_HTTP_ILERT_STORE_OTHER);
+        t.store.fault = 0;
+    }
+
+    check(n > 15);
+
+    teardown(&t);
+}
+
+
 test_case_t  heard_cases[] = {
     { "what was heard, as it was saved", test_roundtrip },
     { "what was heard changes", test_changes },
@@ -643,6 +775,7 @@ test_case_t  heard_cases[] = {
     { "what was heard, rolled back", test_rollback },
     { "when the database was made", test_total },
     { "room for what was heard", test_room },
+    { "what was heard, without memory", test_memory },
     { NULL, NULL }
 };
 
@@ -716,6 +849,24 @@ test_damaged(void)
     check_str(heard_of(&work, 0, 0, 0, 1), "2");
     check_str(topics(&work), "1 /k  0");
     kept_end(&t, &work);
+
+    teardown(&t);
+}
+
+
+static void
+test_faults(void)
+{
+    test_t      t;
+    ngx_uint_t  n;
+
+    begin_failing(&t, "heard_faults");
+
+    for (n = 1; do_failing(&t, n, 0); n++) { /* void */ }
+
+    /* as many as there are statements, and rows of them */
+
+    check(n > 20);
 
     teardown(&t);
 }
@@ -819,6 +970,7 @@ test_indexes(void)
 
 test_case_t  heard_sqlite_cases[] = {
     { "what was heard is damaged", test_damaged },
+    { "what was heard, as each statement fails", test_faults },
     { "indexes of what was heard", test_indexes },
     { NULL, NULL }
 };
