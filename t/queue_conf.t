@@ -287,7 +287,7 @@ subtest 'the database' => sub {
     my $schema = join "\n", map { $_->[0] }
         $q->sql('select sql from sqlite_master where sql not null');
     like($schema, qr/CREATE TABLE \W?$_\W/i, "table $_")
-        for qw(source alert event dead budget slot);
+        for qw(source alert event dead budget slot heard topic);
     unlike($schema, qr/\Q$KEY\E/, 'no key');
 };
 
