@@ -158,9 +158,6 @@ typedef struct {
                                             /* its end; NULL: not given */
     off_t                        max_size;
     ngx_shm_zone_t              *shm_zone;
-    int64_t                      written;   /* when its files were written */
-                                            /* last before the workers of */
-                                            /* this cycle began, ms, or 0 */
 } ngx_http_ilert_queue_conf_t;
 
 

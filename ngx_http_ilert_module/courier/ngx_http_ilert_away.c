@@ -11,7 +11,6 @@
 #include "ngx_http_ilert_away.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
-#include "ngx_http_ilert_deliver.h"
 #include "ngx_http_ilert_queue_masters.h"
 
 
@@ -22,9 +21,8 @@
  * disk, finds no such time, and neither does an nginx to which another one was
  * upgraded.
  *
- * A courier tells the store once a minute that it is there, so the store knows
- * the beginning to a minute.  The files of the queue tell it better if events
- * were written within that minute.
+ * A courier tells the store each second that it is there if something is to be
+ * committed, and once a minute if not.
  */
 
 
@@ -34,13 +32,7 @@
 
 #define NGX_HTTP_ILERT_AWAY_LEAST  3000
 
-/* ms for which the store may not have heard of a courier that was there */
 
-#define NGX_HTTP_ILERT_AWAY_UNHEARD  (NGX_HTTP_ILERT_COURIER_CLEAN + 5000)
-
-
-static int64_t ngx_http_ilert_away_from(ngx_http_ilert_queue_conf_t *conf,
-    int64_t away);
 static ngx_uint_t ngx_http_ilert_away_alone(ngx_http_ilert_queue_conf_t *conf);
 static u_char *ngx_http_ilert_away_time(u_char *p, u_char *last, int64_t time);
 
@@ -55,12 +47,12 @@ ngx_http_ilert_away_note(int64_t away)
     imcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                ngx_http_ilert_module);
 
-    now.from = ngx_http_ilert_away_from(&imcf->queue, away);
+    now.from = away;
     now.to = imcf->counters->started;
 
     ngx_http_ilert_counters_get_away(imcf->counters, &old);
 
-    if (away == 0 || now.from + NGX_HTTP_ILERT_AWAY_LEAST > now.to
+    if (away == 0 || away + NGX_HTTP_ILERT_AWAY_LEAST > now.to
         || old.from || !ngx_http_ilert_away_alone(&imcf->queue))
     {
         return;
@@ -87,24 +79,6 @@ ngx_http_ilert_away_note(int64_t away)
                   "of that time are lost, as Kapacitor is not asked for them, "
                   "see \"ilert_reconcile\"",
                   &imcf->queue.path, p - text, text);
-}
-
-
-/*
- * Returns since when nginx did not run.  What was written to the files later
- * than a courier can have done it was not written by nginx.
- */
-
-static int64_t
-ngx_http_ilert_away_from(ngx_http_ilert_queue_conf_t *conf, int64_t away)
-{
-    if (conf->written > away
-        && conf->written <= away + NGX_HTTP_ILERT_AWAY_UNHEARD)
-    {
-        return conf->written;
-    }
-
-    return away;
 }
 
 

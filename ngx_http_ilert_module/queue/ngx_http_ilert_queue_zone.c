@@ -26,8 +26,6 @@
 static ngx_int_t ngx_http_ilert_queue_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_ilert_queue_init_mutex(pthread_mutex_t *mutex);
-static int64_t ngx_http_ilert_queue_written(
-    ngx_http_ilert_queue_conf_t *conf);
 static void ngx_http_ilert_queue_give(ngx_cycle_t *cycle,
     ngx_http_ilert_queue_conf_t *conf, ngx_uid_t user);
 static ngx_int_t ngx_http_ilert_queue_next_file(
@@ -205,8 +203,6 @@ ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
         return;
     }
 
-    conf->written = ngx_http_ilert_queue_written(conf);
-
     if (geteuid() != 0) {
         return;
     }
@@ -229,32 +225,6 @@ ngx_http_ilert_queue_create(ngx_cycle_t *cycle,
     if (!ngx_test_config) {
         ngx_http_ilert_queue_give(cycle, conf, user);
     }
-}
-
-
-/* Returns when the database was written to last, in ms, or 0. */
-
-static int64_t
-ngx_http_ilert_queue_written(ngx_http_ilert_queue_conf_t *conf)
-{
-    u_char           name[NGX_MAX_PATH];
-    time_t           written;
-    ngx_dir_t        dir;
-    ngx_file_info_t  fi;
-
-    if (ngx_open_dir(&conf->path, &dir) == NGX_ERROR) {
-        return 0;
-    }
-
-    written = 0;
-
-    while (ngx_http_ilert_queue_next_file(conf, &dir, name, &fi) == NGX_OK) {
-        written = ngx_max(written, ngx_file_mtime(&fi));
-    }
-
-    (void) ngx_close_dir(&dir);
-
-    return (int64_t) written * 1000;
 }
 
 
