@@ -17,6 +17,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use IlertFake;
+use IlertKapacitor;
 use IlertMetrics;
 use IlertQueue;
 use IlertStatus;
@@ -48,6 +49,9 @@ my %LABELS = (
          qw(pending oldest_seconds open_alerts dead_letters source_parked)),
     ilert_source_state => 'source state',
     ilert_endpoint_up => 'endpoint',
+    ilert_kapacitor_up => 'kapacitor',
+    ilert_kapacitor_differences => 'kapacitor',
+    ilert_reconciled_total => 'action kapacitor',
     ilert_queue_up => '', ilert_queue_bytes => '',
     (map { ("ilert_${_}_seconds_bucket" => 'le',
             "ilert_${_}_seconds_sum" => '',
@@ -63,6 +67,8 @@ my $ODD_CONF = "'a\"b\\\\c d/\xc3\xbc {}'";
 my $ODD_END = "end\nof \"it\"\\";
 my $ODD_END_CONF = q('end\nof "it"\\\\');
 
+my $kapacitor = IlertKapacitor->start;
+
 my $q = IlertStatus->new(
     keys => { $KEY => 'api', $TWO => 'api' }, timeout => '400ms',
     sources => { ops => "coalesce repeats; $RETRY",
@@ -72,6 +78,9 @@ my $q = IlertStatus->new(
               . 'add_header X-Result $ilert_result always; } '
               . "location /odd/ { internal; ilert_endpoint $ODD_END_CONF; "
               . 'proxy_pass http://%%FAKE%%/; } '
+              . 'location /kapacitor-api/ { ilert_reconcile /off interval=1s; '
+              . 'proxy_pass http://' . $kapacitor->address
+              . '/kapacitor/v1/; } '
               . 'location = /off { ilert_kapacitor off; } '
               . 'location = /none { ilert_kapacitor $arg_source; }');
 my ($t, $fake) = ($q->test, $q->fake);
@@ -249,10 +258,14 @@ subtest 'values' => sub {
     $fake->drop_rule($_) for @rules;
 };
 
-# Sees to it that each name has a number: requests have none until one is sent.
+# Sees to it that each name has a number: requests have none until one is sent,
+# and a Kapacitor until it has answered.
 
 sub something_happens {
     my $seen = sub { read_metrics()->samples('ilert_requests_total') };
+
+    ok(wait_until(sub { read_metrics()->samples('ilert_kapacitor_up') }),
+       'Kapacitor is asked');
 
     $q->say('something CRITICAL') if !$seen->();
     ok(wait_until($seen), 'requests are counted');
