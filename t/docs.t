@@ -219,6 +219,11 @@ while ($chapter =~ /^\#\#\#[ ](\w+)\n(.*?)(?=^\#\#\#[ ]|\z)/gms) {
     $mapped{$name} = 1;
 }
 
+my ($deadman) = section($text{'docs/kapacitor.md'}, '## Deadman')
+                =~ /^```nginx\n(.*?)^```$/ms;
+$maps .= $1 if $deadman =~ s/^(map .*?^\}\n)//ms;
+$locations .= "location = /deadman {\nilert_kapacitor ops;\n$deadman}\n";
+
 my $fake = IlertFake->start(keys => { $API => 'api' });
 
 my $nginx = IlertTest->new(fake => $fake, conf => <<"CONF")->start;
@@ -337,6 +342,18 @@ subtest 'events of the reference' => sub {
     is_deeply([ sort grep { $schema->{properties}{$_} }
                 section($reference, '## Events') =~ /^\| `(\w+)` /gm ],
               [ sort keys %{$schema->{properties}} ], 'members of an event');
+};
+
+
+subtest 'a deadman alert of no group' => sub {
+    for (['44-deadman-nil-group-before-any-data-01-CRITICAL', 'ignored'],
+         ['11-deadman-01-CRITICAL', 'accepted'])
+    {
+        my ($webhook, $status) = @$_;
+
+        is($nginx->post('/deadman', webhook($webhook))->{json}{status},
+           $status, "$webhook is $status");
+    }
 };
 
 

@@ -19,6 +19,7 @@ use Test::More;
 use IlertConnect;
 use IlertDNS;
 use IlertFake;
+use IlertKapacitor;
 use IlertTest qw(done wait_until webhook webhook_request);
 
 plan(skip_all => 'no IO::Socket::SSL') unless IlertFake::have_tls;
@@ -50,6 +51,7 @@ my %drive = (
     keepalive => \&keepalive, resolve => \&resolve, storm => \&storm,
     status => \&status, proxy => \&proxy, traps => \&traps,
     maintenance => \&maintenance, grafana => \&grafana,
+    reconcile => \&reconcile,
 );
 
 my @examples = map { basename($_, '.conf') }
@@ -652,6 +654,57 @@ sub storm {
     $fake->accept;
     posted('/kapacitor', '01-levels-04-CRITICAL');
     is(shown(), 'ops: cpu:host=web01: open', 'costs no request');
+}
+
+
+# Three Kapacitors: the second and the third one are in the comments.
+
+sub reconcile {
+    my ($one, $two, $site) = map { IlertKapacitor->start } 1 .. 3;
+    my $topic = 'main:cpu:alert2';
+
+    $t = IlertTest->new(full => 1, fake => $fake, workers => 1,
+        conf => IlertTest::slurp(IlertTest::top()
+                                 . '/docs/examples/reconcile.conf')
+                =~ s/^( +)#(?=location|\}| {4}\w|$)/$1/gmr,
+        files => { 'ilert/ops.key' => "$KEY{ops}\n" },
+        replace => {
+            replacements('127.0.0.1:8080', 'interval=60s' => 'interval=1s',
+                         '127.0.0.1:9092' => $one->address,
+                         '192.0.2.12:9092' => $two->address,
+                         '192.0.2.13:9092' => $site->address)
+        })->start;
+
+    my $url = 'http://127.0.0.1:' . $t->port(0);
+    $_->topic($topic, post => "$url/kapacitor") for $one, $two;
+    $site->topic($topic, post => "$url/kapacitor/site");
+
+    my $set = sub {
+        my ($id, $level, %opt) = @_;
+        my $ns = $one->set($topic, $id, $level, %opt)->{ns};
+        $_->set($topic, $id, $level, %opt, ns => $ns) for $two, $site;
+    };
+
+    $set->('web01', 'CRITICAL');
+    $set->('web02', 'CRITICAL');
+    ok(wait_until(sub { shown() eq 'ops: site: web01: open; '
+        . 'ops: site: web02: open; ops: web01: open; ops: web02: open' }),
+       'what is posted');
+
+    # nothing of this is posted
+
+    $set->('web01', 'OK', lose => 1);
+    $set->('web03', 'CRITICAL', lose => 1);
+    ok(wait_until(sub { shown() eq 'ops: site: web01: resolved; '
+        . 'ops: site: web02: open; ops: site: web03: open; '
+        . 'ops: web01: resolved; ops: web02: open; ops: web03: open' }),
+       'what is lost') or diag(shown());
+
+    my ($event) = grep { $_->{alert_key} eq 'web03' } $fake->requests;
+    is($event->{json}{customDetails}{reconciled}, JSON::PP::true,
+       'it says how it came');
+    is($fake->alerts->{$KEY{ops}}{web03}{opened}, 1,
+       'once for both of a pair');
 }
 
 
