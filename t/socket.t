@@ -185,7 +185,8 @@ sub held {
             LocalAddr => '127.0.0.1', LocalPort => $_, Proto => 'tcp',
             ReuseAddr => 1, Listen => unit($socket)->{Backlog}[0])
             or die "cannot listen: $!";
-        $listening->blocking((unit($service)->{NonBlocking}[0] // '') ne 'yes');
+        $listening->blocking((unit($service)->{NonBlocking}[0] // "")
+                             ne "yes");
         fcntl $listening, F_SETFD, 0 or die "fcntl: $!";
         $listening;
     } @ports;
