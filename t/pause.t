@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # Rules of the courier without nginx: the tables in t/courier/, of pauses and
-# probes, and of differences from what Kapacitor knows.  They are built with the
-# module's files and, where there are any, the sanitizers.
+# probes, and of differences from what Kapacitor knows.  They are built with
+# the module's files and, where there are any, the sanitizers.
 
 use warnings;
 use strict;
@@ -15,7 +15,8 @@ my $dir = tempdir(CLEANUP => 1);
 
 sub build {
     my ($name, @flags) = @_;
-    my $errors = `'$FindBin::Bin/courier/build' '$dir/$name' $name @flags 2>&1`;
+    my $build = "$FindBin::Bin/courier/build";
+    my $errors = `'$build' '$dir/$name' $name @flags 2>&1`;
     return ($? >> 8, $errors);
 }
 

@@ -21,11 +21,12 @@
 
 
 /*
- * What the files reconcile*.c share:
+ * What the files reconcile*.c share.  Each of them uses those below it:
  *
- * reconcile.c         begins a poll, asks for the topics, and ends the poll
+ * reconcile.c         begins a poll, and asks for the topics
  * reconcile_topic.c   reads the events of one topic, and compares them
  * reconcile_repair.c  repairs what was lost of that topic
+ * reconcile_poll.c    asks Kapacitor and the store, and ends the poll
  */
 
 
@@ -120,6 +121,9 @@ struct ngx_http_ilert_reconcile_poll_s {
                                             /* to be compared */
     ngx_uint_t                   nlisted;   /* all topics */
     ngx_queue_t                 *next;      /* of rc->list: the next topic */
+    void                       (*go_on)(ngx_http_ilert_reconcile_poll_t *poll);
+                                            /* goes on with the next topic, or */
+                                            /* ends the poll */
 
     /* of the topic at hand */
 
@@ -138,7 +142,12 @@ struct ngx_http_ilert_reconcile_poll_s {
 };
 
 
-/* reconcile.c */
+/* Makes a poll, or returns NULL if there is no memory. */
+ngx_http_ilert_reconcile_poll_t *ngx_http_ilert_reconcile_create(
+    ngx_http_ilert_reconcile_t *rc);
+
+/* Destroys a poll, of which nothing is under way. */
+void ngx_http_ilert_reconcile_destroy(ngx_http_ilert_reconcile_poll_t *poll);
 
 /* Makes a call of the poll; "handler" and "read" are those of the call. */
 ngx_int_t ngx_http_ilert_reconcile_call(ngx_http_ilert_reconcile_poll_t *poll,
@@ -152,9 +161,6 @@ ngx_int_t ngx_http_ilert_reconcile_call(ngx_http_ilert_reconcile_poll_t *poll,
  */
 ngx_http_ilert_reconcile_poll_t *ngx_http_ilert_reconcile_came(
     ngx_http_ilert_reconcile_poll_t *poll);
-
-/* Goes on with the next topic, or ends the poll. */
-void ngx_http_ilert_reconcile_next(ngx_http_ilert_reconcile_poll_t *poll);
 
 /*
  * Ends the poll, which is not complete.  "reason" is one line; if it is empty,
@@ -172,17 +178,12 @@ ngx_http_ilert_store_look_t *ngx_http_ilert_reconcile_look(
 void ngx_http_ilert_reconcile_ask(ngx_http_ilert_reconcile_poll_t *poll,
     ngx_http_ilert_store_look_t *look);
 
-
-/* reconcile_topic.c */
-
-/* Reads and compares the topic at hand; then repairs, and goes on. */
-void ngx_http_ilert_reconcile_topic(ngx_http_ilert_reconcile_poll_t *poll);
-
-
-/* reconcile_repair.c */
-
-/* Repairs what is in poll->lost, and goes on with the next topic. */
-void ngx_http_ilert_reconcile_repair(ngx_http_ilert_reconcile_poll_t *poll);
+/*
+ * Ends the poll: publishes what is known, logs a change of state, and sets the
+ * timer.  The poll must not be used after that.
+ */
+void ngx_http_ilert_reconcile_end_poll(ngx_http_ilert_reconcile_poll_t *poll,
+    ngx_http_ilert_counters_poll_t *seen);
 
 
 #endif /* _NGX_HTTP_ILERT_RECONCILE_POLL_H_INCLUDED_ */

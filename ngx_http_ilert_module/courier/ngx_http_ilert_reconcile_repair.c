@@ -11,6 +11,7 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_json.h"
 #include "ngx_http_ilert_reconcile_poll.h"
+#include "ngx_http_ilert_reconcile_repair.h"
 
 
 /* the rate of a key that is not known: what ilert allows */
@@ -62,7 +63,7 @@ void
 ngx_http_ilert_reconcile_repair(ngx_http_ilert_reconcile_poll_t *poll)
 {
     if (poll->lost.nelts == 0) {
-        ngx_http_ilert_reconcile_next(poll);
+        poll->go_on(poll);
         return;
     }
 
@@ -154,7 +155,7 @@ ngx_http_ilert_reconcile_watched(ngx_http_ilert_store_look_t *look)
     ngx_destroy_pool(look->pool);
 
     if (poll) {
-        ngx_http_ilert_reconcile_next(poll);
+        poll->go_on(poll);
     }
 }
 
@@ -396,7 +397,7 @@ ngx_http_ilert_reconcile_go(ngx_http_ilert_reconcile_poll_t *poll)
                       poll->repaired, &poll->topic->sn.str);
     }
 
-    ngx_http_ilert_reconcile_next(poll);
+    poll->go_on(poll);
 }
 
 

@@ -10,6 +10,8 @@
 
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_reconcile_poll.h"
+#include "ngx_http_ilert_reconcile_repair.h"
+#include "ngx_http_ilert_reconcile_topic.h"
 
 
 #if (NGX_THREADS)
@@ -277,7 +279,7 @@ ngx_http_ilert_reconcile_events_done(ngx_http_ilert_call_t *call)
         poll->topic->behind = 0;
         poll->topic->compared = 0;
 
-        ngx_http_ilert_reconcile_next(poll);
+        poll->go_on(poll);
         return;
     }
 
