@@ -7,12 +7,16 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include <ngx_md5.h>
 
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_heard.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_repair.h"
 #include "ngx_http_ilert_store.h"
+
+
+static uint64_t ngx_http_ilert_heard_digest(ngx_http_ilert_ctx_t *ctx);
 
 
 ngx_int_t
@@ -48,9 +52,43 @@ ngx_http_ilert_heard(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
     }
 
     heard->task = wh->task;
-    heard->digest = ngx_http_ilert_kapacitor_digest(wh);
+    heard->digest = ngx_http_ilert_heard_digest(ctx);
 
     return NGX_OK;
+}
+
+
+/*
+ * Two Kapacitors may watch two sites, with the same ids and at the same times,
+ * and the mapping makes two alerts of that: so a copy also has to be of the
+ * same alert.
+ */
+
+static uint64_t
+ngx_http_ilert_heard_digest(ngx_http_ilert_ctx_t *ctx)
+{
+    u_char                   md5[16];
+    uint64_t                 digest;
+    ngx_md5_t                state;
+    ngx_http_ilert_event_t  *ev;
+
+    ev = ctx->event;
+    digest = ngx_http_ilert_kapacitor_digest(ctx->webhook);
+
+    ngx_md5_init(&state);
+    ngx_md5_update(&state, &digest, sizeof(uint64_t));
+
+    if (ev->source) {
+        ngx_md5_update(&state, ev->source->shared->name.data,
+                       ev->source->shared->name.len);
+    }
+
+    ngx_md5_update(&state, ev->ilert_key.data, ev->ilert_key.len);
+    ngx_md5_final(md5, &state);
+
+    ngx_memcpy(&digest, md5, sizeof(uint64_t));
+
+    return digest;
 }
 
 
