@@ -300,14 +300,17 @@ sub members {
 
 # Kapacitor ---------------------------------------------------------------
 
-# The webhooks of an alert are a second apart by their own time.
+# The webhooks of an alert are a second apart by their own time.  Those of
+# a new ledger are a day later, since else they would be copies.
+
+my $EPOCH = 1772352930;
 
 sub webhook {
     my ($id, $n, $level, $size, $previous) = @_;
 
     my $details = $size ? 'x' x $size : '';
     $previous = defined $previous ? qq(,"previousLevel":"$previous") : '';
-    my $time = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(1772352930 + $n));
+    my $time = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime($EPOCH + $n));
     return qq({"id":"$id","message":"$id $n","details":"$details",)
          . qq("time":"$time","duration":0,"level":"$level"$previous}\n);
 }
@@ -423,6 +426,7 @@ sub forget {
     my ($self) = @_;
     $self->{ledger} = [];
     $self->{n} = {};
+    $EPOCH += 86400;
     $self->{fake}->reset;
 }
 

@@ -99,6 +99,7 @@ package IlertTest;
 #       poll($seconds) goes on with all handles meanwhile.
 #     webhook($name)        body of t/data/webhooks/NAME.http (function or
 #                           method)
+#     later($body)          the same webhook, at another time than those before
 #     webhook_request($name)  the whole captured request
 #     webhooks([qr//])      all names, sorted
 #
@@ -1267,6 +1268,17 @@ sub webhook {
     my $name = pop;
     my (undef, $body) = split /\r?\n\r?\n/, webhook_request($name), 2;
     return $body;
+}
+
+# A queue ignores a copy of a webhook that it has taken.
+
+my $later = 0;
+
+sub later {
+    my $body = pop;
+    my ($time) = $body =~ /"time":"([^"]+)"/ or return $body;
+    my $new = $time =~ s/(?:\.\d+)?Z$/sprintf '.%09dZ', ++$later/er;
+    return $body =~ s/\Q$time\E/$new/gr;
 }
 
 sub webhooks {
