@@ -432,8 +432,11 @@ struct ngx_http_ilert_store_work_s {
 
     ngx_http_ilert_store_known_t  *by_heard[NGX_HTTP_ILERT_STORE_BUCKETS];
     unsigned                    has_topics:1;   /* "topics" has all of them */
-    unsigned                    compared:1; /* the tasks of an alert that */
-                                            /* has all its ids were compared */
+    unsigned                    compared:1; /* the tasks of an alert's ids */
+                                            /* were compared */
+    unsigned                    passed:1;   /* records were gone through to */
+                                            /* be forgotten, up to this key */
+    u_char                      mark[NGX_HTTP_ILERT_STORE_HEARD_KEY];
 };
 
 

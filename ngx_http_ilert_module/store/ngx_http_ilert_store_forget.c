@@ -199,14 +199,11 @@ ngx_http_ilert_forget_old(ngx_http_ilert_store_work_t *work,
 ngx_int_t
 ngx_http_ilert_forget_heard(ngx_http_ilert_store_work_t *work)
 {
-    u_char                         *mark;
     ngx_uint_t                      i;
     ngx_array_t                     list;
     ngx_http_ilert_store_known_t  **known;
 
-    mark = work->store->heard;
-
-    if (ngx_http_ilert_heard_list(work, 0, 0, mark,
+    if (ngx_http_ilert_heard_list(work, 0, 0, work->store->heard,
                                   NGX_HTTP_ILERT_FORGET_HEARD, &list)
         != NGX_OK)
     {
@@ -216,9 +213,6 @@ ngx_http_ilert_forget_heard(ngx_http_ilert_store_work_t *work)
     known = list.elts;
 
     for (i = 0; i < list.nelts; i++) {
-
-        ngx_memcpy(mark, known[i]->key, NGX_HTTP_ILERT_STORE_HEARD_KEY);
-
         if (ngx_http_ilert_heard_goes(known[i], NGX_HTTP_ILERT_FORGET_OVER,
                                       NGX_HTTP_ILERT_FORGET_OPEN, work->now))
         {
@@ -226,9 +220,14 @@ ngx_http_ilert_forget_heard(ngx_http_ilert_store_work_t *work)
         }
     }
 
-    if (list.nelts < NGX_HTTP_ILERT_FORGET_HEARD) {
-        ngx_memzero(mark, NGX_HTTP_ILERT_STORE_HEARD_KEY);
+    /* if this was the end, the mark is the beginning */
+
+    if (list.nelts == NGX_HTTP_ILERT_FORGET_HEARD) {
+        ngx_memcpy(work->mark, known[list.nelts - 1]->key,
+                   NGX_HTTP_ILERT_STORE_HEARD_KEY);
     }
+
+    work->passed = 1;
 
     return NGX_OK;
 }

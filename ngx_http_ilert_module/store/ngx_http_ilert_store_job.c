@@ -524,6 +524,9 @@ ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
 
     if (rc != NGX_OK) {
         ngx_http_ilert_job_reset(job);
+
+    } else if (work.passed) {
+        ngx_memcpy(store->heard, work.mark, NGX_HTTP_ILERT_STORE_HEARD_KEY);
     }
 
     ngx_http_ilert_work_destroy(&work);

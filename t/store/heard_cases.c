@@ -53,6 +53,19 @@ text_of(ngx_str_t *s)
 }
 
 
+/* the name of a number below 1000 */
+
+static const char *
+number(ngx_uint_t n)
+{
+    static char  names[1000][4];
+
+    sprintf(names[n], "%d", (int) n);
+
+    return names[n];
+}
+
+
 static void
 set_heard(heard_t *heard, const char *id, ngx_uint_t level, int64_t time)
 {
@@ -844,7 +857,6 @@ static void
 test_absent(void)
 {
     int         i;
-    char        id[16];
     test_t      t;
     look_t     *lk;
     u_char      after[NGX_HTTP_ILERT_STORE_HEARD_KEY];
@@ -881,11 +893,8 @@ test_absent(void)
     /* in parts */
 
     for (n = 0; n < 3; n++) {
-        lk = NULL;
-
         for (i = 0; i < 300; i++) {
-            sprintf(id, "%d-%d", (int) n, i);
-            hear(&t, strdup(id), WARNING, T(2));
+            hear(&t, number(n * 300 + i), WARNING, T(2));
         }
 
         check_int(run(&t), OK);
@@ -893,8 +902,7 @@ test_absent(void)
         lk = look(&t);
 
         for (i = 0; i < 300; i++) {
-            sprintf(id, "%d-%d", (int) n, i);
-            add_state(lk, strdup(id), WARNING, T(2));
+            add_state(lk, number(n * 300 + i), WARNING, T(2));
         }
 
         check_int(run(&t), OK);
@@ -1110,10 +1118,40 @@ test_silence_held(void)
 }
 
 
+/* of how many ids from "0" on something is remembered */
+
+static ngx_uint_t
+remembered(test_t *t, ngx_uint_t n)
+{
+    look_t      *lk;
+    ngx_uint_t   i, found;
+
+    lk = look(t);
+
+    for (i = 0; i < n; i++) {
+        add_state(lk, number(i), CRITICAL, T(200));
+    }
+
+    check_int(run(t), OK);
+    check(lk->ok);
+
+    found = 0;
+
+    for (i = 0; i < n; i++) {
+        found += state_of(lk, i)->heard;
+    }
+
+    return found;
+}
+
+
 static void
 test_forget(void)
 {
-    test_t  t;
+    int         i;
+    note_t      notes[150];
+    test_t      t;
+    ngx_uint_t  n;
 
     setup(&t, "forget_heard");
 
@@ -1143,40 +1181,22 @@ test_forget(void)
 
     /* those without one, a part at a time */
 
-    {
-        int     i, n;
-        char    id[16];
-        note_t  notes[150];
-
-        for (i = 0; i < 150; i++) {
-            sprintf(id, "%d", i);
-            note(&t, &notes[i], strdup(id), i % 2 ? CRITICAL : 0, T(i));
-        }
-
-        check_int(run(&t), OK);
-
-        t.now += 7 * DAY + 1;
-        t.job.clean = 1;
-        check_int(run(&t), OK);
-
-        n = 0;
-
-        for (i = 0; i < 150; i++) {
-            sprintf(id, "%d", i);
-            n += look_at(&t, strdup(id), CRITICAL, T(200))->heard;
-        }
-
-        check(n > 75 && n < 150);
-
-        t.job.clean = 1;
-        check_int(run(&t), OK);
-
-        for (i = 0; i < 150; i++) {
-            sprintf(id, "%d", i);
-            check_int(look_at(&t, strdup(id), CRITICAL, T(200))->heard,
-                      i % 2);
-        }
+    for (i = 0; i < 150; i++) {
+        note(&t, &notes[i], number(i), i % 2 ? CRITICAL : 0, T(i));
     }
+
+    check_int(run(&t), OK);
+
+    t.now += 7 * DAY + 1;
+    t.job.clean = 1;
+    check_int(run(&t), OK);
+    n = remembered(&t, 150);
+    check(n > 75 && n < 150);
+
+    t.job.clean = 1;
+    check_int(run(&t), OK);
+    check_int(remembered(&t, 150), 75);
+    check(look_at(&t, number(1), CRITICAL, T(200))->heard);
 
     teardown(&t);
 }

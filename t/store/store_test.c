@@ -1071,6 +1071,7 @@ main(int argc, char **argv)
         unsigned      sqlite:1;
     } groups[] = {
         { "rules", rule_cases, 0 },
+        { "rules", heard_rule_cases, 0 },
         { "events", event_cases, 0 },
         { "coalesce", coalesce_cases, 0 },
         { "budgets", budget_cases, 0 },
@@ -1085,7 +1086,7 @@ main(int argc, char **argv)
         { "letters", letter_cases, 0 },
         { "heard", heard_cases, 0 },
         { "storm", storm_cases, 0 },
-        { "looks", heard_job_cases, 0 },
+        { "heard", heard_job_cases, 0 },
 
         { "events", event_sqlite_cases, 1 },
         { "homes", home_sqlite_cases, 1 },
