@@ -20,7 +20,7 @@ use IlertConnect;
 use IlertDNS;
 use IlertFake;
 use IlertKapacitor;
-use IlertTest qw(done wait_until webhook webhook_request);
+use IlertTest qw(done wait_until webhook_request);
 
 plan(skip_all => 'no IO::Socket::SSL') unless IlertFake::have_tls;
 
