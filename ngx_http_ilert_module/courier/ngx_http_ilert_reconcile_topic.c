@@ -12,6 +12,7 @@
 #include "ngx_http_ilert_reconcile_poll.h"
 #include "ngx_http_ilert_reconcile_repair.h"
 #include "ngx_http_ilert_reconcile_topic.h"
+#include "ngx_http_ilert_text.h"
 
 
 #if (NGX_THREADS)
@@ -86,6 +87,7 @@ ngx_http_ilert_reconcile_topic(ngx_http_ilert_reconcile_poll_t *poll)
     }
 
     poll->reading = 1;
+    poll->reader.topic = poll->topic->sn.str;
 
     if (ngx_http_ilert_reconcile_call(poll, "alerts/topics/",
                                       &poll->topic->sn.str, "/events",
@@ -140,6 +142,13 @@ ngx_http_ilert_reconcile_event(ngx_http_ilert_topics_t *topics,
 
     if (poll->rc == NULL) {
         return NGX_ERROR;
+    }
+
+    if (ngx_http_ilert_text_blank(&el->id)) {
+
+        /* the webhook's key is made of its series, which are not here */
+
+        return NGX_OK;
     }
 
     key = ngx_array_push(&poll->keys);
