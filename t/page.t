@@ -15,6 +15,7 @@ use JSON::PP ();
 use Test::More;
 
 use IlertBrowser;
+use IlertKapacitor;
 use IlertQueue;
 use IlertTest;
 
@@ -742,6 +743,32 @@ subtest 'a refused webhook that is kept' => sub {
     ok(live('Discard: done'), 'is discarded');
     ok($b->wait_js("document.querySelector('$row') === null"), 'is gone');
     quiet('there');
+};
+
+subtest 'a Kapacitor' => sub {
+    is($b->js('return document.getElementById("kapacitor")'
+              . '.checkVisibility()'), JSON::PP::false, 'none is asked');
+
+    my $k = IlertKapacitor->start;
+    $q->change(server => "$PAGE location /control/ { ilert_control; } "
+        . 'location /kapacitor-api/ { ilert_reconcile /ops interval=1s; '
+        . 'proxy_pass http://' . $k->address . '/kapacitor/v1/; }');
+    $t->reload;
+    my $is = 'document.querySelector("#kapacitor-list li")?.innerText.match';
+    ok($b->wait_js("$is(/Kapacitor \\/kapacitor-api\\/ is up, and nothing "
+                   . 'differs\./)'), 'is up');
+
+    $k->down(api => 1);
+    ok($b->wait_js("$is(/Kapacitor \\/kapacitor-api\\/ is down, since "
+                   . '[\d:]+: \w/)'), 'is down');
+    like(text('#headline'), qr/^Kapacitor is down/, 'headline');
+    ok(live('Kapacitor /kapacitor-api/: down.'), 'and said aloud');
+    ok($b->js('return [...document.querySelectorAll("#attention a")].some('
+              . 'a => a.hash === "#kapacitor")'), 'and where');
+    is_deeply($b->js($CONTRAST), [], 'contrast');
+    is_deeply(odd_words(), [], 'no word is odd');
+    quiet('there');
+    $k->stop;
 };
 
 sub odd_words {
