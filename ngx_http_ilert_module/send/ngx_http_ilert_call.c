@@ -39,26 +39,26 @@ typedef struct {
     unsigned                     wanted:1;  /* it goes to call->read() */
 
     u_char                       text[NGX_HTTP_ILERT_CALL_KEPT];
-} ngx_http_ilert_call_client_t;
+} ngx_http_ilert_call_state_t;
 
 
 static void ngx_http_ilert_call_context(ngx_http_ilert_client_t *client,
     ngx_http_ilert_ctx_t *ctx);
 static void ngx_http_ilert_call_head(ngx_http_ilert_client_t *client);
-static void ngx_http_ilert_call_decode(ngx_http_ilert_call_client_t *cc);
+static void ngx_http_ilert_call_decode(ngx_http_ilert_call_state_t *cc);
 static void ngx_http_ilert_call_body(ngx_http_ilert_client_t *client,
     u_char *data, size_t len);
 static ngx_int_t ngx_http_ilert_call_text(void *data, u_char *text,
     size_t len);
-static void ngx_http_ilert_call_fail(ngx_http_ilert_call_client_t *cc,
+static void ngx_http_ilert_call_fail(ngx_http_ilert_call_state_t *cc,
     const char *error);
 static ngx_uint_t ngx_http_ilert_call_status(ngx_http_request_t *sr);
 static void ngx_http_ilert_call_outcome(ngx_http_ilert_client_t *client,
     ngx_int_t rc);
 static ngx_http_ilert_fault_e ngx_http_ilert_call_fault(
-    ngx_http_ilert_call_client_t *cc, ngx_int_t rc);
-static void ngx_http_ilert_call_reason(ngx_http_ilert_call_client_t *cc);
-static void ngx_http_ilert_call_said(ngx_http_ilert_call_client_t *cc,
+    ngx_http_ilert_call_state_t *cc, ngx_int_t rc);
+static void ngx_http_ilert_call_reason(ngx_http_ilert_call_state_t *cc);
+static void ngx_http_ilert_call_said(ngx_http_ilert_call_state_t *cc,
     ngx_str_t *text);
 static void ngx_http_ilert_call_done(ngx_http_ilert_client_t *client);
 static ngx_uint_t ngx_http_ilert_call_line(ngx_http_ilert_client_t *client,
@@ -68,7 +68,7 @@ static u_char *ngx_http_ilert_call_who(ngx_http_ilert_client_t *client,
 
 
 static ngx_http_ilert_client_kind_t  ngx_http_ilert_call_kind = {
-    sizeof(ngx_http_ilert_call_client_t),
+    sizeof(ngx_http_ilert_call_state_t),
     "asking Kapacitor",
     NGX_HTTP_ILERT_CALL_TIME,
     ngx_http_ilert_call_context,
@@ -96,7 +96,7 @@ ngx_http_ilert_call_send(ngx_http_ilert_call_t *call)
         return NGX_ERROR;
     }
 
-    ((ngx_http_ilert_call_client_t *) client)->call = call;
+    ((ngx_http_ilert_call_state_t *) client)->call = call;
 
     call->status = 0;
     call->fault = NGX_HTTP_ILERT_FAULT_NONE;
@@ -123,12 +123,12 @@ void
 ngx_http_ilert_call_give_up(ngx_http_ilert_call_handler_pt handler)
 {
     ngx_http_ilert_client_t       *client;
-    ngx_http_ilert_call_client_t  *cc;
+    ngx_http_ilert_call_state_t  *cc;
 
     client = ngx_http_ilert_client_next(&ngx_http_ilert_call_kind, NULL);
 
     while (client) {
-        cc = (ngx_http_ilert_call_client_t *) client;
+        cc = (ngx_http_ilert_call_state_t *) client;
 
         if (cc->call->handler == handler) {
             ngx_http_ilert_client_give_up(client);
@@ -143,7 +143,7 @@ static void
 ngx_http_ilert_call_context(ngx_http_ilert_client_t *client,
     ngx_http_ilert_ctx_t *ctx)
 {
-    ctx->call = ((ngx_http_ilert_call_client_t *) client)->call;
+    ctx->call = ((ngx_http_ilert_call_state_t *) client)->call;
 }
 
 
@@ -151,7 +151,7 @@ static void
 ngx_http_ilert_call_head(ngx_http_ilert_client_t *client)
 {
     ngx_http_request_t            *sr;
-    ngx_http_ilert_call_client_t  *cc = (ngx_http_ilert_call_client_t *) client;
+    ngx_http_ilert_call_state_t  *cc = (ngx_http_ilert_call_state_t *) client;
 
     sr = client->sr;
 
@@ -167,7 +167,7 @@ ngx_http_ilert_call_head(ngx_http_ilert_client_t *client)
 /* Prepares for decoding the answer, if it is encoded. */
 
 static void
-ngx_http_ilert_call_decode(ngx_http_ilert_call_client_t *cc)
+ngx_http_ilert_call_decode(ngx_http_ilert_call_state_t *cc)
 {
     ngx_str_t           *encoding;
     ngx_http_request_t  *sr;
@@ -210,7 +210,7 @@ ngx_http_ilert_call_body(ngx_http_ilert_client_t *client, u_char *data,
     size_t len)
 {
     ngx_int_t                      rc;
-    ngx_http_ilert_call_client_t  *cc = (ngx_http_ilert_call_client_t *) client;
+    ngx_http_ilert_call_state_t  *cc = (ngx_http_ilert_call_state_t *) client;
 
     rc = cc->gzip ? ngx_http_ilert_gzip_read(&cc->gz, data, len,
                                              ngx_http_ilert_call_text, cc)
@@ -228,7 +228,7 @@ ngx_http_ilert_call_body(ngx_http_ilert_client_t *client, u_char *data,
 static ngx_int_t
 ngx_http_ilert_call_text(void *data, u_char *text, size_t len)
 {
-    ngx_http_ilert_call_client_t  *cc = data;
+    ngx_http_ilert_call_state_t  *cc = data;
 
     if (cc->wanted) {
         return cc->call->read ? cc->call->read(cc->call, text, len) : NGX_OK;
@@ -247,7 +247,7 @@ ngx_http_ilert_call_text(void *data, u_char *text, size_t len)
 /* Ends the call, as its answer is of no use. */
 
 static void
-ngx_http_ilert_call_fail(ngx_http_ilert_call_client_t *cc, const char *error)
+ngx_http_ilert_call_fail(ngx_http_ilert_call_state_t *cc, const char *error)
 {
     cc->error = error;
 
@@ -285,7 +285,7 @@ ngx_http_ilert_call_outcome(ngx_http_ilert_client_t *client, ngx_int_t rc)
 {
     ngx_http_request_t            *sr;
     ngx_http_ilert_call_t         *call;
-    ngx_http_ilert_call_client_t  *cc = (ngx_http_ilert_call_client_t *) client;
+    ngx_http_ilert_call_state_t  *cc = (ngx_http_ilert_call_state_t *) client;
 
     sr = client->sr;
     call = cc->call;
@@ -311,7 +311,7 @@ ngx_http_ilert_call_outcome(ngx_http_ilert_client_t *client, ngx_int_t rc)
 
 
 static ngx_http_ilert_fault_e
-ngx_http_ilert_call_fault(ngx_http_ilert_call_client_t *cc, ngx_int_t rc)
+ngx_http_ilert_call_fault(ngx_http_ilert_call_state_t *cc, ngx_int_t rc)
 {
     ngx_http_request_t       *sr;
     ngx_http_ilert_client_t  *client;
@@ -356,7 +356,7 @@ ngx_http_ilert_call_fault(ngx_http_ilert_call_client_t *cc, ngx_int_t rc)
  */
 
 static void
-ngx_http_ilert_call_reason(ngx_http_ilert_call_client_t *cc)
+ngx_http_ilert_call_reason(ngx_http_ilert_call_state_t *cc)
 {
     u_char                   *p, *last;
     ngx_str_t                 text;
@@ -408,7 +408,7 @@ ngx_http_ilert_call_reason(ngx_http_ilert_call_client_t *cc)
  */
 
 static void
-ngx_http_ilert_call_said(ngx_http_ilert_call_client_t *cc, ngx_str_t *text)
+ngx_http_ilert_call_said(ngx_http_ilert_call_state_t *cc, ngx_str_t *text)
 {
     ngx_http_ilert_json_member_t  members[] = {
         { ngx_string("error"), ngx_null_string },
@@ -452,7 +452,7 @@ ngx_http_ilert_call_done(ngx_http_ilert_client_t *client)
 {
     ngx_http_ilert_call_t  *call;
 
-    call = ((ngx_http_ilert_call_client_t *) client)->call;
+    call = ((ngx_http_ilert_call_state_t *) client)->call;
 
     call->handler(call);
 }
@@ -464,7 +464,7 @@ ngx_http_ilert_call_line(ngx_http_ilert_client_t *client, ngx_uint_t level,
 {
     ngx_http_ilert_call_t  *call;
 
-    call = ((ngx_http_ilert_call_client_t *) client)->call;
+    call = ((ngx_http_ilert_call_state_t *) client)->call;
 
     return !call->quiet || (level != NGX_LOG_ERR && level != NGX_LOG_WARN);
 }
@@ -474,7 +474,7 @@ static u_char *
 ngx_http_ilert_call_who(ngx_http_ilert_client_t *client, u_char *buf,
     size_t len)
 {
-    ngx_http_ilert_call_client_t  *cc = (ngx_http_ilert_call_client_t *) client;
+    ngx_http_ilert_call_state_t  *cc = (ngx_http_ilert_call_state_t *) client;
 
     return ngx_snprintf(buf, len, ", ilert reconcile: \"%V\"",
                         &cc->call->name);

@@ -75,6 +75,8 @@ static ngx_int_t ngx_http_ilert_client_create_connection(
     ngx_http_ilert_client_t *client);
 static ngx_int_t ngx_http_ilert_client_create_main(
     ngx_http_ilert_client_t *client);
+static ngx_int_t ngx_http_ilert_client_create_context(
+    ngx_http_ilert_client_t *client);
 static ngx_int_t ngx_http_ilert_client_create_headers(
     ngx_http_ilert_client_t *client);
 static ngx_int_t ngx_http_ilert_client_create_body(
@@ -249,9 +251,7 @@ ngx_http_ilert_client_create_connection(ngx_http_ilert_client_t *client)
 static ngx_int_t
 ngx_http_ilert_client_create_main(ngx_http_ilert_client_t *client)
 {
-    ngx_http_request_t    *r;
-    ngx_http_cleanup_t    *cln;
-    ngx_http_ilert_ctx_t  *ctx;
+    ngx_http_request_t  *r;
 
     r = ngx_http_create_request(&client->connection);
     if (r == NULL) {
@@ -296,10 +296,34 @@ ngx_http_ilert_client_create_main(ngx_http_ilert_client_t *client)
     r->read_event_handler = ngx_http_request_empty_handler;
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    /*
-     * The context belongs to the main request, since a redirect clears the
-     * contexts of the subrequest.
-     */
+    if (ngx_http_ilert_client_create_context(client) != NGX_OK
+        || ngx_http_ilert_client_create_headers(client) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (r->method == NGX_HTTP_GET) {
+        r->headers_in.content_length_n = -1;
+        return NGX_OK;
+    }
+
+    return ngx_http_ilert_client_create_body(client);
+}
+
+
+/*
+ * The context belongs to the main request, since a redirect clears the
+ * contexts of the subrequest.
+ */
+
+static ngx_int_t
+ngx_http_ilert_client_create_context(ngx_http_ilert_client_t *client)
+{
+    ngx_http_request_t    *r;
+    ngx_http_cleanup_t    *cln;
+    ngx_http_ilert_ctx_t  *ctx;
+
+    r = client->main;
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_ctx_t));
     if (ctx == NULL) {
@@ -319,16 +343,7 @@ ngx_http_ilert_client_create_main(ngx_http_ilert_client_t *client)
     cln->handler = ngx_http_ilert_client_cleanup;
     cln->data = client;
 
-    if (ngx_http_ilert_client_create_headers(client) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (r->method == NGX_HTTP_GET) {
-        r->headers_in.content_length_n = -1;
-        return NGX_OK;
-    }
-
-    return ngx_http_ilert_client_create_body(client);
+    return NGX_OK;
 }
 
 
@@ -478,12 +493,14 @@ ngx_http_ilert_client_create_body(ngx_http_ilert_client_t *client)
 static ngx_int_t
 ngx_http_ilert_client_create_subrequest(ngx_http_ilert_client_t *client)
 {
-    ngx_http_request_t  *sr;
+    ngx_http_request_t  *r, *sr;
+
+    r = client->main;
 
     client->ps.handler = ngx_http_ilert_client_subrequest_done;
     client->ps.data = client;
 
-    if (ngx_http_subrequest(client->main, client->target.uri,
+    if (ngx_http_subrequest(r, client->target.uri,
                             client->target.args, &sr, &client->ps,
                             NGX_HTTP_SUBREQUEST_WAITED)
         != NGX_OK)
@@ -495,14 +512,14 @@ ngx_http_ilert_client_create_subrequest(ngx_http_ilert_client_t *client)
 
     /* nginx makes each subrequest a GET */
 
-    sr->method = client->main->method;
-    sr->method_name = client->main->method_name;
-    sr->header_in = client->main->header_in;
+    sr->method = r->method;
+    sr->method_name = r->method_name;
+    sr->header_in = r->header_in;
     sr->filter_need_in_memory = 1;
 
     /* the copy of the list has a pointer into the original: correct it */
 
-    if (sr->headers_in.headers.last == &client->main->headers_in.headers.part) {
+    if (sr->headers_in.headers.last == &r->headers_in.headers.part) {
         sr->headers_in.headers.last = &sr->headers_in.headers.part;
     }
 
@@ -660,7 +677,7 @@ static void
 ngx_http_ilert_client_close(ngx_http_ilert_client_t *client)
 {
     ngx_uint_t           i;
-    ngx_event_t         *events[] = { &client->read, &client->write, &client->end };
+    ngx_event_t         *events[3];
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
@@ -679,6 +696,10 @@ ngx_http_ilert_client_close(ngx_http_ilert_client_t *client)
         r->count++;
         ngx_http_free_request(r, 0);
     }
+
+    events[0] = &client->read;
+    events[1] = &client->write;
+    events[2] = &client->end;
 
     for (i = 0; i < 3; i++) {
 

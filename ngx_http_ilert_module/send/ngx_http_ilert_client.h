@@ -83,8 +83,8 @@ typedef struct {
     u_char                    *(*who)(ngx_http_ilert_client_t *client,
                                       u_char *buf, size_t len);
 
-    unsigned                     event:1;   /* it may connect by what is kept */
-                                            /* for deliveries */
+    unsigned                     event:1;   /* it may connect by what is */
+                                            /* kept for deliveries */
     ngx_uint_t                   nbusy;     /* set by client.c */
     ngx_queue_t                  free;      /* the same */
 } ngx_http_ilert_client_kind_t;
@@ -93,8 +93,9 @@ typedef struct {
 /* What is sent, and where.  All of it must stay until it is done. */
 
 typedef struct {
-    ngx_http_conf_ctx_t         *conf_ctx;  /* of the main request: a location */
-                                            /* with "log_subrequest" off */
+    ngx_http_conf_ctx_t         *conf_ctx;  /* of the main request: of a */
+                                            /* location with */
+                                            /* "log_subrequest" off */
     ngx_http_ilert_host_t       *host;
     ngx_str_t                   *main_uri;  /* of the main request */
     ngx_str_t                   *uri;
