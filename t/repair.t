@@ -135,9 +135,8 @@ subtest 'what is refused' => sub {
               'is refused');
     repair('bad', 'CRITICAL', body => '{');
     is($t->grep_log(qr/a repair was refused/), 1, 'one line');
-    is($t->grep_log(qr{\[warn\] .*"/api/": a repair was refused: 400, .*level}),
-       1,
-       'which says what is wrong');
+    my $line = qr{\[warn\] .*"/api/": a repair was refused: 400, .*level};
+    is($t->grep_log($line), 1, 'which says what is wrong');
 
     repair('good', 'CRITICAL');
     $n++;

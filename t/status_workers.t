@@ -79,10 +79,13 @@ sub numbers {
 
 # Webhooks to all workers.
 
+my %posted;
+
 sub spread {
     my ($source, $level, @ids) = @_;
     my @answers = $t->finish(map { $t->start_post("/$source",
-        IlertQueue::webhook($_, 1, $level), port => $t->port(1)) } @ids);
+        IlertQueue::webhook($_, ++$posted{$_}, $level),
+        port => $t->port(1)) } @ids);
     my %workers = map { $_->{header}{'x-worker'} => 1 } @answers;
     is(scalar(grep { $_->{status} != 202 } @answers), 0, 'all are accepted');
     return scalar keys %workers;

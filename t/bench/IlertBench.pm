@@ -216,6 +216,7 @@ sub memory_of {
 my $script = <<'LUA';
 local keys = tonumber(os.getenv("BENCH_KEYS"))
 local requests, i = {}, 0
+local time = os.time() % 1000 * 1000000
 
 wrk.method = "POST"
 wrk.body = io.open(os.getenv("BENCH_BODY"), "rb"):read("*a")
@@ -230,7 +231,12 @@ local function next_request()
             (string.gsub(wrk.body, '"id":"[^"]*', "%0 " .. i, 1)))
     end
 
-    return requests[i]
+    -- a webhook with the time of another one would be a copy
+
+    time = time + 1
+
+    return (string.gsub(requests[i], "%.%d%d%d%d%d%d%d%d%dZ",
+                        string.format(".%09dZ", time)))
 end
 
 if keys > 0 then

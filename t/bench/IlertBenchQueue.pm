@@ -410,12 +410,19 @@ sub report_latency {
 }
 
 
+# The webhook at another time, since else it would be a copy.
+
+my $later = 0;
+
+sub later { return $webhook =~ s/\.\d{9}Z/sprintf '.%09dZ', ++$later/ger }
+
+
 # One webhook; the event's id, the latency, and how long the answer took.
 
 sub one {
     my ($c, $ilert, $n) = @_;
 
-    my $body = $webhook =~ s/("id":"[^"]*)/"$1 " . $n % $keys/er;
+    my $body = later() =~ s/("id":"[^"]*)/"$1 " . $n % $keys/er;
 
     # not at the time of the last one's verdict
     sleep(0.001 + rand 0.004);
@@ -686,7 +693,7 @@ sub status {
     my $c = with_queue(keep => 1);
     my $http = HTTP::Tiny->new(timeout => 10);
 
-    post($c, $webhook) for 1 .. 20;
+    post($c, later()) for 1 .. 20;
     progress('status');
 
     my (%took, %cpu, %all);
@@ -741,7 +748,7 @@ sub idle {
     progress('idle');
 
     # once with something to do, and past their beginning
-    post($c, $webhook) for 1 .. 20;
+    post($c, later()) for 1 .. 20;
     sleep(2);
 
     my %before = map { $_ => switches($_) } @{$c->{workers}};
