@@ -50,9 +50,9 @@ typedef struct {
     ngx_uint_t                  was_level;
     unsigned                    heard:1;    /* something was */
     unsigned                    absent:1;   /* the topic does not have it */
-    unsigned                    later:1;    /* since the first poll a webhook */
-                                            /* of the topic with a later time */
-                                            /* has come */
+    unsigned                    later:1;    /* since the first poll, one of */
+                                            /* the topic's webhooks with a */
+                                            /* later time has come */
     ngx_uint_t                  polls;      /* in a row that have seen it */
     ngx_uint_t                  poll;       /* number of the last of these */
 
@@ -105,8 +105,8 @@ void ngx_http_ilert_differ_clean(ngx_http_ilert_differ_t *differ,
 
 typedef struct {
     int64_t                     latest;     /* the latest time of a webhook */
-                                            /* that was taken, ns; INT64_MIN: */
-                                            /* none was taken */
+                                            /* that was taken, ns; or */
+                                            /* INT64_MIN: none was */
     unsigned                    taken:1;    /* one was taken */
     unsigned                    moved:1;    /* "collected" has moved */
     int64_t                     up;         /* ms since Kapacitor, or the */

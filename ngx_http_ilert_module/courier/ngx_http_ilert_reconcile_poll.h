@@ -59,8 +59,7 @@ typedef struct {
 
     uint64_t                     collected; /* by the list of this poll */
     uint64_t                     read;      /* when it was read last */
-    int64_t                      asked;     /* when that began, ms; 0: it was */
-                                            /* not */
+    int64_t                      asked;     /* when that began, ms; or 0 */
     int64_t                      since;     /* since when it has gone on */
                                             /* without a new beginning, ms */
     ngx_uint_t                   poll;      /* number of the last one that */
@@ -117,13 +116,13 @@ struct ngx_http_ilert_reconcile_poll_s {
     ngx_http_ilert_call_t        call;
     ngx_http_ilert_topics_t      reader;
     unsigned                     reading:1; /* the reader has to be closed */
-    ngx_array_t                  listed;    /* ngx_str_t: all topics that are */
-                                            /* to be compared */
+    ngx_array_t                  listed;    /* ngx_str_t: all topics to be */
+                                            /* compared */
     ngx_uint_t                   nlisted;   /* all topics */
     ngx_queue_t                 *next;      /* of rc->list: the next topic */
     void                       (*go_on)(ngx_http_ilert_reconcile_poll_t *poll);
-                                            /* goes on with the next topic, or */
-                                            /* ends the poll */
+                                            /* takes the next topic, or ends */
+                                            /* the poll */
 
     /* of the topic at hand */
 
@@ -131,8 +130,8 @@ struct ngx_http_ilert_reconcile_poll_s {
     ngx_pool_t                  *topic_pool;
     int64_t                      asked;
     ngx_queue_t                  looks;     /* store_look_t */
-    ngx_array_t                  keys;      /* of all ids of the answer, each */
-                                            /* .._DIFFER_KEY bytes */
+    ngx_array_t                  keys;      /* of all ids in the answer, */
+                                            /* .._DIFFER_KEY bytes each */
     size_t                       kept;      /* bytes of elements */
     ngx_http_ilert_differ_facts_t  facts;
     ngx_array_t                  lost;      /* ngx_http_ilert_difference_t * */

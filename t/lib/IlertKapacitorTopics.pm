@@ -213,7 +213,8 @@ my %HTML = ('"' => '&#34;', "'" => '&#39;', '&' => '&amp;', '<' => '&lt;',
 sub _dump {
     my ($event) = @_;
 
-    my $server = '{' . join(',', map { qq("$_":) . _string($event->{server}{$_}) }
+    my %server = %{$event->{server}};
+    my $server = '{' . join(',', map { qq("$_":) . _string($server{$_}) }
                                  qw(Hostname ClusterID ServerID)) . '}';
     my $text = '{"Name":' . _string($event->{name})
         . ',"TaskName":' . _string($event->{task})
