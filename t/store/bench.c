@@ -4,6 +4,8 @@
  * and taken off, 100 a commit, with bodies of 1268 bytes; the keys come in
  * order, and shuffled.
  *
+ * bench DIR heard [EVENTS [KEYS]]: the same, with what is heard of an id.
+ *
  * bench DIR status [EVENTS [KEYS]]: the time of a query while so many wait, of
  * ten sources.
  */
@@ -19,6 +21,9 @@
 #define BENCH_BODY     1268
 #define BENCH_SOURCES  10
 #define BENCH_QUERIES  201
+
+
+static ngx_uint_t  bench_heard;
 
 
 static double
@@ -57,6 +62,7 @@ bench_accept(test_t *t, ngx_uint_t events, ngx_uint_t keys, ngx_uint_t shuffle,
     char         key[64];
     double       start, used;
     uint64_t     k;
+    event_t     *ev;
     ngx_uint_t   n;
     static char  body[BENCH_BODY + 1];
 
@@ -75,7 +81,16 @@ bench_accept(test_t *t, ngx_uint_t events, ngx_uint_t keys, ngx_uint_t shuffle,
         sprintf(key, "cpu:host=server%08llu,cpu=total",
                 (unsigned long long) k);
 
-        accept_event(t, "ops", key, ALERT, body);
+        ev = accept_event(t, "ops", key, ALERT, body);
+
+        if (bench_heard) {
+            ngx_str_set(&ev->heard.place, "/kapacitor");
+            ngx_str_set(&ev->heard.task, "cpu_alert");
+            ev->heard.id = ev->key;
+            ev->heard.level = CRITICAL;
+            ev->heard.time = ++bench_heard;
+            ev->heard.digest = bench_heard;
+        }
 
         if (n % batch == batch - 1) {
             run(t);
@@ -237,8 +252,9 @@ bench(int argc, char **argv)
     sqlite3_snprintf(sizeof(test_dir), test_dir, "%s", argv[0]);
 
     status = (argc > 1 && strcmp(argv[1], "status") == 0);
-    argc -= status;
-    argv += status;
+    bench_heard = (argc > 1 && strcmp(argv[1], "heard") == 0);
+    argc -= status + bench_heard;
+    argv += status + bench_heard;
 
     events = argc > 1 ? strtoul(argv[1], NULL, 10) : 100000;
     keys = argc > 2 ? strtoul(argv[2], NULL, 10) : events;
