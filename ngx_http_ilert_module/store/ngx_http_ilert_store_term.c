@@ -194,7 +194,7 @@ void
 ngx_http_ilert_term_away(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job)
 {
-    if (!job->registered && work->total.seen < work->now) {
+    if (work->total.seen < work->now) {
         job->away = work->total.seen;
     }
 }

@@ -373,8 +373,8 @@ ngx_int_t ngx_http_ilert_term_check(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
 
 /*
- * Sets job->away if the courier that begins is the first one of its nginx.  It
- * has to be called before term_seen().
+ * Sets job->away of a courier that begins.  It has to be called before
+ * term_seen().
  */
 void ngx_http_ilert_term_away(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
