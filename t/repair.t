@@ -37,8 +37,10 @@ my $t = IlertTest->new(
     main => "load_module $dir/repair_module.so;",
     conf => <<"CONF")->start;
     ilert_queue %%DIR%%/queue;
-    ilert_source ops { integration_key $KEY; rate off; }
-    ilert_source dba { integration_key $KEY; rate off; }
+    ilert_source ops { integration_key $KEY; rate off; coalesce off; }
+    ilert_source dba {
+        integration_key $KEY; rate off; coalesce off; stale drop;
+    }
     ilert_source native {
         webhook_url https://api.ilert.com/api/v1/events/kapacitor/$KAP;
     }
@@ -58,6 +60,13 @@ my $t = IlertTest->new(
             ilert_alert_key \$kapacitor_tag_host;
             ilert_unreadable alert;
             deny all;
+        }
+
+        location = /open {
+            ilert_kapacitor \$arg_source;
+            ilert_event_type \$arg_type;
+            ilert_alert_key \$arg_key;
+            add_header X-Result \$ilert_result always;
         }
 
         location /api/ {
@@ -150,6 +159,48 @@ subtest 'what is refused' => sub {
     is($status->{sources}{dba}{accepted}, 1, 'of their source');
     is($t->get('/status?refused')->{json}{refused_list} // '', '',
        'none is kept');
+};
+
+# What Kapacitor posts: a copy is of the same alert and type, and has the same
+# time, level, and message.
+
+subtest 'copies, and late webhooks' => sub {
+    my $at = sub {
+        my ($time, $level, $args, $message) = @_;
+        my $r = $t->post("/open?$args", qq({"id":"x","level":"$level",)
+            . '"message":"' . ($message // 'm') . '"'
+            . (defined $time ? qq(,"time":"2026-03-01T09:00:0${time}Z") : '')
+            . '}');
+        my $status = $r->{json}{status} // $r->{status};
+        $n++ if $status eq 'accepted';
+        return $status;
+    };
+
+    is($at->(@$_), 'accepted', "@$_[1, 2]") for
+        [ 1, 'CRITICAL', 'source=ops' ],
+        [ 1, 'CRITICAL', 'source=ops&type=COMMENT' ],
+        [ 1, 'CRITICAL', 'source=ops&key=other' ],
+        [ 2, 'CRITICAL', 'source=ops' ], [ 2, 'WARNING', 'source=ops' ],
+        [ 2, 'WARNING', 'source=ops', 'another message' ],
+        [ 2.5, 'OK', 'source=ops' ];
+
+    my $before = $t->get('/status')->{json}{sources}{ops};
+
+    is($at->(@$_), 'ignored', "@$_[1, 2] again") for
+        [ 1, 'CRITICAL', 'source=ops' ], [ 2, 'WARNING', 'source=ops' ];
+    is($t->post('/open?source=ops', '{"id":"x","level":"OK","message":"m",'
+                . '"time":"2026-03-01T09:00:02.5Z"}')->{header}{'x-result'},
+       'IGNORED', '$ilert_result');
+
+    my $after = $t->get('/status')->{json}{sources}{ops};
+    is($after->{ignored} - $before->{ignored}, 3, 'they are counted');
+    is($after->{accepted}, $before->{accepted}, 'as ignored');
+
+    is($at->(1, 'INFO', 'source=dba'), 'ignored', 'a late one is dropped');
+    is($at->(1, 'INFO', 'source=ops'), 'accepted', 'or taken');
+
+    is($at->(undef, 'CRITICAL', 'source=dba'), 'accepted',
+       'without a time there are neither') for 1 .. 2;
 };
 
 subtest 'clients' => sub {

@@ -60,23 +60,26 @@ ngx_http_ilert_heard(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
 
 /*
  * Two Kapacitors may watch two sites, with the same ids and at the same times,
- * and the mapping makes two alerts of that: so a copy also has to be of the
- * same alert.
+ * and the mapping makes two alerts of that.  Or a task posts to two URLs, with
+ * other arguments.  So a copy also has to be of the same alert and type.
  */
 
 static uint64_t
 ngx_http_ilert_heard_digest(ngx_http_ilert_ctx_t *ctx)
 {
     u_char                   md5[16];
-    uint64_t                 digest;
+    uint64_t                 digest, type;
     ngx_md5_t                state;
     ngx_http_ilert_event_t  *ev;
 
     ev = ctx->event;
     digest = ngx_http_ilert_kapacitor_digest(ctx->webhook);
 
+    type = ev->ilert_type;
+
     ngx_md5_init(&state);
     ngx_md5_update(&state, &digest, sizeof(uint64_t));
+    ngx_md5_update(&state, &type, sizeof(uint64_t));
 
     if (ev->source) {
         ngx_md5_update(&state, ev->source->shared->name.data,
