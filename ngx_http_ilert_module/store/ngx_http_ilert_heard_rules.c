@@ -68,11 +68,20 @@ ngx_http_ilert_heard_news(ngx_http_ilert_store_known_t *known,
 }
 
 
+/*
+ * If one that is older was taken after it, that is what ilert shows: then it
+ * is news when it comes again, and else the alert might never end.
+ */
+
 static ngx_uint_t
 ngx_http_ilert_heard_is_copy(ngx_http_ilert_store_known_t *known,
     ngx_http_ilert_store_heard_t *heard)
 {
     ngx_uint_t  i;
+
+    if (heard->time > known->time) {
+        return 0;
+    }
 
     for (i = 0; i < known->ndigests; i++) {
         if (known->digests[i] == heard->digest) {

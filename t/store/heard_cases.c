@@ -341,6 +341,16 @@ test_copies(void)
     check_int(hear_one(&t, "disk", CRITICAL, T(1)), NEWS);
     check_int(hear_one(&t, "disk", CRITICAL, T(2)), NEWS);
 
+    /* an older one was taken after it */
+
+    check_int(hear_one(&t, "net", CRITICAL, T(2)), NEWS);
+    check_int(hear_one(&t, "net", NGX_HTTP_ILERT_OK, T(3)), NEWS);
+    check_int(hear_one(&t, "net", CRITICAL, T(1)), NEWS);
+    check_int(hear_one(&t, "net", CRITICAL, T(1)), COPY);
+    check_int(hear_one(&t, "net", CRITICAL, T(2)), NEWS);
+    check_int(hear_one(&t, "net", NGX_HTTP_ILERT_OK, T(3)), NEWS);
+    check_int(hear_one(&t, "net", NGX_HTTP_ILERT_OK, T(3)), COPY);
+
     teardown(&t);
 }
 
