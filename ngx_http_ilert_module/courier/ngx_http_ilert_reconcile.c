@@ -608,7 +608,7 @@ static ngx_uint_t
 ngx_http_ilert_reconcile_is_due(ngx_http_ilert_reconcile_topic_t *topic)
 {
     return topic->asked == 0 || topic->collected != topic->read
-           || topic->differ.n;
+           || topic->differ.n || topic->again;
 }
 
 

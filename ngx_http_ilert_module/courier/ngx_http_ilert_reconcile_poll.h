@@ -51,6 +51,16 @@
 #define NGX_HTTP_ILERT_RECONCILE_HANDLERS  (256 * 1024)
 
 
+/*
+ * Polls that read a topic once more although it does not move.  When it was
+ * read, webhooks may have been on their way, and it may not move again for
+ * long: but what was heard has to be compared, so that it is known which ids
+ * belong to the topic, and whether it takes part.
+ */
+
+#define NGX_HTTP_ILERT_RECONCILE_AGAIN     2
+
+
 /* a topic, remembered from poll to poll */
 
 typedef struct {
@@ -64,6 +74,8 @@ typedef struct {
                                             /* without a new beginning, ms */
     ngx_uint_t                   poll;      /* number of the last one that */
                                             /* has it */
+    ngx_uint_t                   again;     /* polls that read it although */
+                                            /* it does not move */
     ngx_uint_t                   compared;  /* alerts */
     ngx_uint_t                   watched;   /* differences that stay */
     ngx_http_ilert_differ_t      differ;

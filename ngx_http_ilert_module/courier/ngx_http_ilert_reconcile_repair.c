@@ -391,6 +391,8 @@ ngx_http_ilert_reconcile_go(ngx_http_ilert_reconcile_poll_t *poll)
     }
 
     if (poll->repaired) {
+        poll->topic->again = NGX_HTTP_ILERT_RECONCILE_AGAIN;
+
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "ilert kapacitor \"%V\": %ui lost webhooks of topic "
                       "\"%V\" were made up for", &poll->rc->conf->name,

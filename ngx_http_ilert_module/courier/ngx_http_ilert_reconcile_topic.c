@@ -360,6 +360,14 @@ ngx_http_ilert_reconcile_looked(ngx_http_ilert_store_look_t *look)
     rc = look->ok ? NGX_OK : NGX_DECLINED;
 
     if (look->ok) {
+
+        if (look->learned && !poll->topic->learned) {
+
+            /* so far it was taken for a topic that does not take part */
+
+            poll->topic->again = NGX_HTTP_ILERT_RECONCILE_AGAIN;
+        }
+
         poll->topic->learned = look->learned;
     }
 
@@ -662,6 +670,13 @@ ngx_http_ilert_reconcile_decide(ngx_http_ilert_reconcile_poll_t *poll)
         }
 
         *lost = d;
+    }
+
+    if (poll->facts.moved || topic->asked == 0) {
+        topic->again = NGX_HTTP_ILERT_RECONCILE_AGAIN;
+
+    } else if (topic->again) {
+        topic->again--;
     }
 
     topic->read = topic->collected;

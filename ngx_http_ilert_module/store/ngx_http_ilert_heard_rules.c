@@ -106,6 +106,8 @@ void
 ngx_http_ilert_heard_take(ngx_http_ilert_store_known_t *known,
     ngx_http_ilert_store_heard_t *heard, int64_t alert, int64_t now)
 {
+    ngx_uint_t  i;
+
     ngx_http_ilert_heard_set(known, heard, now);
 
     known->alert = alert;
@@ -113,6 +115,18 @@ ngx_http_ilert_heard_take(ngx_http_ilert_store_known_t *known,
 
     if (heard->time == NGX_HTTP_ILERT_STORE_NO_TIME) {
         return;
+    }
+
+    /*
+     * If it has come before, and is news nevertheless, those that came after
+     * it are news as well when they come again.
+     */
+
+    for (i = 0; i < known->ndigests; i++) {
+        if (known->digests[i] == heard->digest) {
+            known->ndigests = i;
+            break;
+        }
     }
 
     if (known->ndigests == NGX_HTTP_ILERT_STORE_DIGESTS) {

@@ -351,6 +351,14 @@ test_copies(void)
     check_int(hear_one(&t, "net", NGX_HTTP_ILERT_OK, T(3)), NEWS);
     check_int(hear_one(&t, "net", NGX_HTTP_ILERT_OK, T(3)), COPY);
 
+    /* a second Kapacitor says the same, and its data were late, too */
+
+    check_int(hear_one(&t, "late", CRITICAL, T(5)), NEWS);
+    check_int(hear_one(&t, "late", NGX_HTTP_ILERT_OK, T(3)), NEWS);
+    check_int(hear_one(&t, "late", CRITICAL, T(5)), NEWS);
+    check_int(hear_one(&t, "late", NGX_HTTP_ILERT_OK, T(3)), NEWS);
+    check_int(hear_one(&t, "late", NGX_HTTP_ILERT_OK, T(3)), COPY);
+
     teardown(&t);
 }
 
