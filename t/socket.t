@@ -15,6 +15,7 @@ use File::Temp qw(tempdir);
 use FindBin;
 use IO::Handle;
 use IO::Socket::INET;
+use JSON::PP ();
 use POSIX ();
 use lib "$FindBin::Bin/lib";
 
@@ -334,13 +335,20 @@ subtest 'two addresses' => sub {
 
     $kapacitor->more(10);
     $t->stop;
-    sleep(0.2);
+
+    # a client that does not wait for so long
+
+    my %given_up = (id => 'given up', level => 'CRITICAL');
+    my $answer = $t->post('/kapacitor', JSON::PP::encode_json(\%given_up),
+                          port => $ports[0], timeout => 0.2);
+    is($answer->{error}, 'timeout', 'one is given up');
+
     $t->start;
     $kapacitor->more(10);
 
     my @posted = $kapacitor->end;
     is(scalar(grep { $_->{status} != 202 } @posted), 0, 'none is lost');
-    delivered(@posted);
+    delivered(@posted, \%given_up);
 };
 
 # what happens without all that
