@@ -302,7 +302,7 @@ ngx_http_ilert_queue_wait_clash(ngx_http_ilert_store_event_t *se)
                   "two tasks, \"%V\" and \"%V\": an OK of one ends the "
                   "alert of the other; give their alerts different ids, for "
                   "example with {{ .TaskName }}, or set \"ilert_alert_key\" "
-                  "to \"$kapacitor_task/$kapacitor_id\"",
+                  "to \"$kapacitor_task $kapacitor_id\"",
                   &key, &se->source, &other, &task);
 }
 
