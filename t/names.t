@@ -218,7 +218,8 @@ subtest 'no room' => sub {
     is(scalar @lines, 1, 'one line');
     like($lines[0], qr/shared\ memory\ zone\ "ilert_stats"\ has\ no\ room
         .*\ 201\ sources,\ 1\ endpoints,\ and\ 0\ Kapacitors
-        .*\ shutting\ down\ .*"worker_shutdown_timeout"/x, 'what, why, and the cure');
+        .*\ shutting\ down\ .*"worker_shutdown_timeout"/x,
+         'what, why, and the cure');
 
     post_ops();
     counted('it goes on as before', ops => $ops, map { $_ => 0 } @names);
