@@ -25,6 +25,10 @@ package IlertChaos;
 # When the last fault has ended, and all is well again, the Kapacitors send
 # what is left, and half of them one more webhook.  All of it must be answered
 # 202, and delivered soon.
+#
+# With "asked", each location has a Kapacitor that can be asked: what was lost
+# is repaired, and in the end ilert shows what Kapacitor knows, whatever it was
+# answered.
 
 use warnings;
 use strict;
@@ -36,6 +40,7 @@ use Time::HiRes qw(time);
 use IlertChaosOracle;
 use IlertChaosPlan;
 use IlertFake;
+use IlertKapacitor;
 use IlertQueue;
 use IlertShim;
 use IlertStatus;
@@ -45,6 +50,7 @@ my %KEY = (level => 'il1api5ec4e7c01', every => 'il1api5ec4e7c02',
            steady => 'il1api5ec4e7c03', native => 'il1kap5ec4e7c04');
 my %MODE = (level => 'latest', every => 'off', steady => 'repeats',
             native => 'latest');
+my $TOPIC = 'main:chaos:alert1';
 my $ROOT = 'https://api.ilert.com/api/v1/events/kapacitor';
 
 use constant {
@@ -54,6 +60,7 @@ use constant {
     KAPACITOR => 30,    # Kapacitor waits for an answer
     WELL => 90,         # all gets well after the last fault
     DRAIN => 180,       # all that waits is delivered after that
+    AGREE => 30,        # ilert shows what Kapacitor knows after that
     PATIENCE => 20,     # a change is told to ilert, if nothing is in its way
     GRACE => 12,        # nothing need be delivered after a fault has ended
 };
@@ -90,6 +97,7 @@ sub possible {
     $not{full} = 1 if !$self->{disk};
     @not{qw(eio enospc sync stall readonly folder clock)} = (1) x 7
         if !$self->{shim};
+    @not{qw(mute babble anew)} = (1) x 3 if !$self->{asked};
     $self->{skipped} = [ grep { $not{$_} } @kinds ];
     return grep { !$not{$_} } @kinds;
 }
@@ -126,7 +134,8 @@ sub make_nginx {
         http => "map \$kapacitor_level \$by_level { default calm; "
                 . "CRITICAL $hot; }",
         server => 'location = /level { ilert_kapacitor $by_level; '
-                  . 'add_header X-Result $ilert_result always; }');
+                  . 'add_header X-Result $ilert_result always; }'
+                  . ($kinds->{asked} ? $self->kapacitors_to_ask : ''));
 
     my $disk = $q->test->path('disk');
     $self->{disk} = mount($disk, 'size=24m,mode=0755') ? $disk : '';
@@ -137,6 +146,25 @@ sub make_nginx {
     # workers are killed by us, or by the master if they do not hear TERM
     $self->{t}->expect_log(qr/exited on signal 9/,
                            qr/shared memory zone .* was locked/);
+}
+
+# A Kapacitor that keeps each OK: of what it forgets it takes a minute to be
+# sure.
+
+sub kapacitors_to_ask {
+    my ($self) = @_;
+    my $locations = '';
+
+    for my $name (sort keys %KEY) {
+        my $k = IlertKapacitor->start(version => '1.5.9');
+        $self->{asked}{$name} = $k;
+        $k->topic($TOPIC);
+        $locations .= "location /$name-api/ { internal; "
+            . "ilert_reconcile /$name interval=1s; proxy_read_timeout 2s; "
+            . 'proxy_pass http://' . $k->address . '/kapacitor/v1/; }';
+    }
+
+    return $locations;
 }
 
 sub make_clients {
@@ -180,6 +208,11 @@ sub excuse {
 
 sub pids { my ($self) = @_; return ($self->{t}->workers,
                                     $self->{t}->old_workers) }
+
+sub of_all_asked {
+    my ($self, $sub) = @_;
+    $sub->() for values %{$self->{asked}};
+}
 
 sub chosen {
     my ($fault, @of) = @_;
@@ -301,6 +334,15 @@ my %BEGIN = (
         $self->order('dead/replay?source='
                      . chosen($f, qw(hot calm every steady native)));
     },
+    mute => sub { $_[0]->of_all_asked(sub { $_->down(api => 1) }) },
+    babble => sub {
+        my ($self, $f) = @_;
+        my %how = (half => [ cut => 500 ], end => [ cut => -1 ],
+                   401 => [ status => 401 ], 500 => [ status => 500 ],
+                   page => [ body => '<html>' ]);
+        $self->of_all_asked(sub { $_->fault(@{$how{$f->{how}}}) });
+    },
+    anew => sub { $_[0]->of_all_asked(sub { $_->restart }) },
 );
 
 my %END = (
@@ -325,6 +367,8 @@ my %END = (
                      qw(hot calm every steady native) },
     pause => sub { my ($self) = @_;
         $self->order('sources/' . delete($self->{paused}) . '/resume') },
+    mute => sub { $_[0]->of_all_asked(sub { $_->up }) },
+    babble => sub { $_[0]->of_all_asked(sub { $_->clear_faults }) },
 );
 
 # Lanes whose faults excuse that nothing is delivered
@@ -529,8 +573,16 @@ sub give_orders {
 
 sub post {
     my ($self, $client, $level) = @_;
-    $client->{handle} = $self->{q}->start_post($client->{host}, $level,
-        source => $client->{location}, timeout => KAPACITOR);
+    my ($host, $location) = @$client{qw(host location)};
+    my $handle = $client->{handle} = $self->{q}->start_post($host, $level,
+        source => $location, timeout => KAPACITOR);
+
+    # as IlertQueue::webhook has it
+
+    my $n = $handle->{entry}{n};
+    $self->{asked}{$location}->set($TOPIC, $host, $level, details => '',
+        ns => (1772352930 + $n) * 1_000_000_000, message => "$host $n",
+        duration => 0) if $self->{asked};
 }
 
 sub hear {
@@ -652,7 +704,16 @@ sub calm {
     $self->until_true(WELL, 'webhooks',
                       sub { !$self->talking && !$self->left });
     $self->until_true(DRAIN, 'deliveries', sub { !$self->waiting });
+    $self->until_true(AGREE, 'agreement', sub { $self->agrees })
+        if $self->{asked};
     $self->say('the end');
+}
+
+# True if ilert shows the last state of each alert, but for dead letters.
+
+sub agrees {
+    my ($self) = @_;
+    return !grep { $_->{kind} =~ /^(?:lost|phantom)$/ } $self->judged;
 }
 
 sub ready {
@@ -741,6 +802,7 @@ sub judged {
         requests => $self->{requests}, shown => $self->shown,
         modes => \%MODE, troubles => $self->{trouble},
         excused => $self->{excused}, patience => PATIENCE,
+        asked => $self->{asked} ? 1 : 0,
         defined $self->{calm} ? (calm => $self->{calm}) : (),
         end => $self->{end});
 }

@@ -23,6 +23,8 @@ package IlertChaosOracle;
 #     excused => list of [from, to]   nothing could be delivered
 #     calm => time   from then on all is well, and each webhook is answered
 #     patience => seconds that a delivery may take of what is not excused
+#     asked => 1       Kapacitor is asked what it knows: what did not come to
+#         nginx comes nevertheless, and ilert shows the last state of all
 #     end => { NAME => TEXT }   what still was not as it should be when the
 #         time for that was over
 #
@@ -48,6 +50,7 @@ package IlertChaosOracle;
 # - At least once: what was under way in trouble, or had no clear answer, may
 #   be sent again; but not after something newer of its alert.
 # - A dead letter (400) is not what ilert has to show.
+# - If Kapacitor is asked, what came late is followed by the last state again.
 
 use warnings;
 use strict;
@@ -123,7 +126,8 @@ sub invented {
     return of_each($h, sub {
         my ($alert, $webhooks, $requests) = @_;
         my @not = grep { !$webhooks->{$_->{n}}
-                         || $webhooks->{$_->{n}}{refused} } @$requests;
+                         || $webhooks->{$_->{n}}{refused} && !$h->{asked} }
+                  @$requests;
         return map { finding(invented => $alert, "$_->{n} was not sent") }
                @not;
     });
@@ -182,12 +186,14 @@ sub shown {
     return of_each($h, sub {
         my ($alert, $webhooks, $requests) = @_;
         my @accepted = sort { $a->{n} <=> $b->{n} }
-                       grep { accepted($_) } values %$webhooks;
+                       grep { accepted($_) || $h->{asked} } values %$webhooks;
         my $last = $accepted[-1];
         return if !$last || is_dead($last->{n}, $requests);
 
         my $shown = $h->{shown}{$alert} // 'OK';
-        return if grep { $_ eq $shown } may_show($h, $last, $webhooks);
+        my @may = $h->{asked} ? $last->{level}
+                              : may_show($h, $last, $webhooks);
+        return if grep { $_ eq $shown } @may;
         return finding($last->{level} eq 'OK' ? 'phantom' : 'lost', $alert,
                        "shown is $shown, the last is " . describe($last));
     });
@@ -262,8 +268,11 @@ sub again {
     return of_each($h, sub {
         my ($alert, $webhooks, $requests) = @_;
         my (%before, @found);
+        my $newest = 0;
 
         for my $r (grep { $_->{taken} } @$requests) {
+            %before = () if $h->{asked} && $r->{n} < $newest;
+            $newest = $r->{n};
             my $before = $before{$r->{n}};
             push @found, finding(duplicate => $alert,
                 sprintf '%d was taken again after %.1f s', $r->{n},

@@ -61,6 +61,10 @@ my @KINDS = (
     half => [ ilert => 'half an answer' ],
     pause => [ control => 'a source is paused for a while' ],
     replay => [ control => 'dead letters are replayed' ],
+    mute => [ kapacitor => 'Kapacitor cannot be asked' ],
+    babble => [ kapacitor => 'its answers are cut, or errors' ],
+    anew => [ kapacitor => 'it begins to count anew' ],
+    asked => [ '' => 'Kapacitor is asked what it knows' ],
     shared => [ '' => 'two sources with one key, chosen by the level' ],
     native => [ '' => 'a source of type Kapacitor' ],
     rates => [ '' => 'rates small enough to matter' ],
@@ -72,7 +76,7 @@ my @NAMES = @KINDS[grep { !($_ & 1) } 0 .. $#KINDS];
 # Lanes, with the mean time in seconds from the end of a fault to the next one
 
 my @LANES = ([ process => 3 ], [ stop => 12 ], [ disk => 6 ], [ clock => 10 ],
-             [ ilert => 2 ], [ control => 4 ]);
+             [ ilert => 2 ], [ control => 4 ], [ kapacitor => 6 ]);
 
 # LONGEST: seconds that the clock is set back at least.  nginx notices that
 # a pause is too long, since the clock was set back, if it is longer than any
@@ -168,6 +172,8 @@ my %DETAIL = (
     half => sub { some(), place => pick(qw(before mid midbody)) },
     body => sub { some(), huge => chance(0.5) },
     pause => sub { for => 1 + rand 6 },
+    mute => \&some,
+    babble => sub { some(), how => pick(qw(half end 401 500 page)) },
     map { $_ => \&some } qw(cut limit dead),
 );
 
