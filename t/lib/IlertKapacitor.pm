@@ -114,7 +114,7 @@ sub fault {
 }
 
 for my $name (qw(set fill hold release lag up down restart wipe disable enable
-                 forget clear_faults states))
+                 forget clear_faults states lists))
 {
     no strict 'refs';
     *$name = sub {

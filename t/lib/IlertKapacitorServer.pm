@@ -91,7 +91,8 @@ sub run {
         for my $c (values %{$self->{conn}}, $self->under_way) {
             vec($r, fileno $c->{sock}, 1) = 1;
             vec($w, fileno $c->{sock}, 1) = 1
-                if length $c->{out} && ($c->{wait} // 0) <= time();
+                if (length $c->{out} || $c->{cut})
+                   && ($c->{wait} // 0) <= time();
         }
 
         my $n = select($r, $w, undef, $self->timers);
@@ -238,6 +239,7 @@ sub on_enable { my ($self, $name) = @_; $self->{topics}->enable($name); 1 }
 sub on_forget { my ($self, $name) = @_; $self->{topics}->forget($name); 1 }
 sub on_clear_faults { my ($self) = @_; $self->{faults} = []; 1 }
 sub on_requests { $_[0]{requests} }
+sub on_lists { $_[0]{lists} // 0 }
 sub on_webhooks { $_[0]{webhooks} }
 
 sub on_fault {
@@ -464,6 +466,7 @@ sub answer {
         header => \%header, status => 0, size => 0, time => time(),
     };
     push @{$self->{requests}}, $record;
+    $self->{lists}++ if $uri =~ m{^\Q$IlertKapacitorTopics::BASE\E(?:\?|$)};
 
     return $self->disconnect($c, 1) if $rule->{reset};
     return if $rule->{hang};

@@ -17,6 +17,7 @@ package IlertKapacitorTopics;
 # collect($topic, $id, $level, %opt)    a change; options see "set" there.
 #                       Returns { topic, id, level, previous, ns, time,
 #                       message, details, duration (ns), body }
+# now                   a time in ns, never twice
 # restart, disable($topic), enable($topic), forget($topic), wipe
 # names                 of the topics that it lists, sorted
 # states                { topic => { id => event } } of these
@@ -66,10 +67,9 @@ sub topic {
     return $topic;
 }
 
-# As now() of Kapacitor has it, and never twice: the time of an event tells it
-# from all others.
+# The time of an event tells it from all others.
 
-sub _now {
+sub now {
     my ($self) = @_;
     my $ns = int(Time::HiRes::time() * 1e6) * 1000 + 1;
 
@@ -83,7 +83,7 @@ sub collect {
 
     my $topic = $self->topic($name);
     my $old = $topic->{state}{$id};
-    my $ns = $opt{ns} // $self->_now();
+    my $ns = $opt{ns} // $self->now();
     my $since = \$topic->{since}{$id};
 
     $$since = $ns if !defined $$since || !$old || $old->{level} eq 'OK';
