@@ -150,6 +150,7 @@ ngx_http_ilert_differ_note(ngx_http_ilert_differ_t *differ, u_char *key,
     {
         d->polls = 0;
         d->later = 0;
+        d->elsewhere = 0;
         d->element = NULL;
     }
 
@@ -217,6 +218,18 @@ ngx_http_ilert_differ_is_lost(ngx_http_ilert_difference_t *d,
     }
 
     return d->later || (!facts->moved && !facts->taken);
+}
+
+
+ngx_uint_t
+ngx_http_ilert_differ_is_there(ngx_http_ilert_difference_t *d,
+    ngx_http_ilert_store_state_t *state, ngx_uint_t learned)
+{
+    if (state->time == d->was_time && state->level == d->was_level) {
+        return 1;
+    }
+
+    return learned && state->time >= d->was_time;
 }
 
 

@@ -53,6 +53,8 @@ typedef struct {
     unsigned                    later:1;    /* since the first poll, one of */
                                             /* the topic's webhooks with a */
                                             /* later time has come */
+    unsigned                    elsewhere:1; /* of rc->missing: another */
+                                            /* topic has it */
     ngx_uint_t                  polls;      /* in a row that have seen it */
     ngx_uint_t                  poll;       /* number of the last of these */
 
@@ -120,6 +122,14 @@ typedef struct {
  */
 ngx_uint_t ngx_http_ilert_differ_is_lost(ngx_http_ilert_difference_t *d,
     ngx_http_ilert_differ_facts_t *facts);
+
+/*
+ * Returns 1 if a state of another topic, which is not OK, is the alert that is
+ * absent: it agrees with what was heard, or that topic takes part and has it
+ * later.
+ */
+ngx_uint_t ngx_http_ilert_differ_is_there(ngx_http_ilert_difference_t *d,
+    ngx_http_ilert_store_state_t *state, ngx_uint_t learned);
 
 /* Returns 1 if it is no news but in its time or its texts. */
 ngx_uint_t ngx_http_ilert_differ_is_update(ngx_http_ilert_difference_t *d);

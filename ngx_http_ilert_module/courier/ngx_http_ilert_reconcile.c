@@ -71,7 +71,7 @@ static void ngx_http_ilert_reconcile_told(ngx_http_ilert_store_look_t *look);
 static void ngx_http_ilert_reconcile_next(
     ngx_http_ilert_reconcile_poll_t *poll);
 static ngx_uint_t ngx_http_ilert_reconcile_is_due(
-    ngx_http_ilert_reconcile_topic_t *topic);
+    ngx_http_ilert_reconcile_t *rc, ngx_http_ilert_reconcile_topic_t *topic);
 static void ngx_http_ilert_reconcile_complete(
     ngx_http_ilert_reconcile_poll_t *poll);
 
@@ -116,6 +116,7 @@ ngx_http_ilert_reconcile_init_process(ngx_cycle_t *cycle,
         ngx_rbtree_init(&rc->topics, &rc->sentinel,
                         ngx_str_rbtree_insert_value);
         ngx_queue_init(&rc->list);
+        ngx_http_ilert_differ_init(&rc->missing);
 
         ngx_http_ilert_clock_init_event(&rc->timer,
                                    ngx_http_ilert_reconcile_timer_handler, 1);
@@ -175,6 +176,7 @@ ngx_http_ilert_reconcile_end(void)
 
         ngx_http_ilert_reconcile_abandon(rc);
         ngx_http_ilert_reconcile_forget(rc, 0);
+        ngx_http_ilert_differ_clean(&rc->missing, 0);
 
         rc->up = 0;
     }
@@ -601,14 +603,16 @@ ngx_http_ilert_reconcile_told(ngx_http_ilert_store_look_t *look)
 
 /*
  * Returns 1 if the topic is to be read: something has happened in it, or there
- * are differences, or the one or the other is not known.
+ * are differences, or the one or the other is not known, or something that is
+ * absent from another topic may be in this one.
  */
 
 static ngx_uint_t
-ngx_http_ilert_reconcile_is_due(ngx_http_ilert_reconcile_topic_t *topic)
+ngx_http_ilert_reconcile_is_due(ngx_http_ilert_reconcile_t *rc,
+    ngx_http_ilert_reconcile_topic_t *topic)
 {
     return topic->asked == 0 || topic->collected != topic->read
-           || topic->differ.n || topic->again;
+           || topic->differ.n || topic->again || rc->hunt >= rc->number;
 }
 
 
@@ -631,7 +635,7 @@ ngx_http_ilert_reconcile_next(ngx_http_ilert_reconcile_poll_t *poll)
                                queue);
         poll->next = ngx_queue_next(poll->next);
 
-        if (ngx_http_ilert_reconcile_is_due(topic)) {
+        if (ngx_http_ilert_reconcile_is_due(rc, topic)) {
             poll->topic = topic;
             ngx_http_ilert_reconcile_topic(poll);
             return;
@@ -678,6 +682,8 @@ ngx_http_ilert_reconcile_complete(ngx_http_ilert_reconcile_poll_t *poll)
             seen.state = NGX_HTTP_ILERT_KAPACITOR_BEHIND;
         }
     }
+
+    ngx_http_ilert_differ_clean(&rc->missing, rc->number);
 
     if (rc->up == 0) {
         rc->up = ngx_http_ilert_clock_now();

@@ -106,6 +106,10 @@ typedef struct {
                                             /* was not */
     uint32_t                     listed;    /* checksum of the topics that */
                                             /* the store knows; 0: none */
+    ngx_uint_t                   hunt;      /* number of the last poll that */
+                                            /* has to read all topics */
+    ngx_http_ilert_differ_t      missing;   /* ids that are absent from */
+                                            /* their topics */
     ngx_http_ilert_counters_poll_t  seen;
 
     /* mere updates have a tenth of the rate, by tokens of one ms each */
@@ -146,6 +150,8 @@ struct ngx_http_ilert_reconcile_poll_s {
                                             /* .._DIFFER_KEY bytes each */
     size_t                       kept;      /* bytes of elements */
     ngx_http_ilert_differ_facts_t  facts;
+    ngx_array_t                  moved;     /* ngx_str_t: ids that are in */
+                                            /* another topic now */
     ngx_array_t                  lost;      /* ngx_http_ilert_difference_t * */
     ngx_uint_t                   begun;     /* elements of "lost" */
     ngx_uint_t                   repaired;  /* of these */

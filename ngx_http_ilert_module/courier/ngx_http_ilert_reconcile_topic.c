@@ -42,6 +42,10 @@ static void ngx_http_ilert_reconcile_absent(ngx_http_ilert_store_look_t *look);
 static ngx_int_t ngx_http_ilert_reconcile_missing(
     ngx_http_ilert_reconcile_poll_t *poll,
     ngx_http_ilert_store_state_t *state);
+static void ngx_http_ilert_reconcile_tell_moved(
+    ngx_http_ilert_reconcile_poll_t *poll);
+static void ngx_http_ilert_reconcile_told_moved(
+    ngx_http_ilert_store_look_t *look);
 static ngx_uint_t ngx_http_ilert_reconcile_has(
     ngx_http_ilert_reconcile_poll_t *poll, u_char *key);
 static int ngx_libc_cdecl ngx_http_ilert_reconcile_compare_keys(
@@ -76,6 +80,8 @@ ngx_http_ilert_reconcile_topic(ngx_http_ilert_reconcile_poll_t *poll)
                        NGX_HTTP_ILERT_DIFFER_KEY)
         != NGX_OK
         || ngx_array_init(&poll->lost, poll->topic_pool, 16, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&poll->moved, poll->topic_pool, 4, sizeof(ngx_str_t))
            != NGX_OK
         || ngx_http_ilert_topics_init(&poll->reader, 1,
                                       ngx_http_ilert_reconcile_event, poll,
@@ -394,11 +400,26 @@ static ngx_int_t
 ngx_http_ilert_reconcile_compare(ngx_http_ilert_reconcile_poll_t *poll,
     ngx_http_ilert_store_state_t *state)
 {
-    u_char  key[NGX_HTTP_ILERT_DIFFER_KEY];
+    u_char                        key[NGX_HTTP_ILERT_DIFFER_KEY];
+    ngx_http_ilert_difference_t  *d;
 
     if (state->heard && state->at >= poll->topic->asked) {
         poll->facts.taken = 1;
         poll->facts.latest = ngx_max(poll->facts.latest, state->was_time);
+    }
+
+    if (poll->rc->missing.n && state->heard
+        && state->level != NGX_HTTP_ILERT_OK)
+    {
+        ngx_http_ilert_differ_key(&state->id, key);
+
+        d = ngx_http_ilert_differ_find(&poll->rc->missing, key);
+
+        if (d && ngx_http_ilert_differ_is_there(d, state,
+                                                poll->topic->learned))
+        {
+            d->elsewhere = 1;
+        }
     }
 
     if (state->look != NGX_HTTP_ILERT_STORE_DIFFERS) {
@@ -473,6 +494,9 @@ ngx_http_ilert_reconcile_absent(ngx_http_ilert_store_look_t *look)
     } else if (more) {
         ngx_http_ilert_reconcile_ask_absent(poll, after);
 
+    } else if (poll->moved.nelts) {
+        ngx_http_ilert_reconcile_tell_moved(poll);
+
     } else {
         ngx_http_ilert_reconcile_decide(poll);
     }
@@ -481,14 +505,21 @@ ngx_http_ilert_reconcile_absent(ngx_http_ilert_store_look_t *look)
 
 /*
  * An alert that was heard of as not OK.  If the answer does not have it, it is
- * over, unless the mapping has ignored it, so that ilert does not show it.
+ * over, unless another topic of this Kapacitor has it: a task may have been
+ * changed, or two tasks have the same id.  So all topics are read before it is
+ * taken for lost.
  */
 
 static ngx_int_t
 ngx_http_ilert_reconcile_missing(ngx_http_ilert_reconcile_poll_t *poll,
     ngx_http_ilert_store_state_t *state)
 {
-    u_char  key[NGX_HTTP_ILERT_DIFFER_KEY];
+    u_char                        key[NGX_HTTP_ILERT_DIFFER_KEY];
+    ngx_str_t                    *id;
+    ngx_http_ilert_reconcile_t   *rc;
+    ngx_http_ilert_difference_t  *d;
+
+    rc = poll->rc;
 
     ngx_http_ilert_differ_key(&state->id, key);
 
@@ -502,7 +533,100 @@ ngx_http_ilert_reconcile_missing(ngx_http_ilert_reconcile_poll_t *poll,
     state->time = state->was_time;
     state->level = NGX_HTTP_ILERT_OK;
 
-    return ngx_http_ilert_reconcile_note(poll, key, state, 1);
+    d = ngx_http_ilert_differ_note(&rc->missing, key, rc->number, state, 1);
+
+    if (d == NULL) {
+        return (rc->missing.n == NGX_HTTP_ILERT_DIFFER_MAX) ? NGX_OK
+                                                            : NGX_ERROR;
+    }
+
+    if (!ngx_http_ilert_differ_is_lost(d, &poll->facts) || d->elsewhere) {
+        rc->hunt = rc->number + 1;
+    }
+
+    if (!d->elsewhere) {
+        return ngx_http_ilert_reconcile_note(poll, key, state, 1);
+    }
+
+    id = ngx_array_push(&poll->moved);
+    if (id == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_reconcile_copy(poll->topic_pool, id, &state->id);
+}
+
+
+/*
+ * Tells the store that ids do not belong to this topic any more; the other one
+ * will be learned.
+ */
+
+static void
+ngx_http_ilert_reconcile_tell_moved(ngx_http_ilert_reconcile_poll_t *poll)
+{
+    ngx_str_t                    *from, *to;
+    ngx_uint_t                    i;
+    ngx_http_ilert_store_look_t  *look;
+
+    look = ngx_http_ilert_reconcile_look(poll, 1,
+                                         ngx_http_ilert_reconcile_told_moved);
+    if (look == NULL) {
+        ngx_http_ilert_reconcile_fail(poll, "no memory");
+        return;
+    }
+
+    look->moved = ngx_array_create(look->pool, poll->moved.nelts,
+                                   sizeof(ngx_str_t));
+    if (look->moved == NULL) {
+        goto failed;
+    }
+
+    from = poll->moved.elts;
+
+    for (i = 0; i < poll->moved.nelts; i++) {
+        to = ngx_array_push(look->moved);
+
+        if (ngx_http_ilert_reconcile_copy(look->pool, to, &from[i])
+            != NGX_OK)
+        {
+            goto failed;
+        }
+    }
+
+    ngx_http_ilert_reconcile_ask(poll, look);
+
+    return;
+
+failed:
+
+    ngx_destroy_pool(look->pool);
+
+    ngx_http_ilert_reconcile_fail(poll, "no memory");
+}
+
+
+static void
+ngx_http_ilert_reconcile_told_moved(ngx_http_ilert_store_look_t *look)
+{
+    ngx_uint_t                        ok;
+    ngx_http_ilert_reconcile_poll_t  *poll;
+
+    poll = ngx_http_ilert_reconcile_came(look->data);
+    ok = look->ok;
+
+    ngx_destroy_pool(look->pool);
+
+    if (poll == NULL) {
+        return;
+    }
+
+    if (!ok) {
+        ngx_http_ilert_reconcile_fail(poll, "the queue does not answer");
+        return;
+    }
+
+    ngx_http_ilert_reconcile_decide(poll);
 }
 
 

@@ -563,6 +563,10 @@ struct ngx_http_ilert_store_look_s {
 
     ngx_array_t                *over;       /* ngx_str_t, or NULL */
 
+    /* ids that do not belong to the topic any more */
+
+    ngx_array_t                *moved;      /* ngx_str_t, or NULL */
+
     /* the answer */
 
     unsigned                    ok:1;       /* there is one */

@@ -50,6 +50,7 @@ static ngx_uint_t ngx_http_ilert_look_lists(ngx_array_t *names,
     ngx_str_t *name);
 static ngx_int_t ngx_http_ilert_look_over(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_look_t *look);
+static ngx_int_t ngx_http_ilert_look_moved(ngx_http_ilert_look_t *lk);
 static ngx_int_t ngx_http_ilert_look_absent(ngx_http_ilert_look_t *lk);
 static ngx_int_t ngx_http_ilert_look_learn(ngx_http_ilert_look_t *lk);
 static ngx_int_t ngx_http_ilert_look_add_topic(ngx_http_ilert_look_t *lk);
@@ -114,6 +115,10 @@ ngx_http_ilert_look_answer(ngx_http_ilert_store_work_t *work,
     lk.look = look;
     lk.topic = ngx_http_ilert_look_topic(work, &look->kapacitor,
                                          &look->topic);
+
+    if (ngx_http_ilert_look_moved(&lk) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (look->absent) {
         look->learned = (lk.topic || look->named);
@@ -395,6 +400,39 @@ ngx_http_ilert_look_over(ngx_http_ilert_store_work_t *work,
             && ngx_http_ilert_heard_is_open(known))
         {
             known->over = 1;
+            known->changed = 1;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_look_moved(ngx_http_ilert_look_t *lk)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                     *id;
+    ngx_uint_t                     i;
+    ngx_http_ilert_store_known_t  *known;
+
+    if (lk->look->moved == NULL || lk->topic == NULL) {
+        return NGX_OK;
+    }
+
+    id = lk->look->moved->elts;
+
+    for (i = 0; i < lk->look->moved->nelts; i++) {
+
+        rc = ngx_http_ilert_heard_find(lk->work, &lk->look->place, &id[i],
+                                       &known);
+
+        if (rc == NGX_ERROR) {
+            return rc;
+        }
+
+        if (rc == NGX_OK && known->topic == lk->topic->id) {
+            known->topic = 0;
             known->changed = 1;
         }
     }

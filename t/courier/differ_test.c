@@ -71,6 +71,25 @@ static struct {
 };
 
 
+/* Heard was WARNING, at 100. */
+
+static struct {
+    int64_t      time;
+    ngx_uint_t   level;
+    ngx_uint_t   learned;
+    ngx_uint_t   there;
+} others[] = {
+    { 100, WARN, 0, 1 },
+    { 100, WARN, 1, 1 },
+    { 100, CRIT, 0, 0 },
+    { 100, CRIT, 1, 1 },
+    { 101, WARN, 0, 0 },
+    { 101, CRIT, 1, 1 },
+    { 99, WARN, 0, 0 },
+    { 99, WARN, 1, 0 },
+};
+
+
 static struct {
     const char  *pattern;
     const char  *text;
@@ -150,6 +169,7 @@ main(void)
     ngx_str_t                    pattern, text;
     ngx_uint_t                   i, good, failures;
     ngx_http_ilert_difference_t  d;
+    ngx_http_ilert_store_state_t  state;
 
     failures = 0;
 
@@ -181,6 +201,26 @@ main(void)
         good = (ngx_http_ilert_differ_is_update(&d) == updates[i].update);
 
         printf("%sok an update or not: %lu\n", good ? "" : "not ",
+               (unsigned long) i);
+
+        failures += !good;
+    }
+
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+
+        ngx_memzero(&d, sizeof(ngx_http_ilert_difference_t));
+        ngx_memzero(&state, sizeof(ngx_http_ilert_store_state_t));
+
+        d.was_time = 100;
+        d.was_level = WARN;
+
+        state.time = others[i].time;
+        state.level = others[i].level;
+
+        good = (ngx_http_ilert_differ_is_there(&d, &state, others[i].learned)
+                == others[i].there);
+
+        printf("%sok in another topic or not: %lu\n", good ? "" : "not ",
                (unsigned long) i);
 
         failures += !good;
