@@ -51,6 +51,7 @@ $loop->polled(1);
 # The old topic stays, since another id of it is open.
 
 $k{main}->set($old, $_, 'OK') for qw(moved alone);
+$k{ignores}->set($old, 'half', 'WARNING');
 $loop->settled;
 $loop->polled(1);
 
@@ -60,6 +61,7 @@ $loop->settled;
 $loop->polled(3);
 
 $k{main}->set($old, 'over', 'OK', lose => 1);
+$k{ignores}->set($old, 'half', 'OK', lose => 1);
 $_->restart for values %k;
 
 for (1, 2) {
@@ -71,6 +73,7 @@ is($loop->shown('moved'), 'CRITICAL', 'an alert that another topic has open');
 is($loop->shown('alone'), 'CRITICAL', 'one that a new topic has open');
 is($loop->shown('stays'), 'CRITICAL', 'one that has stayed');
 is($loop->shown('over'), 'OK', 'one that no topic has any more');
+is($loop->shown('half'), 'OK', 'one whose last webhook was ignored');
 is($loop->shown('whole'), 'CRITICAL');
 is($loop->status('main')->{differences}, 0, 'no difference is left');
 

@@ -523,9 +523,7 @@ ngx_http_ilert_reconcile_missing(ngx_http_ilert_reconcile_poll_t *poll,
 
     ngx_http_ilert_differ_key(&state->id, key);
 
-    if (state->ignored || state->source.len == 0
-        || ngx_http_ilert_reconcile_has(poll, key))
-    {
+    if (state->source.len == 0 || ngx_http_ilert_reconcile_has(poll, key)) {
         return NGX_OK;
     }
 
