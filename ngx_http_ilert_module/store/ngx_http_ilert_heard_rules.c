@@ -272,12 +272,18 @@ ngx_http_ilert_heard_look(ngx_http_ilert_store_known_t *known,
 /*
  * Returns 1 if a state of which nothing was heard is a difference.  In a new
  * database nothing is known of what ilert shows, so an OK may be news, too.
+ * Of an id that is too long for a record nothing is ever remembered, so that
+ * it would be repaired again and again.
  */
 
 static ngx_uint_t
 ngx_http_ilert_heard_is_new(ngx_http_ilert_store_state_t *state,
     ngx_http_ilert_heard_at_t *at)
 {
+    if (state->id.len > NGX_HTTP_ILERT_STORE_TEXT) {
+        return 0;
+    }
+
     if (state->level != NGX_HTTP_ILERT_OK) {
         return state->time > at->yielded;
     }

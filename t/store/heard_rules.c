@@ -447,6 +447,20 @@ test_look(void)
         }
     }
 
+    /* an id of which there is no record, however often it is heard */
+
+    memset(&state, 0, sizeof(state_t));
+    state.time = NS(5);
+    state.level = level_of("C");
+    state.id.len = NGX_HTTP_ILERT_STORE_TEXT;
+    at.foreign = 0;
+    at.learned = 1;
+    check_int(ngx_http_ilert_heard_look(NULL, &state, &at),
+              NGX_HTTP_ILERT_STORE_DIFFERS);
+    state.id.len++;
+    check_int(ngx_http_ilert_heard_look(NULL, &state, &at),
+              NGX_HTTP_ILERT_STORE_NO_MATTER);
+
     /* an OK, when the database is no longer new, or not this release's */
 
     memset(&state, 0, sizeof(state_t));
