@@ -246,6 +246,14 @@ ngx_http_ilert_reconcile_fail(ngx_http_ilert_reconcile_poll_t *poll,
 
     rc->up = 0;
 
+    if (poll->topic) {
+
+        /* next time the others come first: this one may fail again */
+
+        ngx_queue_remove(&poll->topic->queue);
+        ngx_queue_insert_tail(&rc->list, &poll->topic->queue);
+    }
+
     ngx_http_ilert_reconcile_end_poll(poll, &seen);
 }
 

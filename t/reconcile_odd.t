@@ -1,0 +1,76 @@
+#!/usr/bin/perl
+
+# "ilert_reconcile" and odd names: of topics, which become a part of a URI, and
+# of alerts.  And one topic that cannot be read does not keep the others from
+# being read.
+
+use warnings;
+use strict;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use IlertFake;
+use IlertQueue;
+use IlertReconcile;
+use IlertTest;
+
+IlertQueue::need();
+
+my $loop = IlertReconcile->new(
+    sources => { ops => 'rate off; coalesce off; retry 50ms 300ms;' },
+    server => "client_max_body_size 1m;\n",
+    ask => { odd => '', stuck => '' });
+
+my ($q, $fake) = ($loop->queue, $loop->fake);
+my ($odd, $stuck) = map { $loop->kapacitor($_) } qw(odd stuck);
+
+my @names = ('a b', 'a%2Fb', 'q?x=1&y', 'h#x', '<&>', '..',
+             '.', '"q"', "new\nline", 'a+b', '%', 'back\\slash', ' ', ';');
+
+$q->start;
+
+for (@names) {
+    $loop->topic('odd', $_);
+    $odd->set($_, "first $_", 'CRITICAL');
+    $odd->set($_, "over $_", 'CRITICAL');
+}
+
+$loop->topic('stuck', $_) for qw(a z);
+$stuck->set($_, $_, 'CRITICAL') for qw(a z);
+$loop->settled;
+$loop->polled(2);
+
+my $huge = 'x' x 70_000;
+$stuck->fault(match => qr{topics/a/events}, status => 503);
+$stuck->set('z', $_, 'CRITICAL', lose => 1) for 'lost', $huge;
+$stuck->set('a', 'unread', 'CRITICAL', lose => 1);
+
+for (@names) {
+    $odd->set($_, "over $_", 'OK', lose => 1);
+    $odd->set($_, "lost \"'\\ \n$_", 'CRITICAL', lose => 1);
+}
+
+$loop->polled(4);
+$q->drained;
+
+for (@names) {
+    is($loop->shown("over $_"), 'OK', "over: $_");
+    is($loop->shown("lost \"'\\ \n$_"), 'CRITICAL', "lost: $_");
+}
+
+is($loop->status('odd')->{differences}, 0, 'no difference is left');
+
+is($loop->shown('lost'), 'CRITICAL', 'beside a topic that cannot be read');
+is($loop->shown('unread'), 'OK');
+is($loop->status('stuck')->{state}, 'down', 'which is said');
+is($loop->status('stuck')->{differences}, 0);
+is(scalar(grep { length $_->{alert_key} > 60 } $fake->events), 0,
+   'an id that cannot be remembered is no difference');
+
+is_deeply([ map { "$_->{uri}: $_->{fault}" } $fake->errors ], [],
+          'nothing is wrong with the requests');
+
+done();
