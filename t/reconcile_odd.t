@@ -22,7 +22,7 @@ IlertQueue::need();
 my $loop = IlertReconcile->new(
     sources => { ops => 'rate off; coalesce off; retry 50ms 300ms;' },
     server => "client_max_body_size 1m;\n",
-    ask => { odd => '', stuck => '' });
+    ask => { odd => '', stuck => '', many => '' });
 
 my ($q, $fake) = ($loop->queue, $loop->fake);
 my ($odd, $stuck) = map { $loop->kapacitor($_) } qw(odd stuck);
@@ -69,6 +69,28 @@ is($loop->status('stuck')->{state}, 'down', 'which is said');
 is($loop->status('stuck')->{differences}, 0);
 is(scalar(grep { length $_->{alert_key} > 60 } $fake->events), 0,
    'an id that cannot be remembered is no difference');
+
+# As many topics as there may be, twice
+
+sub list {
+    my ($name, $n) = @_;
+    return '{"topics":[' . join(',', map { qq({"id":"$name$_","collected":1}) }
+                                     1 .. $n) . ']}';
+}
+
+my $many = $loop->kapacitor('many');
+
+for (['a', 10_000, qr/^status 503/], ['b', 10_000, qr/^status 503/],
+     ['c', 10_001, qr/10000 topics/])
+{
+    my ($name, $n, $error) = @$_;
+
+    $many->clear_faults;
+    $many->fault(match => qr{/events}, status => 503);
+    $many->fault(match => qr{/topics$}, body => list($name, $n));
+    $loop->polled(1, 'many');
+    like($loop->status('many')->{error}, $error, "topics $name");
+}
 
 is_deeply([ map { "$_->{uri}: $_->{fault}" } $fake->errors ], [],
           'nothing is wrong with the requests');

@@ -204,13 +204,15 @@ ngx_http_ilert_reconcile_timer_handler(ngx_event_t *ev)
 
     rc = ev->data;
 
-    if (!ngx_http_ilert_reconcile_here || ngx_exiting
-        || !ngx_http_ilert_lock_is_current())
-    {
+    if (!ngx_http_ilert_reconcile_here || ngx_exiting || rc->poll) {
         return;
     }
 
-    if (rc->poll == NULL && ngx_http_ilert_reconcile_start(rc) != NGX_OK) {
+    /* if this worker is not the courier any more, it will be told soon */
+
+    if (!ngx_http_ilert_lock_is_current()
+        || ngx_http_ilert_reconcile_start(rc) != NGX_OK)
+    {
         ngx_add_timer(ev, NGX_HTTP_ILERT_RECONCILE_RETRY);
     }
 }
@@ -326,6 +328,11 @@ ngx_http_ilert_reconcile_listed(ngx_http_ilert_topics_t *topics,
 
     topic = ngx_http_ilert_reconcile_find(rc, &el->id);
     if (topic == NULL) {
+
+        if (rc->ntopics == NGX_HTTP_ILERT_RECONCILE_TOPICS) {
+            topics->error = "it has more than 10000 topics";
+        }
+
         return NGX_ERROR;
     }
 
@@ -411,7 +418,14 @@ ngx_http_ilert_reconcile_find(ngx_http_ilert_reconcile_t *rc, ngx_str_t *name)
     }
 
     if (rc->ntopics == NGX_HTTP_ILERT_RECONCILE_TOPICS) {
-        return NULL;
+
+        /* those that are not listed any more make room */
+
+        ngx_http_ilert_reconcile_forget(rc, rc->number);
+
+        if (rc->ntopics == NGX_HTTP_ILERT_RECONCILE_TOPICS) {
+            return NULL;
+        }
     }
 
     topic = ngx_calloc(sizeof(ngx_http_ilert_reconcile_topic_t) + name->len,
