@@ -57,6 +57,11 @@
 
 #define NGX_HTTP_ILERT_COUNTERS_ERROR_SIZE  512
 
+/* counters of late webhooks: several topics may share one */
+
+#define NGX_HTTP_ILERT_COUNTERS_LATE  64
+
+
 /* how many answers had a code */
 
 typedef struct {
@@ -304,6 +309,12 @@ typedef struct {
 } ngx_http_ilert_counters_away_t;
 
 
+/* Returns the address of a topic's counter of late webhooks. */
+
+#define ngx_http_ilert_counters_late(counters, topic)                         \
+    (&(counters)->late[(topic) % NGX_HTTP_ILERT_COUNTERS_LATE])
+
+
 struct ngx_http_ilert_counters_s {
     ngx_slab_pool_t             *shpool;
     ngx_http_ilert_counters_node_t  *sources;
@@ -322,6 +333,12 @@ struct ngx_http_ilert_counters_s {
     ngx_http_ilert_counters_clash_t  clash;    /* under the mutex */
     ngx_atomic_t                 clash_logged;  /* time of the last line, s */
     ngx_http_ilert_counters_away_t  away;  /* under the mutex */
+
+    /*
+     * Webhooks that were not newer than the last one of their id, so that what
+     * Kapacitor knows has to be compared again; by the numbers of their topics
+     */
+    ngx_atomic_t                 late[NGX_HTTP_ILERT_COUNTERS_LATE];
 
     ngx_http_ilert_counters_histogram_t  commit;
     ngx_http_ilert_counters_histogram_t  delivery;

@@ -112,6 +112,7 @@ ngx_http_ilert_reconcile_init_process(ngx_cycle_t *cycle,
         rc = &ngx_http_ilert_reconcile_all[i];
 
         rc->conf = kapacitors[i];
+        rc->counters = imcf->counters;
 
         ngx_rbtree_init(&rc->topics, &rc->sentinel,
                         ngx_str_rbtree_insert_value);
@@ -617,16 +618,24 @@ ngx_http_ilert_reconcile_told(ngx_http_ilert_store_look_t *look)
 
 /*
  * Returns 1 if the topic is to be read: something has happened in it, or there
- * are differences, or the one or the other is not known, or something that is
- * absent from another topic may be in this one.
+ * are differences, or the one or the other is not known; or something that is
+ * absent from another topic may be in this one; or a webhook of it was taken
+ * that is older than the one before.
  */
 
 static ngx_uint_t
 ngx_http_ilert_reconcile_is_due(ngx_http_ilert_reconcile_t *rc,
     ngx_http_ilert_reconcile_topic_t *topic)
 {
-    return topic->asked == 0 || topic->collected != topic->read
-           || topic->differ.n || topic->again || rc->hunt >= rc->number;
+    if (topic->asked == 0 || topic->collected != topic->read
+        || topic->differ.n || topic->again || rc->hunt >= rc->number)
+    {
+        return 1;
+    }
+
+    return topic->number
+           && *ngx_http_ilert_counters_late(rc->counters, topic->number)
+              != topic->late;
 }
 
 

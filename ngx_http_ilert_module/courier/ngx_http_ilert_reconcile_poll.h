@@ -76,6 +76,9 @@ typedef struct {
                                             /* has it */
     ngx_uint_t                   again;     /* polls that read it although */
                                             /* it does not move */
+    int64_t                      number;    /* the store's; 0: not known */
+    ngx_atomic_uint_t            late;      /* late webhooks of it, when it */
+                                            /* was read last */
     ngx_uint_t                   compared;  /* alerts */
     ngx_uint_t                   watched;   /* differences that stay */
     ngx_http_ilert_differ_t      differ;
@@ -93,6 +96,7 @@ typedef struct ngx_http_ilert_reconcile_poll_s
 
 typedef struct {
     ngx_http_ilert_kapacitor_t  *conf;
+    ngx_http_ilert_counters_t   *counters;
     ngx_event_t                  timer;
     ngx_uint_t                   number;    /* of polls */
     ngx_http_ilert_reconcile_poll_t  *poll; /* under way, or NULL */
@@ -145,6 +149,7 @@ struct ngx_http_ilert_reconcile_poll_s {
     ngx_http_ilert_reconcile_topic_t  *topic;
     ngx_pool_t                  *topic_pool;
     int64_t                      asked;
+    ngx_atomic_uint_t            late;      /* when it was asked */
     ngx_queue_t                  looks;     /* store_look_t */
     ngx_array_t                  keys;      /* of all ids in the answer, */
                                             /* .._DIFFER_KEY bytes each */

@@ -110,6 +110,10 @@ static void
 ngx_http_ilert_reconcile_begin_topic(ngx_http_ilert_reconcile_poll_t *poll)
 {
     poll->asked = ngx_http_ilert_clock_now();
+    poll->late = poll->topic->number
+                 ? *ngx_http_ilert_counters_late(poll->rc->counters,
+                                                 poll->topic->number)
+                 : 0;
     poll->kept = 0;
     poll->begun = 0;
     poll->repaired = 0;
@@ -375,6 +379,7 @@ ngx_http_ilert_reconcile_looked(ngx_http_ilert_store_look_t *look)
         }
 
         poll->topic->learned = look->learned;
+        poll->topic->number = look->number;
     }
 
     state = look->states.elts;
@@ -479,6 +484,7 @@ ngx_http_ilert_reconcile_absent(ngx_http_ilert_store_look_t *look)
 
     if (look->ok) {
         poll->topic->learned = look->learned;
+        poll->topic->number = look->number;
     }
 
     more = look->more;
@@ -803,6 +809,7 @@ ngx_http_ilert_reconcile_decide(ngx_http_ilert_reconcile_poll_t *poll)
 
     topic->read = topic->collected;
     topic->asked = poll->asked;
+    topic->late = poll->late;
 
     ngx_http_ilert_reconcile_repair(poll);
 }

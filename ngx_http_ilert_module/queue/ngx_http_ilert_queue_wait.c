@@ -232,6 +232,12 @@ ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts, ngx_uint_t accepted)
             ngx_http_ilert_queue_wait_clash(se);
         }
 
+        if (accepted && se->topic) {
+            (void) ngx_atomic_fetch_add(
+                      ngx_http_ilert_counters_late(qw->counters, se->topic),
+                      1);
+        }
+
         ngx_free(se);
 
         if (withdrawn) {

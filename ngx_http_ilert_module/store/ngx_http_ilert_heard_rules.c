@@ -102,6 +102,16 @@ ngx_http_ilert_heard_is_older(ngx_http_ilert_store_known_t *known,
 }
 
 
+ngx_uint_t
+ngx_http_ilert_heard_is_late(ngx_http_ilert_store_known_t *known,
+    ngx_http_ilert_store_heard_t *heard)
+{
+    return !heard->repair
+           && (heard->time == NGX_HTTP_ILERT_STORE_NO_TIME
+               || heard->time <= known->time);
+}
+
+
 void
 ngx_http_ilert_heard_take(ngx_http_ilert_store_known_t *known,
     ngx_http_ilert_store_heard_t *heard, int64_t alert, int64_t now)

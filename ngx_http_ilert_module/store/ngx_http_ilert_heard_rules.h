@@ -30,6 +30,13 @@ ngx_http_ilert_store_news_e ngx_http_ilert_heard_news(
     ngx_http_ilert_store_known_t *known, ngx_http_ilert_store_heard_t *heard,
     ngx_uint_t stale);
 
+/*
+ * Returns 1 if a webhook, which is to be taken, is not newer than the last one
+ * by its time: what it says need not be what Kapacitor knows.
+ */
+ngx_uint_t ngx_http_ilert_heard_is_late(ngx_http_ilert_store_known_t *known,
+    ngx_http_ilert_store_heard_t *heard);
+
 /* Remembers a webhook that was accepted as an event of that alert. */
 void ngx_http_ilert_heard_take(ngx_http_ilert_store_known_t *known,
     ngx_http_ilert_store_heard_t *heard, int64_t alert, int64_t now);

@@ -180,6 +180,9 @@ typedef struct {
     ngx_http_ilert_store_news_e  news;
     u_char                      clash[64];
     size_t                      clash_len;
+    int64_t                     topic;      /* if it is not newer than what */
+                                            /* was heard before of its id: */
+                                            /* the topic of that, else 0 */
 
     /* set if the event has been accepted */
 
@@ -572,6 +575,8 @@ struct ngx_http_ilert_store_look_s {
     unsigned                    ok:1;       /* there is one */
     unsigned                    learned:1;  /* the topic takes part */
     unsigned                    more:1;     /* of "absent": there are more */
+    int64_t                     number;     /* the store's, of the topic; 0: */
+                                            /* it has none */
 
     /* the store's own: what becomes "after" */
 

@@ -90,11 +90,15 @@ ngx_http_ilert_heard_accepted(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    if (known == NULL
-        && ngx_http_ilert_heard_add(work, &heard->place, &heard->id, &known)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (known == NULL) {
+        if (ngx_http_ilert_heard_add(work, &heard->place, &heard->id, &known)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_http_ilert_heard_is_late(known, heard)) {
+        ev->topic = known->topic;
     }
 
     if (ngx_http_ilert_heard_clash(work, ev, known, alert) != NGX_OK) {

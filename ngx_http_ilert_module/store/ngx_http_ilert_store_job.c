@@ -215,6 +215,7 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
         ev->late = 0;
         ev->news = NGX_HTTP_ILERT_STORE_NEWS;
         ev->clash_len = 0;
+        ev->topic = 0;
         ev->waits = NGX_HTTP_ILERT_STORE_CANNOT_SAY;
     }
 

@@ -122,6 +122,7 @@ ngx_http_ilert_look_answer(ngx_http_ilert_store_work_t *work,
 
     if (look->absent) {
         look->learned = (lk.topic || look->named);
+        look->number = lk.topic ? lk.topic->id : 0;
         return ngx_http_ilert_look_absent(&lk);
     }
 
@@ -130,6 +131,7 @@ ngx_http_ilert_look_answer(ngx_http_ilert_store_work_t *work,
     }
 
     look->learned = (lk.topic || look->named);
+    look->number = lk.topic ? lk.topic->id : 0;
 
     return ngx_http_ilert_look_compare(&lk);
 }

@@ -474,6 +474,61 @@ test_stale(void)
 }
 
 
+/* of what is not newer it is said which topic has to be compared again */
+
+static void
+test_late(void)
+{
+    int64_t   topic;
+    test_t    t;
+    event_t  *ev;
+
+    setup(&t, "heard_late");
+
+    check_int(hear_one(&t, "cpu", CRITICAL, T(5)), NEWS);
+
+    ev = hear(&t, "cpu", WARNING, T(4));
+    check_int(run(&t), OK);
+    check_int(ev->topic, 0);
+
+    check_int(look_at(&t, "cpu", WARNING, T(4))->look, AGREES);
+    topic = test_look->number;
+    check(topic > 0);
+    (void) absent(&t);
+    check_int(test_look->number, topic);
+
+    ev = hear(&t, "cpu", CRITICAL, T(6));
+    check_int(run(&t), OK);
+    check_int(ev->topic, 0);
+
+    ev = hear(&t, "cpu", WARNING, T(6));
+    check_int(run(&t), OK);
+    check_int(ev->topic, topic);
+
+    ev = hear(&t, "cpu", NGX_HTTP_ILERT_OK, T(3));
+    check_int(run(&t), OK);
+    check_int(ev->topic, topic);
+
+    ev = hear(&t, "cpu", CRITICAL, NO_TIME);
+    check_int(run(&t), OK);
+    check_int(ev->topic, topic);
+
+    /* a copy, or what repairs, changes nothing that is not known */
+
+    ev = hear(&t, "cpu", NGX_HTTP_ILERT_OK, T(3));
+    check_int(run(&t), OK);
+    check_int(ev->news, COPY);
+    check_int(ev->topic, 0);
+
+    ev = repairs(hear(&t, "cpu", WARNING, T(3)), CRITICAL, T(3));
+    check_int(run(&t), OK);
+    check_int(ev->news, NEWS);
+    check_int(ev->topic, 0);
+
+    teardown(&t);
+}
+
+
 static void
 test_overtaken(void)
 {
@@ -1295,6 +1350,7 @@ test_case_t  heard_job_cases[] = {
     { "copies in one job", test_copies_at_once },
     { "what was heard has no time", test_no_time },
     { "what is stale", test_stale },
+    { "what is late", test_late },
     { "repairs that are overtaken", test_overtaken },
     { "notes of what is ignored", test_notes },
     { "two tasks of one alert", test_clash },
