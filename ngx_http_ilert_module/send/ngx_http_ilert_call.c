@@ -113,7 +113,6 @@ ngx_http_ilert_call_send(ngx_http_ilert_call_t *call)
     target->args = &call->args;
     target->body[0] = call->body;
     target->get = (call->body.len == 0);
-    target->gzip = target->get;
 
     return ngx_http_ilert_client_send(client);
 }

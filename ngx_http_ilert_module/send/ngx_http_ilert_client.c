@@ -365,7 +365,7 @@ ngx_http_ilert_client_create_headers(ngx_http_ilert_client_t *client)
     static struct {
         ngx_str_t  key;
         u_char    *lowcase_key;
-        size_t     offset;      /* of its field, if we set it */
+        size_t     offset;
         ngx_str_t  value;       /* empty: host->header */
     } headers[] = {
         { ngx_string("Host"), (u_char *) "host",
@@ -376,10 +376,7 @@ ngx_http_ilert_client_create_headers(ngx_http_ilert_client_t *client)
           ngx_string("ngx_http_ilert_module/" NGX_HTTP_ILERT_VERSION) },
         { ngx_string("Content-Type"), (u_char *) "content-type",
           offsetof(ngx_http_headers_in_t, content_type),
-          ngx_string("application/json") },
-        { ngx_string("Accept-Encoding"), (u_char *) "accept-encoding",
-          NGX_MAX_SIZE_T_VALUE,
-          ngx_string("gzip") }
+          ngx_string("application/json") }
     };
 
     r = client->main;
@@ -396,16 +393,10 @@ ngx_http_ilert_client_create_headers(ngx_http_ilert_client_t *client)
 
     for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
 
-        field = NULL;
+        field = (ngx_table_elt_t **) ((char *) &r->headers_in
+                                      + headers[i].offset);
 
-        if (headers[i].offset != NGX_MAX_SIZE_T_VALUE) {
-            field = (ngx_table_elt_t **) ((char *) &r->headers_in
-                                          + headers[i].offset);
-        }
-
-        if ((field == &r->headers_in.content_type && client->target.get)
-            || (field == NULL && !client->target.gzip))
-        {
+        if (field == &r->headers_in.content_type && client->target.get) {
             continue;
         }
 
@@ -421,9 +412,7 @@ ngx_http_ilert_client_create_headers(ngx_http_ilert_client_t *client)
         h->value = headers[i].value.len ? headers[i].value : host->header;
         h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
 
-        if (field) {
-            *field = h;
-        }
+        *field = h;
     }
 
     return NGX_OK;

@@ -103,7 +103,6 @@ typedef struct {
     ngx_str_t                    body[2];   /* its parts, as JSON; both */
                                             /* empty: a GET */
     unsigned                     get:1;
-    unsigned                     gzip:1;    /* the answer may be compressed */
 } ngx_http_ilert_client_target_t;
 
 
