@@ -46,12 +46,14 @@ my $t = IlertTest->new(
     }
 
     map \$kapacitor_id \$type { ~^off off; }
+    log_subrequest on;
+    access_log %%DIR%%/logs/all.log;
 
     server {
         listen 127.0.0.1:%%PORT_0%%;
         %%ENDPOINT%%
 
-        location = /repair { repair; }
+        location = /repair { access_log off; repair; }
         location = /status { ilert_status; }
 
         location = /kapacitor {
@@ -108,6 +110,7 @@ subtest 'an alert that is not known' => sub {
     my $event = event(++$n);
     is($event->{eventType}, 'ALERT');
     is($event->{alertKey}, 'new', 'its key is its id');
+    is($t->read_file('logs/all.log'), '', 'nothing is in the access log');
     is($event->{customDetails}{level}, 'CRITICAL');
     ok($event->{customDetails}{reconciled}, 'it says that it is a repair');
 };

@@ -33,7 +33,7 @@ ngx_http_ilert_repair_send(ngx_http_ilert_repair_t *repair)
     kapacitor = repair->kapacitor;
 
     call->name = kapacitor->place;
-    call->conf_ctx = kapacitor->target->conf_ctx;
+    call->conf_ctx = kapacitor->conf_ctx;
     call->host = &kapacitor->host;
     call->uri = kapacitor->uri;
     call->args = kapacitor->args;
