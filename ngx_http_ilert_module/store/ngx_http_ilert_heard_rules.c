@@ -267,10 +267,15 @@ ngx_http_ilert_heard_look(ngx_http_ilert_store_known_t *known,
         return NGX_HTTP_ILERT_STORE_NO_MATTER;
     }
 
-    /* an OK is no news if it was one before, or was never told to ilert */
+    /*
+     * An OK is no news if it was one before, and ilert was told; or if ilert
+     * was never told anything.  What was relayed is not remembered: then it is
+     * not known what ilert shows, and an OK that was missed may be its end.
+     */
 
     if (state->level == NGX_HTTP_ILERT_OK
-        && (same || (known->ignored && known->alert == 0)))
+        && ((same && (at->resolved || known->alert == 0))
+            || (known->ignored && known->alert == 0)))
     {
         return NGX_HTTP_ILERT_STORE_NO_MATTER;
     }

@@ -70,6 +70,9 @@ typedef struct {
     int64_t                     made;       /* see store_total_t */
     int64_t                     yielded;
     int64_t                     now;
+    unsigned                    resolved:1; /* of a record that says OK: it */
+                                            /* is known that ilert shows its */
+                                            /* alert as resolved */
 } ngx_http_ilert_heard_at_t;
 
 ngx_http_ilert_store_look_e ngx_http_ilert_heard_look(

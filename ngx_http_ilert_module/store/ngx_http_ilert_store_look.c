@@ -55,6 +55,9 @@ static ngx_int_t ngx_http_ilert_look_absent(ngx_http_ilert_look_t *lk);
 static ngx_int_t ngx_http_ilert_look_learn(ngx_http_ilert_look_t *lk);
 static ngx_int_t ngx_http_ilert_look_add_topic(ngx_http_ilert_look_t *lk);
 static ngx_int_t ngx_http_ilert_look_compare(ngx_http_ilert_look_t *lk);
+static ngx_int_t ngx_http_ilert_look_resolved(ngx_http_ilert_look_t *lk,
+    ngx_http_ilert_store_state_t *state, ngx_http_ilert_store_known_t *known,
+    ngx_uint_t *resolved);
 static ngx_uint_t ngx_http_ilert_look_is_foreign(ngx_http_ilert_look_t *lk,
     ngx_http_ilert_store_topic_t *topic);
 static ngx_int_t ngx_http_ilert_look_fill(ngx_http_ilert_look_t *lk,
@@ -589,7 +592,7 @@ static ngx_int_t
 ngx_http_ilert_look_compare(ngx_http_ilert_look_t *lk)
 {
     ngx_int_t                      rc;
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, resolved;
     ngx_http_ilert_heard_at_t      at;
     ngx_http_ilert_store_look_t   *look;
     ngx_http_ilert_store_known_t  *known;
@@ -618,12 +621,57 @@ ngx_http_ilert_look_compare(ngx_http_ilert_look_t *lk)
                                   ngx_http_ilert_look_topic_of_id(lk->work,
                                                              known->topic)));
 
+        if (ngx_http_ilert_look_resolved(lk, &state[i], known, &resolved)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        at.resolved = resolved;
+
         state[i].look = ngx_http_ilert_heard_look(known, &state[i], &at);
 
         if (ngx_http_ilert_look_fill(lk, &state[i], known) != NGX_OK) {
             return NGX_ERROR;
         }
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Finds out whether ilert shows a record's alert as resolved.  This is only
+ * looked at where it matters: if there is an OK after an OK.
+ */
+
+static ngx_int_t
+ngx_http_ilert_look_resolved(ngx_http_ilert_look_t *lk,
+    ngx_http_ilert_store_state_t *state, ngx_http_ilert_store_known_t *known,
+    ngx_uint_t *resolved)
+{
+    ngx_int_t                      rc;
+    ngx_http_ilert_store_alert_t  *alert;
+
+    *resolved = 1;
+
+    if (known == NULL || known->alert == 0
+        || known->level != NGX_HTTP_ILERT_OK
+        || state->level != NGX_HTTP_ILERT_OK || state->time <= known->time)
+    {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_ilert_work_get_alert(lk->work, known->alert, &alert);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : rc;
+    }
+
+    /* if something waits, that is told before long */
+
+    *resolved = (alert->row.head
+                 || alert->shown.shows == NGX_HTTP_ILERT_SHOWS_RESOLVED);
 
     return NGX_OK;
 }

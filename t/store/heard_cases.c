@@ -795,6 +795,14 @@ test_looks(void)
     check_int(look_at(&t, "cpu", NGX_HTTP_ILERT_OK, T(4))->look, NO_MATTER);
     check_int(look_at(&t, "cpu", INFO, T(4))->look, DIFFERS);
 
+    /* or an OK, if it may have been relayed that it was open between */
+
+    drain(&t, "ops");
+    check_int(look_at(&t, "cpu", NGX_HTTP_ILERT_OK, T(4))->look, NO_MATTER);
+    t.job.unknown = 1;
+    check_int(look_at(&t, "cpu", NGX_HTTP_ILERT_OK, T(4))->look, DIFFERS);
+    check_int(look_at(&t, "cpu", NGX_HTTP_ILERT_OK, T(3))->look, AGREES);
+
     /* after the accepts of its job */
 
     hear(&t, "cpu", INFO, T(4));

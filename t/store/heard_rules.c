@@ -93,12 +93,12 @@ test_news(void)
     static const char  *table[][3] = {
         { "",    "C1", "NNNN" },
         { "",    "C-", "NNNN" },
-        { "C5a", "C6", "NNCC" },
-        { "C5a", "O6", "NNCC" },
+        { "C5a", "C6", "NNNN" },
+        { "C5a", "O6", "NNNN" },
         { "C5a", "C5", "NNCC" },
         { "C5a", "W4", "NSCC" },
         { "C5a", "C-", "NNNN" },
-        { "C-a", "C1", "NNCC" },
+        { "C-a", "C1", "NNNN" },
         { "O5i", "C4", "NSCC" },
     };
 
@@ -434,6 +434,7 @@ test_look(void)
             state.time = time_of(table[i][1]);
 
             memset(&at, 0, sizeof(at));
+            at.resolved = 1;
             at.learned = (n != 1);
             at.foreign = (n == 2);
             at.yielded = NS(2);
@@ -446,6 +447,21 @@ test_look(void)
                          table[i][2][n]);
         }
     }
+
+    /* an OK after an OK, when it is not known what ilert shows */
+
+    memset(&state, 0, sizeof(state_t));
+    state.time = NS(6);
+    at.foreign = 0;
+    at.learned = 1;
+    at.resolved = 0;
+    check_int(ngx_http_ilert_heard_look(known_by("O5a"), &state, &at),
+              NGX_HTTP_ILERT_STORE_DIFFERS);
+    check_int(ngx_http_ilert_heard_look(known_by("O5"), &state, &at),
+              NGX_HTTP_ILERT_STORE_NO_MATTER);
+    check_int(ngx_http_ilert_heard_look(known_by("O6a"), &state, &at),
+              NGX_HTTP_ILERT_STORE_AGREES);
+    at.resolved = 1;
 
     /* an id of which there is no record, however often it is heard */
 
