@@ -67,6 +67,7 @@ my %ANSWER = (
     length => answer(200, [ $LENGTH ], $TEXT),
     chunked => answer(200, [ $CHUNKED ], chunked($TEXT)),
     gzip => answer(200, [ $CHUNKED, $GZIP ], chunked(gzip($TEXT))),
+    dense => answer(200, [ $CHUNKED, $GZIP ], chunked(gzip('x' x 30_000_000))),
     members => answer(200, [ $GZIP ], gzip($SHORT) . gzip($SHORT)),
     end => answer(200, [], $SHORT),
     empty => answer(200, [ 'Content-Length: 0' ], ''),
@@ -244,6 +245,12 @@ subtest 'whole answers' => sub {
         is(scalar(() = $t->grep_log(qr/to a temporary file/, $mark)), 0,
            "$place: no temporary file") if $place ne 'stored';
     }
+
+    # it comes at once, so nginx would read all of it in one turn
+
+    my $json = call('/api/dense');
+    is($json->{len}, 30_000_000, 'it is dense');
+    cmp_ok($json->{most}, '<', 30_000_000, 'others have their turn');
 
     is_text(call('/api/end'), $SHORT, 'up to the end of the connection');
     is_text(call('/api/members'), $SHORT . $SHORT, 'two members of gzip');

@@ -136,6 +136,8 @@ struct ngx_http_ilert_client_s {
     ngx_uint_t                   interim;       /* answers of 1xx so far */
     size_t                       received;      /* bytes of the body */
     size_t                       kept;          /* bytes in "answer" */
+    ngx_msec_t                   turn;          /* of the event loop, and */
+    int64_t                      work;          /* usec of work in it */
     ngx_http_ilert_fault_e       fault;         /* as far as it is known */
     size_t                       noted;         /* bytes in "reason", from */
                                                 /* a line of the log */

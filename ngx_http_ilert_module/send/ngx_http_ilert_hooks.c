@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_client.h"
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_connections.h"
 #include "ngx_http_ilert_hooks.h"
@@ -18,6 +19,10 @@
 /* interim answers, 1xx, that are skipped at most */
 
 #define NGX_HTTP_ILERT_INTERIM_MAX   16
+
+/* usec of work for an answer, after which others have their turn */
+
+#define NGX_HTTP_ILERT_HOOKS_TURN    3000
 
 
 static ngx_http_ilert_client_t *ngx_http_ilert_hooks_client(
@@ -41,6 +46,8 @@ static ngx_int_t ngx_http_ilert_hooks_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static void ngx_http_ilert_hooks_read(ngx_http_ilert_client_t *client,
     ngx_buf_t *b);
+static void ngx_http_ilert_hooks_rest(ngx_http_ilert_client_t *client,
+    int64_t begun);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -459,6 +466,7 @@ ngx_http_ilert_hooks_header_filter(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_ilert_hooks_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
+    int64_t                   begun;
     ngx_buf_t                *b;
     ngx_http_ilert_client_t  *client;
 
@@ -467,6 +475,8 @@ ngx_http_ilert_hooks_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     if (client == NULL) {
         return ngx_http_next_body_filter(r, in);
     }
+
+    begun = ngx_http_ilert_clock_usec();
 
     for ( /* void */ ; in; in = in->next) {
         b = in->buf;
@@ -477,6 +487,10 @@ ngx_http_ilert_hooks_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
         b->pos = b->last;
         b->file_pos = b->file_last;
+    }
+
+    if (r == client->sr && !client->ended) {
+        ngx_http_ilert_hooks_rest(client, begun);
     }
 
     return NGX_OK;
@@ -505,6 +519,43 @@ ngx_http_ilert_hooks_read(ngx_http_ilert_client_t *client, ngx_buf_t *b)
     if (b->last_buf || b->last_in_chain) {
         client->complete = 1;
     }
+}
+
+
+/*
+ * nginx goes on with an answer as long as there are bytes of it, and a few of
+ * these may be a long text, if they are compressed.  So after some work in one
+ * turn of the event loop the connection to our client seems to be delayed for
+ * a ms, as by limit_rate.  Meanwhile nginx must not fill a temporary file.
+ */
+
+static void
+ngx_http_ilert_hooks_rest(ngx_http_ilert_client_t *client, int64_t begun)
+{
+    ngx_event_t          *wev;
+    ngx_http_upstream_t  *u;
+
+    u = client->sr->upstream;
+    wev = client->connection.write;
+
+    if (client->turn != ngx_current_msec) {
+        client->turn = ngx_current_msec;
+        client->work = 0;
+    }
+
+    client->work += ngx_http_ilert_clock_usec() - begun;
+
+    if (client->work < NGX_HTTP_ILERT_HOOKS_TURN || wev->delayed
+        || u == NULL || !u->buffering || u->pipe == NULL
+        || u->pipe->cacheable)
+    {
+        return;
+    }
+
+    u->pipe->max_temp_file_size = 0;
+
+    wev->delayed = 1;
+    ngx_add_timer(wev, 1);
 }
 
 

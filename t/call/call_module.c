@@ -27,6 +27,9 @@ typedef struct {
     ngx_http_request_t     *r;
     ngx_md5_t               md5;
     size_t                  len;
+    size_t                  begun;      /* len when the turn began */
+    size_t                  most;       /* in one turn of the event loop */
+    ngx_msec_t              turn;
     ngx_int_t               fail;
     ngx_uint_t              nreads;
     ngx_uint_t              inside;
@@ -220,8 +223,14 @@ call_read(ngx_http_ilert_call_t *call, u_char *data, size_t len)
 
     ngx_md5_update(&c->md5, data, len);
 
+    if (c->turn != ngx_current_msec) {
+        c->turn = ngx_current_msec;
+        c->begun = c->len;
+    }
+
     c->nreads++;
     c->len += len;
+    c->most = ngx_max(c->most, c->len - c->begun);
 
     return (c->fail >= 0 && c->len > (size_t) c->fail) ? NGX_ERROR : NGX_OK;
 }
@@ -263,11 +272,11 @@ call_done(ngx_http_ilert_call_t *call)
 
     p = ngx_sprintf(p, "{\"status\":%ui,\"fault\":\"%s\",\"whole\":%d,"
                     "\"given_up\":%d,\"inside\":%ui,\"len\":%uz,\"reads\":%ui,"
-                    "\"md5\":\"%*s\",\"reason\":\"",
+                    "\"most\":%uz,\"md5\":\"%*s\",\"reason\":\"",
                     call->status,
                     call->fault ? ngx_http_ilert_fault_code(call->fault) : "",
                     call->whole, call->given_up, c->inside, c->len, c->nreads,
-                    (size_t) 32, hex);
+                    c->most, (size_t) 32, hex);
 
     p = (u_char *) ngx_escape_json(p, call->reason.data, call->reason.len);
     p = ngx_cpymem(p, "\"}\n", 3);
