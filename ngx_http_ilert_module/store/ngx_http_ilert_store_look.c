@@ -631,6 +631,16 @@ ngx_http_ilert_look_compare(ngx_http_ilert_look_t *lk)
 
         state[i].look = ngx_http_ilert_heard_look(known, &state[i], &at);
 
+        if (known && known->over && !at.foreign
+            && state[i].level != NGX_HTTP_ILERT_OK
+            && state[i].time >= known->time)
+        {
+            /* Kapacitor has it again */
+
+            known->over = 0;
+            known->changed = 1;
+        }
+
         if (ngx_http_ilert_look_fill(lk, &state[i], known) != NGX_OK) {
             return NGX_ERROR;
         }

@@ -1108,13 +1108,32 @@ ends(test_t *t, kapacitor_t *kapacitor)
 }
 
 
+/* a look that says of "cpu", and of an unknown id, that they are over */
+
+static void
+says_over(test_t *t)
+{
+    ngx_str_t     ids[2];
+    ngx_array_t   over;
+
+    set(&ids[0], "cpu");
+    set(&ids[1], "unheard");
+
+    over.elts = ids;
+    over.nelts = 2;
+
+    look(t)->over = &over;
+    check_int(run(t), OK);
+    check(!outcome.idle);
+
+    test_look->over = NULL;
+}
+
+
 static void
 test_silence_held(void)
 {
     test_t        t;
-    look_t       *lk;
-    ngx_str_t    *id;
-    ngx_array_t   over;
     kapacitor_t   kapacitor;
 
     setup(&t, "silence_held_open");
@@ -1166,20 +1185,23 @@ test_silence_held(void)
     check_int(run(&t), OK);
     drain(&t, "ops");
 
-    lk = look(&t);
-    over.pool = lk->pool;
-    over.size = sizeof(ngx_str_t);
-    over.nelts = 0;
-    over.nalloc = 2;
-    over.elts = ngx_pcalloc(lk->pool, 2 * sizeof(ngx_str_t));
-    id = ngx_array_push(&over);
-    set(id, "cpu");
-    id = ngx_array_push(&over);
-    set(id, "unheard");
-    lk->over = &over;
-    check_int(run(&t), OK);
-    check(!outcome.idle);
+    says_over(&t);
 
+    t.now += QUIET;
+    check_int(ends(&t, &kapacitor), 1);
+    drain(&t, "ops");
+
+    /* it is open there again, of which no webhook has come */
+
+    hear(&t, "cpu", CRITICAL, t.now * 1000000);
+    check_int(run(&t), OK);
+    drain(&t, "ops");
+    says_over(&t);
+    look_at(&t, "cpu", WARNING, t.now * 1000000 - 1);
+    t.now += QUIET;
+    look_at(&t, "cpu", CRITICAL, t.now * 1000000);
+    check_int(ends(&t, &kapacitor), 0);
+    says_over(&t);
     t.now += QUIET;
     check_int(ends(&t, &kapacitor), 1);
     drain(&t, "ops");
