@@ -70,6 +70,14 @@ is($loop->status('stuck')->{differences}, 0);
 is(scalar(grep { length $_->{alert_key} > 60 } $fake->events), 0,
    'an id that cannot be remembered is no difference');
 
+# All topics begin anew.
+
+my $mark = $q->test->mark;
+$odd->restart;
+$loop->polled(1, 'odd');
+is(scalar $q->test->grep_log(qr/topics have begun anew/, $mark), 1,
+   'one line about all of them');
+
 # As many topics as there may be, twice
 
 sub list {

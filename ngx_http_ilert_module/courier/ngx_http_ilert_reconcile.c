@@ -349,12 +349,7 @@ ngx_http_ilert_reconcile_listed(ngx_http_ilert_topics_t *topics,
 
     if (topic->since == 0 || el->collected < topic->collected) {
 
-        if (topic->since) {
-            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                          "ilert kapacitor \"%V\": topic \"%V\" has begun "
-                          "anew, nothing is concluded from this poll",
-                          &rc->conf->name, &topic->sn.str);
-        }
+        poll->nanew += (topic->since != 0);
 
         ngx_http_ilert_differ_clean(&topic->differ, 0);
         topic->since = ngx_http_ilert_clock_now();
@@ -515,6 +510,13 @@ ngx_http_ilert_reconcile_topics_done(ngx_http_ilert_call_t *call)
     rc = poll->rc;
 
     ngx_http_ilert_reconcile_forget(rc, rc->number);
+
+    if (poll->nanew) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "ilert kapacitor \"%V\": %ui topics have begun anew, "
+                      "nothing is concluded from this poll",
+                      &rc->conf->name, poll->nanew);
+    }
 
     poll->next = ngx_queue_head(&rc->list);
 

@@ -139,6 +139,7 @@ struct ngx_http_ilert_reconcile_poll_s {
     ngx_array_t                  listed;    /* ngx_str_t: all topics to be */
                                             /* compared */
     ngx_uint_t                   nlisted;   /* all topics */
+    ngx_uint_t                   nanew;     /* that have begun anew */
     ngx_queue_t                 *next;      /* of rc->list: the next topic */
     void                       (*go_on)(ngx_http_ilert_reconcile_poll_t *poll);
                                             /* takes the next topic, or ends */
