@@ -231,12 +231,15 @@ case 'topics with a pattern' => (
     then => sub {
         $k{narrow}->set($_, "2 $_", 'CRITICAL', lose => 1)
             for qw(main:abc:alert2 main:xyz:alert2 main:add:alert2);
+        $k{narrow}->set('main:add:alert2', '1 main:xyz:alert2', 'WARNING');
     },
     after => sub {
         is($loop->shown('2 main:abc:alert2'), 'CRITICAL', 'one that fits');
         is($loop->shown('2 main:xyz:alert2'), 'OK', 'one that does not');
         is($loop->shown('2 main:add:alert2'), 'OK',
            'one that fits, but posts nothing here');
+        is($loop->shown('1 main:xyz:alert2'), 'CRITICAL',
+           'nor of an id that is ours');
     });
 
 # Named without a "*": nothing has to be learned.
@@ -372,85 +375,32 @@ subtest 'what Kapacitor is asked' => sub {
     is_deeply([ grep { $_->{status} != 200 } @asked ], []);
 };
 
-# Waits until no topic is read in a poll.
+subtest 'a topic that is read while its webhook is on its way' => sub {
+    my $topics = $loop->status('mixed')->{topics};
 
-sub calms_down {
-    my ($name) = @_;
-    my $n = -1;
-
-    return wait_until(sub {
-        my $before = $n;
-        $n = grep { $_->{uri} =~ /events/ } $k{$name}->requests;
-        $loop->polled(1, $name) if $n != $before;
-        return $n == $before;
-    }, 20, 'calm');
-}
-
-# One is read while its webhook is on its way.
-
-subtest 'a topic that does not move' => sub {
-    my $topics = $loop->status('held')->{topics};
-
-    $loop->topic('held', 'main:late:alert2');
-    $k{held}->hold('main:late:alert2');
-    $k{held}->set('main:late:alert2', 'late', 'CRITICAL');
-    $loop->polled(1, 'held');
-    is($loop->status('held')->{topics}, $topics, 'it is not known whether '
+    $loop->topic('mixed', 'main:late:alert2');
+    $k{mixed}->hold('main:late:alert2');
+    $k{mixed}->set('main:late:alert2', 'late', 'CRITICAL');
+    $loop->polled(1, 'mixed');
+    is($loop->status('mixed')->{topics}, $topics, 'it is not known whether '
        . 'a topic takes part');
-    $k{held}->release('main:late:alert2');
-    ok(wait_until(sub { $loop->status('held')->{topics} == $topics + 1 }, 6),
+    $k{mixed}->release('main:late:alert2');
+    ok(wait_until(sub { $loop->status('mixed')->{topics} == $topics + 1 }, 6),
        'until its webhook has come');
-
-    ok(calms_down('narrow'), 'then it is not read any more');
-};
-
-
-# Webhooks are lost while nginx is down.
-
-subtest 'nginx is down' => sub {
-    my @ids = map { "d$_" } 1 .. 20;
-    my $k = $k{main};
-
-    $k->set($cpu, $_, 'CRITICAL') for @ids;
-    ok($loop->settled, 'open');
-    $loop->polled(1, 'main');
-
-    my $from = $fake->counts->{requests};
-    $q->stop;
-    $k->set($cpu, $_, 'OK') for @ids[0 .. 9];
-    $k->set($cpu, $_, 'WARNING') for @ids[10 .. 14];
-    $k->set($cpu, "new$_", 'CRITICAL') for 1 .. 15;
-    ok($k->idle);
-    is(scalar(grep { $_->{outcome} eq 'refused' } $k->webhooks), 30,
-       'webhooks are lost');
-
-    $q->start;
-    ok(wait_until(sub { !$loop->faults('main') }, 15), 'ilert shows it')
-        or diag(join "\n", $loop->faults('main'));
-    is(scalar($loop->said($from)), 30, 'by as many events');
-};
-
-# Kapacitor is killed, and with it go the webhooks that waited.
-
-subtest 'Kapacitor is restarted' => sub {
-    my $k = $k{main};
-
-    $k->hold($cpu);
-    $k->set($cpu, "k$_", 'CRITICAL') for 1 .. 5;
-    $k->restart(lose => 1);
-    $k->release($cpu);
-    ok(wait_until(sub { $loop->shown('k5') eq 'CRITICAL' }, 15),
-       'what waited in it is repaired');
-    is_deeply([ map { $loop->shown("k$_") } 1 .. 4 ],
-              [ ('CRITICAL') x 4 ]);
 };
 
 # What was on its way comes after its repair, and much later.  One webhook is
 # a copy, and another is older than what ilert shows, but newer by its coming:
 # Kapacitor's API is right, and is asked.
 
+sub reads { scalar grep { $_->{uri} =~ /events/ } $k{held}->requests }
+
 subtest 'webhooks that come after their repairs' => sub {
-    ok(calms_down('held'), 'much later');
+    ok(wait_until(sub {
+        my $n = reads();
+        return $loop->polled(1, 'held') && reads() == $n;
+    }, 20), 'a topic that does not move is not read');
+
     $k{held}->release('main:held:alert2');
     ok($k{held}->idle && $q->drained, 'they come');
 
@@ -459,6 +409,37 @@ subtest 'webhooks that come after their repairs' => sub {
     is($loop->shown('h0'), 'OK');
     ok(wait_until(sub { $loop->shown('h2') eq 'INFO' }, 8),
        'what is older is made good');
+};
+
+
+# Webhooks are lost while nginx is down.  Another Kapacitor is killed: what
+# waited in it is lost, too.
+
+subtest 'nginx is down, and Kapacitor is restarted' => sub {
+    my @ids = map { "d$_" } 1 .. 20;
+    my $k = $k{main};
+
+    $k->set($cpu, $_, 'CRITICAL') for @ids;
+    ok($k->idle && $q->drained, 'open');
+    $loop->polled(1, 'main');
+
+    my $from = $fake->counts->{requests};
+    $k{native}->hold($cpu);
+    $k{native}->set($cpu, "k$_", 'CRITICAL') for 1 .. 5;
+    $q->stop;
+    $k->set($cpu, $_, 'OK') for @ids[0 .. 9];
+    $k->set($cpu, $_, 'WARNING') for @ids[10 .. 14];
+    $k->set($cpu, "new$_", 'CRITICAL') for 1 .. 15;
+    ok($k->idle);
+    is(scalar(grep { $_->{outcome} eq 'refused' } $k->webhooks), 30,
+       'webhooks are lost');
+
+    $k{native}->restart(lose => 1);
+    $k{native}->release($cpu);
+    $q->start;
+    ok(wait_until(sub { !$loop->faults('main', 'native') }, 15),
+       'ilert shows it') or diag(join "\n", $loop->faults('main', 'native'));
+    is(scalar($loop->said($from)), 35, 'by as many events');
 };
 
 is_deeply([ map { "$_->{uri}: $_->{fault}" } $fake->errors ], [],

@@ -93,7 +93,7 @@ for (sort keys %FAULT) {
     $fault ? $k{$_}->fault(%$fault) : $k{$_}->down(api => 1);
 }
 
-$k{slow}->fault(@EVENTS, drip => 0.02);
+$k{slow}->fault(@EVENTS, drip => 0.001);
 $k{disabled}->disable($TOPIC);
 $k{vanished}->fault(@EVENTS, status => 500,
     body => '{"error": "failed to get topic events: unknown topic \"x\""}');
