@@ -494,7 +494,7 @@ sub digest {
     my ($ns, $is) = @_;
     my %number = (OK => 0, INFO => 1, WARNING => 2, CRITICAL => 3);
 
-    return substr md5_hex("$ns $number{$is->{level}}:"
+    return substr md5_hex(sprintf('%u', $ns) . " $number{$is->{level}}:"
         . encode($is->{message})), 0, 16;
 }
 

@@ -140,7 +140,9 @@ ngx_http_ilert_kapacitor_ns(ngx_http_ilert_webhook_t *wh)
 
 /*
  * The number is written, so that the digest does not depend on the order of
- * bytes of the machine: a database may be taken to another one.
+ * bytes of the machine: a database may be taken to another one.  It is written
+ * without a sign, since nginx negates numbers that have one, which the least
+ * one does not allow.
  */
 
 uint64_t
@@ -152,7 +154,8 @@ ngx_http_ilert_kapacitor_digest(ngx_http_ilert_webhook_t *wh)
     ngx_md5_t    md5;
     ngx_uint_t   i;
 
-    p = ngx_sprintf(head, "%L %ui:", ngx_http_ilert_kapacitor_ns(wh),
+    p = ngx_sprintf(head, "%uL %ui:",
+                    (uint64_t) ngx_http_ilert_kapacitor_ns(wh),
                     (ngx_uint_t) wh->level);
 
     ngx_md5_init(&md5);
