@@ -183,6 +183,18 @@ subtest 'the location of the URI' => sub {
     bad(reconcile('/k', '') . "\nserver { location /k $take }",
         qr/^\[emerg\] the URI "\/k" of /);
 
+    # what is heard is known by the path of the location
+
+    my ($api, $other) = map { "location $_ { $PASS\nilert_reconcile /k; }" }
+                        qw(/api/ /other/);
+
+    good(server("location /k $take $api $other"));
+    bad(server("location /k $take $api }\nserver { listen "
+               . "127.0.0.1:%%PORT_0%%; location /k $take $other"),
+        'the URI "/k" of "ilert_reconcile" in F:6 leads to location "/k", and '
+        . 'that in F:4 to one of the same path in another server; what is '
+        . 'heard is known by the path, which must be its own');
+
     good(reconcile('/k', 'location /k { ilert_kapacitor ops; ilert_dry_run '
                    . 'on; }'), '"ilert_reconcile" in F:4 only watches, since '
          . 'location "/k" has "ilert_dry_run"');

@@ -39,6 +39,8 @@ static ngx_int_t ngx_http_ilert_reconcile_check(ngx_conf_t *cf,
     ngx_http_ilert_kapacitor_t *kapacitor);
 static ngx_int_t ngx_http_ilert_reconcile_target(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_kapacitor_t *kapacitor);
+static ngx_int_t ngx_http_ilert_reconcile_place(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_kapacitor_t *kapacitor);
 
 
 /* "ilert_reconcile URI [topics=] [interval=] [mode=] [host=]" */
@@ -361,6 +363,8 @@ ngx_http_ilert_reconcile_resolve(ngx_conf_t *cf,
 
         if (ngx_http_ilert_reconcile_check(cf, kapacitors[i]) != NGX_OK
             || ngx_http_ilert_reconcile_target(cf, imcf, kapacitors[i])
+               != NGX_OK
+            || ngx_http_ilert_reconcile_place(cf, imcf, kapacitors[i])
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -457,6 +461,42 @@ ngx_http_ilert_reconcile_target(ngx_conf_t *cf,
         if (locations[i]->kapacitor == ilcf->kapacitor) {
             locations[i]->reconciled = 1;
         }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * What was heard is known by the path of the location.  Two Kapacitors may
+ * have the same ids, so they must not post to two locations of one path.
+ */
+
+static ngx_int_t
+ngx_http_ilert_reconcile_place(ngx_conf_t *cf,
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_kapacitor_t *kapacitor)
+{
+    ngx_uint_t                    i;
+    ngx_http_ilert_kapacitor_t  **other;
+
+    other = imcf->kapacitors.elts;
+
+    for (i = 0; other[i] != kapacitor; i++) {
+
+        if (other[i]->target->kapacitor == kapacitor->target->kapacitor
+            || !ngx_http_ilert_text_same(&other[i]->place, &kapacitor->place))
+        {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "the URI \"%V\" of \"ilert_reconcile\" in %s:%ui leads "
+                      "to location \"%V\", and that in %s:%ui to one of the "
+                      "same path in another server; what is heard is known by "
+                      "the path, which must be its own", &kapacitor->uri,
+                      kapacitor->file_name, kapacitor->line,
+                      &kapacitor->place, other[i]->file_name, other[i]->line);
+        return NGX_ERROR;
     }
 
     return NGX_OK;
