@@ -30,6 +30,7 @@ my @findings = $chaos->run;
 my $summary = $chaos->summary;
 
 note("$summary->{webhooks} webhooks, $summary->{accepted} accepted, "
+     . "$summary->{repaired} repaired, "
      . "$summary->{events} events, $summary->{again} of them again");
 note("without @{$summary->{skipped}}") if @{$summary->{skipped}};
 cmp_ok($summary->{accepted}, '>', 0, 'there were webhooks');

@@ -152,6 +152,31 @@ subtest 'late' => sub {
              @how);
 };
 
+# What nginx did not hear of, it asks for.
+
+subtest 'asked' => sub {
+    my @asked = (asked => 1);
+
+    is_found('invented', 'what did not come to nginx', '1 CRITICAL x', '1',
+             'CRITICAL');
+    is_found('', 'unless it is asked for', '1 CRITICAL x', '1', 'CRITICAL',
+             @asked);
+    is_found('invented', 'but not what nobody has said', '1 CRITICAL x',
+             '1 2', 'CRITICAL', @asked);
+    is_found('lost', 'an alert that was not accepted',
+             '1 INFO 202, 2 CRITICAL 503', '1', 'INFO', @asked);
+    is_found('phantom', 'an end that was not accepted',
+             '1 CRITICAL 202, 2 OK x', '1', 'CRITICAL', @asked);
+    is_found('', 'or was repaired', '1 CRITICAL 202, 2 OK x', '1 2', 'OK',
+             @asked);
+    is_found('inverted phantom', 'an old one was repaired',
+             '1 CRITICAL 503, 2 OK 202', '2 1@30', 'CRITICAL', @asked);
+    is_found('', 'one came late, and then the last one again',
+             '1 CRITICAL -, 2 OK 202', '2 1@40 2@50', 'OK', @asked);
+    is_found('duplicate', 'without a reason', '1 CRITICAL 202, 2 OK 202',
+             '1 2 2@50', 'OK', @asked);
+};
+
 subtest 'refused, stuck, invented' => sub {
     is_found('', 'before calm', '1 CRITICAL 503', '', 'OK', calm => 15);
     is_found('refused', 'in calm', '1 CRITICAL 503', '', 'OK', calm => 5);

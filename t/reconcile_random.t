@@ -142,6 +142,15 @@ sub differences {
            sort keys %level;
 }
 
+# True if that was the state of an alert in this round.
+
+sub is_known {
+    my ($request) = @_;
+    my $custom = $request->{json}{customDetails};
+    return ($known{"$custom->{id} $custom->{time}"} // '')
+           eq $custom->{level};
+}
+
 sub agrees {
     my ($seconds) = @_;
     return wait_until(sub { !differences() }, $seconds, 'agreement');
@@ -176,11 +185,12 @@ do {
         my @requests = $fake->requests;
         my @alerts = grep { $_->{taken} && $_->{type} eq 'ALERT' }
                      @requests[$from .. $#requests];
-        is_deeply([ grep {
-            my $custom = $_->{json}{customDetails};
-            ($known{"$custom->{id} $custom->{time}"} // '')
-                ne $custom->{level};
-        } @alerts ], [], 'nothing else was ever opened');
+        is_deeply([ grep { !is_known($_) } @alerts ], [],
+                  'nothing else was ever opened');
+        is_deeply([ grep { $_->{taken} && $_->{type} eq 'RESOLVE'
+                           && !is_known($_) && !$restarted }
+                    @requests[$from .. $#requests] ], [],
+                  'nor ended, but for what Kapacitor has forgotten');
 
         my @early = $loop->early;
         is_deeply([ @early ], [], 'no webhook was repaired too early')

@@ -8,8 +8,9 @@ package IlertChaos;
 #
 # new(%opt)     seed, seconds, faults, without (see IlertChaosPlan::kinds)
 # run           list of { kind, alert, text }
-# summary       { seed, webhooks, accepted, events, again, faults => { kind =>
-#               number }, findings => { kind => number }, skipped => [kinds] }
+# summary       { seed, webhooks, accepted, repaired, events, again, faults =>
+#               { kind => number }, findings => { kind => number }, skipped =>
+#               [kinds] }
 # story         the plan, what became of it, findings, and the history of the
 #               alerts that they are about: text
 #
@@ -28,7 +29,7 @@ package IlertChaos;
 #
 # With "asked", each location has a Kapacitor that can be asked: what was lost
 # is repaired, and in the end ilert shows what Kapacitor knows, whatever it was
-# answered.
+# answered.  Half of the Kapacitors send nothing in calm, then.
 
 use warnings;
 use strict;
@@ -677,7 +678,7 @@ sub chaos {
 
 sub calm {
     my ($self) = @_;
-    my ($t, $q) = @$self{qw(t q)};
+    my ($t, $q, $plan) = @$self{qw(t q plan)};
 
     $self->{hold} = 1;
     $self->until_true(WELL, 'restarts',
@@ -689,6 +690,11 @@ sub calm {
     $self->until_true(WELL, 'webhooks', sub { !$self->talking });
     my $since = time() + 2;
     $self->until_true(9, 'time', sub { time() > $since });
+
+    if ($self->{asked}) {
+        $_->{left} = [] for grep { !$plan->{last}{$_->{host}} }
+                            @{$self->{clients}};
+    }
 
     $self->say('calm');
     $self->{calm} = time();
@@ -810,7 +816,10 @@ sub judged {
 sub summary {
     my ($self) = @_;
     my @ledger = $self->{q}->ledger;
-    my ($again, %seen, %kinds) = (0);
+    my ($again, $repaired, %seen, %kinds) = (0, 0);
+
+    /: (\d+) lost webhooks/ and $repaired += $1
+        for $self->{t}->grep_log(qr/ lost webhooks of topic /);
 
     $again += $seen{"$_->{alert} $_->{n}"}++ ? 1 : 0
         for grep { $_->{taken} } @{$self->{requests}};
@@ -818,6 +827,7 @@ sub summary {
 
     return { seed => $self->{plan}{seed}, webhooks => scalar @ledger,
         accepted => scalar(grep { ($_->{status} // 0) == 202 } @ledger),
+        repaired => $repaired,
         answers => $self->{heard}, again => $again,
         events => scalar(grep { $_->{taken} } @{$self->{requests}}),
         faults => $self->{done}, skipped => $self->{skipped},
