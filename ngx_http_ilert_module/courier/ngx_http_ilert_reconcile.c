@@ -352,7 +352,7 @@ ngx_http_ilert_reconcile_listed(ngx_http_ilert_topics_t *topics,
         poll->nanew += (topic->since != 0);
 
         ngx_http_ilert_differ_clean(&topic->differ, 0);
-        topic->since = ngx_http_ilert_clock_now();
+        topic->since = ngx_http_ilert_clock_msec();
         topic->asked = 0;
     }
 
@@ -711,7 +711,7 @@ ngx_http_ilert_reconcile_complete(ngx_http_ilert_reconcile_poll_t *poll)
     ngx_http_ilert_differ_clean(&rc->missing, rc->number);
 
     if (rc->up == 0) {
-        rc->up = ngx_http_ilert_clock_now();
+        rc->up = ngx_http_ilert_clock_msec();
     }
 
     ngx_http_ilert_reconcile_end_poll(poll, &seen);

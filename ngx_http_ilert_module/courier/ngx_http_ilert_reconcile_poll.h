@@ -72,6 +72,7 @@ typedef struct {
     int64_t                      asked;     /* when that began, ms; or 0 */
     int64_t                      since;     /* since when it has gone on */
                                             /* without a new beginning, ms */
+                                            /* of .._clock_msec() */
     ngx_uint_t                   poll;      /* number of the last one that */
                                             /* has it */
     ngx_uint_t                   again;     /* polls that read it although */
@@ -106,8 +107,8 @@ typedef struct {
     ngx_queue_t                  list;
     ngx_uint_t                   ntopics;
     int64_t                      up;        /* since when polls have been */
-                                            /* complete, ms; 0: the last one */
-                                            /* was not */
+                                            /* complete, likewise; 0: the */
+                                            /* last one was not */
     uint32_t                     listed;    /* checksum of the topics that */
                                             /* the store knows; 0: none */
     ngx_uint_t                   hunt;      /* number of the last poll that */

@@ -15,6 +15,14 @@
 #include "ngx_http_ilert_text.h"
 
 
+/*
+ * ms: what was taken at a later time than this after now was taken before the
+ * clock was set back; the time of another worker may be ahead a little
+ */
+
+#define NGX_HTTP_ILERT_RECONCILE_AHEAD  1000
+
+
 #if (NGX_THREADS)
 
 static void ngx_http_ilert_reconcile_begin_topic(
@@ -106,9 +114,16 @@ ngx_http_ilert_reconcile_topic(ngx_http_ilert_reconcile_poll_t *poll)
 }
 
 
+/*
+ * If the clock was set back, it is not known what was taken since the last
+ * poll: then it may be that something has happened.
+ */
+
 static void
 ngx_http_ilert_reconcile_begin_topic(ngx_http_ilert_reconcile_poll_t *poll)
 {
+    int64_t  now;
+
     poll->asked = ngx_http_ilert_clock_now();
     poll->late = poll->topic->number
                  ? *ngx_http_ilert_counters_late(poll->rc->counters,
@@ -120,9 +135,13 @@ ngx_http_ilert_reconcile_begin_topic(ngx_http_ilert_reconcile_poll_t *poll)
 
     poll->facts.latest = INT64_MIN;
     poll->facts.taken = 0;
-    poll->facts.moved = (poll->topic->collected != poll->topic->read);
-    poll->facts.up = ngx_min(poll->asked - poll->topic->since,
-                             poll->rc->up ? poll->asked - poll->rc->up : 0);
+    poll->facts.moved = (poll->topic->collected != poll->topic->read
+                         || poll->asked < poll->topic->asked);
+
+    now = ngx_http_ilert_clock_msec();
+
+    poll->facts.up = ngx_min(now - poll->topic->since,
+                             poll->rc->up ? now - poll->rc->up : 0);
 }
 
 
@@ -408,7 +427,10 @@ ngx_http_ilert_reconcile_compare(ngx_http_ilert_reconcile_poll_t *poll,
     u_char                        key[NGX_HTTP_ILERT_DIFFER_KEY];
     ngx_http_ilert_difference_t  *d;
 
-    if (state->heard && state->at >= poll->topic->asked) {
+    if (state->heard && state->at >= poll->topic->asked
+        && state->at <= ngx_http_ilert_clock_now()
+                        + NGX_HTTP_ILERT_RECONCILE_AHEAD)
+    {
         poll->facts.taken = 1;
         poll->facts.latest = ngx_max(poll->facts.latest, state->was_time);
     }
