@@ -360,11 +360,13 @@ $loop->polled(1);
 
 is_deeply([ $loop->repairs ], [], 'nothing is lost, nothing is repaired');
 
+$loop->slow(1);
 $_->{then} && $_->{then}->() for @cases;
 $loop->polled(3);
 $q->drained;
 
 subtest $_->{what} => $_->{after} for @cases;
+$loop->slow(0);
 
 subtest 'what Kapacitor is asked' => sub {
     my @asked = map { $_->requests } values %k;
