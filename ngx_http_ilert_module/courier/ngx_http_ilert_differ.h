@@ -55,6 +55,8 @@ typedef struct {
                                             /* later time has come */
     unsigned                    elsewhere:1; /* of rc->missing: another */
                                             /* topic has it */
+    int64_t                     since;      /* of rc->missing: when the */
+                                            /* first of the polls asked, ms */
     ngx_uint_t                  polls;      /* in a row that have seen it */
     ngx_uint_t                  poll;       /* number of the last of these */
 

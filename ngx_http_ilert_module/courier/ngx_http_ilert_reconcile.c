@@ -13,6 +13,7 @@
 #include "ngx_http_ilert_reconcile.h"
 #include "ngx_http_ilert_reconcile_poll.h"
 #include "ngx_http_ilert_reconcile_topic.h"
+#include "ngx_http_ilert_text.h"
 
 
 /*
@@ -86,9 +87,9 @@ ngx_int_t
 ngx_http_ilert_reconcile_init_process(ngx_cycle_t *cycle,
     ngx_http_ilert_main_conf_t *imcf)
 {
-    ngx_uint_t                    i, n;
+    ngx_uint_t                    i, k, n;
     ngx_http_ilert_kapacitor_t  **kapacitors;
-    ngx_http_ilert_reconcile_t   *rc;
+    ngx_http_ilert_reconcile_t   *rc, *other;
 
     n = imcf->kapacitors.nelts;
 
@@ -125,6 +126,20 @@ ngx_http_ilert_reconcile_init_process(ngx_cycle_t *cycle,
 
         ngx_http_ilert_reconcile_states[i].name = rc->conf->name;
         ngx_http_ilert_reconcile_states[i].place = rc->conf->place;
+
+        rc->other = rc;
+
+        for (k = 0; k < i; k++) {
+            other = &ngx_http_ilert_reconcile_all[k];
+
+            if (ngx_http_ilert_text_same(&other->conf->place,
+                                         &rc->conf->place))
+            {
+                rc->other = other->other;
+                other->other = rc;
+                break;
+            }
+        }
     }
 
     return NGX_OK;
@@ -143,6 +158,7 @@ ngx_http_ilert_reconcile_begin(void)
         rc = &ngx_http_ilert_reconcile_all[i];
 
         rc->up = 0;
+        rc->hunted = 0;
         rc->listed = 0;
         rc->tokens = 0;
         rc->filled = ngx_current_msec;
@@ -231,6 +247,9 @@ ngx_http_ilert_reconcile_start(ngx_http_ilert_reconcile_t *rc)
 
     poll->go_on = ngx_http_ilert_reconcile_next;
     rc->number++;
+
+    poll->began = ngx_http_ilert_clock_now();
+    poll->hunts = (rc->hunt >= rc->number);
 
     if (ngx_http_ilert_topics_init(&poll->reader, 0,
                                    ngx_http_ilert_reconcile_listed, poll,
@@ -709,6 +728,10 @@ ngx_http_ilert_reconcile_complete(ngx_http_ilert_reconcile_poll_t *poll)
     }
 
     ngx_http_ilert_differ_clean(&rc->missing, rc->number);
+
+    if (poll->hunts) {
+        rc->hunted = poll->began;
+    }
 
     if (rc->up == 0) {
         rc->up = ngx_http_ilert_clock_msec();

@@ -95,7 +95,9 @@ typedef struct ngx_http_ilert_reconcile_poll_s
 
 /* a Kapacitor, in a worker */
 
-typedef struct {
+typedef struct ngx_http_ilert_reconcile_s  ngx_http_ilert_reconcile_t;
+
+struct ngx_http_ilert_reconcile_s {
     ngx_http_ilert_kapacitor_t  *conf;
     ngx_http_ilert_counters_t   *counters;
     ngx_event_t                  timer;
@@ -113,15 +115,19 @@ typedef struct {
                                             /* the store knows; 0: none */
     ngx_uint_t                   hunt;      /* number of the last poll that */
                                             /* has to read all topics */
+    int64_t                      hunted;    /* when the last one began that */
+                                            /* has read them all, ms; or 0 */
     ngx_http_ilert_differ_t      missing;   /* ids that are absent from */
                                             /* their topics */
+    ngx_http_ilert_reconcile_t  *other;     /* a ring of those that post */
+                                            /* to the same location */
     ngx_http_ilert_counters_poll_t  seen;
 
     /* mere updates have a tenth of the rate, by tokens of one ms each */
 
     int64_t                      tokens;
     ngx_msec_t                   filled;
-} ngx_http_ilert_reconcile_t;
+};
 
 
 /*
@@ -137,6 +143,8 @@ struct ngx_http_ilert_reconcile_poll_s {
     ngx_http_ilert_call_t        call;
     ngx_http_ilert_topics_t      reader;
     unsigned                     reading:1; /* the reader has to be closed */
+    unsigned                     hunts:1;   /* it reads all topics */
+    int64_t                      began;     /* ms */
     ngx_array_t                  listed;    /* ngx_str_t: all topics to be */
                                             /* compared */
     ngx_uint_t                   nlisted;   /* all topics */

@@ -44,12 +44,17 @@ static void ngx_http_ilert_reconcile_looked(ngx_http_ilert_store_look_t *look);
 static ngx_int_t ngx_http_ilert_reconcile_compare(
     ngx_http_ilert_reconcile_poll_t *poll,
     ngx_http_ilert_store_state_t *state);
+static void ngx_http_ilert_reconcile_there(
+    ngx_http_ilert_reconcile_poll_t *poll,
+    ngx_http_ilert_store_state_t *state);
 static void ngx_http_ilert_reconcile_ask_absent(
     ngx_http_ilert_reconcile_poll_t *poll, u_char *after);
 static void ngx_http_ilert_reconcile_absent(ngx_http_ilert_store_look_t *look);
 static ngx_int_t ngx_http_ilert_reconcile_missing(
     ngx_http_ilert_reconcile_poll_t *poll,
     ngx_http_ilert_store_state_t *state);
+static ngx_uint_t ngx_http_ilert_reconcile_hunt(
+    ngx_http_ilert_reconcile_t *rc, ngx_http_ilert_difference_t *d);
 static void ngx_http_ilert_reconcile_tell_moved(
     ngx_http_ilert_reconcile_poll_t *poll);
 static void ngx_http_ilert_reconcile_told_moved(
@@ -60,7 +65,7 @@ static int ngx_libc_cdecl ngx_http_ilert_reconcile_compare_keys(
     const void *one, const void *two);
 static ngx_int_t ngx_http_ilert_reconcile_note(
     ngx_http_ilert_reconcile_poll_t *poll, u_char *key,
-    ngx_http_ilert_store_state_t *state, ngx_uint_t absent);
+    ngx_http_ilert_store_state_t *state, ngx_uint_t absent, ngx_uint_t waits);
 static ngx_int_t ngx_http_ilert_reconcile_element_gone(
     ngx_http_ilert_reconcile_poll_t *poll, ngx_http_ilert_difference_t *d,
     ngx_str_t *id);
@@ -424,8 +429,7 @@ static ngx_int_t
 ngx_http_ilert_reconcile_compare(ngx_http_ilert_reconcile_poll_t *poll,
     ngx_http_ilert_store_state_t *state)
 {
-    u_char                        key[NGX_HTTP_ILERT_DIFFER_KEY];
-    ngx_http_ilert_difference_t  *d;
+    u_char  key[NGX_HTTP_ILERT_DIFFER_KEY];
 
     if (state->heard && state->at >= poll->topic->asked
         && state->at <= ngx_http_ilert_clock_now()
@@ -435,19 +439,7 @@ ngx_http_ilert_reconcile_compare(ngx_http_ilert_reconcile_poll_t *poll,
         poll->facts.latest = ngx_max(poll->facts.latest, state->was_time);
     }
 
-    if (poll->rc->missing.n && state->heard
-        && state->level != NGX_HTTP_ILERT_OK)
-    {
-        ngx_http_ilert_differ_key(&state->id, key);
-
-        d = ngx_http_ilert_differ_find(&poll->rc->missing, key);
-
-        if (d && ngx_http_ilert_differ_is_there(d, state,
-                                                poll->topic->learned))
-        {
-            d->elsewhere = 1;
-        }
-    }
+    ngx_http_ilert_reconcile_there(poll, state);
 
     if (state->look != NGX_HTTP_ILERT_STORE_DIFFERS) {
         return NGX_OK;
@@ -455,7 +447,42 @@ ngx_http_ilert_reconcile_compare(ngx_http_ilert_reconcile_poll_t *poll,
 
     ngx_http_ilert_differ_key(&state->id, key);
 
-    return ngx_http_ilert_reconcile_note(poll, key, state, 0);
+    return ngx_http_ilert_reconcile_note(poll, key, state, 0, 0);
+}
+
+
+/* Notes that this topic has what is absent from another one. */
+
+static void
+ngx_http_ilert_reconcile_there(ngx_http_ilert_reconcile_poll_t *poll,
+    ngx_http_ilert_store_state_t *state)
+{
+    u_char                        key[NGX_HTTP_ILERT_DIFFER_KEY];
+    ngx_http_ilert_reconcile_t   *rc;
+    ngx_http_ilert_difference_t  *d;
+
+    if (!state->heard || state->level == NGX_HTTP_ILERT_OK) {
+        return;
+    }
+
+    rc = poll->rc;
+
+    do {
+        if (rc->missing.n) {
+            ngx_http_ilert_differ_key(&state->id, key);
+
+            d = ngx_http_ilert_differ_find(&rc->missing, key);
+
+            if (d && ngx_http_ilert_differ_is_there(d, state,
+                                                    poll->topic->learned))
+            {
+                d->elsewhere = 1;
+            }
+        }
+
+        rc = rc->other;
+
+    } while (rc != poll->rc);
 }
 
 
@@ -533,9 +560,10 @@ ngx_http_ilert_reconcile_absent(ngx_http_ilert_store_look_t *look)
 
 /*
  * An alert that was heard of as not OK.  If the answer does not have it, it is
- * over, unless another topic of this Kapacitor has it: a task may have been
- * changed, or two tasks have the same id.  So all topics are read before it is
- * taken for lost.
+ * over, unless another topic has it, of this Kapacitor or of another one that
+ * posts to the same location: a task may have been changed, two tasks have the
+ * same id, or one of two Kapacitors has lost its states.  So all topics are
+ * read before it is taken for lost.
  */
 
 static ngx_int_t
@@ -544,6 +572,7 @@ ngx_http_ilert_reconcile_missing(ngx_http_ilert_reconcile_poll_t *poll,
 {
     u_char                        key[NGX_HTTP_ILERT_DIFFER_KEY];
     ngx_str_t                    *id;
+    ngx_uint_t                    waits;
     ngx_http_ilert_reconcile_t   *rc;
     ngx_http_ilert_difference_t  *d;
 
@@ -566,12 +595,20 @@ ngx_http_ilert_reconcile_missing(ngx_http_ilert_reconcile_poll_t *poll,
                                                             : NGX_ERROR;
     }
 
-    if (!ngx_http_ilert_differ_is_lost(d, &poll->facts) || d->elsewhere) {
+    if (d->polls == 1) {
+        d->since = poll->asked;
+    }
+
+    waits = ngx_http_ilert_reconcile_hunt(rc, d);
+
+    if (!ngx_http_ilert_differ_is_lost(d, &poll->facts) || d->elsewhere
+        || waits)
+    {
         rc->hunt = rc->number + 1;
     }
 
     if (!d->elsewhere) {
-        return ngx_http_ilert_reconcile_note(poll, key, state, 1);
+        return ngx_http_ilert_reconcile_note(poll, key, state, 1, waits);
     }
 
     id = ngx_array_push(&poll->moved);
@@ -580,6 +617,33 @@ ngx_http_ilert_reconcile_missing(ngx_http_ilert_reconcile_poll_t *poll,
     }
 
     return ngx_http_ilert_reconcile_copy(poll->topic_pool, id, &state->id);
+}
+
+
+/*
+ * Has the other Kapacitors that post to the same location read all of their
+ * topics.  Returns 1 if one of them has not done so since the alert is absent,
+ * for example because it cannot be asked.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_reconcile_hunt(ngx_http_ilert_reconcile_t *rc,
+    ngx_http_ilert_difference_t *d)
+{
+    ngx_uint_t                   waits;
+    ngx_http_ilert_reconcile_t  *other;
+
+    waits = 0;
+
+    for (other = rc->other; other != rc; other = other->other) {
+
+        if (d->elsewhere || other->hunted <= d->since) {
+            other->hunt = other->number + 1;
+            waits = 1;
+        }
+    }
+
+    return waits;
 }
 
 
@@ -676,12 +740,13 @@ ngx_http_ilert_reconcile_compare_keys(const void *one, const void *two)
 
 /*
  * Notes a difference.  Until the topic is done, it has with it what a repair
- * needs.
+ * needs; one that is absent, and waits for another Kapacitor, has not.
  */
 
 static ngx_int_t
 ngx_http_ilert_reconcile_note(ngx_http_ilert_reconcile_poll_t *poll,
-    u_char *key, ngx_http_ilert_store_state_t *state, ngx_uint_t absent)
+    u_char *key, ngx_http_ilert_store_state_t *state, ngx_uint_t absent,
+    ngx_uint_t waits)
 {
     ngx_http_ilert_difference_t       *d;
     ngx_http_ilert_reconcile_topic_t  *topic;
@@ -706,7 +771,7 @@ ngx_http_ilert_reconcile_note(ngx_http_ilert_reconcile_poll_t *poll,
         d->element = NULL;
     }
 
-    if (absent && ngx_http_ilert_differ_is_lost(d, &poll->facts)
+    if (absent && !waits && ngx_http_ilert_differ_is_lost(d, &poll->facts)
         && ngx_http_ilert_reconcile_element_gone(poll, d, &state->id)
            != NGX_OK)
     {
