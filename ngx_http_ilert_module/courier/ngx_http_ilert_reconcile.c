@@ -695,37 +695,14 @@ ngx_http_ilert_reconcile_next(ngx_http_ilert_reconcile_poll_t *poll)
 static void
 ngx_http_ilert_reconcile_complete(ngx_http_ilert_reconcile_poll_t *poll)
 {
-    ngx_queue_t                       *q;
-    ngx_http_ilert_reconcile_t        *rc;
-    ngx_http_ilert_counters_poll_t     seen;
-    ngx_http_ilert_reconcile_topic_t  *topic;
+    ngx_http_ilert_reconcile_t      *rc;
+    ngx_http_ilert_counters_poll_t   seen;
 
     rc = poll->rc;
 
-    ngx_memzero(&seen, sizeof(ngx_http_ilert_counters_poll_t));
+    ngx_http_ilert_reconcile_sum(rc, &seen);
 
-    seen.state = NGX_HTTP_ILERT_KAPACITOR_UP;
     seen.listed = poll->nlisted;
-
-    for (q = ngx_queue_head(&rc->list);
-         q != ngx_queue_sentinel(&rc->list);
-         q = ngx_queue_next(q))
-    {
-        topic = ngx_queue_data(q, ngx_http_ilert_reconcile_topic_t, queue);
-
-        if (!topic->learned) {
-            continue;
-        }
-
-        seen.topics++;
-        seen.compared += topic->compared;
-        seen.differences += topic->differ.n;
-        seen.watched += topic->watched;
-
-        if (topic->behind) {
-            seen.state = NGX_HTTP_ILERT_KAPACITOR_BEHIND;
-        }
-    }
 
     ngx_http_ilert_differ_clean(&rc->missing, rc->number);
 

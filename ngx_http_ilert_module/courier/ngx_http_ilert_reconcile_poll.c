@@ -211,12 +211,22 @@ ngx_http_ilert_reconcile_fail(ngx_http_ilert_reconcile_poll_t *poll,
     ngx_uint_t                       code;
     ngx_http_ilert_call_t           *call;
     ngx_http_ilert_reconcile_t      *rc;
-    ngx_http_ilert_counters_poll_t   seen;
+    ngx_http_ilert_counters_poll_t   seen, known;
 
     rc = poll->rc;
     call = &poll->call;
 
     seen = rc->seen;
+
+    if (poll->topic) {
+
+        /* some topics were read, whose differences may have been repaired */
+
+        ngx_http_ilert_reconcile_sum(rc, &known);
+
+        seen.differences = known.differences;
+        seen.watched = known.watched;
+    }
 
     code = call->status;
 
@@ -255,6 +265,39 @@ ngx_http_ilert_reconcile_fail(ngx_http_ilert_reconcile_poll_t *poll,
     }
 
     ngx_http_ilert_reconcile_end_poll(poll, &seen);
+}
+
+
+void
+ngx_http_ilert_reconcile_sum(ngx_http_ilert_reconcile_t *rc,
+    ngx_http_ilert_counters_poll_t *seen)
+{
+    ngx_queue_t                       *q;
+    ngx_http_ilert_reconcile_topic_t  *topic;
+
+    ngx_memzero(seen, sizeof(ngx_http_ilert_counters_poll_t));
+
+    seen->state = NGX_HTTP_ILERT_KAPACITOR_UP;
+
+    for (q = ngx_queue_head(&rc->list);
+         q != ngx_queue_sentinel(&rc->list);
+         q = ngx_queue_next(q))
+    {
+        topic = ngx_queue_data(q, ngx_http_ilert_reconcile_topic_t, queue);
+
+        if (!topic->learned) {
+            continue;
+        }
+
+        seen->topics++;
+        seen->compared += topic->compared;
+        seen->differences += topic->differ.n;
+        seen->watched += topic->watched;
+
+        if (topic->behind) {
+            seen->state = NGX_HTTP_ILERT_KAPACITOR_BEHIND;
+        }
+    }
 }
 
 

@@ -210,6 +210,10 @@ ngx_http_ilert_store_look_t *ngx_http_ilert_reconcile_look(
 void ngx_http_ilert_reconcile_ask(ngx_http_ilert_reconcile_poll_t *poll,
     ngx_http_ilert_store_look_t *look);
 
+/* Sets what is known of all topics that take part, as after a whole poll. */
+void ngx_http_ilert_reconcile_sum(ngx_http_ilert_reconcile_t *rc,
+    ngx_http_ilert_counters_poll_t *seen);
+
 /*
  * Ends the poll: publishes what is known, logs a change of state, and sets the
  * timer.  The poll must not be used after that.
