@@ -343,6 +343,16 @@ ngx_http_ilert_heard_holds(ngx_http_ilert_store_known_t *known,
 }
 
 
+/* "yielded" is the time of the first look, or later, or 0 before that */
+
+ngx_uint_t
+ngx_http_ilert_heard_is_earlier(int64_t opened, int64_t made, int64_t yielded)
+{
+    return made == 0 && opened > 0
+           && (yielded == 0 || opened <= yielded / 1000000);
+}
+
+
 ngx_uint_t
 ngx_http_ilert_heard_goes(ngx_http_ilert_store_known_t *known, int64_t over,
     int64_t open, int64_t now)

@@ -92,6 +92,14 @@ ngx_uint_t ngx_http_ilert_heard_holds(ngx_http_ilert_store_known_t *known,
     ngx_http_ilert_store_kapacitor_t *kapacitors, ngx_uint_t n);
 
 /*
+ * Returns 1 if an alert of which there is no record may be open at Kapacitor:
+ * it was opened, at that time in ms, when an earlier release had the database,
+ * which has remembered nothing.  "made" and "yielded" are those of the total.
+ */
+ngx_uint_t ngx_http_ilert_heard_is_earlier(int64_t opened, int64_t made,
+    int64_t yielded);
+
+/*
  * Returns 1 if a record is to be forgotten for its age: as alerts, those that
  * are over after "over" ms, others after "open" ms.
  */

@@ -19,7 +19,8 @@
  * The RESOLVE has no body yet, which is written when the event is sent.
  *
  * An alert that Kapacitor has open is not silent: it counts as heard of now.
- * So does one while its Kapacitor cannot be asked.
+ * So does one while its Kapacitor cannot be asked, and one that an earlier
+ * release has opened, of which nobody knows.
  */
 
 
@@ -203,6 +204,12 @@ ngx_http_ilert_silent_held(ngx_http_ilert_store_work_t *work,
     }
 
     *held = (list.nelts == NGX_HTTP_ILERT_SILENT_HELD);
+
+    if (list.nelts == 0) {
+        *held = ngx_http_ilert_heard_is_earlier(alert->row.opened,
+                                                work->total.made,
+                                                work->total.yielded);
+    }
 
     known = list.elts;
 

@@ -507,6 +507,30 @@ test_open(void)
 
 
 static void
+test_earlier(void)
+{
+    ngx_uint_t  i;
+
+    /* when it was opened, the database was made, the first look was; ms */
+
+    static const int  table[][4] = {
+        { 5, 0, 0, 1 },
+        { 5, 0, 5, 1 },
+        { 5, 0, 4, 0 },
+        { 0, 0, 5, 0 },
+        { 5, 3, 0, 0 },
+        { 5, 3, 9, 0 },
+    };
+
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        check_int((int) ngx_http_ilert_heard_is_earlier(table[i][0],
+                      table[i][1], (int64_t) table[i][2] * 1000000),
+                  table[i][3]);
+    }
+}
+
+
+static void
 test_holds(void)
 {
     int          n;
@@ -584,6 +608,7 @@ test_case_t  heard_rule_cases[] = {
     { "what a state is", test_look },
     { "whether an id is open", test_open },
     { "whether Kapacitor holds an alert", test_holds },
+    { "whether an earlier release opened an alert", test_earlier },
     { "what is heard long ago", test_goes },
     { NULL, NULL }
 };

@@ -738,6 +738,44 @@ test_migrate(void)
 }
 
 
+/* an alert of which an earlier release has not remembered what was heard */
+
+static void
+test_migrate_silent(void)
+{
+    test_t                            t;
+    ngx_http_ilert_store_kapacitor_t  kapacitor;
+
+    setup(&t, "migrate_silent");
+    old_database(&t, 3);
+
+    old_alert(&t, "ops", "open", NGX_HTTP_ILERT_SHOWS_OPEN, NOW);
+    sql(&t, "UPDATE alert SET opened = %lld, last = %lld", NOW, NOW);
+
+    memset(&kapacitor, 0, sizeof(kapacitor));
+    ngx_str_set(&kapacitor.name, "/api/");
+    ngx_str_set(&kapacitor.place, "/kapacitor");
+    kapacitor.up = 1;
+
+    t.policy.resolve_after = 60 * SECOND;
+    t.now += 3600 * SECOND;
+    t.job.kapacitors = &kapacitor;
+    t.job.nkapacitors = 1;
+    take_stale(&t, 10, 4);
+    verdicts(&t, UNSENT);
+    check_int(outcome.resolved, 0);
+
+    /* nobody is asked */
+
+    t.now += 3600 * SECOND;
+    t.job.nkapacitors = 0;
+    take_stale(&t, 10, 4);
+    check_int(outcome.resolved, 1);
+
+    teardown(&t);
+}
+
+
 /* what waits for its time, and what was under way, which goes again */
 
 static void
@@ -1309,6 +1347,7 @@ test_case_t  version_cases[] = {
     { "a new database is as version 3 brought up to date", test_same },
     { "version 3 is brought up to date", test_migrate },
     { "version 3 with events under way", test_migrate_taken },
+    { "version 3, and silence", test_migrate_silent },
     { "version 3's statements", test_statements },
     { "version 3 beside this one", test_beside },
     { "a version before the first release", test_older },
