@@ -140,6 +140,35 @@ for my $how ('reload', 'a worker dies') {
     };
 }
 
+# One that never could open it, and has ended.
+
+subtest 'relays of an nginx before' => sub {
+    my $q = queue(workers => 1,
+                  sources => { ops => 'retry 50ms 400ms; coalesce repeats;' });
+    $fake->accept;
+    $q->start;
+
+    is(answer($q->post('k', $_)), '202 ACCEPTED') for qw(CRITICAL OK);
+    ok($q->drained);
+
+    my $version = $q->value('pragma user_version');
+    $q->stop;
+    $q->sql('pragma user_version = 99');
+    $q->test->expect_log(qr/newer release/);
+    $q->start;
+    is(answer($q->post('k', 'CRITICAL')), '202 DELIVERED', 'is relayed');
+    $q->stop;
+
+    ok(-e $q->dir . '/relayed', 'it is noted');
+    $q->sql("pragma user_version = $version");
+    my $n = $fake->counts->{requests};
+    $q->start;
+    is(answer($q->post('k', 'OK')), '202 ACCEPTED');
+    ok($fake->wait_requests($n + 1), 'the end of what was relayed');
+    is($fake->request(-1)->{type}, 'RESOLVE', 'is sent');
+    ok(!-e $q->dir . '/relayed', 'and the note is removed');
+};
+
 # Of another owner.
 
 SKIP: {

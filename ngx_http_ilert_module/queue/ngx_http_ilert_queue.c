@@ -15,6 +15,7 @@
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_queue_answer.h"
 #include "ngx_http_ilert_queue_log.h"
+#include "ngx_http_ilert_queue_mark.h"
 #include "ngx_http_ilert_queue_refused.h"
 #include "ngx_http_ilert_queue_wait.h"
 #include "ngx_http_ilert_sqlite.h"
@@ -637,17 +638,40 @@ ngx_http_ilert_queue_move(ngx_queue_t *to, ngx_queue_t *from)
 }
 
 
-/* Is called on the thread. */
+/*
+ * Is called on the thread.  As long as the database has no row of this nginx,
+ * a mark in the folder says that events of the job may be relayed.
+ */
 
 static void
 ngx_http_ilert_queue_thread(void *data, ngx_log_t *log)
 {
     ngx_http_ilert_queue_t *q = data;
 
-    if (ngx_http_ilert_store_run(&q->store, &q->job)
-        == NGX_HTTP_ILERT_STORE_OK
-        && q->job.begin && !q->job.over)
+    ngx_uint_t                     marked;
+    ngx_http_ilert_store_job_t    *job;
+    ngx_http_ilert_store_state_e   state;
+
+    job = &q->job;
+
+    marked = !job->registered
+             && ngx_http_ilert_queue_mark_is_set(&q->conf->path);
+
+    job->unknown |= marked;
+
+    state = ngx_http_ilert_store_run(&q->store, job);
+
+    if (marked && job->decided) {
+        ngx_http_ilert_queue_mark_clear(&q->conf->path);
+    }
+
+    if (!job->accepted && !ngx_queue_empty(&job->accepts)
+        && !job->registered && !job->noted)
     {
+        ngx_http_ilert_queue_mark_set(&q->conf->path);
+    }
+
+    if (state == NGX_HTTP_ILERT_STORE_OK && job->begin && !job->over) {
         ngx_http_ilert_queue_find_unconfigured(q);
     }
 }
