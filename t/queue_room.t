@@ -22,7 +22,7 @@ use constant { ALERTS => 8000, AT_ONCE => 100 };
 
 my $LONG = 'x' x 100;
 
-my $q = IlertStatus->new(workers => 2, queue => 'queue max_size=1m',
+my $q = IlertStatus->new(workers => 2, queue => 'queue max_size=2m',
     log_level => 'notice', sources => {
         ops => 'concurrency 100; retry 50ms 400ms;',
         lab => 'retry 50ms 400ms;',
