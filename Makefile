@@ -34,7 +34,9 @@ V =
 
 SLOW_TESTS = t/store.t t/page.t t/chaos.t t/queue_crash.t
 TESTS = $(SLOW_TESTS) $(filter-out $(SLOW_TESTS),$(sort $(wildcard t/*.t)))
-PROVE = prove -It/lib -j$(JOBS)
+# tests wait most of the time, so there is one more than there are processors
+
+PROVE = prove -It/lib -j$(shell expr $(JOBS) + 1)
 FUZZ_TIME = 600
 CHAOS_SEED ?=
 CHAOS_SEEDS ?= 10
