@@ -55,8 +55,6 @@ static void ngx_http_ilert_reconcile_timer_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_ilert_reconcile_start(
     ngx_http_ilert_reconcile_t *rc);
 static void ngx_http_ilert_reconcile_abandon(ngx_http_ilert_reconcile_t *rc);
-static ngx_int_t ngx_http_ilert_reconcile_read(ngx_http_ilert_call_t *call,
-    u_char *data, size_t len);
 static ngx_int_t ngx_http_ilert_reconcile_listed(
     ngx_http_ilert_topics_t *topics, ngx_http_ilert_topics_element_t *el);
 static ngx_uint_t ngx_http_ilert_reconcile_wanted(
@@ -307,18 +305,6 @@ ngx_http_ilert_reconcile_abandon(ngx_http_ilert_reconcile_t *rc)
 }
 
 
-static ngx_int_t
-ngx_http_ilert_reconcile_read(ngx_http_ilert_call_t *call, u_char *data,
-    size_t len)
-{
-    ngx_http_ilert_reconcile_poll_t  *poll;
-
-    poll = call->data;
-
-    return ngx_http_ilert_topics_read(&poll->reader, data, len);
-}
-
-
 /*
  * A topic of the list.  If it has collected fewer events than before, it has
  * begun anew, as after a start of Kapacitor: what was seen of it before says
@@ -517,14 +503,9 @@ ngx_http_ilert_reconcile_topics_done(ngx_http_ilert_call_t *call)
         return;
     }
 
-    if (!call->whole || ngx_http_ilert_topics_end(&poll->reader) != NGX_OK) {
-        ngx_http_ilert_reconcile_fail(poll, poll->reader.error
-                                            ? poll->reader.error : "");
+    if (ngx_http_ilert_reconcile_read_end(poll) != NGX_OK) {
         return;
     }
-
-    ngx_http_ilert_topics_close(&poll->reader);
-    poll->reading = 0;
 
     rc = poll->rc;
 
@@ -588,10 +569,9 @@ ngx_http_ilert_reconcile_tell(ngx_http_ilert_reconcile_poll_t *poll,
     for (i = 0; i < poll->listed.nelts; i++) {
         to = ngx_array_push(look->listed);
 
-        to->len = from[i].len;
-        to->data = ngx_pstrdup(look->pool, &from[i]);
-
-        if (to->data == NULL) {
+        if (ngx_http_ilert_reconcile_copy(look->pool, to, &from[i])
+            != NGX_OK)
+        {
             goto failed;
         }
     }

@@ -49,9 +49,7 @@ ngx_http_ilert_reconcile_destroy(ngx_http_ilert_reconcile_poll_t *poll)
     ngx_queue_t                  *q;
     ngx_http_ilert_store_look_t  *look;
 
-    if (poll->reading) {
-        ngx_http_ilert_topics_close(&poll->reader);
-    }
+    ngx_http_ilert_reconcile_read_close(poll);
 
     if (poll->topic_pool) {
 
@@ -141,6 +139,62 @@ ngx_http_ilert_reconcile_call(ngx_http_ilert_reconcile_poll_t *poll,
     poll->pending++;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ilert_reconcile_read(ngx_http_ilert_call_t *call, u_char *data,
+    size_t len)
+{
+    ngx_http_ilert_reconcile_poll_t  *poll;
+
+    poll = call->data;
+
+    return ngx_http_ilert_topics_read(&poll->reader, data, len);
+}
+
+
+ngx_int_t
+ngx_http_ilert_reconcile_read_end(ngx_http_ilert_reconcile_poll_t *poll)
+{
+    if (!poll->call.whole
+        || ngx_http_ilert_topics_end(&poll->reader) != NGX_OK)
+    {
+        ngx_http_ilert_reconcile_fail(poll, poll->reader.error
+                                            ? poll->reader.error : "");
+        return NGX_ERROR;
+    }
+
+    ngx_http_ilert_reconcile_read_close(poll);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_ilert_reconcile_read_close(ngx_http_ilert_reconcile_poll_t *poll)
+{
+    if (poll->reading) {
+        ngx_http_ilert_topics_close(&poll->reader);
+        poll->reading = 0;
+    }
+}
+
+
+ngx_int_t
+ngx_http_ilert_reconcile_copy(ngx_pool_t *pool, ngx_str_t *to,
+    ngx_str_t *from)
+{
+    to->len = from->len;
+    to->data = NULL;
+
+    if (from->len == 0) {
+        return NGX_OK;
+    }
+
+    to->data = ngx_pstrdup(pool, from);
+
+    return to->data ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -201,6 +201,25 @@ ngx_http_ilert_reconcile_poll_t *ngx_http_ilert_reconcile_came(
 void ngx_http_ilert_reconcile_fail(ngx_http_ilert_reconcile_poll_t *poll,
     const char *reason);
 
+/* The "read" of calls whose answer goes to the reader of the poll. */
+ngx_int_t ngx_http_ilert_reconcile_read(ngx_http_ilert_call_t *call,
+    u_char *data, size_t len);
+
+/*
+ * The answer has come.  If it is complete, closes the reader, and returns
+ * NGX_OK; otherwise ends the poll, and returns NGX_ERROR.
+ */
+ngx_int_t ngx_http_ilert_reconcile_read_end(
+    ngx_http_ilert_reconcile_poll_t *poll);
+
+/* Closes the reader, if it is open. */
+void ngx_http_ilert_reconcile_read_close(
+    ngx_http_ilert_reconcile_poll_t *poll);
+
+/* Copies a text.  Returns NGX_OK, or NGX_ERROR if there is no memory. */
+ngx_int_t ngx_http_ilert_reconcile_copy(ngx_pool_t *pool, ngx_str_t *to,
+    ngx_str_t *from);
+
 /* Returns a look about the topic at hand, or NULL if there is no memory. */
 ngx_http_ilert_store_look_t *ngx_http_ilert_reconcile_look(
     ngx_http_ilert_reconcile_poll_t *poll, ngx_uint_t n,

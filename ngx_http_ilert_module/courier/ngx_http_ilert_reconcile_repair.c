@@ -121,14 +121,12 @@ ngx_http_ilert_reconcile_watch(ngx_http_ilert_reconcile_poll_t *poll)
         }
 
         id = ngx_array_push(look->over);
-        if (id == NULL) {
-            goto failed;
-        }
 
-        id->len = d[i]->element->id.len;
-        id->data = ngx_pstrdup(look->pool, &d[i]->element->id);
-
-        if (id->data == NULL) {
+        if (id == NULL
+            || ngx_http_ilert_reconcile_copy(look->pool, id,
+                                             &d[i]->element->id)
+               != NGX_OK)
+        {
             goto failed;
         }
     }
@@ -495,14 +493,8 @@ static ngx_int_t
 ngx_http_ilert_reconcile_fill(ngx_http_ilert_reconcile_repair_t *rr,
     ngx_http_ilert_difference_t *d)
 {
-    ngx_uint_t                     i;
     ngx_http_ilert_repair_t       *repair;
     ngx_http_ilert_store_heard_t  *heard;
-
-    struct {
-        ngx_str_t  *to;
-        ngx_str_t  *from;
-    } texts[3];
 
     repair = &rr->repair;
     heard = &repair->heard;
@@ -511,25 +503,15 @@ ngx_http_ilert_reconcile_fill(ngx_http_ilert_reconcile_repair_t *rr,
     repair->handler = ngx_http_ilert_reconcile_sent;
     repair->data = rr;
 
-    texts[0].to = &heard->id;
-    texts[0].from = &d->element->id;
-    texts[1].to = &repair->source;
-    texts[1].from = &d->source;
-    texts[2].to = &repair->alert_key;
-    texts[2].from = &d->alert_key;
-
-    for (i = 0; i < 3; i++) {
-        texts[i].to->len = texts[i].from->len;
-
-        if (texts[i].from->len == 0) {
-            continue;
-        }
-
-        texts[i].to->data = ngx_pstrdup(rr->pool, texts[i].from);
-
-        if (texts[i].to->data == NULL) {
-            return NGX_ERROR;
-        }
+    if (ngx_http_ilert_reconcile_copy(rr->pool, &heard->id, &d->element->id)
+        != NGX_OK
+        || ngx_http_ilert_reconcile_copy(rr->pool, &repair->source, &d->source)
+           != NGX_OK
+        || ngx_http_ilert_reconcile_copy(rr->pool, &repair->alert_key,
+                                         &d->alert_key)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     heard->place = repair->kapacitor->place;

@@ -27,8 +27,6 @@
 
 static void ngx_http_ilert_reconcile_begin_topic(
     ngx_http_ilert_reconcile_poll_t *poll);
-static ngx_int_t ngx_http_ilert_reconcile_read_events(
-    ngx_http_ilert_call_t *call, u_char *data, size_t len);
 static ngx_int_t ngx_http_ilert_reconcile_event(
     ngx_http_ilert_topics_t *topics, ngx_http_ilert_topics_element_t *el);
 static ngx_int_t ngx_http_ilert_reconcile_add_state(
@@ -71,8 +69,6 @@ static ngx_int_t ngx_http_ilert_reconcile_element_gone(
     ngx_str_t *id);
 static void ngx_http_ilert_reconcile_decide(
     ngx_http_ilert_reconcile_poll_t *poll);
-static ngx_int_t ngx_http_ilert_reconcile_copy(ngx_pool_t *pool,
-    ngx_str_t *to, ngx_str_t *from);
 
 
 void
@@ -110,7 +106,7 @@ ngx_http_ilert_reconcile_topic(ngx_http_ilert_reconcile_poll_t *poll)
 
     if (ngx_http_ilert_reconcile_call(poll, "alerts/topics/",
                                       &poll->topic->sn.str, "/events",
-                                      ngx_http_ilert_reconcile_read_events,
+                                      ngx_http_ilert_reconcile_read,
                                       ngx_http_ilert_reconcile_events_done)
         != NGX_OK)
     {
@@ -147,18 +143,6 @@ ngx_http_ilert_reconcile_begin_topic(ngx_http_ilert_reconcile_poll_t *poll)
 
     poll->facts.up = ngx_min(now - poll->topic->since,
                              poll->rc->up ? now - poll->rc->up : 0);
-}
-
-
-static ngx_int_t
-ngx_http_ilert_reconcile_read_events(ngx_http_ilert_call_t *call, u_char *data,
-    size_t len)
-{
-    ngx_http_ilert_reconcile_poll_t  *poll;
-
-    poll = call->data;
-
-    return ngx_http_ilert_topics_read(&poll->reader, data, len);
 }
 
 
@@ -302,7 +286,6 @@ ngx_http_ilert_reconcile_keep(ngx_http_ilert_reconcile_poll_t *poll,
 static void
 ngx_http_ilert_reconcile_events_done(ngx_http_ilert_call_t *call)
 {
-    ngx_int_t                         rc;
     ngx_http_ilert_reconcile_poll_t  *poll;
 
     poll = ngx_http_ilert_reconcile_came(call->data);
@@ -314,8 +297,7 @@ ngx_http_ilert_reconcile_events_done(ngx_http_ilert_call_t *call)
     if (call->status == NGX_HTTP_INTERNAL_SERVER_ERROR
         || call->status == NGX_HTTP_NOT_FOUND)
     {
-        ngx_http_ilert_topics_close(&poll->reader);
-        poll->reading = 0;
+        ngx_http_ilert_reconcile_read_close(poll);
 
         ngx_http_ilert_differ_clean(&poll->topic->differ, 0);
         poll->topic->asked = 0;
@@ -331,16 +313,9 @@ ngx_http_ilert_reconcile_events_done(ngx_http_ilert_call_t *call)
         return;
     }
 
-    rc = call->whole ? ngx_http_ilert_topics_end(&poll->reader) : NGX_ERROR;
-
-    if (rc != NGX_OK) {
-        ngx_http_ilert_reconcile_fail(poll, poll->reader.error
-                                            ? poll->reader.error : "");
+    if (ngx_http_ilert_reconcile_read_end(poll) != NGX_OK) {
         return;
     }
-
-    ngx_http_ilert_topics_close(&poll->reader);
-    poll->reading = 0;
 
     poll->topic->compared = poll->keys.nelts;
 
@@ -899,23 +874,6 @@ ngx_http_ilert_reconcile_decide(ngx_http_ilert_reconcile_poll_t *poll)
     topic->late = poll->late;
 
     ngx_http_ilert_reconcile_repair(poll);
-}
-
-
-static ngx_int_t
-ngx_http_ilert_reconcile_copy(ngx_pool_t *pool, ngx_str_t *to,
-    ngx_str_t *from)
-{
-    to->len = from->len;
-    to->data = NULL;
-
-    if (from->len == 0) {
-        return NGX_OK;
-    }
-
-    to->data = ngx_pstrdup(pool, from);
-
-    return to->data ? NGX_OK : NGX_ERROR;
 }
 
 #endif
