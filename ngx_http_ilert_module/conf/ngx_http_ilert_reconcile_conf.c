@@ -99,7 +99,6 @@ ngx_http_ilert_reconcile_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     *kp = kapacitor;
 
     kapacitor->name = clcf->name;
-    kapacitor->prefix = clcf->name;
     kapacitor->conf_ctx = cf->ctx;
     kapacitor->interval = NGX_HTTP_ILERT_RECONCILE_INTERVAL;
     kapacitor->file_name = cf->conf_file->file.name.data;

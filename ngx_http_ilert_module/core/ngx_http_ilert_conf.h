@@ -260,8 +260,7 @@ typedef struct ngx_http_ilert_loc_conf_s  ngx_http_ilert_loc_conf_t;
 
 typedef struct {
     ngx_str_t                    name;      /* the location's path, by which */
-                                            /* people know it */
-    ngx_str_t                    prefix;    /* the same */
+                                            /* people know it; ends in "/" */
     ngx_http_ilert_host_t        host;
     ngx_http_conf_ctx_t         *conf_ctx;  /* of the location */
 

@@ -101,7 +101,7 @@ ngx_http_ilert_reconcile_call(ngx_http_ilert_reconcile_poll_t *poll,
 
     ngx_memzero(call, sizeof(ngx_http_ilert_call_t));
 
-    len = conf->prefix.len + ngx_strlen(path) + ngx_strlen(more)
+    len = conf->name.len + ngx_strlen(path) + ngx_strlen(more)
           + (topic ? topic->len : 0);
 
     p = ngx_pnalloc(poll->topic_pool ? poll->topic_pool : poll->pool, len);
@@ -111,7 +111,7 @@ ngx_http_ilert_reconcile_call(ngx_http_ilert_reconcile_poll_t *poll,
 
     call->uri.data = p;
 
-    p = ngx_cpymem(p, conf->prefix.data, conf->prefix.len);
+    p = ngx_cpymem(p, conf->name.data, conf->name.len);
     p = ngx_cpymem(p, path, ngx_strlen(path));
 
     if (topic) {
