@@ -25,7 +25,8 @@ use IlertTest;
 plan(skip_all => 'no threads') unless IlertTest::has_threads();
 
 my $dir = File::Temp->newdir(DIR => IlertTest::top() . '/build');
-my $errors = `'$FindBin::Bin/call/build' '$dir/call_module.so' 2>&1`;
+my $build = "'$FindBin::Bin/call/build'";
+my $errors = `$build '$dir/call_module.so' call 2>&1`;
 
 plan skip_all => $errors if $? >> 8 == 3;
 

@@ -2,7 +2,7 @@
 
 # Repairs: lost webhooks that are made anew, and posted to the location of
 # "ilert_reconcile" in this nginx itself.  A module of nginx that is built
-# here, t/repair/repair_module.c, makes them.
+# here, t/call/repair_module.c, makes them.
 
 use warnings;
 use strict;
@@ -21,7 +21,8 @@ use IlertTest;
 IlertQueue::need();
 
 my $dir = File::Temp->newdir(DIR => IlertTest::top() . '/build');
-my $errors = `'$FindBin::Bin/repair/build' '$dir/repair_module.so' 2>&1`;
+my $build = "'$FindBin::Bin/call/build'";
+my $errors = `$build '$dir/repair_module.so' repair 2>&1`;
 
 plan skip_all => $errors if $? >> 8 == 3;
 
