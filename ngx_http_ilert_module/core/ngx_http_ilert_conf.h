@@ -61,6 +61,8 @@ typedef struct ngx_http_ilert_call_s  ngx_http_ilert_call_t;
 
 typedef struct {
     ngx_uint_t                   n;         /* 0: any number */
+    ngx_uint_t                   reserve;   /* of these, requests that are */
+                                            /* left for what is urgent */
     ngx_msec_t                   window;    /* ms */
 } ngx_http_ilert_rate_t;
 

@@ -128,6 +128,15 @@ struct ngx_http_ilert_event_s {
     int64_t                     silence;    /* ms: the alert is resolved if */
                                             /* nothing is heard of it for so */
                                             /* long; 0: as its source says */
+    int64_t                     message;    /* of an ALERT that nothing will */
+                                            /* resolve ("recoverable" is */
+                                            /* false): digest of the message, */
+                                            /* not 0; else 0 */
+    int64_t                     began;      /* wall clock, ms: since when */
+                                            /* Kapacitor has been telling of */
+                                            /* this, if its id is the alert */
+                                            /* key and this is known; else 0 */
+    ngx_str_t                   summary;    /* for people */
 
     /*
      * The type and the key that ilert finds in the body.  The queue goes by

@@ -20,7 +20,10 @@ ngx_str_t  ngx_http_ilert_urgency_names[] = {
     ngx_string("resolve"),
     ngx_string("open"),
     ngx_string("update"),
-    ngx_string("repeat")
+    ngx_string("repeat"),
+    ngx_string("held"),
+    ngx_string("silenced"),
+    ngx_string("listed")
 };
 
 
@@ -78,6 +81,8 @@ ngx_http_ilert_rules_told(ngx_http_ilert_shown_t *shown,
     shown->level = said->level;
     shown->priority = said->priority;
     shown->told = now;
+    shown->message = said->message;
+    shown->lowered = 0;
 }
 
 
@@ -169,6 +174,46 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
     }
 
     return (*until > now) ? NGX_HTTP_ILERT_HOLD : NGX_HTTP_ILERT_GO;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_raises(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said)
+{
+    return said->type == NGX_HTTP_ILERT_ALERT
+           && said->own == NGX_HTTP_ILERT_OWN_NONE
+           && shown->shows != NGX_HTTP_ILERT_SHOWS_RESOLVED && shown->told
+           && (shown->priority == NGX_HTTP_ILERT_LOW || shown->lowered)
+           && (said->priority == NGX_HTTP_ILERT_HIGH
+               || (said->priority == NGX_HTTP_ILERT_NO_PRIORITY
+                   && said->level == NGX_HTTP_ILERT_CRITICAL))
+           && ngx_http_ilert_rules_urgency(shown, said)
+              == NGX_HTTP_ILERT_CRITICAL_FIRST;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_opens(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said)
+{
+    ngx_uint_t  urgency;
+
+    if (said->type != NGX_HTTP_ILERT_ALERT) {
+        return 0;
+    }
+
+    urgency = ngx_http_ilert_rules_urgency(shown, said);
+
+    return urgency == NGX_HTTP_ILERT_CRITICAL_FIRST
+           || urgency == NGX_HTTP_ILERT_OPENS;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_held(ngx_uint_t urgency)
+{
+    return urgency > NGX_HTTP_ILERT_REPEATS;
 }
 
 

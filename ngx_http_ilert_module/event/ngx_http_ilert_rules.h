@@ -33,8 +33,24 @@ typedef struct {
     ngx_uint_t                  shows;
     ngx_uint_t                  level;      /* that it was told last, by an */
     ngx_uint_t                  priority;   /* ALERT or a RESOLVE */
-    int64_t                     told;       /* and when */
+    int64_t                     told;       /* and when; 0: nothing was told, */
+                                            /* so "shows" is only known */
+    int64_t                     message;    /* of that ALERT, as in said_t */
+    unsigned                    lowered:1;  /* a digest lists it: it was sent */
+                                            /* with LOW in place of priority */
 } ngx_http_ilert_shown_t;
+
+
+/* who has made an event, if it is not that of a webhook */
+
+typedef enum {
+    NGX_HTTP_ILERT_OWN_NONE = 0,
+    NGX_HTTP_ILERT_OWN_SILENT,  /* a RESOLVE, since nothing was heard */
+    NGX_HTTP_ILERT_OWN_ORDER,   /* a RESOLVE, by an operator: always sent */
+    NGX_HTTP_ILERT_OWN_REOPEN,  /* a RESOLVE before an ALERT that pages, */
+                                /* see "raise"; it is never kept */
+    NGX_HTTP_ILERT_OWN_DIGEST   /* an ALERT or a RESOLVE of a digest */
+} ngx_http_ilert_own_e;
 
 
 typedef struct {
@@ -42,7 +58,15 @@ typedef struct {
     ngx_uint_t                  level;      /* ngx_http_ilert_level_e */
     ngx_uint_t                  priority;   /* ngx_http_ilert_priority_e */
     int64_t                     received;
+    int64_t                     since;      /* when it came, or the first one */
+                                            /* that it stands for; for judge() */
+    ngx_uint_t                  own;        /* ngx_http_ilert_own_e */
+    int64_t                     message;    /* of an ALERT that nothing will */
+                                            /* resolve: digest of its */
+                                            /* message, not 0; else 0 */
     unsigned                    repeat:1;   /* it was found to be one */
+    unsigned                    freed:1;    /* "resolve_delay" does not hold */
+                                            /* it any longer */
 } ngx_http_ilert_said_t;
 
 
@@ -51,6 +75,34 @@ typedef enum {
     NGX_HTTP_ILERT_COALESCE_REPEATS,
     NGX_HTTP_ILERT_COALESCE_LATEST
 } ngx_http_ilert_coalesce_e;
+
+/* "raise": what goes before an ALERT that is to page, but only updates */
+
+typedef enum {
+    NGX_HTTP_ILERT_RAISE_REOPEN = 0,    /* a RESOLVE of ours */
+    NGX_HTTP_ILERT_RAISE_UPDATE         /* nothing */
+} ngx_http_ilert_raise_e;
+
+
+/* "members=" of "digest": what becomes of the alerts that a digest lists */
+
+typedef enum {
+    NGX_HTTP_ILERT_MEMBERS_LOW = 0,     /* they are sent with priority LOW */
+    NGX_HTTP_ILERT_MEMBERS_LATER,       /* they are sent as they are */
+    NGX_HTTP_ILERT_MEMBERS_NONE         /* they are not sent while it lasts */
+} ngx_http_ilert_members_e;
+
+#define NGX_HTTP_ILERT_DIGEST_MAX      50   /* of "n" below */
+
+typedef struct {
+    ngx_uint_t                  n;          /* alerts that may open by */
+                                            /* themselves in a minute; 0: */
+                                            /* there is no digest */
+    int64_t                     interval;   /* ms from a change to its event */
+    ngx_uint_t                  members;    /* ngx_http_ilert_members_e */
+    size_t                      max_size;   /* of an event's body, bytes */
+} ngx_http_ilert_digest_policy_t;
+
 
 /*
  * What a source wants, by the directives of these names: set in place when the
@@ -61,6 +113,9 @@ typedef struct {
     ngx_uint_t                  coalesce;   /* ngx_http_ilert_coalesce_e */
     int64_t                     repeat;         /* ms */
     int64_t                     resolve_after;  /* ms; 0: off */
+    int64_t                     resolve_delay;  /* ms; 0: none */
+    ngx_uint_t                  raise;      /* ngx_http_ilert_raise_e */
+    ngx_http_ilert_digest_policy_t  digest;
     int64_t                     max_age;        /* ms; 0: any */
     ngx_uint_t                  stale;          /* 1: "stale drop" */
     ngx_uint_t                  concurrency;    /* requests at a time */
@@ -81,7 +136,16 @@ typedef struct {
 #define NGX_HTTP_ILERT_UPDATES         3
 #define NGX_HTTP_ILERT_REPEATS         4
 
-#define NGX_HTTP_ILERT_URGENCIES       5
+/*
+ * These do not go, and do not count as pending.  An alert has one of them only
+ * while its state is WAITING; before it goes, its urgency is found anew.
+ */
+
+#define NGX_HTTP_ILERT_HELD            5    /* by "resolve_delay" */
+#define NGX_HTTP_ILERT_SILENCED        6    /* by a silence */
+#define NGX_HTTP_ILERT_LISTED          7    /* a digest lists it instead */
+
+#define NGX_HTTP_ILERT_URGENCIES       8
 
 /* The index is one of these. */
 
@@ -90,7 +154,9 @@ extern ngx_str_t  ngx_http_ilert_urgency_names[];
 
 typedef enum {
     NGX_HTTP_ILERT_GO = 0,
-    NGX_HTTP_ILERT_HOLD,        /* not before "until" */
+    NGX_HTTP_ILERT_HOLD,        /* it is a repeat: not before "until" */
+    NGX_HTTP_ILERT_DELAY,       /* it is a RESOLVE: not before "until", see */
+                                /* "resolve_delay" */
     NGX_HTTP_ILERT_DROP,        /* it need not go */
     NGX_HTTP_ILERT_EXPIRE       /* it is too old to go */
 } ngx_http_ilert_rule_e;
@@ -134,6 +200,26 @@ ngx_http_ilert_rule_e ngx_http_ilert_rules_judge(
     ngx_http_ilert_policy_t *policy, ngx_http_ilert_shown_t *shown,
     ngx_http_ilert_said_t *said, ngx_uint_t next, int64_t now,
     int64_t *until);
+
+/*
+ * Whether an event that goes is an ALERT that ilert would only take for an
+ * update of an alert that pages nobody, although it is to page.
+ */
+ngx_uint_t ngx_http_ilert_rules_raises(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said);
+
+/*
+ * Whether an event that goes is an ALERT that opens an alert, or raises one:
+ * one of those that a digest counts.
+ */
+ngx_uint_t ngx_http_ilert_rules_opens(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said);
+
+/*
+ * Whether an event that waits is one of those that are held back, by its
+ * urgency: it does not count as pending.
+ */
+ngx_uint_t ngx_http_ilert_rules_held(ngx_uint_t urgency);
 
 /*
  * Whether an event is older than the policy's "max_age".  A RESOLVE goes

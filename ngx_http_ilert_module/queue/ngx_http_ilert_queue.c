@@ -418,13 +418,15 @@ ngx_http_ilert_queue_note(ngx_http_ilert_store_heard_t *heard)
     ngx_http_ilert_queue_t       *q;
     ngx_http_ilert_store_note_t  *note;
 
+    static ngx_str_t  none = ngx_null_string;
+
     q = ngx_http_ilert_queue;
 
     if (q == NULL || q->nnotes == NGX_HTTP_ILERT_QUEUE_NOTES) {
         return;
     }
 
-    note = ngx_http_ilert_store_note(heard);
+    note = ngx_http_ilert_store_note(heard, &none, &none);
     if (note == NULL) {
         return;
     }

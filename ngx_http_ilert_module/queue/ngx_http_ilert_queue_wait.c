@@ -137,12 +137,19 @@ static ngx_http_ilert_store_event_t *
 ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev,
     ngx_http_ilert_store_heard_t *heard)
 {
+    size_t                         summary;
     ngx_http_ilert_store_event_t  *se;
 
+    summary = ev->source->policy.digest.n ? ev->summary.len : 0;
+
     se = ngx_http_ilert_store_event(ev->source->name.len, ev->ilert_key.len,
-                                    ev->body.len, heard);
+                                    ev->body.len, summary, heard);
     if (se == NULL) {
         return NULL;
+    }
+
+    if (summary) {
+        ngx_memcpy(se->summary.data, ev->summary.data, summary);
     }
 
     ngx_memcpy(se->source.data, ev->source->name.data, ev->source->name.len);
@@ -157,6 +164,8 @@ ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev,
     se->said.level = ev->level;
     se->said.priority = ev->priority;
     se->said.received = ev->received;
+    se->said.message = ev->message;
+    se->began = ev->began;
 
     se->policy = ev->source->policy;
     se->stale = (ev->source->policy.stale != 0);

@@ -11,6 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_ilert_digest.h"
 #include "ngx_http_ilert_store.h"
 
 
@@ -132,7 +133,7 @@ typedef enum {
     NGX_HTTP_ILERT_STORE_KEPT = 0,          /* not at all */
     NGX_HTTP_ILERT_STORE_ADDED,
     NGX_HTTP_ILERT_STORE_REPLACED,          /* all but seq is of "ev" now */
-    NGX_HTTP_ILERT_STORE_RERATED,           /* the urgency only */
+    NGX_HTTP_ILERT_STORE_RERATED,           /* urgency and said.freed only */
     NGX_HTTP_ILERT_STORE_REMOVED
 } ngx_http_ilert_store_change_e;
 
@@ -151,8 +152,6 @@ typedef struct {
     ngx_uint_t                  attempts;
     unsigned                    passthrough:1;
     unsigned                    empty:1;    /* it has no body */
-    unsigned                    own:1;      /* a RESOLVE of ours, see */
-                                            /* "resolve_after" */
     unsigned                    damaged:1;  /* what is kept makes no sense */
     unsigned                    again:1;    /* ilert has refused it before, */
                                             /* with all of its source */
@@ -219,6 +218,19 @@ typedef struct {
     int64_t                     silence;    /* ms after which it is resolved */
                                             /* if nothing is heard of it; 0: */
                                             /* as its source says */
+    int64_t                     message;    /* as in ngx_http_ilert_shown_t */
+    int64_t                     lowered;    /* likewise */
+
+    /*
+     * These are kept of alerts of sources that have a "digest", and are 0
+     * otherwise: see store_digest.c.
+     */
+    int64_t                     bad;        /* level of the last ALERT, that */
+                                            /* is not over; 0: over, or held */
+                                            /* by a silence */
+    int64_t                     begun;      /* since when it is bad */
+    int64_t                     named;      /* level that the last event of */
+                                            /* the open digest names, or 0 */
 } ngx_http_ilert_store_row_t;
 
 /* row.urgency: the backend is to find out the urgency when it saves */
@@ -246,6 +258,9 @@ struct ngx_http_ilert_store_alert_s {
 
     ngx_http_ilert_store_edges_e  edges;    /* which ones "waiting" has */
 
+    ngx_str_t                   summary;    /* of the last ALERT, cut, while */
+                                            /* row.bad is not 0 */
+
     ngx_str_t                   task;       /* of its last webhook in this */
                                             /* job, see store_heard.c */
 
@@ -254,6 +269,7 @@ struct ngx_http_ilert_store_alert_s {
                                             /* alerts, see alerts() */
     unsigned                    added:1;    /* the alert is new */
     unsigned                    renamed:1;  /* alert_key has changed */
+    unsigned                    retold:1;   /* summary has changed */
     unsigned                    removed:1;  /* the alert is to be removed */
     unsigned                    damaged:1;  /* what is kept makes no sense, */
                                             /* so it is saved in any case */
@@ -344,6 +360,24 @@ typedef struct {
 } ngx_http_ilert_store_topic_t;
 
 
+/*
+ * The record of a source's digest, if it is open or alerts have opened by
+ * themselves lately.  See event/ngx_http_ilert_digest.h.
+ */
+
+typedef struct {
+    ngx_queue_t                 queue;      /* of work->digests */
+
+    int64_t                     source;     /* id */
+    ngx_str_t                   name;       /* of the source, of digests() */
+    ngx_http_ilert_digest_t     state;
+
+    unsigned                    added:1;    /* to be saved */
+    unsigned                    changed:1;
+    unsigned                    removed:1;
+} ngx_http_ilert_store_digest_t;
+
+
 /* the numbers of a database of which there is one each */
 
 typedef struct {
@@ -357,12 +391,17 @@ typedef struct {
                                             /* 0: by an earlier release */
     int64_t                     yielded;    /* ns: what was heard up to this */
                                             /* time may have been forgotten */
+    int64_t                     doubted;    /* an alert that is not known may */
+                                            /* have been told to ilert up to */
+                                            /* this time; 0: at any time */
 
     /* kept up to date by the backend itself */
 
     int64_t                     dead_bytes; /* bodies of all dead letters */
     int64_t                     refused;    /* number of refused webhooks */
     int64_t                     refused_bytes;  /* sum of their "bytes" */
+    int64_t                     silences;   /* number of silences */
+    int64_t                     digests;    /* number of digests' records */
 } ngx_http_ilert_store_total_t;
 
 
@@ -422,6 +461,10 @@ struct ngx_http_ilert_store_work_s {
     ngx_queue_t                 refused;    /* store_refused_t, to be saved */
     ngx_queue_t                 heard;      /* store_known_t */
     ngx_queue_t                 topics;     /* store_topic_t */
+    ngx_queue_t                 silences;   /* store_silence_t: all of them, */
+                                            /* if "has_silences" */
+    ngx_queue_t                 digests;    /* store_digest_t: all of them, */
+                                            /* if "has_digests" */
 
     /* alerts by id, and by a hash of their keys */
 
@@ -432,6 +475,8 @@ struct ngx_http_ilert_store_work_s {
 
     ngx_http_ilert_store_known_t  *by_heard[NGX_HTTP_ILERT_STORE_BUCKETS];
     unsigned                    has_topics:1;   /* "topics" has all of them */
+    unsigned                    has_silences:1;
+    unsigned                    has_digests:1;
     unsigned                    compared:1; /* the tasks of an alert's ids */
                                             /* were compared */
     unsigned                    passed:1;   /* records were gone through to */
@@ -463,6 +508,15 @@ typedef enum {
 
     /* WAITING, of "source" */
     NGX_HTTP_ILERT_ALERTS_TIMED,
+
+    /*
+     * WAITING, of "source" and "urgency", with a head after "id": in the order
+     * of head
+     */
+    NGX_HTTP_ILERT_ALERTS_HELD,
+
+    /* of "source", "bad" is not 0: the highest "bad" first, then by begun */
+    NGX_HTTP_ILERT_ALERTS_BAD,
 
     /*
      * idle, of "source", not known as resolved, (last, id) is after (time,
@@ -754,6 +808,28 @@ struct ngx_http_ilert_backend_s {
     ngx_int_t (*topics)(ngx_http_ilert_store_work_t *work,
         ngx_array_t *topics);
 
+    /*
+     * Selects all silences, in the order of ids: pushes store_silence_t.  The
+     * caller puts those that it adds or removes into work->silences; save()
+     * sets the id of one that is added, which no other one had before.
+     */
+    ngx_int_t (*silences)(ngx_http_ilert_store_work_t *work,
+        ngx_array_t *silences);
+
+    /*
+     * Selects the records of all digests: pushes store_digest_t.  The caller
+     * puts those that it changes into work->digests, as above.
+     */
+    ngx_int_t (*digests)(ngx_http_ilert_store_work_t *work,
+        ngx_array_t *digests);
+
+    /*
+     * Counts the alerts of a source with each level as "bad": sets counts[1]
+     * and so on, up to .._CRITICAL.
+     */
+    ngx_int_t (*bad)(ngx_http_ilert_store_work_t *work, int64_t source,
+        int64_t *counts);
+
     /* Lists all sources in the order of names: pushes store_counted_t. */
     ngx_int_t (*sources)(ngx_http_ilert_store_work_t *work,
         ngx_array_t *sources);
@@ -772,8 +848,8 @@ struct ngx_http_ilert_backend_s {
     ngx_int_t (*due)(ngx_http_ilert_store_work_t *work, int64_t *due);
 
     /*
-     * Sets "retries" to 1 if an alert of that source is .._WAITING for
-     * something else than the end of a held repeat's time, otherwise to 0.
+     * Sets "retries" to 1 if an alert of that source is .._WAITING with an
+     * urgency below .._REPEATS, that is, to be tried again, otherwise to 0.
      */
     ngx_int_t (*retries)(ngx_http_ilert_store_work_t *work, int64_t source,
         ngx_uint_t *retries);

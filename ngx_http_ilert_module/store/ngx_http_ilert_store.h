@@ -68,6 +68,8 @@ typedef enum {
 typedef struct {
     ngx_str_t                   name;
     ngx_uint_t                  rate;       /* requests; 0: any number */
+    ngx_uint_t                  reserve;    /* of these, requests that are */
+                                            /* left for what is urgent */
     int64_t                     window;     /* ms */
 
     /* set by a job that takes events of the budget */
@@ -79,6 +81,12 @@ typedef struct {
 
     int64_t                     id;
     ngx_uint_t                  left;       /* requests */
+    ngx_uint_t                  kept;       /* of these, for a digest and for */
+                                            /* alerts that are new to it */
+    int64_t                     lesser;     /* when the last request that is */
+                                            /* not urgent was made, by the */
+                                            /* caller from job to job; 0: */
+                                            /* never */
     unsigned                    known:1;    /* loaded in this job */
 } ngx_http_ilert_store_budget_t;
 
@@ -133,7 +141,16 @@ typedef enum {
 
 typedef struct {
     ngx_queue_t                 queue;
-    ngx_http_ilert_store_heard_t  heard;
+    ngx_http_ilert_store_heard_t  heard;    /* its place may be empty */
+
+    /*
+     * If its level is not OK: the alert that was not told by that.  "source"
+     * is empty if nothing is to be noted of it.
+     */
+    ngx_str_t                   source;     /* its name */
+    ngx_str_t                   owner;      /* as in an event */
+    ngx_str_t                   key;
+    int64_t                     began;      /* as in an event */
 } ngx_http_ilert_store_note_t;
 
 
@@ -156,6 +173,13 @@ typedef struct {
     int64_t                     silence;    /* ms after which its alert is */
                                             /* resolved if nothing is heard */
                                             /* of it; 0: as its source says */
+    ngx_str_t                   summary;    /* for digests; empty if its */
+                                            /* source has none */
+    int64_t                     began;      /* wall clock, ms: since when */
+                                            /* Kapacitor has been telling of */
+                                            /* this, and of no other alert */
+                                            /* with this alert key; 0: this */
+                                            /* is not known */
     unsigned                    passthrough:1;  /* a body of Kapacitor's */
 
     /*
@@ -202,6 +226,13 @@ typedef struct {
 
     unsigned                    again:1;    /* ilert has refused it before, */
                                             /* with all of its source */
+    unsigned                    lower:1;    /* it goes with priority LOW, */
+                                            /* since a digest lists it */
+
+    /*
+     * If said.own is .._OWN_REOPEN, a RESOLVE without a body goes in place of
+     * the event, which is an ALERT and goes next.
+     */
 
     /* the verdict, set by the caller */
 
@@ -334,17 +365,31 @@ typedef enum {
                                         /* removed, but not those under way, */
                                         /* and no RESOLVE of an alert that */
                                         /* ilert may show */
-    NGX_HTTP_ILERT_STORE_FORGET         /* refused webhooks are removed */
+    NGX_HTTP_ILERT_STORE_FORGET,        /* refused webhooks are removed */
+    NGX_HTTP_ILERT_STORE_END_ALERT,     /* an alert is resolved */
+    NGX_HTTP_ILERT_STORE_ADD_SILENCE,
+    NGX_HTTP_ILERT_STORE_END_SILENCE
 } ngx_http_ilert_store_action_e;
 
 typedef struct {
     ngx_queue_t                 queue;
 
     ngx_http_ilert_store_action_e  action;
-    uint64_t                    id;         /* of a letter, or a webhook; 0: */
-                                            /* all letters of the source, or */
-                                            /* all webhooks */
+    uint64_t                    id;         /* of a letter, a webhook, or a */
+                                            /* silence; 0: all letters of the */
+                                            /* source, or all webhooks; of */
+                                            /* .._END_ALERT: of the new event */
     ngx_str_t                   source;     /* its name */
+    ngx_str_t                   owner;      /* of .._END_ALERT, _ADD_SILENCE: */
+                                            /* as in an event */
+    ngx_str_t                   key;        /* of .._END_ALERT: the alert */
+                                            /* key; of .._ADD_SILENCE: a */
+                                            /* pattern of alert keys */
+    int64_t                     from;       /* of .._ADD_SILENCE: times, */
+    int64_t                     until;      /* and a comment, or empty */
+    ngx_str_t                   comment;
+    ngx_http_ilert_policy_t     policy;     /* of .._END_ALERT: of the source */
+    unsigned                    passthrough:1;  /* likewise */
 
     /*
      * Returns 1 if a source of that name is configured.  It is called on the
@@ -365,6 +410,7 @@ typedef struct {
     unsigned                    missing:1;  /* there is no such source, */
                                             /* letter, or webhook */
     unsigned                    more:1;     /* it is not finished */
+    int64_t                     made;       /* id of the new silence */
 
     /* the store's own: the place in what is gone through */
 
@@ -403,7 +449,73 @@ typedef struct {
     ngx_uint_t                  level;
     int64_t                     opened;     /* time */
     int64_t                     last;       /* when it was last heard of */
+    int64_t                     silence;    /* id of a silence that holds */
+                                            /* for it now; 0: there is none */
 } ngx_http_ilert_store_open_t;
+
+/*
+ * A silence.  It holds for all alerts of an integration key that match it,
+ * whatever source their events are of.
+ */
+
+typedef struct {
+    ngx_queue_t                 queue;      /* of work->silences */
+
+    int64_t                     id;         /* from 1 on */
+    ngx_str_t                   source;     /* name of the source that it */
+                                            /* was made for */
+    int64_t                     owner;      /* id of the budget of the key; */
+                                            /* 0: that of the source */
+    ngx_str_t                   pattern;    /* of alert keys, folded; "*" is */
+                                            /* any characters, "?" is one */
+    int64_t                     from;       /* times: from .. until - 1 */
+    int64_t                     until;
+    ngx_str_t                   comment;
+
+    int64_t                     held;       /* of a query: alerts whose */
+                                            /* events it holds */
+    unsigned                    added:1;    /* to be saved */
+    unsigned                    removed:1;
+} ngx_http_ilert_store_silence_t;
+
+/* an alert of which something waits, and what it waits for */
+
+typedef enum {
+    NGX_HTTP_ILERT_FOR_TURN = 0,            /* others go first, or a budget */
+    NGX_HTTP_ILERT_FOR_VERDICT,             /* it is under way */
+    NGX_HTTP_ILERT_FOR_RETRY,               /* until "next" */
+    NGX_HTTP_ILERT_FOR_RELEASE,             /* all of its source is refused */
+    NGX_HTTP_ILERT_FOR_RESUME,              /* its source is paused */
+    NGX_HTTP_ILERT_FOR_DELAY,               /* "resolve_delay", until "next" */
+    NGX_HTTP_ILERT_FOR_SILENCE,
+    NGX_HTTP_ILERT_FOR_DIGEST
+} ngx_http_ilert_store_for_e;
+
+typedef struct {
+    ngx_str_t                   source;
+    ngx_str_t                   key;
+    ngx_uint_t                  type;       /* of its first event */
+    ngx_uint_t                  level;
+    ngx_uint_t                  priority;
+    ngx_uint_t                  urgency;    /* of the alert */
+    int64_t                     since;      /* when that came */
+    int64_t                     next;       /* a time, or 0 */
+    ngx_http_ilert_store_for_e  waits;
+    unsigned                    named:1;    /* a digest that ilert has taken */
+                                            /* has named it, at this level */
+} ngx_http_ilert_store_waiter_t;
+
+/* the digest of a source */
+
+typedef struct {
+    ngx_str_t                   source;
+    int64_t                     opened;     /* since when it is open */
+    int64_t                     told;       /* when its last event was made */
+    int64_t                     calm;       /* since when it is about to end, */
+                                            /* or 0 */
+    int64_t                     bad[NGX_HTTP_ILERT_CRITICAL + 1];
+                                            /* alerts of each level */
+} ngx_http_ilert_store_digests_t;
 
 typedef struct {
     uint64_t                    id;         /* of the event */
@@ -453,6 +565,11 @@ struct ngx_http_ilert_store_query_s {
     int64_t                     refused;    /* only asks for the refused */
                                             /* webhook with this id; 0: does */
                                             /* not */
+    unsigned                    urgent:1;   /* only asks for waiters: those */
+                                            /* that are CRITICAL or HIGH, and */
+                                            /* dead letters of that kind of */
+                                            /* alerts that had nothing since; */
+                                            /* no held ones */
 
     /* what would become of an event of that alert that came now? */
 
@@ -475,6 +592,10 @@ struct ngx_http_ilert_store_query_s {
     ngx_array_t                 kept;       /* store_refused_t; last one */
                                             /* first; or the one asked for */
     int64_t                     nkept;      /* number of all those kept */
+    ngx_array_t                 silences;   /* store_silence_t; by id */
+    ngx_array_t                 waiters;    /* store_waiter_t: .._LISTED at */
+                                            /* most, the most urgent first */
+    ngx_array_t                 digests;    /* store_digests_t, that are open */
 
     /* of the alert */
 
@@ -803,20 +924,23 @@ typedef struct {
 
 
 /*
- * Allocates an event with room for strings of these lengths in bytes.  The
- * strings point to that room, and the caller fills it in.  What was heard is
+ * Allocates an event with room for strings of these lengths in bytes: the
+ * source's name, the alert key, the body, and the summary.  The strings point
+ * to that room, and the caller fills it in.  What was heard is
  * copied, with its strings, unless it is NULL.  All else is zero.  Returns
  * NULL if there is no memory.  The caller frees it with ngx_free().
  */
 ngx_http_ilert_store_event_t *ngx_http_ilert_store_event(size_t source,
-    size_t key, size_t body, ngx_http_ilert_store_heard_t *heard);
+    size_t key, size_t body, size_t summary,
+    ngx_http_ilert_store_heard_t *heard);
 
 /*
- * Allocates a note with a copy of what was heard.  Returns NULL if there is no
+ * Allocates a note with a copy of what was heard, and of the name of a source
+ * and an alert key, each of which may be empty.  Returns NULL if there is no
  * memory.  The caller frees it with ngx_free().
  */
 ngx_http_ilert_store_note_t *ngx_http_ilert_store_note(
-    ngx_http_ilert_store_heard_t *heard);
+    ngx_http_ilert_store_heard_t *heard, ngx_str_t *source, ngx_str_t *key);
 
 
 /*

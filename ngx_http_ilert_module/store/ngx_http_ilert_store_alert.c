@@ -20,9 +20,14 @@
  *     READY      the first event may go, or nothing waits (head is 0)
  *     TAKEN      the first event is under way
  *     WAITING    the first event may go at a time (next): it is to be tried
- *                again, or it is a held repeat; or next is .._RELEASED, since
- *                ilert refuses all of its source, and it may go when the
- *                source is released, or when it is its turn
+ *                again, or it is held back, see below; or next is
+ *                .._RELEASED, since ilert refuses all of its source, and it
+ *                may go when the source is released, or when it is its turn
+ *
+ * The first event is held back, and row.urgency says by what: it is a repeat
+ * (REPEATS), a RESOLVE for which there is a delay (HELD), an ALERT that
+ * a silence holds (SILENCED), or one that a digest lists in its place
+ * (LISTED).  If news come, they take its place.
  *
  * A new event goes to the end of the waiting ones, or takes the place of the
  * last one, or is dropped at once if ilert shows already what it says.  Later
@@ -34,7 +39,8 @@
  *     1  head is the seq of the first event, or 0.  Only the first event can
  *        be under way, and it is not changed meanwhile.
  *     2  urgency is that of the most urgent event, so that an urgent event
- *        pulls those before it.  While a repeat is held, it is REPEATS.
+ *        pulls those before it.  While the first event is held back, it is
+ *        what that one is held by.
  *     3  shows is what ilert shows, by all that was delivered; or unknown,
  *        after a dead letter, after an attempt whose outcome is not known, and
  *        in a new epoch.
@@ -65,26 +71,6 @@ static ngx_int_t ngx_http_ilert_alert_gone(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
 static ngx_int_t ngx_http_ilert_alert_letter(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_event_t *ev);
-static ngx_http_ilert_store_waiting_t *ngx_http_ilert_alert_replaced(
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
-static ngx_int_t ngx_http_ilert_alert_before(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_shown_t *shown);
-static ngx_int_t ngx_http_ilert_alert_first_said(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_said_t *said);
-static ngx_int_t ngx_http_ilert_alert_accept_dropped(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *replaced,
-    ngx_http_ilert_store_event_t *ev);
-static ngx_int_t ngx_http_ilert_alert_put(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_store_event_t *ev,
-    ngx_uint_t urgency);
-static void ngx_http_ilert_alert_fill(ngx_http_ilert_store_waiting_t *waiting,
-    ngx_http_ilert_store_event_t *ev, ngx_uint_t urgency, int64_t since);
-static void ngx_http_ilert_alert_join(ngx_http_ilert_store_alert_t *alert,
-    ngx_uint_t alone, ngx_uint_t urgency);
 
 
 int64_t
@@ -145,12 +131,27 @@ ngx_http_ilert_alert_done(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev)
 {
+    if (ev->said.own == NGX_HTTP_ILERT_OWN_REOPEN) {
+
+        /* the event itself, an ALERT, goes now */
+
+        if (ngx_http_ilert_alert_told(work, alert, &ev->said) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        alert->row.delivered = work->now;
+        alert->row.changed = work->now;
+
+        return ngx_http_ilert_alert_rehead(work, alert);
+    }
+
     if (ngx_http_ilert_alert_remove(work, alert, first) != NGX_OK
         || ngx_http_ilert_alert_told(work, alert, &ev->said) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
+    alert->shown.lowered = ev->lower;
     alert->row.delivered = work->now;
 
     return ngx_http_ilert_alert_advance(work, alert, work->now, work->now);
@@ -502,410 +503,56 @@ ngx_http_ilert_alert_set_urgency(ngx_http_ilert_store_work_t *work,
 }
 
 
-ngx_int_t
-ngx_http_ilert_alert_foresee(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
-    ngx_http_ilert_store_fate_t *fate)
-{
-    ngx_http_ilert_shown_t           shown;
-    ngx_http_ilert_store_waiting_t  *last;
-
-    last = ngx_http_ilert_work_last(alert);
-
-    fate->replaced = ngx_http_ilert_alert_replaced(alert, ev);
-
-    if (ngx_http_ilert_alert_before(work, alert, fate->replaced, &shown)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ev->urgency = ngx_http_ilert_rules_urgency(&shown, &ev->said);
-    ev->said.repeat = 0;
-
-    fate->rule = NGX_HTTP_ILERT_GO;
-    fate->alone = (last == NULL
-                   || (fate->replaced && last->seq == alert->row.head));
-    fate->until = 0;
-
-    if (fate->alone) {
-        fate->rule = ngx_http_ilert_rules_judge(&ev->policy, &shown, &ev->said,
-                                                0, work->now, &fate->until);
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * The new event is added to the waiting ones, or takes the place of the last
- * one.  If no other one waits, it may be dropped or held at once.
- */
-
-ngx_int_t
-ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
-{
-    ngx_uint_t                       urgency, turn;
-    ngx_http_ilert_store_row_t       was;
-    ngx_http_ilert_store_fate_t      fate;
-    ngx_http_ilert_store_waiting_t  *replaced;
-
-    if (ev->silence) {
-        alert->row.silence = ev->silence;
-    }
-
-    was = alert->row;
-
-    if (ngx_http_ilert_alert_foresee(work, alert, ev, &fate) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    urgency = ev->urgency;
-    replaced = fate.replaced;
-
-    /* an event that was refused need not wait any longer if it is replaced */
-
-    turn = (replaced && replaced->seq == alert->row.head
-            && alert->row.state == NGX_HTTP_ILERT_STORE_WAITING
-            && alert->row.next == NGX_HTTP_ILERT_STORE_RELEASED);
-
-    /* a repeat that waits was counted as coalesced when it was found */
-
-    ev->coalesced = (replaced && !replaced->said.repeat)
-                    + (fate.rule != NGX_HTTP_ILERT_GO);
-
-    if (fate.rule == NGX_HTTP_ILERT_DROP) {
-        return ngx_http_ilert_alert_accept_dropped(work, alert, replaced, ev);
-    }
-
-    if (ev->said.repeat) {
-        urgency = NGX_HTTP_ILERT_REPEATS;
-    }
-
-    if (ngx_http_ilert_alert_put(work, alert, replaced, ev, urgency)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (fate.rule == NGX_HTTP_ILERT_HOLD) {
-        ngx_http_ilert_alert_hold(alert, fate.until, work->now);
-        ngx_http_ilert_work_show(work, alert);
-        return NGX_OK;
-    }
-
-    if (turn) {
-        ngx_http_ilert_alert_ready(alert);
-    }
-
-    ngx_http_ilert_alert_join(alert, fate.alone, urgency);
-
-    if (replaced && !fate.alone) {
-
-        /* the event that was replaced may have been the most urgent one */
-
-        ngx_http_ilert_alert_least(alert);
-    }
-
-    /* an event behind others mostly changes nothing in the alert's row */
-
-    if (alert->added || alert->damaged
-        || ngx_memcmp(&was, &alert->row, sizeof(was)) != 0)
-    {
-        ngx_http_ilert_work_show(work, alert);
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * Returns the waiting event that a new one replaces, or NULL.  An event that
- * is under way must not be replaced.
- */
-
-static ngx_http_ilert_store_waiting_t *
-ngx_http_ilert_alert_replaced(ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_event_t *ev)
-{
-    ngx_http_ilert_store_waiting_t  *last;
-
-    last = ngx_http_ilert_work_last(alert);
-
-    if (last == NULL || (alert->row.state == NGX_HTTP_ILERT_STORE_TAKEN
-                         && last->seq == alert->row.head))
-    {
-        return NULL;
-    }
-
-    if (last->own && ngx_http_ilert_rules_is_state(ev->said.type)) {
-
-        /* the RESOLVE was ours, after silence, but now there is news */
-
-        return last;
-    }
-
-    return ngx_http_ilert_rules_replaces(&ev->policy, &last->said, &ev->said)
-           ? last : NULL;
-}
-
-
-/*
- * Finds out what ilert will show when the new event's turn comes, after the
- * events that wait before it.  The last one of these tells it; if that is
- * a comment or the like, which sets no state, the first one does.
- */
-
-static ngx_int_t
-ngx_http_ilert_alert_before(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_shown_t *shown)
-{
-    ngx_queue_t                     *q;
-    ngx_http_ilert_said_t            said;
-    ngx_http_ilert_store_waiting_t  *before;
-
-    *shown = alert->shown;
-
-    q = replaced ? ngx_queue_prev(&replaced->queue)
-                 : ngx_queue_last(&alert->waiting);
-
-    if (q == ngx_queue_sentinel(&alert->waiting)) {
-        return NGX_OK;
-    }
-
-    before = ngx_queue_data(q, ngx_http_ilert_store_waiting_t, queue);
-
-    if (before->seq != alert->row.head
-        && !ngx_http_ilert_rules_is_state(before->said.type))
-    {
-        if (ngx_http_ilert_alert_first_said(work, alert, &said) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        ngx_http_ilert_rules_told(shown, &said, 0);
-    }
-
-    ngx_http_ilert_rules_told(shown, &before->said, 0);
-
-    return NGX_OK;
-}
-
-
-/* Sets "said" to that of the first event, which may have to be read. */
-
-static ngx_int_t
-ngx_http_ilert_alert_first_said(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said)
-{
-    ngx_array_t                      events;
-    ngx_http_ilert_store_waiting_t  *first;
-
-    if (alert->edges == NGX_HTTP_ILERT_STORE_ALL) {
-        *said = ngx_http_ilert_work_first(alert)->said;
-        return NGX_OK;
-    }
-
-    if (ngx_array_init(&events, work->pool, 1,
-                       sizeof(ngx_http_ilert_store_waiting_t))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (work->store->backend->events(work, alert->id, 0, 1, &events)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    first = events.elts;
-
-    ngx_memzero(said, sizeof(ngx_http_ilert_said_t));
-
-    if (events.nelts) {
-        *said = first->said;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * The new event is dropped, so it counts as gone, although it has no seq.  By
- * "gone" it must be later than all dead letters of its alert, but not later
- * than the next event.  Only first_seq is sure to be both: a seq that this job
- * gives out may be given out again, if nothing with it is saved.
- */
-
-static ngx_int_t
-ngx_http_ilert_alert_accept_dropped(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *replaced,
-    ngx_http_ilert_store_event_t *ev)
-{
-    int64_t  accepted;
-
-    accepted = alert->row.accepted;
-
-    if (replaced
-        && ngx_http_ilert_alert_remove(work, alert, replaced) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    alert->row.accepted = ev->body.len ? ngx_max(accepted, ev->said.received)
-                                       : accepted;
-    alert->row.gone = ngx_max(alert->row.gone, work->first_seq);
-
-    if (ngx_http_ilert_alert_set_source(work, alert, ev->source_id) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_ilert_alert_advance(work, alert, ev->said.received,
-                                        work->now);
-}
-
-
-/*
- * Puts the new event at the end of the waiting ones, or in the place of
- * another one, whose turn and "since" it gets.  If it replaces a repeat and is
- * none itself, it goes to the end: how long a repeat has waited says nothing
- * about news.
- */
-
-static ngx_int_t
-ngx_http_ilert_alert_put(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_store_event_t *ev,
-    ngx_uint_t urgency)
-{
-    int64_t                          accepted, since;
-    ngx_http_ilert_store_waiting_t  *waiting;
-
-    since = work->now;
-
-    if (replaced && replaced->said.repeat && !ev->said.repeat) {
-
-        accepted = alert->row.accepted;
-
-        if (ngx_http_ilert_alert_remove(work, alert, replaced) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        alert->row.accepted = accepted;
-
-        if (alert->row.head == replaced->seq) {
-            alert->row.head = 0;
-        }
-
-        replaced = NULL;
-    }
-
-    if (replaced) {
-        waiting = replaced;
-        since = waiting->since;
-
-        if (ngx_http_ilert_work_tally(work,
-                              ngx_http_ilert_alert_source_of(alert, waiting),
-                              waiting->urgency, -1)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        ngx_http_ilert_work_change(alert, waiting,
-                                   NGX_HTTP_ILERT_STORE_REPLACED);
-
-    } else {
-        waiting = ngx_pcalloc(work->pool,
-                              sizeof(ngx_http_ilert_store_waiting_t));
-        if (waiting == NULL) {
-            return ngx_http_ilert_work_no_memory(work);
-        }
-
-        waiting->seq = work->next_seq++;
-
-        ngx_queue_insert_tail(&alert->waiting, &waiting->queue);
-
-        ngx_http_ilert_work_change(alert, waiting,
-                                   NGX_HTTP_ILERT_STORE_ADDED);
-    }
-
-    ngx_http_ilert_alert_fill(waiting, ev, urgency, since);
-
-    ev->alert = alert->id;
-    ev->seq = waiting->seq;
-
-    if (alert->row.head == 0) {
-        alert->row.head = ev->seq;
-        alert->row.since = since;
-        alert->row.changed = work->now;
-    }
-
-    if (alert->row.head == ev->seq
-        && ngx_http_ilert_alert_set_source(work, alert, ev->source_id)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_ilert_work_tally(work, ev->source_id, urgency, 1);
-}
-
-
-static void
-ngx_http_ilert_alert_fill(ngx_http_ilert_store_waiting_t *waiting,
-    ngx_http_ilert_store_event_t *ev, ngx_uint_t urgency, int64_t since)
-{
-    waiting->since = since;
-    waiting->urgency = urgency;
-    waiting->said = ev->said;
-    waiting->id = ev->id;
-    waiting->source = ev->source_id;
-    waiting->passthrough = ev->passthrough;
-    waiting->again = ev->again;
-    waiting->empty = (ev->body.len == 0);
-    waiting->own = (waiting->empty
-                    && ev->said.type == NGX_HTTP_ILERT_RESOLVE);
-    waiting->damaged = (waiting->empty && !waiting->own);
-    waiting->ev = ev;
-
-    ngx_str_null(&waiting->body);
-}
-
-
-/*
- * The alert has another event.  If a repeat is held, it may go now, so that
- * the new event need not wait for its time.
- */
-
-static void
-ngx_http_ilert_alert_join(ngx_http_ilert_store_alert_t *alert,
-    ngx_uint_t alone, ngx_uint_t urgency)
-{
-    if (alert->row.state == NGX_HTTP_ILERT_STORE_WAITING
-        && alert->row.urgency == NGX_HTTP_ILERT_REPEATS)
-    {
-        ngx_http_ilert_alert_ready(alert);
-    }
-
-    if (alone) {
-        alert->row.urgency = urgency;
-
-    } else if (alert->row.urgency != NGX_HTTP_ILERT_STORE_LEAST) {
-        alert->row.urgency = ngx_min(alert->row.urgency, (int64_t) urgency);
-    }
-}
-
-
 void
 ngx_http_ilert_alert_ready(ngx_http_ilert_store_alert_t *alert)
 {
     alert->row.state = NGX_HTTP_ILERT_STORE_READY;
     alert->row.next = 0;
+}
+
+
+ngx_int_t
+ngx_http_ilert_alert_free(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t freed)
+{
+    ngx_uint_t                       urgency;
+    ngx_http_ilert_store_waiting_t  *first;
+
+    ngx_http_ilert_alert_ready(alert);
+
+    if (!ngx_http_ilert_rules_held(alert->row.urgency)) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_FRONT, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    first = ngx_http_ilert_work_first(alert);
+
+    if (first == NULL) {
+        alert->row.urgency = NGX_HTTP_ILERT_UPDATES;
+        return NGX_OK;
+    }
+
+    if (freed) {
+        first->said.freed = 1;
+    }
+
+    urgency = ngx_http_ilert_rules_urgency(&alert->shown, &first->said);
+
+    if (ngx_http_ilert_alert_set_urgency(work, alert, first, urgency)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    alert->row.since = first->since;
+    ngx_http_ilert_alert_least(alert);
+
+    return NGX_OK;
 }
 
 
@@ -915,12 +562,18 @@ ngx_http_ilert_alert_ready(ngx_http_ilert_store_alert_t *alert)
  */
 
 void
-ngx_http_ilert_alert_hold(ngx_http_ilert_store_alert_t *alert, int64_t until,
-    int64_t now)
+ngx_http_ilert_alert_hold(ngx_http_ilert_store_alert_t *alert,
+    ngx_uint_t urgency, int64_t until, int64_t now)
 {
     alert->row.state = NGX_HTTP_ILERT_STORE_WAITING;
     alert->row.next = until;
-    alert->row.urgency = NGX_HTTP_ILERT_REPEATS;
-    alert->row.since = until;
-    alert->shown.told = ngx_min(alert->shown.told, now);
+    alert->row.urgency = urgency;
+
+    if (urgency == NGX_HTTP_ILERT_REPEATS) {
+        alert->row.since = until;
+    }
+
+    if (alert->shown.told > now) {
+        alert->shown.told = now;
+    }
 }

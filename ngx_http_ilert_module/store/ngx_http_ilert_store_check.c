@@ -32,7 +32,8 @@ ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
     row = &alert->row;
 
     row->urgency = ngx_http_ilert_work_range(row->urgency, 0,
-                                             NGX_HTTP_ILERT_REPEATS, &damaged);
+                                             NGX_HTTP_ILERT_URGENCIES - 1,
+                                             &damaged);
 
     /* since another epoch, events may have been sent that we do not know of */
 
@@ -70,6 +71,13 @@ ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
     alert->shown.level = row->level;
     alert->shown.priority = row->priority;
     alert->shown.told = row->told;
+    alert->shown.message = row->message;
+    alert->shown.lowered = (row->lowered != 0);
+
+    row->bad = ngx_http_ilert_work_range(row->bad, 0,
+                                         NGX_HTTP_ILERT_CRITICAL, &damaged);
+    row->named = ngx_http_ilert_work_range(row->named, 0,
+                                           NGX_HTTP_ILERT_CRITICAL, &damaged);
 }
 
 
@@ -92,12 +100,25 @@ ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
                                                   0, NGX_HTTP_ILERT_HIGH,
                                                   &damaged);
     ev->urgency = ngx_http_ilert_work_range((int64_t) ev->urgency, 0,
-                                            NGX_HTTP_ILERT_REPEATS, &damaged);
+                                            NGX_HTTP_ILERT_URGENCIES - 1,
+                                            &damaged);
+    ev->said.own = ngx_http_ilert_work_range((int64_t) ev->said.own, 0,
+                                             NGX_HTTP_ILERT_OWN_DIGEST,
+                                             &damaged);
 
     ev->said.repeat = (ev->urgency == NGX_HTTP_ILERT_REPEATS);
     ev->empty = (size == 0);
-    ev->own = (ev->said.type == NGX_HTTP_ILERT_RESOLVE && size == 0);
-    ev->damaged = (damaged || (size == 0 && !ev->own));
+
+    /* earlier releases tell a RESOLVE of ours only by that */
+
+    if (ev->said.type == NGX_HTTP_ILERT_RESOLVE && size == 0
+        && ev->said.own == NGX_HTTP_ILERT_OWN_NONE)
+    {
+        ev->said.own = NGX_HTTP_ILERT_OWN_SILENT;
+    }
+
+    ev->damaged = (damaged || (size == 0
+                               && ev->said.own == NGX_HTTP_ILERT_OWN_NONE));
 
     if (ev->since == 0) {
         ev->since = ev->said.received;

@@ -14,7 +14,7 @@
     ((heard)->place.len + (heard)->id.len + (heard)->task.len)
 
 
-static void ngx_http_ilert_store_copy_heard(u_char *p,
+static u_char *ngx_http_ilert_store_copy_heard(u_char *p,
     ngx_http_ilert_store_heard_t *to, ngx_http_ilert_store_heard_t *from);
 static u_char *ngx_http_ilert_store_copy_text(u_char *p, ngx_str_t *to,
     ngx_str_t *from);
@@ -22,13 +22,14 @@ static u_char *ngx_http_ilert_store_copy_text(u_char *p, ngx_str_t *to,
 
 ngx_http_ilert_store_event_t *
 ngx_http_ilert_store_event(size_t source, size_t key, size_t body,
-    ngx_http_ilert_store_heard_t *heard)
+    size_t summary, ngx_http_ilert_store_heard_t *heard)
 {
     u_char                        *p;
     size_t                         size;
     ngx_http_ilert_store_event_t  *ev;
 
-    size = sizeof(ngx_http_ilert_store_event_t) + source + key + body;
+    size = sizeof(ngx_http_ilert_store_event_t) + source + key + body
+           + summary;
 
     if (heard) {
         size += ngx_http_ilert_store_heard_size(heard);
@@ -58,8 +59,13 @@ ngx_http_ilert_store_event(size_t source, size_t key, size_t body,
 
     p += body;
 
+    ev->summary.data = p;
+    ev->summary.len = summary;
+
+    p += summary;
+
     if (heard) {
-        ngx_http_ilert_store_copy_heard(p, &ev->heard, heard);
+        (void) ngx_http_ilert_store_copy_heard(p, &ev->heard, heard);
     }
 
     return ev;
@@ -67,13 +73,15 @@ ngx_http_ilert_store_event(size_t source, size_t key, size_t body,
 
 
 ngx_http_ilert_store_note_t *
-ngx_http_ilert_store_note(ngx_http_ilert_store_heard_t *heard)
+ngx_http_ilert_store_note(ngx_http_ilert_store_heard_t *heard,
+    ngx_str_t *source, ngx_str_t *key)
 {
     u_char                       *p;
     ngx_http_ilert_store_note_t  *note;
 
     note = ngx_alloc(sizeof(ngx_http_ilert_store_note_t)
-                     + ngx_http_ilert_store_heard_size(heard),
+                     + ngx_http_ilert_store_heard_size(heard)
+                     + source->len + key->len,
                      ngx_cycle->log);
     if (note == NULL) {
         return NULL;
@@ -81,15 +89,22 @@ ngx_http_ilert_store_note(ngx_http_ilert_store_heard_t *heard)
 
     p = (u_char *) note + sizeof(ngx_http_ilert_store_note_t);
 
-    ngx_http_ilert_store_copy_heard(p, &note->heard, heard);
+    ngx_memzero(note, sizeof(ngx_http_ilert_store_note_t));
+
+    note->source.len = source->len;
+    note->key.len = key->len;
+
+    p = ngx_http_ilert_store_copy_heard(p, &note->heard, heard);
+    p = ngx_http_ilert_store_copy_text(p, &note->source, source);
+    (void) ngx_http_ilert_store_copy_text(p, &note->key, key);
 
     return note;
 }
 
 
-/* Copies it; its strings are written to p. */
+/* Copies it; its strings are written to p.  Returns the end of these. */
 
-static void
+static u_char *
 ngx_http_ilert_store_copy_heard(u_char *p, ngx_http_ilert_store_heard_t *to,
     ngx_http_ilert_store_heard_t *from)
 {
@@ -97,7 +112,8 @@ ngx_http_ilert_store_copy_heard(u_char *p, ngx_http_ilert_store_heard_t *to,
 
     p = ngx_http_ilert_store_copy_text(p, &to->place, &from->place);
     p = ngx_http_ilert_store_copy_text(p, &to->id, &from->id);
-    (void) ngx_http_ilert_store_copy_text(p, &to->task, &from->task);
+
+    return ngx_http_ilert_store_copy_text(p, &to->task, &from->task);
 }
 
 

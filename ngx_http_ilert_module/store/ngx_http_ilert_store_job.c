@@ -859,7 +859,9 @@ ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    if (ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK) {
+    if (ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK
+        || ngx_http_ilert_digest_accepted(work, alert, ev) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -227,6 +227,7 @@ ngx_http_ilert_letter_turn(ngx_http_ilert_store_work_t *work, int64_t source,
     for (i = 0; i < alerts.nelts; i++) {
 
         if (alert[i]->row.next == NGX_HTTP_ILERT_STORE_RELEASED
+            && !ngx_http_ilert_rules_held(alert[i]->row.urgency)
             && (first == NULL || alert[i]->row.changed < first->row.changed))
         {
             first = alert[i];

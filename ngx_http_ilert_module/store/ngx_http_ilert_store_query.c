@@ -318,7 +318,7 @@ ngx_http_ilert_query_waiting(ngx_http_ilert_store_work_t *work,
 
     for (i = 0; i < NGX_HTTP_ILERT_URGENCIES; i++) {
 
-        if (i != NGX_HTTP_ILERT_REPEATS) {
+        if (i < NGX_HTTP_ILERT_REPEATS) {
             waits |= (source->waiting[i] != 0);
         }
     }

@@ -238,6 +238,7 @@ ngx_http_ilert_silent_add(ngx_http_ilert_store_work_t *work,
 
     ev->id = job->ids[job->resolved++];
     ev->said.type = NGX_HTTP_ILERT_RESOLVE;
+    ev->said.own = NGX_HTTP_ILERT_OWN_SILENT;
     ev->said.received = work->now;
     ev->passthrough = take->passthrough;
     ev->source_id = take->id;

@@ -70,6 +70,13 @@ static ngx_int_t ngx_http_ilert_take_consider(
 static ngx_int_t ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_alert_t *alert, ngx_uint_t without);
+static ngx_int_t ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
+static ngx_uint_t ngx_http_ilert_take_leaves(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_take_t *take);
+static ngx_int_t ngx_http_ilert_take_hold(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t urgency, int64_t until);
 static ngx_int_t ngx_http_ilert_take_go(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *found);
@@ -191,7 +198,9 @@ ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
     alert = alerts.elts;
 
     for (i = 0; i < alerts.nelts; i++) {
-        ngx_http_ilert_alert_ready(alert[i]);
+        if (ngx_http_ilert_alert_free(work, alert[i], 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     *n = alerts.nelts;
@@ -239,11 +248,20 @@ ngx_http_ilert_take_rounds(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_array_t *candidates,
     ngx_uint_t without)
 {
-    ngx_uint_t  rows;
+    ngx_uint_t  i, rows;
 
     do {
         rows = work->rows;
         candidates->nelts = 0;
+
+        for (i = 0; i < job->ntakes; i++) {
+            if (job->takes[i].id
+                && ngx_http_ilert_digest_take(work, job, &job->takes[i])
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
 
         if (ngx_http_ilert_take_candidates(work, job, candidates) != NGX_OK
             || ngx_http_ilert_take_round(work, job, candidates, without)
@@ -394,7 +412,7 @@ ngx_http_ilert_take_candidates(ngx_http_ilert_store_work_t *work,
 
         n = ngx_http_ilert_take_may(&job->takes[i]);
 
-        for (urgency = 0; n && urgency < NGX_HTTP_ILERT_URGENCIES; urgency++) {
+        for (urgency = 0; n && urgency <= NGX_HTTP_ILERT_REPEATS; urgency++) {
 
             if (ngx_http_ilert_take_candidates_of(work, job, i, urgency, n + 1,
                                                   candidates)
@@ -571,12 +589,13 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_uint_t without)
 {
     int64_t                          until;
-    ngx_uint_t                       next, counted;
+    ngx_uint_t                       next, counted, hold;
     ngx_http_ilert_rule_e            rule;
     ngx_http_ilert_policy_t          policy;
     ngx_http_ilert_store_event_t    *ev;
     ngx_http_ilert_store_waiting_t  *first, *second;
 
+    hold = 0;
     until = 0;
     first = ngx_http_ilert_work_first(alert);
     second = ngx_http_ilert_work_second(alert);
@@ -619,10 +638,25 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
         rule = ev->said.repeat ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_EXPIRE;
     }
 
+    if (rule == NGX_HTTP_ILERT_GO
+        && ngx_http_ilert_silence_holds(work, alert, &ev->said, &hold, &until)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (hold) {
+        return ngx_http_ilert_take_hold(work, alert, hold, until);
+    }
+
     switch (rule) {
 
     case NGX_HTTP_ILERT_GO:
-        return ngx_http_ilert_take_go(work, job, take, alert, ev);
+        return ngx_http_ilert_take_open(work, job, take, alert, ev);
+
+    case NGX_HTTP_ILERT_DELAY:
+        return ngx_http_ilert_take_hold(work, alert, NGX_HTTP_ILERT_HELD,
+                                        until);
 
     case NGX_HTTP_ILERT_EXPIRE:
 
@@ -642,6 +676,111 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
 
         return ngx_http_ilert_take_spare(work, job, take, alert, rule, until);
     }
+}
+
+
+/*
+ * Takes the first event, unless a digest lists it instead.  If it is to page
+ * but ilert would take it for an update, a RESOLVE goes in its place now, and
+ * the event itself goes next.
+ */
+
+static ngx_int_t
+ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
+{
+    ngx_http_ilert_digest_fate_e  fate;
+
+    fate = NGX_HTTP_ILERT_DIGEST_ALONE;
+
+    if (take->policy.digest.n
+        && ev->said.own == NGX_HTTP_ILERT_OWN_NONE
+        && ngx_http_ilert_rules_opens(&alert->shown, &ev->said)
+        && ngx_http_ilert_digest_opens(work, job, take, alert, ev, &fate)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    switch (fate) {
+
+    case NGX_HTTP_ILERT_DIGEST_LISTED:
+        return ngx_http_ilert_take_hold(work, alert, NGX_HTTP_ILERT_LISTED,
+                                        NGX_HTTP_ILERT_STORE_RELEASED);
+
+    case NGX_HTTP_ILERT_DIGEST_LOWER:
+    case NGX_HTTP_ILERT_DIGEST_LATER:
+
+        if (!ngx_http_ilert_take_leaves(work, take)) {
+            return NGX_OK;
+        }
+
+        ev->lower = (fate == NGX_HTTP_ILERT_DIGEST_LOWER);
+        break;
+
+    default: /* NGX_HTTP_ILERT_DIGEST_ALONE */
+        break;
+    }
+
+    if (!ev->lower && take->policy.raise == NGX_HTTP_ILERT_RAISE_REOPEN
+        && ngx_http_ilert_rules_raises(&alert->shown, &ev->said))
+    {
+        ev->said.type = NGX_HTTP_ILERT_RESOLVE;
+        ev->said.own = NGX_HTTP_ILERT_OWN_REOPEN;
+        ngx_str_null(&ev->body);
+    }
+
+    return ngx_http_ilert_take_go(work, job, take, alert, ev);
+}
+
+
+/*
+ * Returns 1 if there is a request for an alert that a digest lists.  Otherwise
+ * notes when there will be.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_take_leaves(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_take_t *take)
+{
+    ngx_uint_t                      i;
+    ngx_http_ilert_store_budget_t  *budget;
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        budget = take->budgets[i];
+
+        if (budget && budget->rate && budget->left <= budget->kept) {
+            ngx_http_ilert_work_due(work,
+                                    ngx_http_ilert_budget_next(work, budget));
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* Holds the first event back until a time. */
+
+static ngx_int_t
+ngx_http_ilert_take_hold(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t urgency, int64_t until)
+{
+    work->rows--;
+
+    if (ngx_http_ilert_alert_set_urgency(work, alert,
+                                         ngx_http_ilert_work_first(alert),
+                                         urgency)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ilert_alert_hold(alert, urgency, until, work->now);
+    ngx_http_ilert_work_show(work, alert);
+
+    return NGX_OK;
 }
 
 
@@ -685,9 +824,9 @@ ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
 
     first = ngx_http_ilert_work_first(alert);
 
-    work->rows--;
-
     if (rule == NGX_HTTP_ILERT_DROP) {
+
+        work->rows--;
 
         /* the alert is idle now, and so may be silent for too long */
 
@@ -698,17 +837,8 @@ ngx_http_ilert_take_spare(ngx_http_ilert_store_work_t *work,
 
     first->said.repeat = 1;
 
-    if (ngx_http_ilert_alert_set_urgency(work, alert, first,
-                                         NGX_HTTP_ILERT_REPEATS)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_http_ilert_alert_hold(alert, until, work->now);
-    ngx_http_ilert_work_show(work, alert);
-
-    return NGX_OK;
+    return ngx_http_ilert_take_hold(work, alert, NGX_HTTP_ILERT_REPEATS,
+                                    until);
 }
 
 
@@ -724,6 +854,7 @@ ngx_http_ilert_take_event(ngx_http_ilert_store_alert_t *alert,
     ev->body = first->ev ? first->ev->body : first->body;
     ev->id = first->id;
     ev->said = first->said;
+    ev->said.since = first->since;
     ev->passthrough = first->passthrough;
     ev->urgency = first->urgency;
     ev->seq = first->seq;
@@ -746,7 +877,7 @@ ngx_http_ilert_take_copy(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_event_t  *ev;
 
     ev = ngx_http_ilert_store_event(from->source.len, from->key.len,
-                                    from->body.len, NULL);
+                                    from->body.len, 0, NULL);
     if (ev == NULL) {
         (void) ngx_http_ilert_work_no_memory(work);
         return NULL;
@@ -777,6 +908,7 @@ ngx_http_ilert_take_copy(ngx_http_ilert_store_work_t *work,
     /* what was heard counts when an event is accepted, and is not copied */
 
     ngx_memzero(&ev->heard, sizeof(ngx_http_ilert_store_heard_t));
+    ngx_str_null(&ev->summary);
 
     return ev;
 }

@@ -67,6 +67,8 @@ ngx_http_ilert_work_create(ngx_http_ilert_store_work_t *work,
     ngx_queue_init(&work->refused);
     ngx_queue_init(&work->heard);
     ngx_queue_init(&work->topics);
+    ngx_queue_init(&work->silences);
+    ngx_queue_init(&work->digests);
 
     work->pool = ngx_create_pool(NGX_HTTP_ILERT_WORK_POOL, ngx_cycle->log);
 
@@ -752,6 +754,8 @@ ngx_http_ilert_work_show(ngx_http_ilert_store_work_t *work,
     alert->row.level = alert->shown.level;
     alert->row.priority = alert->shown.priority;
     alert->row.told = alert->shown.told;
+    alert->row.message = alert->shown.message;
+    alert->row.lowered = alert->shown.lowered;
 }
 
 

@@ -25,6 +25,7 @@
  * store_control.c  carries out orders of operators
  * store_take.c     decides which events go next
  * store_letter.c   decides what becomes a dead letter, and what goes back
+ * store_digest.c   makes the events of digests, and decides for whom they stand
  * store_silent.c   resolves alerts of which nothing is heard
  * store_home.c     finds the integration key that an alert belongs to
  * store_forget.c   forgets alerts and dead letters
@@ -32,6 +33,8 @@
  * store_look.c     compares what Kapacitor knows with what was heard
  * store_heard.c    remembers what was heard of Kapacitor's ids
  * store_query.c    answers queries
+ * store_accept.c   decides what becomes of a new event
+ * store_silence.c  knows the silences, and which alerts they hold for
  * store_alert.c    decides what becomes of an alert and its events
  * store_budget.c   counts requests
  * store_work.c     has the records of a transaction, each of them once
@@ -229,17 +232,21 @@ void ngx_http_ilert_work_check_topic(ngx_http_ilert_store_topic_t *topic);
 /*
  * What becomes of a new event of an alert.  "replaced" is a waiting event
  * whose place it takes, or NULL.  "alone" is set if no other event goes before
- * it; only then can the rule be another one than GO.
+ * it; only then can the rule be another one than GO, and "hold" not be 0.
  */
 
 typedef struct {
     ngx_http_ilert_rule_e            rule;
-    int64_t                          until;     /* if the rule is HOLD */
+    ngx_uint_t                       hold;      /* the urgency by which it is */
+                                                /* held back, or 0 */
+    int64_t                          until;     /* if it is held */
     unsigned                         alone:1;
     ngx_http_ilert_store_waiting_t  *replaced;
 } ngx_http_ilert_store_fate_t;
 
 /*
+ * store_accept.c
+ *
  * Finds out the fate of a new event by ev->said and ev->policy.  Sets
  * ev->urgency and ev->said.repeat, too, and changes nothing else.
  */
@@ -306,12 +313,23 @@ ngx_int_t ngx_http_ilert_alert_set_urgency(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_waiting_t *ev,
     ngx_uint_t urgency);
 
-/* Holds the alert's first event, a repeat, until a time. */
+/*
+ * Holds the alert's first event back until a time, which may be .._RELEASED:
+ * "urgency" says by what, see the head of store_alert.c.  That event must have
+ * this urgency already.
+ */
 void ngx_http_ilert_alert_hold(ngx_http_ilert_store_alert_t *alert,
-    int64_t until, int64_t now);
+    ngx_uint_t urgency, int64_t until, int64_t now);
 
-/* Lets the alert's first event go, whatever it has been waiting for. */
+/*
+ * These let the alert's first event go.  With ready() it must not be held back
+ * by anything but .._REPEATS, or must have been replaced.  free() finds its
+ * urgency anew if it was held, and loads it for that.  If "freed" is 1,
+ * "resolve_delay" does not hold it again.
+ */
 void ngx_http_ilert_alert_ready(ngx_http_ilert_store_alert_t *alert);
+ngx_int_t ngx_http_ilert_alert_free(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t freed);
 
 /*
  * Makes the alert one of this source (by id), whose settings hold for it, and
@@ -412,6 +430,57 @@ ngx_int_t ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
 /* Makes dead letters of the events of job->deadly. */
 ngx_int_t ngx_http_ilert_take_deadly(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t without);
+
+
+/* store_digest.c, of sources that have a "digest" */
+
+/*
+ * Notes in the digest of its source, if that has one, what has become of the
+ * alert by an event that was just accepted.
+ */
+ngx_int_t ngx_http_ilert_digest_accepted(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
+
+/*
+ * The alert's first event, an ALERT, opens or raises it, and is about to go.
+ * Sets "fate" to what becomes of it, and notes that in the digest.
+ */
+
+typedef enum {
+    NGX_HTTP_ILERT_DIGEST_ALONE = 0,    /* it goes as it is */
+    NGX_HTTP_ILERT_DIGEST_LATER,        /* it goes as it is, but leaves */
+                                        /* budget->kept free */
+    NGX_HTTP_ILERT_DIGEST_LOWER,        /* likewise, with priority LOW */
+    NGX_HTTP_ILERT_DIGEST_LISTED        /* it does not go: it is held until */
+                                        /* .._RELEASED */
+} ngx_http_ilert_digest_fate_e;
+
+ngx_int_t ngx_http_ilert_digest_opens(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
+    ngx_http_ilert_digest_fate_e *fate);
+
+/*
+ * Is called for each take before its events are looked for: makes an event of
+ * the source's digest if it is time to do so, ends it, and sets "kept" of the
+ * take's budgets.  Sets work->due to the time when there may be one.
+ */
+ngx_int_t ngx_http_ilert_digest_take(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
+
+/* Returns 1 if the folded alert key is that of a digest. */
+ngx_uint_t ngx_http_ilert_digest_is_key(ngx_str_t *key);
+
+
+/* store_silence.c */
+
+/*
+ * Sets "hold" to .._SILENCED, and "until" to a time, if a silence holds now
+ * for the alert, whose event "said" is about to go; else leaves both.
+ */
+ngx_int_t ngx_http_ilert_silence_holds(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said,
+    ngx_uint_t *hold, int64_t *until);
 
 
 /*

@@ -340,7 +340,7 @@ new_event(const char *source, const char *key, ngx_uint_t type,
     event_t  *ev;
 
     ev = ngx_http_ilert_store_event(strlen(source), strlen(key),
-                                    strlen(body), NULL);
+                                    strlen(body), 0, NULL);
 
     memcpy(ev->source.data, source, strlen(source));
     memcpy(ev->key.data, key, strlen(key));
