@@ -28,18 +28,20 @@ IlertRandom::seed();
 my @MODES = qw(every repeats latest);
 my %MODE = (every => 'off', repeats => 'repeats', latest => 'latest');
 my %KEY = (every => 'il1api5ec4e7d01', repeats => 'il1api5ec4e7d02',
-           latest => 'il1api5ec4e7d03', native => 'il1kap5ec4e7d04');
+           latest => 'il1api5ec4e7d03', native => 'il1kap5ec4e7d04',
+           default => 'il1api5ec4e7d05');
 my $URL = "https://api.ilert.com/api/v1/events/kapacitor/$KEY{native}";
 
 my $more = 'rate off; retry 50ms 200ms; concurrency 200; repeat 2h;';
 my %sources = map { $_ => "integration_key $KEY{$_}; coalesce $MODE{$_}; "
                           . $more } @MODES;
 $sources{native} = "webhook_url $URL; coalesce repeats; $more";
+$sources{default} = "integration_key $KEY{default}; $more";
 
 my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 my $q = IlertQueue->new(
     workers => 2, log_level => 'notice', shim => $shim, timeout => '1s',
-    sources => \%sources,
+    sources => \%sources, defaults => 1, rate => 'off',
     keys => { map { $KEY{$_} => $_ eq 'native' ? 'kapacitor' : 'api' }
               keys %KEY });
 my ($t, $fake) = ($q->test, $q->fake);
@@ -270,6 +272,24 @@ fresh 'an outage' => sub {
     $fake->accept;
     $q->settled(1);
 };
+
+# By default nobody hears of what was opened and was over meanwhile.
+
+fresh 'an outage, by default' => sub {
+    hook('default', $_, 'C', 'O') for qw(before over);
+    ok($q->settled, 'all is resolved');
+
+    $fake->refuse(all => 1);
+    hook('default', 'over', 'C', 'W', 'O');
+    hook('default', 'bad', 'W', 'C');
+    $q->calm(0.3);
+    $fake->accept;
+    ok($q->settled(1), 'ilert is back');
+    is(got('default', 'over', 2), '', 'what is over');
+    is(got('default', 'bad'), '2', 'what is bad');
+    is_deeply([ $q->faults(mode => 'latest', source => 'default') ], [],
+              'the audit');
+}, '';
 
 # What comes while an event of its alert is under way is judged when that has
 # its verdict.

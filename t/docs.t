@@ -422,7 +422,7 @@ subtest 'directives' => sub {
          ['retry 1s 5m', retry_first => '1000',
                          retry_longest => '5 * 60 * 1000'],
          ['max_age off', max_age => '0'],
-         ['coalesce repeats', coalesce => 'NGX_HTTP_ILERT_COALESCE_REPEATS'],
+         ['coalesce latest', coalesce => 'NGX_HTTP_ILERT_COALESCE_LATEST'],
          ['repeat 5m', repeat => '5 * 60 * 1000'],
          ['resolve_after off', resolve_after => '0'])
     {

@@ -184,7 +184,7 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
 /* the defaults of the directives; times are in ms */
 
 static ngx_http_ilert_policy_t  ngx_http_ilert_source_policy = {
-    .coalesce = NGX_HTTP_ILERT_COALESCE_REPEATS,
+    .coalesce = NGX_HTTP_ILERT_COALESCE_LATEST,
     .repeat = 5 * 60 * 1000,
     .resolve_after = 0,
     .max_age = 0,

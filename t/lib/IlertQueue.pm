@@ -18,7 +18,8 @@ package IlertQueue;
 #                         "rate off; coalesce off;" where they say nothing of
 #                         it, so that each event is sent, and at once
 #     rate => '700r/m'    of the endpoint (default 'off')
-#     defaults => 1       rates and "coalesce" are not written
+#     defaults => 1       no rates, unless "rate" is given, and no "coalesce",
+#                         are written
 #     timeout => '2s'     proxy_read_timeout and proxy_connect_timeout
 #     http, server, endpoint => more directives there
 #     keys => { .. }      of the fake, default { $IlertQueue::KEY => 'api' }
@@ -146,7 +147,7 @@ sub new {
 
     my $self = bless {
         queue => 'queue', timeout => '2s', http => '', server => '',
-        rate => 'off', defaults => 0,
+        rate => $opt{defaults} ? '' : 'off', defaults => 0,
         endpoint => '', sources => { ops => 'retry 50ms 400ms;' },
         n => {}, ledger => [],
     }, $class;
@@ -278,7 +279,7 @@ CONF
 
     $conf =~ s/(ilert_endpoint\b[^;]*)/$1 =~ m{rate=} ? $1
                                          : "$1 rate=$self->{rate}"/ge
-        if !$self->{defaults};
+        if $self->{rate};
     return $conf;
 }
 
