@@ -39,6 +39,14 @@
 #define NGX_HTTP_ILERT_DIGEST_KEPT     10
 
 
+/* bits of "urgent" */
+
+#define NGX_HTTP_ILERT_DIGEST_UNNAMED  1    /* a CRITICAL is not named yet */
+#define NGX_HTTP_ILERT_DIGEST_HIGH     2    /* it has, or had, something that */
+                                            /* is to page */
+#define NGX_HTTP_ILERT_DIGEST_LOUD     4    /* or something that is not LOW */
+
+
 /* the state of a source's digest, which is kept */
 
 typedef struct {
@@ -46,11 +54,10 @@ typedef struct {
     int64_t                     changed;    /* time of the first change that */
                                             /* no event of it has told, or 0 */
     int64_t                     told;       /* when its last event was made */
-    int64_t                     calm;       /* since when it has nothing to */
-                                            /* tell, or 0 */
+    int64_t                     calm;       /* since when it could end, or 0 */
     int64_t                     refilled;   /* when "tokens" was right */
     int64_t                     tokens;
-    int64_t                     urgent;     /* 1: a CRITICAL is not named */
+    int64_t                     urgent;     /* bits, see above */
 
     /* when alerts opened by themselves, in ascending order */
 
@@ -59,7 +66,21 @@ typedef struct {
 } ngx_http_ilert_digest_t;
 
 
-/* Forgets openings that are too long ago; times in the future are now. */
+/*
+ * "named" of an alert's record says which digest has named it last, by the
+ * time of its opening, and with which level.  So nothing need be written when
+ * a digest ends.  named_as() makes it; named() returns the level, or 0 if the
+ * digest is not open, or has not named the alert.
+ */
+int64_t ngx_http_ilert_digest_named_as(ngx_http_ilert_digest_t *digest,
+    ngx_uint_t level);
+ngx_uint_t ngx_http_ilert_digest_named(ngx_http_ilert_digest_t *digest,
+    int64_t named);
+
+/*
+ * Forgets openings that are too long ago.  Times in the future become now, but
+ * for "opened".
+ */
 void ngx_http_ilert_digest_expire(ngx_http_ilert_digest_t *digest,
     int64_t now);
 
@@ -71,7 +92,10 @@ void ngx_http_ilert_digest_expire(ngx_http_ilert_digest_t *digest,
 ngx_uint_t ngx_http_ilert_digest_alone(ngx_http_ilert_digest_t *digest,
     ngx_http_ilert_digest_policy_t *policy, ngx_uint_t named, int64_t now);
 
-/* Notes a change of what an open digest lists; "urgent": a new CRITICAL. */
+/*
+ * Notes a change of what an open digest lists; "urgent" has bits that are set,
+ * .._UNNAMED if it is a CRITICAL that the digest has not named.
+ */
 void ngx_http_ilert_digest_change(ngx_http_ilert_digest_t *digest,
     ngx_uint_t urgent, int64_t now);
 

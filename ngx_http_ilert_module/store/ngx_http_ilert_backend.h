@@ -229,8 +229,9 @@ typedef struct {
                                             /* is not over; 0: over, or held */
                                             /* by a silence */
     int64_t                     begun;      /* since when it is bad */
-    int64_t                     named;      /* level that the last event of */
-                                            /* the open digest names, or 0 */
+    int64_t                     named;      /* digest, and level, that has */
+                                            /* named it last, or 0: any */
+                                            /* number, see digest_named() */
 } ngx_http_ilert_store_row_t;
 
 /* row.urgency: the backend is to find out the urgency when it saves */
