@@ -32,4 +32,18 @@ void ngx_http_ilert_status_json_alert(ngx_http_ilert_json_writer_t *w,
     void *data);
 
 
+/*
+ * Each of these writes a member of the status that is a list, with its name:
+ * what the store has answered, or an empty list if it has not.
+ */
+
+/* alerts that ilert should show */
+void ngx_http_ilert_status_json_open(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
+
+/* dead letters */
+void ngx_http_ilert_status_json_dead(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
+
+
 #endif /* _NGX_HTTP_ILERT_STATUS_JSON_H_INCLUDED_ */
