@@ -12,6 +12,7 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_fault.h"
+#include "ngx_http_ilert_history.h"
 #include "ngx_http_ilert_text.h"
 
 
@@ -175,10 +176,14 @@ ngx_http_ilert_counters_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
                                   + kapacitors[i]->name.len);
     }
 
-    /* twice what is needed, and an eighth, which the slab allocator needs */
+    /*
+     * twice what is needed, and an eighth, which the slab allocator needs; all
+     * else is in the least size
+     */
 
     for (size = NGX_HTTP_ILERT_COUNTERS_SIZE;
-         size < 2 * room + room / 8;
+         size < 2 * room + room / 8
+                + ngx_http_ilert_counters_room(ngx_http_ilert_history_size());
          size *= 2)
     {
         /* void */
@@ -226,6 +231,11 @@ ngx_http_ilert_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
         counters = ngx_slab_calloc(shpool, sizeof(ngx_http_ilert_counters_t));
         if (counters == NULL) {
+            return NGX_ERROR;
+        }
+
+        counters->history = ngx_http_ilert_history_create(shpool);
+        if (counters->history == NULL) {
             return NGX_ERROR;
         }
 
@@ -605,6 +615,8 @@ ngx_http_ilert_counters_outcome(ngx_http_ilert_source_t *source,
 
     if (outcome->error == NULL) {
         ngx_http_ilert_counters_add(ss->delivered, 1);
+        ngx_http_ilert_history_add(imcf->counters->history,
+                                   NGX_HTTP_ILERT_HISTORY_DELIVERED, now);
         ngx_http_ilert_counters_observe(&imcf->counters->delivery,
                                     ngx_http_ilert_counters_delivery_buckets,
                                     (now - outcome->received) * 1000);

@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_history.h"
 
 
 /*
@@ -343,6 +344,8 @@ struct ngx_http_ilert_counters_s {
     ngx_http_ilert_counters_histogram_t  commit;
     ngx_http_ilert_counters_histogram_t  delivery;
 
+    ngx_http_ilert_history_t    *history;
+
     /* numbers, each a fact of its own, under the mutex */
 
     int64_t                      pinged;    /* time of the last ping */
@@ -392,6 +395,9 @@ typedef struct {
  */
 void ngx_http_ilert_counters_outcome(ngx_http_ilert_source_t *source,
     ngx_http_ilert_counters_outcome_t *outcome);
+
+/* Counts a webhook of the source that was answered "accepted". */
+void ngx_http_ilert_counters_accepted(ngx_http_ilert_counters_source_t *ss);
 
 /* Copies the state of a source. */
 void ngx_http_ilert_counters_get_last(ngx_http_ilert_counters_source_t *ss,

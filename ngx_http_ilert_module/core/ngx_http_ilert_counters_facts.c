@@ -8,16 +8,28 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_history.h"
 #include "ngx_http_ilert_text.h"
 
 
 /*
- * Facts that are set as a whole, and read as a whole: the trouble of the queue
- * and numbers, what is known of each Kapacitor, and of the time in which nginx
- * did not run.
+ * What is counted in two places.  Facts that are set as a whole, and read as
+ * a whole: the trouble of the queue and numbers, what is known of each
+ * Kapacitor, and of the time in which nginx did not run.
  */
+
+
+void
+ngx_http_ilert_counters_accepted(ngx_http_ilert_counters_source_t *ss)
+{
+    ngx_http_ilert_counters_add(ss->accepted, 1);
+    ngx_http_ilert_history_add(ss->node.counters->history,
+                               NGX_HTTP_ILERT_HISTORY_ACCEPTED,
+                               ngx_http_ilert_clock_now());
+}
 
 
 void

@@ -8,8 +8,10 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_history.h"
 
 
 /* statuses that are shown from the beginning, with a 0 at the end */
@@ -68,6 +70,10 @@ ngx_http_ilert_counters_refused(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_counters_code_t  *refused, *code;
 
     refused = source ? source->counters->refused : counters->refused;
+
+    ngx_http_ilert_history_add(counters->history,
+                               NGX_HTTP_ILERT_HISTORY_REFUSED,
+                               ngx_http_ilert_clock_now());
 
     /* The last two places are for statuses without a place of their own. */
 

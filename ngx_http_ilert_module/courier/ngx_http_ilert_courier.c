@@ -22,6 +22,7 @@
 #include "ngx_http_ilert_reconcile.h"
 #include "ngx_http_ilert_refusal.h"
 #include "ngx_http_ilert_store.h"
+#include "ngx_http_ilert_watch.h"
 
 
 /*
@@ -330,6 +331,7 @@ ngx_http_ilert_courier_begin(void)
     }
 
     ngx_http_ilert_heartbeat_begin();
+    ngx_http_ilert_watch_begin();
 
     ngx_add_timer(&co->clean, NGX_HTTP_ILERT_COURIER_CLEAN);
 
@@ -944,6 +946,7 @@ ngx_http_ilert_courier_leave(void)
 
     ngx_http_ilert_deliver_give_back_all(co, NULL, NULL);
     ngx_http_ilert_heartbeat_end();
+    ngx_http_ilert_watch_end();
     ngx_http_ilert_reconcile_end();
 
     ngx_add_timer(&co->grace, NGX_HTTP_ILERT_COURIER_GRACE);
@@ -1014,6 +1017,7 @@ ngx_http_ilert_courier_step_down(ngx_http_ilert_courier_t *co)
                   "longer", &co->conf->path);
 
     ngx_http_ilert_heartbeat_end();
+    ngx_http_ilert_watch_end();
     ngx_http_ilert_reconcile_end();
     ngx_http_ilert_courier_close(co);
 

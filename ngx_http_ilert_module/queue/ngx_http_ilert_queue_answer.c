@@ -7,8 +7,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_history.h"
 #include "ngx_http_ilert_queue_answer.h"
 #include "ngx_http_ilert_store.h"
 
@@ -54,7 +56,8 @@ static void
 ngx_http_ilert_queue_publish(ngx_http_ilert_store_query_t *query,
     ngx_http_ilert_main_conf_t *imcf)
 {
-    ngx_uint_t                          i;
+    int64_t                             n;
+    ngx_uint_t                          i, k;
     ngx_http_ilert_source_t            *source;
     ngx_http_ilert_store_source_t      *read;
     ngx_http_ilert_counters_waiting_t   waiting;
@@ -66,9 +69,14 @@ ngx_http_ilert_queue_publish(ngx_http_ilert_store_query_t *query,
     ngx_http_ilert_counters_set(imcf->counters, &imcf->counters->bytes,
                                 query->bytes);
 
+    n = 0;
     read = query->sources.elts;
 
     for (i = 0; i < query->sources.nelts; i++) {
+
+        for (k = 0; k < NGX_HTTP_ILERT_COUNTERS_URGENCIES; k++) {
+            n += read[i].waiting[k];
+        }
 
         source = ngx_http_ilert_find_source(imcf, &read[i].name);
         if (source == NULL) {
@@ -82,6 +90,9 @@ ngx_http_ilert_queue_publish(ngx_http_ilert_store_query_t *query,
 
         ngx_http_ilert_counters_set_waiting(source->counters, &waiting);
     }
+
+    ngx_http_ilert_history_wait(imcf->counters->history, n,
+                                ngx_http_ilert_clock_now());
 }
 
 

@@ -111,6 +111,17 @@ ngx_http_ilert_status_handler(ngx_http_request_t *r)
         }
     }
 
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    if (!ctx->ready && !ctx->refused
+        && ctx->format != NGX_HTTP_ILERT_STATUS_PROMETHEUS
+        && ngx_http_ilert_answer_arg(r, "history", &value) == NGX_OK)
+    {
+        return ngx_http_ilert_answer_send(r, NGX_HTTP_OK, "application/json",
+                                          ngx_http_ilert_status_json_history,
+                                          imcf);
+    }
+
     if (ctx->format == NGX_HTTP_ILERT_STATUS_HTML) {
 
         if (ngx_http_ilert_answer_arg(r, "json", &value) == NGX_DECLINED
@@ -134,8 +145,6 @@ ngx_http_ilert_status_handler(ngx_http_request_t *r)
                                        "alert_key: \"source\" is needed, too");
         }
     }
-
-    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
 
     ctx->committed = ctx->ready && ngx_http_ilert_status_has_committed(imcf);
 

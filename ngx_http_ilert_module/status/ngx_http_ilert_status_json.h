@@ -25,6 +25,13 @@
 void ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w, void *data);
 
 /*
+ * Writes what was counted by the minute; "data" is the main configuration
+ * instead.
+ */
+void ngx_http_ilert_status_json_history(ngx_http_ilert_json_writer_t *w,
+    void *data);
+
+/*
  * Writes what is known of the alert that st->query has asked for, which must
  * be something.
  */

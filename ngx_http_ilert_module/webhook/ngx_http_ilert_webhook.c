@@ -711,7 +711,7 @@ ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
                                            "event", &ctx->event->id);
 
     } else if (answer->status == NGX_HTTP_ACCEPTED) {
-        ngx_http_ilert_counters_add(ctx->event->source->counters->accepted, 1);
+        ngx_http_ilert_counters_accepted(ctx->event->source->counters);
 
         rc = ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "accepted",
                                            "event", &ctx->event->id);
