@@ -46,13 +46,14 @@ my %LABELS = (
     (map { +"ilert_${_}_total" => 'code source' }
          qw(requests webhooks_rejected webhooks_unavailable)),
     (map { +"ilert_$_" => 'source' }
-         qw(pending oldest_seconds open_alerts dead_letters source_parked)),
+         qw(pending held silenced listed oldest_seconds open_alerts
+            dead_letters source_parked digest_open)),
     ilert_source_state => 'source state',
     ilert_endpoint_up => 'endpoint',
     ilert_kapacitor_up => 'kapacitor',
     ilert_kapacitor_differences => 'kapacitor',
     ilert_reconciled_total => 'action kapacitor',
-    ilert_queue_up => '', ilert_queue_bytes => '',
+    ilert_queue_up => '', ilert_queue_bytes => '', ilert_silences => '',
     (map { ("ilert_${_}_seconds_bucket" => 'le',
             "ilert_${_}_seconds_sum" => '',
             "ilert_${_}_seconds_count" => '') } qw(commit delivery)),
@@ -212,7 +213,7 @@ subtest 'values' => sub {
         is($m->value("ilert_events_${_}_total", source => $source), $of->{$_},
            "$name: $_") for qw(accepted ignored coalesced delivered retried);
         is($m->value("ilert_$_", source => $source), $of->{$_}, "$name: $_")
-            for qw(pending open_alerts);
+            for qw(pending held silenced listed open_alerts);
         is($m->value('ilert_dead_letters', source => $source), $of->{dead},
            "$name: dead letters");
         is($m->value('ilert_events_dead_total', source => $source),
@@ -395,7 +396,8 @@ subtest 'without a queue' => sub {
         for qw(accepted delivered);
     is($m->value('ilert_requests_total', source => 'ops', code => 202), 1,
        'requests');
-    is($m->value($_), undef, "no $_") for qw(ilert_queue_up ilert_queue_bytes);
+    is($m->value($_), undef, "no $_")
+        for qw(ilert_queue_up ilert_queue_bytes ilert_silences);
     $r->stop;
 };
 

@@ -38,7 +38,7 @@ my $q = IlertStatus->new(
     keys => { map { $_ => 'api' } $KEY, $TWO, $NEW });
 my ($t, $fake) = ($q->test, $q->fake);
 my @COUNTERS = qw(accepted ignored coalesced delivered retried);
-my @STORED = qw(pending inflight dead open_alerts);
+my @STORED = qw(pending inflight held silenced listed dead open_alerts);
 
 $q->start;
 $t->expect_log(qr/exited on signal 9/, qr/shared memory zone .* was locked/);
@@ -108,7 +108,8 @@ subtest 'from each worker' => sub {
     my $s = all_say('all delivered');
     is_deeply(numbers($s, @COUNTERS, @STORED)->{ops},
         { accepted => 100, ignored => 0, coalesced => 30, delivered => 70,
-          retried => 2, pending => 0, inflight => 0, dead => 0,
+          retried => 2, pending => 0, inflight => 0, held => 0,
+          silenced => 0, listed => 0, dead => 0,
           open_alerts => 50 }, 'what was posted');
     is($s->{sources}{two}{dead}, 4, 'dead letters');
     $fake->drop_rule($bad);

@@ -144,15 +144,19 @@ typedef struct {
 
 /* what a source has in the store, as read last; under the mutex */
 
-/* urgencies of pending events: all but that of held repeats */
+/*
+ * The first urgencies are those of pending events: neither repeats that are
+ * put off nor events that are held back are pending.
+ */
 
-#define NGX_HTTP_ILERT_COUNTERS_URGENCIES  NGX_HTTP_ILERT_REPEATS
+#define NGX_HTTP_ILERT_COUNTERS_PENDING  NGX_HTTP_ILERT_REPEATS
 
 typedef struct {
-    int64_t                      waiting[NGX_HTTP_ILERT_COUNTERS_URGENCIES];
+    int64_t                      waiting[NGX_HTTP_ILERT_URGENCIES];
                                             /* events */
-    int64_t                      oldest[NGX_HTTP_ILERT_COUNTERS_URGENCIES];
-                                            /* since when one waits, or 0 */
+    int64_t                      oldest[NGX_HTTP_ILERT_URGENCIES];
+                                            /* since when one waits, or 0; */
+                                            /* known of pending ones only */
     int64_t                      dead;      /* dead letters */
     int64_t                      open;      /* open alerts */
 } ngx_http_ilert_counters_waiting_t;

@@ -12,6 +12,7 @@
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_queue_masters.h"
+#include "ngx_http_ilert_rules.h"
 #include "ngx_http_ilert_status_gather.h"
 #include "ngx_http_ilert_store.h"
 #include "ngx_http_ilert_text.h"
@@ -59,6 +60,8 @@ static ngx_int_t ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
 static void ngx_http_ilert_status_waiting(
     ngx_http_ilert_counters_waiting_t *waiting, int64_t *pending,
     int64_t *oldest);
+static ngx_uint_t ngx_http_ilert_status_is_held(
+    ngx_http_ilert_counters_waiting_t *waiting);
 static void ngx_http_ilert_status_sum(ngx_http_ilert_counters_waiting_t *sum,
     ngx_http_ilert_counters_waiting_t *waiting);
 static void ngx_http_ilert_status_read(
@@ -66,6 +69,8 @@ static void ngx_http_ilert_status_read(
     ngx_http_ilert_store_source_t *read);
 static ngx_http_ilert_store_source_t *ngx_http_ilert_status_stored(
     ngx_http_ilert_status_t *st, ngx_str_t *name);
+static int64_t ngx_http_ilert_status_has_digest(ngx_http_ilert_status_t *st,
+    ngx_str_t *name);
 static ngx_http_ilert_store_used_t *ngx_http_ilert_status_used(
     ngx_http_ilert_status_t *st, ngx_str_t *name);
 static void ngx_http_ilert_status_set_budget(
@@ -506,6 +511,8 @@ ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
         return NGX_OK;
     }
 
+    ss.digest = ngx_http_ilert_status_has_digest(st, &source->name);
+
     sp = ngx_array_push(&st->sources);
     if (sp == NULL) {
         return NGX_ERROR;
@@ -568,7 +575,9 @@ ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
         ngx_http_ilert_status_read(&ss.waiting, &read[i]);
         ngx_http_ilert_status_waiting(&ss.waiting, &ss.pending, &ss.oldest);
 
-        if (ss.pending == 0 && ss.waiting.dead == 0 && read[i].open == 0) {
+        if (ss.pending == 0 && ss.waiting.dead == 0 && read[i].open == 0
+            && !ngx_http_ilert_status_is_held(&ss.waiting))
+        {
             continue;
         }
 
@@ -589,6 +598,7 @@ ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
 
         sp->name = ngx_http_ilert_status_name(st, &read[i].name);
         sp->open = read[i].open;
+        sp->digest = ngx_http_ilert_status_has_digest(st, &read[i].name);
         sp->state = NGX_HTTP_ILERT_STATE_PARKED;
         ngx_str_set(&sp->reason, "it is not configured");
         sp->budget.rate = -1;
@@ -599,10 +609,7 @@ ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
 }
 
 
-/*
- * Adds up what is pending.  Held repeats are not in "waiting": they are not
- * pending.
- */
+/* Adds up what is pending: what is held back is not, nor are repeats. */
 
 static void
 ngx_http_ilert_status_waiting(ngx_http_ilert_counters_waiting_t *waiting,
@@ -613,7 +620,7 @@ ngx_http_ilert_status_waiting(ngx_http_ilert_counters_waiting_t *waiting,
     *pending = 0;
     *oldest = 0;
 
-    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_URGENCIES; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_PENDING; i++) {
 
         *pending += waiting->waiting[i];
 
@@ -626,13 +633,32 @@ ngx_http_ilert_status_waiting(ngx_http_ilert_counters_waiting_t *waiting,
 }
 
 
+/* Returns 1 if something is held back, for whatever reason. */
+
+static ngx_uint_t
+ngx_http_ilert_status_is_held(ngx_http_ilert_counters_waiting_t *waiting)
+{
+    ngx_uint_t  i;
+
+    for (i = NGX_HTTP_ILERT_COUNTERS_PENDING; i < NGX_HTTP_ILERT_URGENCIES;
+         i++)
+    {
+        if (ngx_http_ilert_rules_held(i) && waiting->waiting[i]) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 ngx_http_ilert_status_sum(ngx_http_ilert_counters_waiting_t *sum,
     ngx_http_ilert_counters_waiting_t *waiting)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_URGENCIES; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_URGENCIES; i++) {
 
         sum->waiting[i] += waiting->waiting[i];
 
@@ -676,6 +702,33 @@ ngx_http_ilert_status_stored(ngx_http_ilert_status_t *st, ngx_str_t *name)
     }
 
     return NULL;
+}
+
+
+/*
+ * Returns 1 if a digest of the source is open, 0 if none is, or -1 if that is
+ * not known.
+ */
+
+static int64_t
+ngx_http_ilert_status_has_digest(ngx_http_ilert_status_t *st, ngx_str_t *name)
+{
+    ngx_uint_t                       i;
+    ngx_http_ilert_store_digests_t  *digest;
+
+    if (st->query == NULL) {
+        return (st->path.len == 0) ? 0 : -1;
+    }
+
+    digest = st->query->digests.elts;
+
+    for (i = 0; i < st->query->digests.nelts; i++) {
+        if (ngx_http_ilert_text_same(&digest[i].source, name)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

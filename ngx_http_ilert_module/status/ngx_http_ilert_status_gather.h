@@ -58,6 +58,7 @@ typedef struct {
     int64_t                      oldest;    /* when the oldest pending one */
                                             /* came, or 0 */
     int64_t                      open;      /* alerts; -1: unknown */
+    int64_t                      digest;    /* 1: it is open; -1: unknown */
     ngx_http_ilert_status_budget_t  budget; /* of its key */
     int64_t                      until;     /* the end of a pause, or 0 */
     int64_t                      success;   /* time of the last one, or 0 */

@@ -109,7 +109,7 @@ ngx_http_ilert_status_json_queue(ngx_http_ilert_json_writer_t *w,
 
     ngx_http_ilert_status_json_next(w, "waiting");
 
-    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_URGENCIES; i++) {
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_PENDING; i++) {
 
         ngx_http_ilert_status_json_member(w, i == 0,
                              (char *) ngx_http_ilert_urgency_names[i].data);
@@ -215,6 +215,18 @@ ngx_http_ilert_status_json_source(ngx_http_ilert_json_writer_t *w,
 
     ngx_http_ilert_status_json_next(w, "inflight");
     ngx_http_ilert_status_json_number(w, ss->inflight);
+
+    ngx_http_ilert_status_json_next(w, "held");
+    ngx_http_ilert_status_json_number(w,
+                                    ss->waiting.waiting[NGX_HTTP_ILERT_HELD]);
+
+    ngx_http_ilert_status_json_next(w, "silenced");
+    ngx_http_ilert_status_json_number(w,
+                                ss->waiting.waiting[NGX_HTTP_ILERT_SILENCED]);
+
+    ngx_http_ilert_status_json_next(w, "listed");
+    ngx_http_ilert_status_json_number(w,
+                                  ss->waiting.waiting[NGX_HTTP_ILERT_LISTED]);
 
     ngx_http_ilert_status_json_next(w, "accepted");
     ngx_http_ilert_status_json_number(w, counters->accepted);

@@ -158,6 +158,15 @@ ngx_http_ilert_status_json_why(ngx_http_ilert_json_writer_t *w,
     } else if (events[0].urgency == NGX_HTTP_ILERT_REPEATS) {
         ngx_str_set(&why, "ilert has been told the same: a repeat is put off");
 
+    } else if (events[0].urgency == NGX_HTTP_ILERT_HELD) {
+        ngx_str_set(&why, "\"resolve_delay\" holds the RESOLVE back");
+
+    } else if (events[0].urgency == NGX_HTTP_ILERT_SILENCED) {
+        ngx_str_set(&why, "a silence holds it back");
+
+    } else if (events[0].urgency == NGX_HTTP_ILERT_LISTED) {
+        ngx_str_set(&why, "a digest lists the alert instead");
+
     } else if (ss->state != NGX_HTTP_ILERT_STATE_OK) {
         why = ss->reason;
 

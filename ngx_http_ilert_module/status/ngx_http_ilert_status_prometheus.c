@@ -64,6 +64,8 @@ static void ngx_http_ilert_metric_reconciled(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_queue(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
+static void ngx_http_ilert_metric_silences(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_histogram(ngx_http_ilert_json_writer_t *w,
     const char *name, const char *help,
     ngx_http_ilert_counters_histogram_t *histogram,
@@ -108,6 +110,15 @@ static ngx_http_ilert_metric_t  ngx_http_ilert_metrics[] = {
     { "pending", "Events that wait, in flight included.",
       ngx_http_ilert_metric_gauge(pending) },
 
+    { "held", "RESOLVEs that resolve_delay holds back.",
+      ngx_http_ilert_metric_gauge(waiting.waiting[NGX_HTTP_ILERT_HELD]) },
+
+    { "silenced", "Events that a silence holds back.",
+      ngx_http_ilert_metric_gauge(waiting.waiting[NGX_HTTP_ILERT_SILENCED]) },
+
+    { "listed", "Events that are not sent, as a digest lists their alerts.",
+      ngx_http_ilert_metric_gauge(waiting.waiting[NGX_HTTP_ILERT_LISTED]) },
+
     { "oldest_seconds", "For how long the oldest event has been waiting.",
       NGX_HTTP_ILERT_METRIC_AGE,
       offsetof(ngx_http_ilert_status_source_t, oldest) },
@@ -116,7 +127,10 @@ static ngx_http_ilert_metric_t  ngx_http_ilert_metrics[] = {
       ngx_http_ilert_metric_gauge(open) },
 
     { "dead_letters", "Dead letters that are kept.",
-      ngx_http_ilert_metric_gauge(waiting.dead) }
+      ngx_http_ilert_metric_gauge(waiting.dead) },
+
+    { "digest_open", "Whether a digest lists alerts of the source.",
+      ngx_http_ilert_metric_gauge(digest) }
 };
 
 
@@ -151,6 +165,7 @@ ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w, void *data)
     ngx_http_ilert_metric_endpoints(w, st);
     ngx_http_ilert_metric_kapacitors(w, st);
     ngx_http_ilert_metric_queue(w, st);
+    ngx_http_ilert_metric_silences(w, st);
 
     ngx_http_ilert_metric_histogram(w, "commit_seconds",
                                     "From a webhook to its commit.",
@@ -501,6 +516,32 @@ ngx_http_ilert_metric_queue(ngx_http_ilert_json_writer_t *w,
                                    "gauge", "");
         ngx_http_ilert_metric_print(w, "ilert_queue_bytes %L\n", st->bytes);
     }
+}
+
+
+static void
+ngx_http_ilert_metric_silences(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    ngx_uint_t                       i, n;
+    ngx_http_ilert_store_silence_t  *silence;
+
+    if (st->query == NULL) {
+        return;
+    }
+
+    n = 0;
+    silence = st->query->silences.elts;
+
+    for (i = 0; i < st->query->silences.nelts; i++) {
+        if (silence[i].from <= st->now && silence[i].until > st->now) {
+            n++;
+        }
+    }
+
+    ngx_http_ilert_metric_head(w, "silences", "Silences that are in force.",
+                               "gauge", "");
+    ngx_http_ilert_metric_print(w, "ilert_silences %ui\n", n);
 }
 
 

@@ -55,7 +55,7 @@ our @ISA = ('IlertQueue');
 
 my $SOURCE_STATE = qr/^(?:ok|paused|parked|limited|retrying)$/;
 my $KAPACITOR_STATE = qr/^(?:unasked|up|down|refused|behind)$/;
-my $CLASS = qr/^(?:critical|resolve|open|update|repeat)$/;
+my $CLASS = qr/^(?:critical|resolve|open|update|repeat|held|silenced|listed)$/;
 my $EVENT_TYPE = qr/^(?:ALERT|RESOLVE|ACCEPT|COMMENT)$/;
 my %AGE = (count => 'count', oldest_seconds => 'seconds');
 my %BUDGET = (rate => 'count|null', used => 'count|null');
@@ -82,8 +82,9 @@ my %STATUS = (
     sources => {
         '*' => {
             state => $SOURCE_STATE, reason => 'text|null',
-            (map { $_ => 'count' } qw(pending inflight accepted ignored
-                                      coalesced delivered retried dead)),
+            (map { $_ => 'count' } qw(pending inflight held silenced listed
+                                      accepted ignored coalesced delivered
+                                      retried dead)),
             open_alerts => 'count|null', oldest_seconds => 'seconds',
             budget => \%BUDGET, last_success => 'time|null',
             last_error => [ 'null', { time => 'time', status => 'count|null',
@@ -325,7 +326,8 @@ sub off {
              grep { defined $s->{queue}{$_} } qw(path bytes error)),
             (map { "$_ without a queue" }
              grep { my $name = $_; sum(map { $_->{$name} } @sources) }
-             qw(pending inflight dead retried coalesced)),
+             qw(pending inflight held silenced listed dead retried
+                coalesced)),
             (map { "a budget without a queue" }
              grep { defined $_->{budget}{used} }
              @sources, values %{$s->{endpoints}}),
