@@ -74,7 +74,7 @@ ngx_http_ilert_queue_publish(ngx_http_ilert_store_query_t *query,
 
     for (i = 0; i < query->sources.nelts; i++) {
 
-        for (k = 0; k < NGX_HTTP_ILERT_COUNTERS_URGENCIES; k++) {
+        for (k = 0; k < NGX_HTTP_ILERT_COUNTERS_PENDING; k++) {
             n += read[i].waiting[k];
         }
 
