@@ -42,8 +42,8 @@
 /* bits of "urgent" */
 
 #define NGX_HTTP_ILERT_DIGEST_UNNAMED  1    /* a CRITICAL is not named yet */
-#define NGX_HTTP_ILERT_DIGEST_HIGH     2    /* it has, or had, something that */
-                                            /* is to page */
+#define NGX_HTTP_ILERT_DIGEST_HIGH     2    /* it has, or had, something to */
+                                            /* page for */
 #define NGX_HTTP_ILERT_DIGEST_LOUD     4    /* or something that is not LOW */
 
 

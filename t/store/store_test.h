@@ -328,6 +328,7 @@ extern test_case_t  heard_cases[];
 extern test_case_t  heard_sqlite_cases[];
 extern test_case_t  heard_job_cases[];
 extern test_case_t  heard_rule_cases[];
+extern test_case_t  digest_rule_cases[];
 
 int bench(int argc, char **argv);
 int storm(int argc, char **argv);
