@@ -130,8 +130,8 @@ struct ngx_http_ilert_event_s {
                                             /* long; 0: as its source says */
     int64_t                     message;    /* of an ALERT that nothing will */
                                             /* resolve ("recoverable" is */
-                                            /* false): digest of the message, */
-                                            /* not 0; else 0 */
+                                            /* false): digest of its */
+                                            /* message, not 0; else 0 */
     int64_t                     began;      /* wall clock, ms: since when */
                                             /* Kapacitor has been telling of */
                                             /* this, if its id is the alert */

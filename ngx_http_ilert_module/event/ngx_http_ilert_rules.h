@@ -33,11 +33,11 @@ typedef struct {
     ngx_uint_t                  shows;
     ngx_uint_t                  level;      /* that it was told last, by an */
     ngx_uint_t                  priority;   /* ALERT or a RESOLVE */
-    int64_t                     told;       /* and when; 0: nothing was told, */
-                                            /* so "shows" is only known */
+    int64_t                     told;       /* and when; 0: it was told */
+                                            /* nothing, "shows" is known */
     int64_t                     message;    /* of that ALERT, as in said_t */
-    unsigned                    lowered:1;  /* a digest lists it: it was sent */
-                                            /* with LOW in place of priority */
+    unsigned                    lowered:1;  /* it was sent with LOW in place */
+                                            /* of that, for a digest */
 } ngx_http_ilert_shown_t;
 
 
@@ -58,8 +58,8 @@ typedef struct {
     ngx_uint_t                  level;      /* ngx_http_ilert_level_e */
     ngx_uint_t                  priority;   /* ngx_http_ilert_priority_e */
     int64_t                     received;
-    int64_t                     since;      /* when it came, or the first one */
-                                            /* that it stands for; for judge() */
+    int64_t                     since;      /* for judge(): when it came, or */
+                                            /* the first that it stands for */
     ngx_uint_t                  own;        /* ngx_http_ilert_own_e */
     int64_t                     message;    /* of an ALERT that nothing will */
                                             /* resolve: digest of its */

@@ -392,8 +392,8 @@ typedef struct {
                                             /* 0: by an earlier release */
     int64_t                     yielded;    /* ns: what was heard up to this */
                                             /* time may have been forgotten */
-    int64_t                     doubted;    /* an alert that is not known may */
-                                            /* have been told to ilert up to */
+    int64_t                     doubted;    /* ilert may have been told of */
+                                            /* alerts without a record up to */
                                             /* this time; 0: at any time */
 
     /* kept up to date by the backend itself */

@@ -81,8 +81,8 @@ typedef struct {
 
     int64_t                     id;
     ngx_uint_t                  left;       /* requests */
-    ngx_uint_t                  kept;       /* of these, for a digest and for */
-                                            /* alerts that are new to it */
+    ngx_uint_t                  kept;       /* of these, for a digest and */
+                                            /* for alerts new to it */
     int64_t                     lesser;     /* when the last request that is */
                                             /* not urgent was made, by the */
                                             /* caller from job to job; 0: */
@@ -376,19 +376,20 @@ typedef struct {
 
     ngx_http_ilert_store_action_e  action;
     uint64_t                    id;         /* of a letter, a webhook, or a */
-                                            /* silence; 0: all letters of the */
-                                            /* source, or all webhooks; of */
-                                            /* .._END_ALERT: of the new event */
+                                            /* silence; 0: all webhooks, or */
+                                            /* all letters of the source; of */
+                                            /* .._END_ALERT: of a new event */
     ngx_str_t                   source;     /* its name */
-    ngx_str_t                   owner;      /* of .._END_ALERT, _ADD_SILENCE: */
-                                            /* as in an event */
+    ngx_str_t                   owner;      /* as in an event, for */
+                                            /* .._END_ALERT, .._ADD_SILENCE */
     ngx_str_t                   key;        /* of .._END_ALERT: the alert */
                                             /* key; of .._ADD_SILENCE: a */
                                             /* pattern of alert keys */
     int64_t                     from;       /* of .._ADD_SILENCE: times, */
     int64_t                     until;      /* and a comment, or empty */
     ngx_str_t                   comment;
-    ngx_http_ilert_policy_t     policy;     /* of .._END_ALERT: of the source */
+    ngx_http_ilert_policy_t     policy;     /* of the source, for */
+                                            /* .._END_ALERT */
     unsigned                    passthrough:1;  /* likewise */
 
     /*
@@ -511,8 +512,8 @@ typedef struct {
     ngx_str_t                   source;
     int64_t                     opened;     /* since when it is open */
     int64_t                     told;       /* when its last event was made */
-    int64_t                     calm;       /* since when it is about to end, */
-                                            /* or 0 */
+    int64_t                     calm;       /* since when it is about to */
+                                            /* end, or 0 */
     int64_t                     bad[NGX_HTTP_ILERT_CRITICAL + 1];
                                             /* alerts of each level */
 } ngx_http_ilert_store_digests_t;
@@ -566,10 +567,10 @@ struct ngx_http_ilert_store_query_s {
                                             /* webhook with this id; 0: does */
                                             /* not */
     unsigned                    urgent:1;   /* only asks for waiters: those */
-                                            /* that are CRITICAL or HIGH, and */
-                                            /* dead letters of that kind of */
-                                            /* alerts that had nothing since; */
-                                            /* no held ones */
+                                            /* CRITICAL or HIGH, no held */
+                                            /* ones, and such dead letters, */
+                                            /* of alerts that had nothing */
+                                            /* since */
 
     /* what would become of an event of that alert that came now? */
 
@@ -595,7 +596,7 @@ struct ngx_http_ilert_store_query_s {
     ngx_array_t                 silences;   /* store_silence_t; by id */
     ngx_array_t                 waiters;    /* store_waiter_t: .._LISTED at */
                                             /* most, the most urgent first */
-    ngx_array_t                 digests;    /* store_digests_t, that are open */
+    ngx_array_t                 digests;    /* store_digests_t: open ones */
 
     /* of the alert */
 

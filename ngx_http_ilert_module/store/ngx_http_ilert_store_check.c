@@ -18,6 +18,8 @@
 
 static int64_t ngx_http_ilert_work_range(int64_t n, int64_t least,
     int64_t most, ngx_uint_t *damaged);
+static void ngx_http_ilert_work_check_said(ngx_http_ilert_said_t *said,
+    size_t size);
 static void ngx_http_ilert_work_check_text(ngx_str_t *text);
 
 
@@ -102,20 +104,11 @@ ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
     ev->urgency = ngx_http_ilert_work_range((int64_t) ev->urgency, 0,
                                             NGX_HTTP_ILERT_URGENCIES - 1,
                                             &damaged);
-    ev->said.own = ngx_http_ilert_work_range((int64_t) ev->said.own, 0,
-                                             NGX_HTTP_ILERT_OWN_DIGEST,
-                                             &damaged);
 
     ev->said.repeat = (ev->urgency == NGX_HTTP_ILERT_REPEATS);
     ev->empty = (size == 0);
 
-    /* earlier releases tell a RESOLVE of ours only by that */
-
-    if (ev->said.type == NGX_HTTP_ILERT_RESOLVE && size == 0
-        && ev->said.own == NGX_HTTP_ILERT_OWN_NONE)
-    {
-        ev->said.own = NGX_HTTP_ILERT_OWN_SILENT;
-    }
+    ngx_http_ilert_work_check_said(&ev->said, size);
 
     ev->damaged = (damaged || (size == 0
                                && ev->said.own == NGX_HTTP_ILERT_OWN_NONE));
@@ -123,6 +116,45 @@ ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
     if (ev->since == 0) {
         ev->since = ev->said.received;
     }
+}
+
+
+/*
+ * Earlier releases tell a RESOLVE of ours only by having no body.  If they
+ * replace an event, they leave these numbers as they were, so that they may be
+ * those of another event.
+ */
+
+static void
+ngx_http_ilert_work_check_said(ngx_http_ilert_said_t *said, size_t size)
+{
+    ngx_uint_t  resolve;
+
+    resolve = (said->type == NGX_HTTP_ILERT_RESOLVE);
+
+    switch (said->own) {
+
+    case NGX_HTTP_ILERT_OWN_DIGEST:
+        break;
+
+    case NGX_HTTP_ILERT_OWN_ORDER:
+
+        if (resolve) {
+            break;
+        }
+
+        /* fall through */
+
+    default:
+        said->own = (resolve && size == 0) ? NGX_HTTP_ILERT_OWN_SILENT
+                                           : NGX_HTTP_ILERT_OWN_NONE;
+    }
+
+    if (said->type != NGX_HTTP_ILERT_ALERT) {
+        said->message = 0;
+    }
+
+    said->freed = (said->freed && resolve);
 }
 
 
@@ -157,6 +189,55 @@ ngx_http_ilert_work_check_topic(ngx_http_ilert_store_topic_t *topic)
     ngx_http_ilert_work_check_text(&topic->name);
 
     topic->gone = ngx_max(topic->gone, 0);
+}
+
+
+/*
+ * A silence that never ends, or whose pattern matches other alerts, would hold
+ * what it must not: so it is one that is over.
+ */
+
+void
+ngx_http_ilert_work_check_silence(ngx_http_ilert_store_silence_t *silence)
+{
+    ngx_http_ilert_work_check_text(&silence->source);
+    ngx_http_ilert_work_check_text(&silence->pattern);
+    ngx_http_ilert_work_check_text(&silence->comment);
+
+    silence->owner = ngx_max(silence->owner, 0);
+    silence->from = ngx_max(silence->from, 0);
+
+    if (silence->until < silence->from || silence->pattern.len == 0) {
+        silence->until = silence->from;
+    }
+}
+
+
+void
+ngx_http_ilert_work_check_digest(ngx_http_ilert_store_digest_t *digest)
+{
+    int64_t                   last;
+    ngx_uint_t                i, damaged;
+    ngx_http_ilert_digest_t  *state;
+
+    state = &digest->state;
+
+    state->opened = ngx_max(state->opened, 0);
+    state->changed = ngx_max(state->changed, 0);
+    state->told = ngx_max(state->told, 0);
+    state->calm = ngx_max(state->calm, 0);
+    state->refilled = ngx_max(state->refilled, 0);
+    state->tokens = ngx_http_ilert_work_range(state->tokens, 0,
+                                              NGX_HTTP_ILERT_DIGEST_TOKENS,
+                                              &damaged);
+    state->urgent = (state->urgent != 0);
+
+    last = 0;
+
+    for (i = 0; i < state->nalone; i++) {
+        state->alone[i] = ngx_max(state->alone[i], last);
+        last = state->alone[i];
+    }
 }
 
 

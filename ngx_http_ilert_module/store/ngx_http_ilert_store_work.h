@@ -25,7 +25,7 @@
  * store_control.c  carries out orders of operators
  * store_take.c     decides which events go next
  * store_letter.c   decides what becomes a dead letter, and what goes back
- * store_digest.c   makes the events of digests, and decides for whom they stand
+ * store_digest.c   makes the events of digests, and decides what they list
  * store_silent.c   resolves alerts of which nothing is heard
  * store_home.c     finds the integration key that an alert belongs to
  * store_forget.c   forgets alerts and dead letters
@@ -221,6 +221,9 @@ void ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
     size_t size);
 void ngx_http_ilert_work_check_known(ngx_http_ilert_store_known_t *known);
 void ngx_http_ilert_work_check_topic(ngx_http_ilert_store_topic_t *topic);
+void ngx_http_ilert_work_check_silence(
+    ngx_http_ilert_store_silence_t *silence);
+void ngx_http_ilert_work_check_digest(ngx_http_ilert_store_digest_t *digest);
 
 
 /*
@@ -237,8 +240,8 @@ void ngx_http_ilert_work_check_topic(ngx_http_ilert_store_topic_t *topic);
 
 typedef struct {
     ngx_http_ilert_rule_e            rule;
-    ngx_uint_t                       hold;      /* the urgency by which it is */
-                                                /* held back, or 0 */
+    ngx_uint_t                       hold;      /* the urgency by which */
+                                                /* it is held back, or 0 */
     int64_t                          until;     /* if it is held */
     unsigned                         alone:1;
     ngx_http_ilert_store_waiting_t  *replaced;

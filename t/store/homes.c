@@ -1247,7 +1247,7 @@ test_damaged(void)
     static const char  *damages[] = {
         "type = 0", "type = 5", "type = -1", "type = 99999999999",
         "type = 'x'", "level = 4", "level = -2147483649", "priority = 3",
-        "urgency = 5", "urgency = -1", "body = x''", NULL
+        "urgency = 8", "urgency = -1", "body = x''", NULL
     };
 
     setup(&t, "damaged");

@@ -280,6 +280,8 @@ null_create(ngx_http_ilert_store_t *store)
     ngx_queue_init(&n->refused);
     ngx_queue_init(&n->heard);
     ngx_queue_init(&n->topics);
+    ngx_queue_init(&n->silences);
+    ngx_queue_init(&n->digests);
 
     n->total.epoch = 1;
     n->next_seq = 1;
@@ -288,6 +290,7 @@ null_create(ngx_http_ilert_store_t *store)
     n->next_budget = 1;
     n->next_refused = 1;
     n->next_topic = 1;
+    n->next_silence = 1;
 
     n->next = null_all;
     null_all = n;
@@ -326,6 +329,7 @@ null_open(ngx_http_ilert_store_t *store, int64_t now)
 
     if (store->private->total.made == 0) {
         store->private->total.made = now;
+        store->private->total.doubted = now;
     }
 
     store->open = 1;
@@ -449,6 +453,7 @@ null_forget(ngx_str_t *path)
 
         free(alert->key.data);
         free(alert->alert_key.data);
+        free(alert->summary.data);
         free(alert);
     }
 
@@ -496,6 +501,7 @@ null_forget(ngx_str_t *path)
     }
 
     null_free_heard(n);
+    null_free_digests(n);
 
     free(n->path.data);
     free(n);
@@ -724,6 +730,9 @@ ngx_http_ilert_backend_t  ngx_http_ilert_null = {
     .heard = null_heard,
     .heard_of = null_heard_of,
     .topics = null_topics,
+    .silences = null_silences,
+    .digests = null_digests,
+    .bad = null_bad,
     .sources = null_sources,
     .oldest = null_oldest,
     .due = null_due,

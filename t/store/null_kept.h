@@ -78,6 +78,7 @@ struct null_alert_s {
     int64_t             id;
     ngx_str_t           key;
     ngx_str_t           alert_key;
+    ngx_str_t           summary;
     ngx_http_ilert_store_row_t  row;
 
     ngx_queue_t         events;             /* by seq */
@@ -122,6 +123,18 @@ typedef struct {
     ngx_http_ilert_store_topic_t  kept;
 } null_topic_t;
 
+typedef struct {
+    ngx_queue_t         queue;              /* by id */
+
+    ngx_http_ilert_store_silence_t  kept;
+} null_silence_t;
+
+typedef struct {
+    ngx_queue_t         queue;
+
+    ngx_http_ilert_store_digest_t  kept;    /* without the source's name */
+} null_digest_t;
+
 typedef struct null_session_s  null_session_t;
 
 struct null_session_s {
@@ -145,6 +158,7 @@ struct ngx_http_ilert_backend_data_s {
     int64_t             next_budget;
     int64_t             next_refused;
     int64_t             next_topic;
+    int64_t             next_silence;
 
     int64_t             bytes;
 
@@ -156,6 +170,8 @@ struct ngx_http_ilert_backend_data_s {
     ngx_queue_t         refused;
     ngx_queue_t         heard;
     ngx_queue_t         topics;
+    ngx_queue_t         silences;
+    ngx_queue_t         digests;
 
     null_alert_t       *by_id[NULL_BUCKETS];
     null_alert_t       *by_key[NULL_BUCKETS];
@@ -280,6 +296,18 @@ ngx_int_t null_heard(ngx_http_ilert_store_work_t *work, u_char *key,
 ngx_int_t null_heard_of(ngx_http_ilert_store_work_t *work, int64_t alert,
     int64_t topic, u_char *after, ngx_uint_t limit, ngx_array_t *heard);
 ngx_int_t null_topics(ngx_http_ilert_store_work_t *work, ngx_array_t *topics);
+
+/* null_digest.c */
+
+void null_save_silences(ngx_http_ilert_store_work_t *work, null_t *n);
+void null_save_digests(ngx_http_ilert_store_work_t *work, null_t *n);
+void null_free_digests(null_t *n);
+ngx_int_t null_silences(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *silences);
+ngx_int_t null_digests(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *digests);
+ngx_int_t null_bad(ngx_http_ilert_store_work_t *work, int64_t source,
+    int64_t *counts);
 
 
 #endif /* _NULL_KEPT_H_INCLUDED_ */

@@ -258,6 +258,12 @@ null_load(ngx_http_ilert_store_work_t *work, null_alert_t *kept,
         alert->row = kept->row;
         alert->saved = kept->row;
 
+        if (kept->summary.len
+            && null_give(work, &alert->summary, &kept->summary) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         ngx_http_ilert_work_check_alert(work, alert);
     }
 

@@ -44,7 +44,7 @@ null_save_sessions(ngx_http_ilert_store_work_t *work, null_t *n)
 }
 
 
-/* what is counted of letters, and of refused webhooks, is ours */
+/* what is counted, of letters and so on, is ours */
 
 static void
 null_save_total(ngx_http_ilert_store_work_t *work, null_t *n)
@@ -64,6 +64,8 @@ null_save_total(ngx_http_ilert_store_work_t *work, null_t *n)
     total.dead_bytes = n->total.dead_bytes;
     total.refused = n->total.refused;
     total.refused_bytes = n->total.refused_bytes;
+    total.silences = n->total.silences;
+    total.digests = n->total.digests;
 
     null_set(n, n->total, total);
 
@@ -434,6 +436,8 @@ null_save_event(null_t *n, null_alert_t *alert,
 
     case NGX_HTTP_ILERT_STORE_RERATED:
         null_set(n, ev->kept.urgency, change->urgency);
+        null_note(n, &ev->kept, sizeof(ev->kept));
+        ev->kept.said.freed = change->said.freed;
         break;
 
     case NGX_HTTP_ILERT_STORE_REMOVED:
@@ -487,6 +491,7 @@ null_add_alert(null_t *n, ngx_http_ilert_store_alert_t *from)
     alert->id = from->id;
     null_copy(n, &alert->key, &from->key);
     null_copy(n, &alert->alert_key, &from->alert_key);
+    null_copy(n, &alert->summary, &from->summary);
 
     ngx_queue_init(&alert->events);
 
@@ -500,7 +505,8 @@ null_add_alert(null_t *n, ngx_http_ilert_store_alert_t *from)
     alert->next_by_key = *bucket;
     null_set(n, *bucket, alert);
 
-    null_add(n, 140 + (int64_t) (3 * from->key.len + from->alert_key.len));
+    null_add(n, 140 + (int64_t) (3 * from->key.len + from->alert_key.len
+                                 + from->summary.len));
     null_set(n, n->next_alert, ngx_max(n->next_alert, from->id + 1));
 
     return alert;
@@ -542,10 +548,12 @@ null_remove_alert(null_t *n, null_alert_t *alert)
 
     null_set(n, *p, alert->next_by_key);
 
-    null_add(n, -140 - (int64_t) (3 * alert->key.len + alert->alert_key.len));
+    null_add(n, -140 - (int64_t) (3 * alert->key.len + alert->alert_key.len
+                                  + alert->summary.len));
 
     null_free(n, alert->key.data);
     null_free(n, alert->alert_key.data);
+    null_free(n, alert->summary.data);
     null_free(n, alert);
 }
 
@@ -603,7 +611,7 @@ null_save_alert(ngx_http_ilert_store_work_t *work, null_t *n,
     null_alert_t                    *kept;
     ngx_http_ilert_store_waiting_t  *ev;
 
-    if (!alert->added && !alert->renamed && !alert->damaged
+    if (!alert->added && !alert->renamed && !alert->retold && !alert->damaged
         && ngx_queue_empty(&alert->changes)
         && memcmp(&alert->row, &alert->saved,
                   sizeof(ngx_http_ilert_store_row_t))
@@ -644,12 +652,19 @@ null_save_alert(ngx_http_ilert_store_work_t *work, null_t *n,
             null_copy(n, &kept->alert_key, &alert->alert_key);
         }
 
+        if (alert->retold) {
+            null_add(n, (int64_t) alert->summary.len
+                        - (int64_t) kept->summary.len);
+            null_copy(n, &kept->summary, &alert->summary);
+        }
+
         null_write_row(n, kept, &alert->row);
     }
 
     alert->saved = alert->row;
     alert->added = 0;
     alert->renamed = 0;
+    alert->retold = 0;
     alert->damaged = 0;
 }
 
@@ -915,6 +930,8 @@ null_save(ngx_http_ilert_store_work_t *work)
     null_save_slots(work, n);
     null_save_topics(work, n);
     null_save_heard(work, n);
+    null_save_silences(work, n);
+    null_save_digests(work, n);
     null_save_alerts(work, n);
     null_save_letters(work, n);
     null_save_refused(work, n);

@@ -10,6 +10,7 @@
 typedef struct {
     int64_t             first;
     int64_t             second;
+    ngx_uint_t          place;
     void               *data;
 } null_found_t;
 
@@ -41,6 +42,7 @@ null_found(null_list_t *list, int64_t first, int64_t second, void *data)
 
     list->elts[list->n].first = first;
     list->elts[list->n].second = second;
+    list->elts[list->n].place = list->n;
     list->elts[list->n].data = data;
     list->n++;
 }
@@ -55,7 +57,13 @@ null_order(const void *one, const void *two)
         return (a->first < b->first) ? -1 : 1;
     }
 
-    return (a->second > b->second) - (a->second < b->second);
+    if (a->second != b->second) {
+        return (a->second < b->second) ? -1 : 1;
+    }
+
+    /* alerts are gone through by id */
+
+    return (a->place > b->place) - (a->place < b->place);
 }
 
 
@@ -88,11 +96,12 @@ null_after(int64_t time, int64_t id, ngx_http_ilert_store_filter_t *filter)
 
 static ngx_uint_t
 null_matches(null_alert_t *alert, ngx_http_ilert_store_filter_t *filter,
-    int64_t *first)
+    int64_t *first, int64_t *second)
 {
     ngx_http_ilert_store_row_t  *row;
 
     row = &alert->row;
+    *second = alert->id;
 
     switch (filter->which) {
 
@@ -128,6 +137,18 @@ null_matches(null_alert_t *alert, ngx_http_ilert_store_filter_t *filter,
         *first = row->head;
         return row->state == NGX_HTTP_ILERT_STORE_WAITING
                && row->source == filter->source;
+
+    case NGX_HTTP_ILERT_ALERTS_HELD:
+        *first = row->head;
+        return row->state == NGX_HTTP_ILERT_STORE_WAITING
+               && row->source == filter->source
+               && row->urgency == (int64_t) filter->urgency
+               && row->head > filter->id;
+
+    case NGX_HTTP_ILERT_ALERTS_BAD:
+        *first = -row->bad;
+        *second = row->begun;
+        return row->bad > 0 && row->source == filter->source;
 
     case NGX_HTTP_ILERT_ALERTS_OPEN:
         *first = row->last;
@@ -170,7 +191,7 @@ null_alerts(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_filter_t *filter, ngx_array_t *alerts)
 {
     null_t                         *n;
-    int64_t                         first;
+    int64_t                         first, second;
     ngx_int_t                       rc;
     ngx_uint_t                      i, busy;
     null_list_t                     list;
@@ -180,7 +201,7 @@ null_alerts(ngx_http_ilert_store_work_t *work,
 
     n = null_of(work);
 
-    busy = (filter->which <= NGX_HTTP_ILERT_ALERTS_TIMED);
+    busy = (filter->which <= NGX_HTTP_ILERT_ALERTS_HELD);
     all = busy ? &n->busy : &n->alerts;
 
     ngx_memzero(&list, sizeof(null_list_t));
@@ -189,8 +210,8 @@ null_alerts(ngx_http_ilert_store_work_t *work,
         alert = busy ? ngx_queue_data(q, null_alert_t, busy)
                      : ngx_queue_data(q, null_alert_t, queue);
 
-        if (null_matches(alert, filter, &first)) {
-            null_found(&list, first, alert->id, alert);
+        if (null_matches(alert, filter, &first, &second)) {
+            null_found(&list, first, second, alert);
         }
     }
 

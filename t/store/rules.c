@@ -405,7 +405,7 @@ test_judge(void)
             said = said_by(table[i].said);
             until = 0;
 
-            got = "ghd"[ngx_http_ilert_rules_judge(&policy, &shown, &said,
+            got = "ghwd"[ngx_http_ilert_rules_judge(&policy, &shown, &said,
                                                    next.type, NOW + 1,
                                                    &until)];
 

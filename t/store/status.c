@@ -68,6 +68,20 @@ add_time(text_t *text, int64_t time)
 }
 
 
+/* what is held back, if there is any */
+
+static void
+add_held(text_t *text, int64_t *waiting)
+{
+    if (waiting[NGX_HTTP_ILERT_HELD] || waiting[NGX_HTTP_ILERT_SILENCED]
+        || waiting[NGX_HTTP_ILERT_LISTED])
+    {
+        add(text, " held %lld %lld %lld", waiting[NGX_HTTP_ILERT_HELD],
+            waiting[NGX_HTTP_ILERT_SILENCED], waiting[NGX_HTTP_ILERT_LISTED]);
+    }
+}
+
+
 /* "NAME events OLDEST times OPEN DEAD paused retries" of each source */
 
 static const char *
@@ -84,14 +98,21 @@ sources(query_t *q)
 
         add(text, "%s%.*s", n ? "; " : "", (int) s->name.len, s->name.data);
 
-        for (i = 0; i < NGX_HTTP_ILERT_URGENCIES; i++) {
+        for (i = 0; i <= NGX_HTTP_ILERT_REPEATS; i++) {
             add(text, " %lld", s->waiting[i]);
         }
 
+        add_held(text, s->waiting);
         add(text, " oldest");
 
-        for (i = 0; i < NGX_HTTP_ILERT_URGENCIES; i++) {
+        for (i = 0; i <= NGX_HTTP_ILERT_REPEATS; i++) {
             add_time(text, s->oldest[i]);
+        }
+
+        /* what is held back has no age */
+
+        for ( /* void */ ; i < NGX_HTTP_ILERT_URGENCIES; i++) {
+            check_int(s->oldest[i], 0);
         }
 
         add(text, " open %lld dead %lld%s%s", s->open, s->dead,
@@ -119,7 +140,10 @@ slow_rows(test_t *t)
     return sql(t, "SELECT group_concat(text, '; ') FROM (SELECT name || ' ' ||"
                   COUNT("0") " || ' ' || " COUNT("1") " || ' ' || "
                   COUNT("2") " || ' ' || " COUNT("3") " || ' ' || "
-                  COUNT("4") " || ' oldest ' || "
+                  COUNT("4") " || CASE WHEN " COUNT("5") " + " COUNT("6")
+                  " + " COUNT("7") " THEN ' held ' || " COUNT("5")
+                  " || ' ' || " COUNT("6") " || ' ' || " COUNT("7")
+                  " ELSE '' END || ' oldest ' || "
                   OLDEST("0") " || ' ' || " OLDEST("1") " || ' ' || "
                   OLDEST("2") " || ' ' || " OLDEST("3") " || ' -' ||"
                   " ' open ' || (SELECT count(*) FROM alert"
@@ -186,13 +210,14 @@ add_source(text_t *text, work_t *work, kept_event_t *events,
     add(text, "%s%.*s", text->len ? "; " : "", (int) source->name.len,
         source->name.data);
 
-    for (i = 0; i < NGX_HTTP_ILERT_URGENCIES; i++) {
+    for (i = 0; i <= NGX_HTTP_ILERT_REPEATS; i++) {
         add(text, " %lld", waiting[i]);
     }
 
+    add_held(text, waiting);
     add(text, " oldest");
 
-    for (i = 0; i < NGX_HTTP_ILERT_URGENCIES; i++) {
+    for (i = 0; i <= NGX_HTTP_ILERT_REPEATS; i++) {
         add_time(text, oldest[i]);
     }
 

@@ -823,12 +823,16 @@ check_counts(test_t *t)
     check_str(sql(t,
         "SELECT group_concat(name || ' ' || kept || ', not ' || counted)"
         " FROM (SELECT name, critical || ' ' || resolves || ' ' || opens"
-        " || ' ' || updates || ' ' || repeats || ' ' || open || ' ' || dead"
+        " || ' ' || updates || ' ' || repeats || ' ' || held || ' ' ||"
+        " silenced || ' ' || listed || ' ' || open || ' ' || dead"
         " AS kept, (SELECT ifnull(sum(e.urgency = 0), 0) || ' ' ||"
         " ifnull(sum(e.urgency = 1), 0) || ' ' ||"
         " ifnull(sum(e.urgency = 2), 0) || ' ' ||"
         " ifnull(sum(e.urgency = 3), 0) || ' ' ||"
-        " ifnull(sum(e.urgency = 4), 0)"
+        " ifnull(sum(e.urgency = 4), 0) || ' ' ||"
+        " ifnull(sum(e.urgency = 5), 0) || ' ' ||"
+        " ifnull(sum(e.urgency = 6), 0) || ' ' ||"
+        " ifnull(sum(e.urgency = 7), 0)"
         " FROM alert a JOIN event e ON e.alert = a.id WHERE s.id ="
         " CASE e.source WHEN 0 THEN a.source ELSE e.source END)"
         " || ' ' || (SELECT count(*) FROM alert WHERE source = s.id"
@@ -851,8 +855,10 @@ check_heads(test_t *t)
         " || urgency) FROM alert a WHERE head <> ifnull((SELECT min(seq)"
         " FROM event WHERE alert = a.id), 0)"
         " OR (head = 0 AND state <> 0)"
-        " OR (head > 0 AND min(urgency, 3) <> (SELECT min(3, min(urgency))"
-        " FROM event WHERE alert = a.id))"), "");
+        " OR (head > 0 AND urgency <= 4 AND min(urgency, 3) <>"
+        " (SELECT min(3, min(urgency)) FROM event WHERE alert = a.id))"
+        " OR (urgency > 4 AND (state <> 2 OR urgency <> (SELECT urgency"
+        " FROM event WHERE seq = head)))"), "");
 }
 
 

@@ -74,6 +74,9 @@ ngx_http_ilert_backend_t  ngx_http_ilert_sqlite = {
     .heard = ngx_http_ilert_sqlite_heard,
     .heard_of = ngx_http_ilert_sqlite_heard_of,
     .topics = ngx_http_ilert_sqlite_topics,
+    .silences = ngx_http_ilert_sqlite_silences,
+    .digests = ngx_http_ilert_sqlite_digests,
+    .bad = ngx_http_ilert_sqlite_bad,
     .sources = ngx_http_ilert_sqlite_sources,
     .oldest = ngx_http_ilert_sqlite_oldest,
     .due = ngx_http_ilert_sqlite_due,
@@ -222,9 +225,12 @@ ngx_http_ilert_sqlite_read_total(ngx_http_ilert_store_work_t *work)
     total->courier = sqlite3_column_int64(stmt, i++);
     total->made = sqlite3_column_int64(stmt, i++);
     total->yielded = sqlite3_column_int64(stmt, i++);
+    total->doubted = sqlite3_column_int64(stmt, i++);
     total->dead_bytes = sqlite3_column_int64(stmt, i++);
     total->refused = sqlite3_column_int64(stmt, i++);
     total->refused_bytes = sqlite3_column_int64(stmt, i++);
+    total->silences = sqlite3_column_int64(stmt, i++);
+    total->digests = sqlite3_column_int64(stmt, i++);
 
     work->has_session = sqlite3_column_int(stmt, i++);
     work->others = sqlite3_column_int(stmt, i++);

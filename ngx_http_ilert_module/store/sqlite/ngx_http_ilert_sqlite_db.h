@@ -31,6 +31,8 @@
  * sqlite_refused.c    selects, reads and writes refused webhooks
  * sqlite_heard.c      the same of what was heard of Kapacitor's ids, and of
  *                     topics
+ * sqlite_digest.c     the same of digests, with the alerts that they list, and
+ *                     of silences
  * sqlite_ask.c        finds out what waits if the database cannot be opened
  * sqlite_check.c      finds damage
  * sqlite_file.c       opens, closes and moves the file, and keeps the ballast
@@ -241,6 +243,18 @@ ngx_int_t ngx_http_ilert_sqlite_topics(ngx_http_ilert_store_work_t *work,
     ngx_array_t *topics);
 int ngx_http_ilert_sqlite_save_heard(ngx_http_ilert_store_work_t *work);
 int ngx_http_ilert_sqlite_save_topics(ngx_http_ilert_store_work_t *work);
+
+
+/* sqlite_digest.c: functions of backend.h, and what save() calls */
+
+ngx_int_t ngx_http_ilert_sqlite_silences(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *silences);
+ngx_int_t ngx_http_ilert_sqlite_digests(ngx_http_ilert_store_work_t *work,
+    ngx_array_t *digests);
+ngx_int_t ngx_http_ilert_sqlite_bad(ngx_http_ilert_store_work_t *work,
+    int64_t source, int64_t *counts);
+int ngx_http_ilert_sqlite_save_silences(ngx_http_ilert_store_work_t *work);
+int ngx_http_ilert_sqlite_save_digests(ngx_http_ilert_store_work_t *work);
 
 
 /* sqlite_tidy.c: a function of backend.h */

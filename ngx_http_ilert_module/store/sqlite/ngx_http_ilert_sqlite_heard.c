@@ -10,17 +10,14 @@
 #include "ngx_http_ilert_sqlite_db.h"
 
 
-/* bytes of a digest, and of all digests of a record */
+/* bytes of all digests of a record */
 
-#define NGX_HTTP_ILERT_SQLITE_DIGEST   8
 #define NGX_HTTP_ILERT_SQLITE_DIGESTS                                         \
-    (NGX_HTTP_ILERT_STORE_DIGESTS * NGX_HTTP_ILERT_SQLITE_DIGEST)
+    (NGX_HTTP_ILERT_STORE_DIGESTS * NGX_HTTP_ILERT_SQLITE_UNIT)
 
 
 static int ngx_http_ilert_sqlite_read_heard(ngx_http_ilert_store_work_t *work,
     sqlite3_stmt *stmt, ngx_http_ilert_store_known_t *heard);
-static void ngx_http_ilert_sqlite_read_digests(sqlite3_stmt *stmt,
-    ngx_http_ilert_store_known_t *heard);
 static int ngx_http_ilert_sqlite_read_topic(ngx_http_ilert_store_work_t *work,
     sqlite3_stmt *stmt, ngx_http_ilert_store_topic_t *topic);
 static int ngx_http_ilert_sqlite_save_known(ngx_http_ilert_store_work_t *work,
@@ -29,8 +26,6 @@ static int ngx_http_ilert_sqlite_add_known(ngx_http_ilert_sqlite_db_t *db,
     ngx_http_ilert_store_known_t *heard);
 static int ngx_http_ilert_sqlite_set_known(ngx_http_ilert_sqlite_db_t *db,
     ngx_http_ilert_store_known_t *heard);
-static void ngx_http_ilert_sqlite_digests(ngx_http_ilert_store_known_t *heard,
-    u_char *buf, ngx_str_t *digests);
 static int ngx_http_ilert_sqlite_save_topic(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_topic_t *topic);
 
@@ -161,7 +156,10 @@ ngx_http_ilert_sqlite_read_heard(ngx_http_ilert_store_work_t *work,
 
 #undef NGX_HTTP_ILERT_SQLITE_READ
 
-    ngx_http_ilert_sqlite_read_digests(stmt, heard);
+    heard->ndigests = ngx_http_ilert_sqlite_unpack(stmt,
+                                          NGX_HTTP_ILERT_SQLITE_HEARD_DIGESTS,
+                                          heard->digests,
+                                          NGX_HTTP_ILERT_STORE_DIGESTS);
 
     heard->saved_alert = heard->alert;
     heard->saved_topic = heard->topic;
@@ -169,42 +167,6 @@ ngx_http_ilert_sqlite_read_heard(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_work_check_known(heard);
 
     return SQLITE_OK;
-}
-
-
-/* Reads the last digests that are whole. */
-
-static void
-ngx_http_ilert_sqlite_read_digests(sqlite3_stmt *stmt,
-    ngx_http_ilert_store_known_t *heard)
-{
-    u_char      *p;
-    uint64_t     digest;
-    ngx_int_t    i;
-    ngx_str_t    digests;
-    ngx_uint_t   n;
-
-    ngx_http_ilert_sqlite_text(stmt, NGX_HTTP_ILERT_SQLITE_HEARD_DIGESTS,
-                               &digests);
-
-    n = digests.len / NGX_HTTP_ILERT_SQLITE_DIGEST;
-
-    heard->ndigests = ngx_min(n, NGX_HTTP_ILERT_STORE_DIGESTS);
-
-    p = digests.data + (n - heard->ndigests) * NGX_HTTP_ILERT_SQLITE_DIGEST;
-
-    for (n = 0; n < heard->ndigests; n++) {
-
-        digest = 0;
-
-        for (i = NGX_HTTP_ILERT_SQLITE_DIGEST - 1; i >= 0; i--) {
-            digest = digest << 8 | p[i];
-        }
-
-        heard->digests[n] = digest;
-
-        p += NGX_HTTP_ILERT_SQLITE_DIGEST;
-    }
 }
 
 
@@ -356,7 +318,8 @@ ngx_http_ilert_sqlite_add_known(ngx_http_ilert_sqlite_db_t *db,
     key.len = NGX_HTTP_ILERT_STORE_HEARD_KEY;
     key.data = heard->key;
 
-    ngx_http_ilert_sqlite_digests(heard, buf, &digests);
+    ngx_http_ilert_sqlite_pack(heard->digests, heard->ndigests, buf,
+                               &digests);
 
     rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_ADD_HEARD,
                                      "btttiiiiiiib", &key, &heard->place,
@@ -379,7 +342,8 @@ ngx_http_ilert_sqlite_set_known(ngx_http_ilert_sqlite_db_t *db,
     u_char     buf[NGX_HTTP_ILERT_SQLITE_DIGESTS];
     ngx_str_t  digests;
 
-    ngx_http_ilert_sqlite_digests(heard, buf, &digests);
+    ngx_http_ilert_sqlite_pack(heard->digests, heard->ndigests, buf,
+                               &digests);
 
     rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_HEARD,
                                      "itiiiiib", heard->row, &heard->task,
@@ -400,33 +364,6 @@ ngx_http_ilert_sqlite_set_known(ngx_http_ilert_sqlite_db_t *db,
     }
 
     return rc;
-}
-
-
-/* Writes the digests as bytes that are the same on all machines. */
-
-static void
-ngx_http_ilert_sqlite_digests(ngx_http_ilert_store_known_t *heard, u_char *buf,
-    ngx_str_t *digests)
-{
-    u_char      *p;
-    uint64_t     digest;
-    ngx_uint_t   i, n;
-
-    p = buf;
-
-    for (n = 0; n < heard->ndigests; n++) {
-
-        digest = heard->digests[n];
-
-        for (i = 0; i < NGX_HTTP_ILERT_SQLITE_DIGEST; i++) {
-            *p++ = (u_char) (digest & 0xff);
-            digest >>= 8;
-        }
-    }
-
-    digests->data = buf;
-    digests->len = p - buf;
 }
 
 

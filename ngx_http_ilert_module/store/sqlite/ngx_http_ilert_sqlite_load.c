@@ -273,6 +273,15 @@ ngx_http_ilert_sqlite_read_alert(ngx_http_ilert_store_work_t *work,
 
     alert->saved = alert->row;
 
+    if (sqlite3_column_bytes(stmt, NGX_HTTP_ILERT_SQLITE_ALERT_SUMMARY)
+        && ngx_http_ilert_sqlite_copy(work->pool, stmt,
+                                      NGX_HTTP_ILERT_SQLITE_ALERT_SUMMARY,
+                                      &alert->summary)
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
     ngx_http_ilert_work_check_alert(work, alert);
 
     return alert;
@@ -394,6 +403,9 @@ ngx_http_ilert_sqlite_read_event(sqlite3_stmt *stmt,
     ev->said.level = NGX_HTTP_ILERT_SQLITE_READ(LEVEL);
     ev->said.priority = NGX_HTTP_ILERT_SQLITE_READ(PRIORITY);
     ev->said.received = NGX_HTTP_ILERT_SQLITE_READ(RECEIVED);
+    ev->said.own = NGX_HTTP_ILERT_SQLITE_READ(OWN);
+    ev->said.message = NGX_HTTP_ILERT_SQLITE_READ(MESSAGE);
+    ev->said.freed = (NGX_HTTP_ILERT_SQLITE_READ(FREED) != 0);
 
     ngx_http_ilert_work_check_event(ev, NGX_HTTP_ILERT_SQLITE_READ(SIZE));
 

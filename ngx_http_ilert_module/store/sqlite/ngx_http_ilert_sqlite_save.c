@@ -41,6 +41,8 @@ static int ngx_http_ilert_sqlite_add_alert(ngx_http_ilert_sqlite_db_t *db,
     ngx_http_ilert_store_alert_t *alert);
 static int ngx_http_ilert_sqlite_set_seldom(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert);
+static int ngx_http_ilert_sqlite_set_listed(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert);
 static int ngx_http_ilert_sqlite_set_often(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert);
 static ngx_uint_t ngx_http_ilert_sqlite_same(ngx_http_ilert_store_row_t *one,
@@ -117,6 +119,14 @@ ngx_http_ilert_sqlite_save(ngx_http_ilert_store_work_t *work)
         rc = ngx_http_ilert_sqlite_save_heard(work);
     }
 
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_sqlite_save_silences(work);
+    }
+
+    if (rc == SQLITE_OK) {
+        rc = ngx_http_ilert_sqlite_save_digests(work);
+    }
+
     /*
      * Removed alerts come last, after their events have been moved.  Their ids
      * are removed from what was heard of them.
@@ -160,7 +170,8 @@ ngx_http_ilert_sqlite_save_total(ngx_http_ilert_store_work_t *work)
     if (total->epoch == saved->epoch && total->recovered == saved->recovered
         && total->seen == saved->seen && total->resumed == saved->resumed
         && total->courier == saved->courier && total->made == saved->made
-        && total->yielded == saved->yielded)
+        && total->yielded == saved->yielded
+        && total->doubted == saved->doubted)
     {
         return SQLITE_OK;
     }
@@ -169,10 +180,11 @@ ngx_http_ilert_sqlite_save_total(ngx_http_ilert_store_work_t *work)
 
     return ngx_http_ilert_sqlite_write(work->store->private,
                                        NGX_HTTP_ILERT_SQLITE_SET_TOTAL,
-                                       "iiiiiii", total->epoch,
+                                       "iiiiiiii", total->epoch,
                                        total->recovered, total->seen,
                                        total->resumed, total->courier,
-                                       total->made, total->yielded);
+                                       total->made, total->yielded,
+                                       total->doubted);
 }
 
 
@@ -433,7 +445,8 @@ ngx_http_ilert_sqlite_save_event(ngx_http_ilert_store_work_t *work,
 
     case NGX_HTTP_ILERT_STORE_RERATED:
         rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_URGENCY,
-                                         "ii", ev->seq, (int64_t) ev->urgency);
+                                         "iii", ev->seq, (int64_t) ev->urgency,
+                                         (int64_t) ev->said.freed);
         break;
 
     default: /* NGX_HTTP_ILERT_STORE_KEPT */
@@ -501,6 +514,9 @@ ngx_http_ilert_sqlite_write_event(ngx_http_ilert_sqlite_db_t *db,
 #define NGX_HTTP_ILERT_SQLITE_VALUE_URGENCY   ev->urgency
 #define NGX_HTTP_ILERT_SQLITE_VALUE_SOURCE    ev->source
 #define NGX_HTTP_ILERT_SQLITE_VALUE_AGAIN     ev->again
+#define NGX_HTTP_ILERT_SQLITE_VALUE_OWN       ev->said.own
+#define NGX_HTTP_ILERT_SQLITE_VALUE_MESSAGE   ev->said.message
+#define NGX_HTTP_ILERT_SQLITE_VALUE_FREED     ev->said.freed
 
 #define NGX_HTTP_ILERT_SQLITE_BIND(NAME, name)                                \
     sqlite3_bind_int64(stmt, i++,                                             \
@@ -525,7 +541,7 @@ ngx_http_ilert_sqlite_save_alert(ngx_http_ilert_store_work_t *work,
     int                          rc;
     ngx_http_ilert_sqlite_db_t  *db;
 
-    if (!alert->added && !alert->renamed && !alert->damaged
+    if (!alert->added && !alert->renamed && !alert->retold && !alert->damaged
         && ngx_http_ilert_sqlite_same(&alert->row, &alert->saved))
     {
         return SQLITE_OK;
@@ -556,6 +572,7 @@ ngx_http_ilert_sqlite_save_alert(ngx_http_ilert_store_work_t *work,
     alert->saved = alert->row;
     alert->added = 0;
     alert->renamed = 0;
+    alert->retold = 0;
     alert->damaged = 0;
 
     return rc;
@@ -606,19 +623,22 @@ ngx_http_ilert_sqlite_add_alert(ngx_http_ilert_sqlite_db_t *db,
     ngx_http_ilert_store_alert_t *alert)
 {
     int            i;
+    ngx_uint_t     k;
     sqlite3_stmt  *stmt;
+
+    ngx_str_t  *texts[] = { &alert->key, &alert->alert_key, &alert->summary };
 
     stmt = db->stmts[NGX_HTTP_ILERT_SQLITE_ADD_ALERT];
 
     i = 1;
 
     sqlite3_bind_int64(stmt, i++, alert->id);
-    sqlite3_bind_text(stmt, i++, alert->key.len ? (char *) alert->key.data
-                                                : "",
-                      alert->key.len, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, i++, alert->alert_key.len
-                                 ? (char *) alert->alert_key.data : "",
-                      alert->alert_key.len, SQLITE_STATIC);
+
+    for (k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
+        sqlite3_bind_text(stmt, i++, texts[k]->len ? (char *) texts[k]->data
+                                                   : "",
+                          texts[k]->len, SQLITE_STATIC);
+    }
 
     NGX_HTTP_ILERT_SQLITE_ROW(NGX_HTTP_ILERT_SQLITE_BIND)
 
@@ -665,6 +685,44 @@ ngx_http_ilert_sqlite_set_seldom(ngx_http_ilert_store_work_t *work,
         work->changed = 1;
     }
 
+    return (rc == SQLITE_OK) ? ngx_http_ilert_sqlite_set_listed(work, alert)
+                             : rc;
+}
+
+
+/* Sets what is kept for the digest of its source. */
+
+static int
+ngx_http_ilert_sqlite_set_listed(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    int                          rc;
+    ngx_http_ilert_sqlite_db_t  *db;
+
+    rc = SQLITE_OK;
+    db = work->store->private;
+
+    if (alert->row.bad != alert->saved.bad
+        || alert->row.begun != alert->saved.begun)
+    {
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_BAD,
+                                         "iii", alert->id, alert->row.bad,
+                                         alert->row.begun);
+        work->changed = 1;
+    }
+
+    if (rc == SQLITE_OK && alert->row.named != alert->saved.named) {
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_NAMED,
+                                         "ii", alert->id, alert->row.named);
+        work->changed = 1;
+    }
+
+    if (rc == SQLITE_OK && alert->retold) {
+        rc = ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_SET_SUMMARY,
+                                         "it", alert->id, &alert->summary);
+        work->changed = 1;
+    }
+
     return rc;
 }
 
@@ -686,6 +744,9 @@ ngx_http_ilert_sqlite_set_often(ngx_http_ilert_store_work_t *work,
 
     saved.source = alert->row.source;
     saved.owner = alert->row.owner;
+    saved.bad = alert->row.bad;
+    saved.begun = alert->row.begun;
+    saved.named = alert->row.named;
 
     if (!alert->damaged && ngx_http_ilert_sqlite_same(&alert->row, &saved)) {
         return SQLITE_OK;
@@ -892,10 +953,13 @@ ngx_http_ilert_sqlite_write_counts(ngx_http_ilert_sqlite_db_t *db,
     int64_t source, int64_t *waiting, int64_t open)
 {
     return ngx_http_ilert_sqlite_write(db, NGX_HTTP_ILERT_SQLITE_COUNT_SOURCE,
-                                       "iiiiiii", source,
+                                       "iiiiiiiiii", source,
                                        waiting[NGX_HTTP_ILERT_CRITICAL_FIRST],
                                        waiting[NGX_HTTP_ILERT_RESOLVES],
                                        waiting[NGX_HTTP_ILERT_OPENS],
                                        waiting[NGX_HTTP_ILERT_UPDATES],
-                                       waiting[NGX_HTTP_ILERT_REPEATS], open);
+                                       waiting[NGX_HTTP_ILERT_REPEATS],
+                                       waiting[NGX_HTTP_ILERT_HELD],
+                                       waiting[NGX_HTTP_ILERT_SILENCED],
+                                       waiting[NGX_HTTP_ILERT_LISTED], open);
 }

@@ -21,6 +21,10 @@
 #define NGX_HTTP_ILERT_SQLITE_CHECKPOINT  "500"
 #define NGX_HTTP_ILERT_SQLITE_LOG_SIZE    "16777216"
 
+/* since this version it is known up to when there is doubt: total.doubted */
+
+#define NGX_HTTP_ILERT_SQLITE_DOUBTED     9
+
 
 static int ngx_http_ilert_sqlite_last_version(
     ngx_http_ilert_sqlite_db_t *db);
@@ -340,7 +344,109 @@ static const char  *ngx_http_ilert_sqlite_steps[] = {
     "ALTER TABLE total ADD COLUMN\n"
     "    yielded    INTEGER  -- the last heard.time of what was forgotten\n"
     "                        -- although its level was not OK\n"
+    "               NOT NULL DEFAULT 0;\n",
+
+    /*
+     * 9: what waits may be held back: in state 2, alert.urgency may be 5 to 7,
+     * as event.urgency, and 2^63 - 1 in alert.next means until it is let go
+     */
+
+    "ALTER TABLE source ADD COLUMN\n"
+    "    held       INTEGER  -- 5, a RESOLVE that \"resolve_delay\" holds,\n"
     "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    silenced   INTEGER  -- 6, an ALERT that a silence holds,\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE source ADD COLUMN\n"
+    "    listed     INTEGER  -- 7, one that a digest lists instead\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "ALTER TABLE event ADD COLUMN\n"
+    "    own        INTEGER  -- made by: 0 a webhook, 1 silence for too\n"
+    "                        -- long, 2 an operator, 4 a digest\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE event ADD COLUMN\n"
+    "    message    INTEGER  -- digest of the message, if nothing will\n"
+    "                        -- resolve the ALERT, else 0\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE event ADD COLUMN\n"
+    "    freed      INTEGER  -- 1: \"resolve_delay\" holds it no longer\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    message    INTEGER  -- last delivered, as event.message\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    lowered    INTEGER  -- 1: that was sent as LOW, for a digest\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    bad        INTEGER  -- level of its last ALERT, of a source with\n"
+    "                        -- a digest; 0: over, or silenced\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    begun      INTEGER  -- time since when it is bad\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    named      INTEGER  -- level that the digest names, 0: it does not\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    summary    TEXT  -- of its last ALERT, while it is bad\n"
+    "               NOT NULL DEFAULT '';\n"
+
+    "CREATE INDEX alert_bad ON alert (source, bad DESC, begun)\n"
+    "    WHERE bad > 0;\n"
+
+    "CREATE TABLE silence (\n"
+    "    -- ALERTs of the alerts that match are not sent\n"
+    "    id         INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+    "    source     TEXT NOT NULL,     -- source.name it was made for\n"
+    "    owner      INTEGER NOT NULL,  -- budget.id of its integration key,\n"
+    "                                  -- 0: that of its source\n"
+    "    pattern    TEXT NOT NULL,     -- of alert.key: * any characters, ?\n"
+    "                                  -- one\n"
+    "    begins     INTEGER NOT NULL,  -- time\n"
+    "    ends       INTEGER NOT NULL,  -- time\n"
+    "    comment    TEXT NOT NULL\n"
+    ");\n"
+
+    "CREATE TABLE digest (\n"
+    "    -- of a source: one alert that lists others; times are 0: none\n"
+    "    source     INTEGER PRIMARY KEY,  -- source.id\n"
+    "    opened     INTEGER NOT NULL,  -- time since when it is open\n"
+    "    changed    INTEGER NOT NULL,  -- time of a change not told yet\n"
+    "    told       INTEGER NOT NULL,  -- time of its last event\n"
+    "    calm       INTEGER NOT NULL,  -- time since when it could end\n"
+    "    refilled   INTEGER NOT NULL,  -- time when tokens was right\n"
+    "    tokens     INTEGER NOT NULL,  -- events that may go at once\n"
+    "    urgent     INTEGER NOT NULL,  -- 1: a CRITICAL is not named yet\n"
+    "    alone      BLOB NOT NULL      -- times when alerts opened by\n"
+    "                                  -- themselves, 8 bytes each, little\n"
+    "                                  -- endian, oldest first\n"
+    ");\n"
+
+    "ALTER TABLE total ADD COLUMN\n"
+    "    doubted    INTEGER  -- time up to which ilert may have been told of\n"
+    "                        -- alerts that are not in that table\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE total ADD COLUMN\n"
+    "    silences   INTEGER  -- rows of that table\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE total ADD COLUMN\n"
+    "    digests    INTEGER  -- rows of that table\n"
+    "               NOT NULL DEFAULT 0;\n"
+
+    "CREATE TRIGGER silence_inserted AFTER INSERT ON silence BEGIN\n"
+    "    UPDATE total SET silences = silences + 1;\n"
+    "END;\n"
+    "CREATE TRIGGER silence_deleted AFTER DELETE ON silence BEGIN\n"
+    "    UPDATE total SET silences = silences - 1;\n"
+    "END;\n"
+    "CREATE TRIGGER digest_inserted AFTER INSERT ON digest BEGIN\n"
+    "    UPDATE total SET digests = digests + 1;\n"
+    "END;\n"
+    "CREATE TRIGGER digest_deleted AFTER DELETE ON digest BEGIN\n"
+    "    UPDATE total SET digests = digests - 1;\n"
+    "END;\n"
 };
 
 ngx_http_ilert_sqlite_schema_t  ngx_http_ilert_sqlite_schema = {
@@ -505,8 +611,8 @@ int
 ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db, int64_t now)
 {
     int                              rc, last, version;
-    char                             sql[160];
-    int64_t                          made;
+    char                             sql[256];
+    int64_t                          made, doubted;
     ngx_http_ilert_sqlite_schema_t  *schema;
 
     schema = db->schema;
@@ -534,6 +640,7 @@ ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db, int64_t now)
         rc = ngx_http_ilert_sqlite_identify(db, &version);
 
         made = 0;
+        doubted = (version < NGX_HTTP_ILERT_SQLITE_DOUBTED) ? now : 0;
 
         if (version == 0) {
             version = schema->first - 1;
@@ -552,10 +659,12 @@ ngx_http_ilert_sqlite_migrate(ngx_http_ilert_sqlite_db_t *db, int64_t now)
 
         if (rc == SQLITE_OK) {
             sqlite3_snprintf(sizeof(sql), sql,
-                             "UPDATE total SET made = max(made, %lld);"
+                             "UPDATE total SET made = max(made, %lld),"
+                             " doubted = max(doubted, %lld);"
                              "PRAGMA application_id = %d;"
                              "PRAGMA user_version = %d; COMMIT",
-                             made, NGX_HTTP_ILERT_SQLITE_APPLICATION, last);
+                             made, doubted,
+                             NGX_HTTP_ILERT_SQLITE_APPLICATION, last);
 
             rc = sqlite3_exec(db->db, sql, NULL, NULL, NULL);
         }

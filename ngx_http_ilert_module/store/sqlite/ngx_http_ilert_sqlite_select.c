@@ -187,6 +187,17 @@ ngx_http_ilert_sqlite_select(ngx_http_ilert_sqlite_db_t *db,
         return ngx_http_ilert_sqlite_row(db, *n, stmt, "ii", filter->source,
                                          limit);
 
+    case NGX_HTTP_ILERT_ALERTS_HELD:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_HELD;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "iiii", filter->source,
+                                         (int64_t) filter->urgency, filter->id,
+                                         limit);
+
+    case NGX_HTTP_ILERT_ALERTS_BAD:
+        *n = NGX_HTTP_ILERT_SQLITE_LIST_BAD;
+        return ngx_http_ilert_sqlite_row(db, *n, stmt, "ii", filter->source,
+                                         limit);
+
     case NGX_HTTP_ILERT_ALERTS_OPEN:
         *n = NGX_HTTP_ILERT_SQLITE_LIST_OPEN;
         return ngx_http_ilert_sqlite_row(db, *n, stmt, "iiii", filter->source,

@@ -27,7 +27,7 @@ static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
 #define NGX_HTTP_ILERT_SQLITE_SET(NAME, name)        ", " #name " = ?"
 
 #define NGX_HTTP_ILERT_SQLITE_SELECT_ALERT                                    \
-    "SELECT alert.id, alert.key, alert.alert_key"                             \
+    "SELECT alert.id, alert.key, alert.alert_key, alert.summary"              \
     NGX_HTTP_ILERT_SQLITE_ROW(NGX_HTTP_ILERT_SQLITE_OF_ALERT)
 
 #define NGX_HTTP_ILERT_SQLITE_SELECT_EVENT                                    \
@@ -74,6 +74,7 @@ static int ngx_http_ilert_sqlite_step(ngx_http_ilert_sqlite_db_t *db,
     "silence > 0 AND " NGX_HTTP_ILERT_SQLITE_IS_OPEN
 #define NGX_HTTP_ILERT_SQLITE_IS_OVER                                         \
     "shows = 2 AND state = 0 AND head = 0"
+#define NGX_HTTP_ILERT_SQLITE_IS_BAD      "bad > 0"
 
 
 /*
@@ -101,7 +102,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
 
     [NGX_HTTP_ILERT_SQLITE_GET_TOTAL] =
         "SELECT epoch, recovered, seen, resumed, courier, made, yielded,"
-        " dead_bytes, refused, refused_bytes,"
+        " doubted, dead_bytes, refused, refused_bytes, silences, digests,"
         " EXISTS (SELECT 1 FROM session WHERE id = ?1),"
         " EXISTS (SELECT 1 FROM session WHERE id < ?1)"
         " OR EXISTS (SELECT 1 FROM session WHERE id > ?1),"
@@ -113,7 +114,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
 
     [NGX_HTTP_ILERT_SQLITE_SET_TOTAL] =
         "UPDATE total SET epoch = ?1, recovered = ?2, seen = ?3, resumed = ?4,"
-        " courier = ?5, made = ?6, yielded = ?7",
+        " courier = ?5, made = ?6, yielded = ?7, doubted = ?8",
 
     [NGX_HTTP_ILERT_SQLITE_ADD_SESSION] =
         "INSERT OR IGNORE INTO session (id) VALUES (?1)",
@@ -137,7 +138,8 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
 
     [NGX_HTTP_ILERT_SQLITE_LIST_SOURCES] =
         NGX_HTTP_ILERT_SQLITE_SELECT_SOURCE
-        ", critical, resolves, opens, updates, repeats, open, dead"
+        ", critical, resolves, opens, updates, repeats, held, silenced,"
+        " listed, open, dead"
         " FROM source ORDER BY name",
 
     [NGX_HTTP_ILERT_SQLITE_NEXT_SOURCE] =
@@ -165,7 +167,8 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
     [NGX_HTTP_ILERT_SQLITE_COUNT_SOURCE] =
         "UPDATE source SET critical = critical + ?2, resolves = resolves + ?3,"
         " opens = opens + ?4, updates = updates + ?5, repeats = repeats + ?6,"
-        " open = open + ?7 WHERE id = ?1",
+        " held = held + ?7, silenced = silenced + ?8, listed = listed + ?9,"
+        " open = open + ?10 WHERE id = ?1",
 
     /* all waiting events, to be counted if they are few */
 
@@ -270,6 +273,22 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_WAITING
         " LIMIT ?2",
 
+    [NGX_HTTP_ILERT_SQLITE_LIST_HELD] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_waiting"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_WAITING
+        " AND urgency = ?2 AND head > ?3 ORDER BY head LIMIT ?4",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_BAD] =
+        NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
+        " FROM alert INDEXED BY alert_bad"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_BAD
+        " ORDER BY bad DESC, begun, id LIMIT ?2",
+
+    [NGX_HTTP_ILERT_SQLITE_COUNT_BAD] =
+        "SELECT bad, count(*) FROM alert INDEXED BY alert_bad"
+        " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_BAD " GROUP BY bad",
+
     [NGX_HTTP_ILERT_SQLITE_LIST_OPEN] =
         NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
         ", EXISTS (SELECT 1 FROM dead WHERE seq = alert.gone)"
@@ -311,9 +330,9 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         " FROM alert WHERE id > ?1 ORDER BY id LIMIT ?2",
 
     [NGX_HTTP_ILERT_SQLITE_ADD_ALERT] =
-        "INSERT INTO alert (id, key, alert_key"
+        "INSERT INTO alert (id, key, alert_key, summary"
         NGX_HTTP_ILERT_SQLITE_ROW(NGX_HTTP_ILERT_SQLITE_NAME)
-        ") VALUES (?, ?, ?"
+        ") VALUES (?, ?, ?, ?"
         NGX_HTTP_ILERT_SQLITE_ROW(NGX_HTTP_ILERT_SQLITE_VALUE) ")",
 
     /*
@@ -349,6 +368,17 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
 
     [NGX_HTTP_ILERT_SQLITE_SET_OWNER] =
         "UPDATE alert SET owner = ?2 WHERE id = ?1",
+
+    /* most alerts are of sources without a digest, and need none of these */
+
+    [NGX_HTTP_ILERT_SQLITE_SET_BAD] =
+        "UPDATE alert SET bad = ?2, begun = ?3 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_NAMED] =
+        "UPDATE alert SET named = ?2 WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_SUMMARY] =
+        "UPDATE alert SET summary = ?2 WHERE id = ?1",
 
     [NGX_HTTP_ILERT_SQLITE_DELETE_ALERT] = "DELETE FROM alert WHERE id = ?1",
 
@@ -433,7 +463,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         " WHERE seq = ?",
 
     [NGX_HTTP_ILERT_SQLITE_SET_URGENCY] =
-        "UPDATE event SET urgency = ?2 WHERE seq = ?1",
+        "UPDATE event SET urgency = ?2, freed = ?3 WHERE seq = ?1",
 
     [NGX_HTTP_ILERT_SQLITE_SET_ATTEMPT] =
         "UPDATE event SET attempts = attempts + 1, again = ?2"
@@ -564,7 +594,38 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
     [NGX_HTTP_ILERT_SQLITE_SET_TOPIC] =
         "UPDATE topic SET gone = ?2 WHERE id = ?1",
 
-    [NGX_HTTP_ILERT_SQLITE_DELETE_TOPIC] = "DELETE FROM topic WHERE id = ?1"
+    [NGX_HTTP_ILERT_SQLITE_DELETE_TOPIC] = "DELETE FROM topic WHERE id = ?1",
+
+    /* silences, and digests */
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_SILENCES] =
+        "SELECT id, source, owner, pattern, begins, ends, comment"
+        " FROM silence ORDER BY id",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_SILENCE] =
+        "INSERT INTO silence (source, owner, pattern, begins, ends, comment)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+
+    [NGX_HTTP_ILERT_SQLITE_DELETE_SILENCE] =
+        "DELETE FROM silence WHERE id = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_LIST_DIGESTS] =
+        "SELECT digest.source, source.name, opened, changed, told, calm,"
+        " refilled, tokens, urgent, alone FROM digest"
+        " JOIN source ON source.id = digest.source ORDER BY digest.source",
+
+    [NGX_HTTP_ILERT_SQLITE_ADD_DIGEST] =
+        "INSERT OR IGNORE INTO digest (source, opened, changed, told, calm,"
+        " refilled, tokens, urgent, alone)"
+        " VALUES (?1, 0, 0, 0, 0, 0, 0, 0, x'')",
+
+    [NGX_HTTP_ILERT_SQLITE_SET_DIGEST] =
+        "UPDATE digest SET opened = ?2, changed = ?3, told = ?4, calm = ?5,"
+        " refilled = ?6, tokens = ?7, urgent = ?8, alone = ?9"
+        " WHERE source = ?1",
+
+    [NGX_HTTP_ILERT_SQLITE_DELETE_DIGEST] =
+        "DELETE FROM digest WHERE source = ?1"
 };
 
 
@@ -803,6 +864,65 @@ ngx_http_ilert_sqlite_copy(ngx_pool_t *pool, sqlite3_stmt *stmt,
     ngx_memcpy(text->data, value.data, value.len);
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_sqlite_unpack(sqlite3_stmt *stmt, ngx_uint_t column,
+    uint64_t *numbers, ngx_uint_t max)
+{
+    u_char      *p;
+    uint64_t     number;
+    ngx_int_t    i;
+    ngx_str_t    bytes;
+    ngx_uint_t   k, n;
+
+    ngx_http_ilert_sqlite_text(stmt, column, &bytes);
+
+    n = bytes.len / NGX_HTTP_ILERT_SQLITE_UNIT;
+    max = ngx_min(n, max);
+
+    p = bytes.data + (n - max) * NGX_HTTP_ILERT_SQLITE_UNIT;
+
+    for (k = 0; k < max; k++) {
+
+        number = 0;
+
+        for (i = NGX_HTTP_ILERT_SQLITE_UNIT - 1; i >= 0; i--) {
+            number = number << 8 | p[i];
+        }
+
+        numbers[k] = number;
+
+        p += NGX_HTTP_ILERT_SQLITE_UNIT;
+    }
+
+    return max;
+}
+
+
+void
+ngx_http_ilert_sqlite_pack(uint64_t *numbers, ngx_uint_t n, u_char *buf,
+    ngx_str_t *bytes)
+{
+    u_char      *p;
+    uint64_t     number;
+    ngx_uint_t   i, k;
+
+    p = buf;
+
+    for (k = 0; k < n; k++) {
+
+        number = numbers[k];
+
+        for (i = 0; i < NGX_HTTP_ILERT_SQLITE_UNIT; i++) {
+            *p++ = (u_char) (number & 0xff);
+            number >>= 8;
+        }
+    }
+
+    bytes->data = buf;
+    bytes->len = p - buf;
 }
 
 

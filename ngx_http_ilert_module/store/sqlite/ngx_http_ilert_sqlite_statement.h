@@ -40,12 +40,17 @@ typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
     COLUMN(CHANGED, changed)                                                  \
     COLUMN(ACCEPTED, accepted)                                                \
     COLUMN(GONE, gone)                                                        \
-    COLUMN(SILENCE, silence)
+    COLUMN(SILENCE, silence)                                                  \
+    COLUMN(MESSAGE, message)                                                  \
+    COLUMN(LOWERED, lowered)
 
 #define NGX_HTTP_ILERT_SQLITE_ROW(COLUMN)                                     \
     COLUMN(SOURCE, source)                                                    \
     COLUMN(OWNER, owner)                                                      \
     COLUMN(OPENED, opened)                                                    \
+    COLUMN(BAD, bad)                                                          \
+    COLUMN(BEGUN, begun)                                                      \
+    COLUMN(NAMED, named)                                                      \
     COLUMN(STATE, state)                                                      \
     NGX_HTTP_ILERT_SQLITE_OFTEN(COLUMN)
 
@@ -62,7 +67,10 @@ typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
     COLUMN(SINCE, since)                                                      \
     COLUMN(URGENCY, urgency)                                                  \
     COLUMN(SOURCE, source)                                                    \
-    COLUMN(AGAIN, again)
+    COLUMN(AGAIN, again)                                                      \
+    COLUMN(OWN, own)                                                          \
+    COLUMN(MESSAGE, message)                                                  \
+    COLUMN(FREED, freed)
 
 /* the columns of a dead letter, without its seq and its body */
 
@@ -95,6 +103,7 @@ enum {
     NGX_HTTP_ILERT_SQLITE_ALERT_ID = 0,
     NGX_HTTP_ILERT_SQLITE_ALERT_KEY,
     NGX_HTTP_ILERT_SQLITE_ALERT_ALERT_KEY,
+    NGX_HTTP_ILERT_SQLITE_ALERT_SUMMARY,
     NGX_HTTP_ILERT_SQLITE_ROW(NGX_HTTP_ILERT_SQLITE_ALERT_ENUM)
 
     /* in lists of idle alerts only: 1 if the last event is a dead letter */
@@ -156,6 +165,29 @@ enum {
 };
 
 enum {
+    NGX_HTTP_ILERT_SQLITE_SILENCE_ID = 0,
+    NGX_HTTP_ILERT_SQLITE_SILENCE_SOURCE,
+    NGX_HTTP_ILERT_SQLITE_SILENCE_OWNER,
+    NGX_HTTP_ILERT_SQLITE_SILENCE_PATTERN,
+    NGX_HTTP_ILERT_SQLITE_SILENCE_BEGINS,
+    NGX_HTTP_ILERT_SQLITE_SILENCE_ENDS,
+    NGX_HTTP_ILERT_SQLITE_SILENCE_COMMENT
+};
+
+enum {
+    NGX_HTTP_ILERT_SQLITE_DIGEST_SOURCE = 0,
+    NGX_HTTP_ILERT_SQLITE_DIGEST_NAME,      /* of its source */
+    NGX_HTTP_ILERT_SQLITE_DIGEST_OPENED,
+    NGX_HTTP_ILERT_SQLITE_DIGEST_CHANGED,
+    NGX_HTTP_ILERT_SQLITE_DIGEST_TOLD,
+    NGX_HTTP_ILERT_SQLITE_DIGEST_CALM,
+    NGX_HTTP_ILERT_SQLITE_DIGEST_REFILLED,
+    NGX_HTTP_ILERT_SQLITE_DIGEST_TOKENS,
+    NGX_HTTP_ILERT_SQLITE_DIGEST_URGENT,
+    NGX_HTTP_ILERT_SQLITE_DIGEST_ALONE
+};
+
+enum {
     NGX_HTTP_ILERT_SQLITE_SOURCE_ID = 0,
     NGX_HTTP_ILERT_SQLITE_SOURCE_NAME,
     NGX_HTTP_ILERT_SQLITE_SOURCE_OWNER,
@@ -169,6 +201,9 @@ enum {
     NGX_HTTP_ILERT_SQLITE_SOURCE_OPENS,
     NGX_HTTP_ILERT_SQLITE_SOURCE_UPDATES,
     NGX_HTTP_ILERT_SQLITE_SOURCE_REPEATS,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_HELD,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_SILENCED,
+    NGX_HTTP_ILERT_SQLITE_SOURCE_LISTED,
     NGX_HTTP_ILERT_SQLITE_SOURCE_OPEN,
     NGX_HTTP_ILERT_SQLITE_SOURCE_DEAD
 };
@@ -227,6 +262,9 @@ typedef enum {
     NGX_HTTP_ILERT_SQLITE_LIST_TAKEN,
     NGX_HTTP_ILERT_SQLITE_LIST_DUE,
     NGX_HTTP_ILERT_SQLITE_LIST_TIMED,
+    NGX_HTTP_ILERT_SQLITE_LIST_HELD,
+    NGX_HTTP_ILERT_SQLITE_LIST_BAD,
+    NGX_HTTP_ILERT_SQLITE_COUNT_BAD,
     NGX_HTTP_ILERT_SQLITE_LIST_OPEN,
     NGX_HTTP_ILERT_SQLITE_LIST_SILENT,
     NGX_HTTP_ILERT_SQLITE_LIST_OVER,
@@ -242,6 +280,9 @@ typedef enum {
     NGX_HTTP_ILERT_SQLITE_SET_KEY,
     NGX_HTTP_ILERT_SQLITE_SET_ALERT_SOURCE,
     NGX_HTTP_ILERT_SQLITE_SET_OWNER,
+    NGX_HTTP_ILERT_SQLITE_SET_BAD,
+    NGX_HTTP_ILERT_SQLITE_SET_NAMED,
+    NGX_HTTP_ILERT_SQLITE_SET_SUMMARY,
     NGX_HTTP_ILERT_SQLITE_DELETE_ALERT,
     NGX_HTTP_ILERT_SQLITE_GET_DUE,
     NGX_HTTP_ILERT_SQLITE_HAS_RETRIES,
@@ -295,6 +336,15 @@ typedef enum {
     NGX_HTTP_ILERT_SQLITE_ADD_TOPIC,
     NGX_HTTP_ILERT_SQLITE_SET_TOPIC,
     NGX_HTTP_ILERT_SQLITE_DELETE_TOPIC,
+
+    NGX_HTTP_ILERT_SQLITE_LIST_SILENCES,
+    NGX_HTTP_ILERT_SQLITE_ADD_SILENCE,
+    NGX_HTTP_ILERT_SQLITE_DELETE_SILENCE,
+
+    NGX_HTTP_ILERT_SQLITE_LIST_DIGESTS,
+    NGX_HTTP_ILERT_SQLITE_ADD_DIGEST,
+    NGX_HTTP_ILERT_SQLITE_SET_DIGEST,
+    NGX_HTTP_ILERT_SQLITE_DELETE_DIGEST,
 
     NGX_HTTP_ILERT_SQLITE_NSTMTS
 } ngx_http_ilert_sqlite_stmt_e;
@@ -355,6 +405,19 @@ ngx_int_t ngx_http_ilert_sqlite_copy(ngx_pool_t *pool, sqlite3_stmt *stmt,
 /* Sets "text" without a copy: it is valid until next() or end(). */
 void ngx_http_ilert_sqlite_text(sqlite3_stmt *stmt, ngx_uint_t column,
     ngx_str_t *text);
+
+/*
+ * Several numbers in one column, as bytes that are the same on all machines.
+ * unpack() reads the last ones that are whole, at most "max" of them, and
+ * returns their number.  pack() writes .._UNIT bytes for each one to "buf".
+ */
+
+#define NGX_HTTP_ILERT_SQLITE_UNIT   8
+
+ngx_uint_t ngx_http_ilert_sqlite_unpack(sqlite3_stmt *stmt, ngx_uint_t column,
+    uint64_t *numbers, ngx_uint_t max);
+void ngx_http_ilert_sqlite_pack(uint64_t *numbers, ngx_uint_t n, u_char *buf,
+    ngx_str_t *bytes);
 
 
 #endif /* _NGX_HTTP_ILERT_SQLITE_STATEMENT_H_INCLUDED_ */
