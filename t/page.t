@@ -400,7 +400,7 @@ subtest 'without a mouse' => sub {
     $b->js('document.getElementById("headline").focus()');
     my (@names, @unseen);
 
-    for (1 .. 60) {
+    for (1 .. 100) {
         $b->press('Tab');
         my $name = focused();
         last if @names && $name eq $names[0];
@@ -412,11 +412,16 @@ subtest 'without a mouse' => sub {
     }
 
     my $order = join '|', map { s/\d+/N/gr } @names;
-    like($order, qr/^N\ dead\ letters:\ .*\|
+    like($order, qr/^N\ dead\ letters:\ .*\|span\|.*
         Test\ of\ source\ ops\|Pause\ of\ source\ ops\|
         Replay\ all\ dead\ of\ source\ ops\|
         .*Replay\ event\ N\ of\ source\ ops\|
-        Discard\ event\ N\ of\ source\ ops.*\|ask-source\|ask-key\|
+        Discard\ event\ N\ of\ source\ ops.*\|
+        Resolve\ alert\ one\ of\ source\ ops\|
+        Silence\ alert\ one\ of\ source\ ops\|
+        silence-source\|silence-key\|silence-for\|
+        silence-from\|(?:silence-from\|)*silence-comment\|Silence\|
+        ask-source\|ask-key\|
         Look\ it\ up$/x, 'the order is that of the page')
         or diag($order);
     is_deeply(\@unseen, [], 'the focus can be seen');
@@ -542,8 +547,8 @@ subtest 'for those who do not see it' => sub {
            'landmarks');
         is_deeply([ sort keys %{$named{region}} ], [ 'Dead letters',
             'Did it get out?', 'Endpoints', 'Now', 'Open alerts', 'Queue ok',
-            'Refused webhooks', 'Sources', 'The last ten minutes' ],
-            'regions');
+            'Refused webhooks', 'Silences', 'Sources', 'Until now',
+            'What waits' ], 'regions');
         is_deeply([ grep { !length } map { keys %{$named{$_} || {}} }
                     qw(table img image meter textbox combobox link) ], [],
                   'nothing is without a name');
@@ -553,6 +558,29 @@ subtest 'for those who do not see it' => sub {
         ok($named{rowheader}{'ops ok'}, 'and of rows');
         ok($named{img} || $named{image}, 'a picture in words');
     }
+};
+
+subtest 'the past' => sub {
+    populate();
+    $b->open($URL);
+    $b->js('sessionStorage.clear()');
+    $b->open($URL);
+    ok($b->wait_js('past.some(p => p[1] > 0) && past.some(p => p[2] > 0)'),
+       'it is known to a browser that has just come');
+    my $label = 'document.getElementById("chart").ariaLabel';
+    ok($b->wait_js("$label.includes('Over the last 1 h: accepted')"),
+       'in words');
+    like($b->js("return $label"), qr/accepted \S+ now, (?!0\/s)\S+ at most/,
+         'and how much it was');
+    like($b->js('return document.querySelector("#chart .line.accepted")'
+                . '.getAttribute("d")'), qr/^M[\d. L]+/, 'and drawn');
+
+    $b->js('const span = document.getElementById("span"); '
+           . 'span.value = 24 * 3600000; '
+           . 'span.dispatchEvent(new Event("change"))');
+    is(text('#chart [data-c=begin]'), '24 h ago', 'of a day');
+    like($b->js("return $label"), qr/^Over the last 24 h: /, 'in words, too');
+    is_deeply(odd_words(), [], 'no word is odd');
 };
 
 # After all of the above: nothing was refused, nothing failed.
