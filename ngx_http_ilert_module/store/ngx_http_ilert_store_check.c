@@ -78,8 +78,6 @@ ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
 
     row->bad = ngx_http_ilert_work_range(row->bad, 0,
                                          NGX_HTTP_ILERT_CRITICAL, &damaged);
-    row->named = ngx_http_ilert_work_range(row->named, 0,
-                                           NGX_HTTP_ILERT_CRITICAL, &damaged);
 }
 
 
@@ -230,7 +228,9 @@ ngx_http_ilert_work_check_digest(ngx_http_ilert_store_digest_t *digest)
     state->tokens = ngx_http_ilert_work_range(state->tokens, 0,
                                               NGX_HTTP_ILERT_DIGEST_TOKENS,
                                               &damaged);
-    state->urgent = (state->urgent != 0);
+    state->urgent &= NGX_HTTP_ILERT_DIGEST_UNNAMED
+                     |NGX_HTTP_ILERT_DIGEST_HIGH
+                     |NGX_HTTP_ILERT_DIGEST_LOUD;
 
     last = 0;
 
