@@ -112,8 +112,8 @@ subtest 'sources' => sub {
             'unknown directive in "ilert_source" "ops", '
             . '"integration_key", "integration_key_file", "webhook_url", '
             . '"webhook_url_file", "endpoint", "rate", "concurrency", '
-            . '"retry", "max_age", "coalesce", "repeat", "resolve_after" and '
-            . '"stale" are allowed in F:3');
+            . '"retry", "max_age", "coalesce", "repeat", "resolve_after", '
+            . '"digest" and "stale" are allowed in F:3');
     }
 
     bad(source("integration_key $API;\nserver { x; }"),

@@ -79,6 +79,10 @@ subtest 'members of a source' => sub {
         (map { "repeat $_;" } qw(5m 1s 1ms 100 1h 30d)),
         (map { "resolve_after $_;" } qw(off 1s 12h 90d)),
         (map { "stale $_;" } qw(take drop)),
+        (map { "digest $_;" } 'off', 1, '49', '10 interval=1s',
+         '10 members=low', '10 members=later', '10 members=none',
+         '10 interval=1m members=none', '10 members=none interval=1000'),
+        'digest 50; rate off;', 'rate 1r/s; digest 50;',
         'rate 10r/m; coalesce latest; repeat 1h; resolve_after 1d;';
 
     my %value = (retry => '1s 2s', rate => '5r/m', coalesce => 'latest',
@@ -129,6 +133,62 @@ subtest 'members of a source' => sub {
             "invalid value \"$_\" in \"$name\", $allowed{$name} in F:3")
             for @{$bad{$name}};
     }
+};
+
+subtest 'digest' => sub {
+    my $queue = 'ilert_queue queue;';
+
+    bad("$queue\n" . source("\ndigest $_;"),
+        "invalid value \"$_\" in \"digest\", a number from 1 to 50 and "
+        . '"off" are allowed in F:3')
+        for qw(0 51 -1 x 1.5 OFF on interval=5s);
+
+    bad("$queue\n" . source("\ndigest 10 $_;"),
+        "invalid parameter \"$_\" in \"digest\", \"interval=\" and a time of "
+        . '1s or more is allowed, and "members=low", "members=later" and '
+        . '"members=none" are in F:3')
+        for qw(interval=999ms interval= interval=x interval=0 interval members=
+               members=high members none members=None n=5 off);
+
+    bad("$queue\n" . source("\ndigest 10 $_ $_;"),
+        qr/^\[emerg\] invalid parameter "$_" in "digest"/)
+        for qw(interval=5s members=low);
+
+    bad("$queue\n" . source("\ndigest 10;\ndigest off;"),
+        qr/^\[emerg\] "digest".*duplicate.* in F:4$/);
+    bad("$queue\n" . source("\n$_;"),
+        qr/^\[emerg\] .*invalid number.*"digest".* in F:3$/)
+        for 'digest', 'digest 10 interval=5s members=low off';
+    bad("$queue\n" . source("\ndigest off members=low;"),
+        qr/^\[emerg\] invalid value "off" in "digest"/);
+
+    # it has to be below the rate of a minute, whoever sets that
+
+    my $below = sub {
+        my ($n, $rate) = @_;
+        return "invalid value \"$n\" in \"digest\" of \"ilert_source\" "
+               . "\"ops\" in F:2, it has to be below the \"rate\", which is "
+               . "$rate in a minute";
+    };
+
+    bad("$queue\n" . source('digest 50;'), $below->(50, 50));
+    bad("$queue\n" . source('digest 20; rate 20r/m;'), $below->(20, 20));
+    bad("$queue\n" . source('digest 9;') . "ilert_source two { "
+        . "integration_key $KEY; rate 9r/m; }", $below->(9, 9));
+
+    # the priorities of a webhook URL's alerts are ilert's
+
+    my $url = sub {
+        "$queue\nilert_source ops { webhook_url https://api.ilert.com/api/v1/"
+        . "events/kapacitor/$KAP; $_[0] } $SERVER"
+    };
+
+    good($url->($_)) for 'digest 10;', 'digest 10 members=later;',
+        'digest 10 members=none;';
+    bad($url->('digest 10 members=low;'),
+        'invalid parameter "members=low" in "digest" of "ilert_source" "ops" '
+        . 'in F:2, the source has a webhook URL, so ilert sets the '
+        . 'priorities; "members=later" and "members=none" are allowed');
 };
 
 # Sources of one key have one budget.
@@ -190,7 +250,7 @@ subtest 'no effect' => sub {
              "\"concurrency\", \"retry\", \"max_age\" $have");
         good($off . source(''));
         for (['rate', '5r/m'], ['coalesce', 'off'], ['repeat', '1m'],
-             ['resolve_after', '1h'], ['stale', 'drop'])
+             ['resolve_after', '1h'], ['stale', 'drop'], ['digest', '10'])
         {
             my ($name, $value) = @$_;
             good($off . source("$name $value;"), "\"$name\" $has");
@@ -198,8 +258,8 @@ subtest 'no effect' => sub {
 
         my ($code, $text) = $t->conf_lines($off . source('rate off; retry 1s '
             . '2s; coalesce latest; max_age 1h; repeat 1m; concurrency 2;'
-            . ' resolve_after 2h; stale take;'));
-        like($text, qr/^\[warn\] (?:"\w+", ){7}"\w+" \Q$have\E$/, 'all');
+            . ' resolve_after 2h; stale take; digest 5;'));
+        like($text, qr/^\[warn\] (?:"\w+", ){8}"\w+" \Q$have\E$/, 'all');
         is($code, 0);
 
         good("$off ilert_source two { integration_key $KEY; }\n"

@@ -10,6 +10,7 @@
 #include <ngx_sha1.h>
 
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_digest_conf.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_reconcile_conf.h"
 #include "ngx_http_ilert_resolve.h"
@@ -80,6 +81,10 @@ ngx_http_ilert_resolve(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
         if (ngx_http_ilert_resolve_source(cf, imcf, sources[i]) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    if (ngx_http_ilert_digest_resolve(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     locations = imcf->locations.elts;

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_digest_conf.h"
 #include "ngx_http_ilert_heartbeat.h"
 #include "ngx_http_ilert_source.h"
 #include "ngx_http_ilert_text.h"
@@ -170,6 +171,13 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
       offsetof(ngx_http_ilert_source_t, policy.resolve_after),
       "12h" },
 
+    { ngx_string("digest"),
+      NGX_CONF_TAKE123,
+      ngx_http_ilert_digest_directive,
+      0,
+      offsetof(ngx_http_ilert_source_t, policy.digest),
+      NULL },
+
     { ngx_string("stale"),
       NGX_CONF_TAKE1,
       ngx_http_ilert_source_word,
@@ -283,7 +291,7 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 
     char           *rv;
     ngx_str_t      *value;
-    ngx_uint_t      bit;
+    ngx_uint_t      n, bit;
     ngx_command_t  *cmd;
 
     value = cf->args->elts;
@@ -300,7 +308,9 @@ ngx_http_ilert_source_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return ngx_http_ilert_source_unknown(cf, source);
     }
 
-    if (cf->args->nelts != (cmd->type == NGX_CONF_TAKE2 ? 3 : 2)) {
+    n = cf->args->nelts - 1;
+
+    if (n > NGX_CONF_MAX_ARGS || !(cmd->type & (NGX_CONF_NOARGS << n))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid number of arguments in "
                            "\"%V\" directive", &value[0]);

@@ -197,6 +197,8 @@ ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
         return NGX_ERROR;
     }
 
+    ev->summary = ctx.summary;
+
     ctx.details = mapping->values[NGX_HTTP_ILERT_DETAILS];
 
     if (ctx.details.len == 0) {

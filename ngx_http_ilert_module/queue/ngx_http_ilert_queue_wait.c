@@ -11,6 +11,7 @@
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_event_digest.h"
 #include "ngx_http_ilert_monotonic.h"
 #include "ngx_http_ilert_queue_wait.h"
 #include "ngx_http_ilert_relay.h"
@@ -140,7 +141,10 @@ ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev,
     size_t                         summary;
     ngx_http_ilert_store_event_t  *se;
 
-    summary = ev->source->policy.digest.n ? ev->summary.len : 0;
+    summary = ev->source->policy.digest.n
+              ? ngx_http_ilert_text_cut(&ev->summary,
+                                        NGX_HTTP_ILERT_DIGEST_TEXT)
+              : 0;
 
     se = ngx_http_ilert_store_event(ev->source->name.len, ev->ilert_key.len,
                                     ev->body.len, summary, heard);

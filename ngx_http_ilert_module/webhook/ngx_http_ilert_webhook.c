@@ -488,6 +488,7 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 
     if (ev->source->passthrough) {
         ev->body = ctx->webhook->body;
+        ev->summary = ctx->webhook->message;
 
         if (ngx_http_ilert_webhook_passthrough(r, ctx) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
