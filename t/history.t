@@ -143,7 +143,7 @@ for my $step (-60, -3600, -100000, 3600) {
             $shim->clock($clock);
             kill 'ALRM', $q->test->workers;
             reject($q, 1);
-            is(history($q)->{refused}[-1], 1, 'a minute that was there before');
+            is(history($q)->{refused}[-1], 1, 'a minute of before');
         }
 
         $q->stop;

@@ -51,6 +51,8 @@ void ngx_http_ilert_status_json_open(ngx_http_ilert_json_writer_t *w,
 /* dead letters */
 void ngx_http_ilert_status_json_dead(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
+void ngx_http_ilert_status_json_waiters(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
 
 
 #endif /* _NGX_HTTP_ILERT_STATUS_JSON_H_INCLUDED_ */

@@ -18,6 +18,21 @@
 /* Lists of the status as JSON, of what the store has answered. */
 
 
+/* for what an alert waits; by store_for_e */
+
+static ngx_str_t  ngx_http_ilert_status_json_for[] = {
+    ngx_string("turn"),
+    ngx_string("verdict"),
+    ngx_string("retry"),
+    ngx_string("release"),
+    ngx_string("resume"),
+    ngx_string("delay"),
+    ngx_string("silence"),
+    ngx_string("digest"),
+    ngx_string("replay")
+};
+
+
 void
 ngx_http_ilert_status_json_open(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st)
@@ -95,6 +110,53 @@ ngx_http_ilert_status_json_dead(ngx_http_ilert_json_writer_t *w,
 
         ngx_http_ilert_status_json_next(w, "error");
         ngx_http_ilert_json_string(w, &dead[i].error);
+
+        ngx_http_ilert_json_literal(w, "}");
+    }
+
+    ngx_http_ilert_json_literal(w, "]");
+}
+
+
+void
+ngx_http_ilert_status_json_waiters(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    ngx_uint_t                      i, n;
+    ngx_http_ilert_store_waiter_t  *waiter;
+
+    ngx_http_ilert_status_json_next(w, "waiting_list");
+    ngx_http_ilert_json_literal(w, "[");
+
+    n = st->query ? st->query->waiters.nelts : 0;
+    waiter = n ? st->query->waiters.elts : NULL;
+
+    for (i = 0; i < n; i++) {
+        ngx_http_ilert_status_json_item(w, i);
+
+        ngx_http_ilert_status_json_first(w, "source");
+        ngx_http_ilert_json_string(w, &waiter[i].source);
+
+        ngx_http_ilert_status_json_next(w, "alert_key");
+        ngx_http_ilert_json_string(w, &waiter[i].key);
+
+        ngx_http_ilert_status_json_next(w, "level");
+        ngx_http_ilert_json_string(w,
+                               &ngx_http_ilert_level_names[waiter[i].level]);
+
+        ngx_http_ilert_status_json_next(w, "type");
+        ngx_http_ilert_status_json_text(w,
+                                       &ngx_http_ilert_types[waiter[i].type]);
+
+        ngx_http_ilert_status_json_next(w, "since");
+        ngx_http_ilert_status_json_time(w, waiter[i].since);
+
+        ngx_http_ilert_status_json_next(w, "for");
+        ngx_http_ilert_json_string(w,
+                            &ngx_http_ilert_status_json_for[waiter[i].waits]);
+
+        ngx_http_ilert_status_json_next(w, "next");
+        ngx_http_ilert_status_json_time(w, waiter[i].next);
 
         ngx_http_ilert_json_literal(w, "}");
     }

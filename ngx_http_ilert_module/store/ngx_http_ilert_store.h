@@ -489,19 +489,21 @@ typedef enum {
     NGX_HTTP_ILERT_FOR_RESUME,              /* its source is paused */
     NGX_HTTP_ILERT_FOR_DELAY,               /* "resolve_delay", until "next" */
     NGX_HTTP_ILERT_FOR_SILENCE,
-    NGX_HTTP_ILERT_FOR_DIGEST
+    NGX_HTTP_ILERT_FOR_DIGEST,
+    NGX_HTTP_ILERT_FOR_REPLAY               /* it is a dead letter */
 } ngx_http_ilert_store_for_e;
 
 typedef struct {
     ngx_str_t                   source;
     ngx_str_t                   key;
-    ngx_uint_t                  type;       /* of its first event */
-    ngx_uint_t                  level;
+    ngx_uint_t                  type;       /* of its first event, or, with */
+    ngx_uint_t                  level;      /* "urgent", of the one that is */
     ngx_uint_t                  priority;
     ngx_uint_t                  urgency;    /* of the alert */
     int64_t                     since;      /* when that came */
     int64_t                     next;       /* a time, or 0 */
     ngx_http_ilert_store_for_e  waits;
+    ngx_str_t                   error;      /* of a dead letter */
     unsigned                    named:1;    /* a digest that ilert has taken */
                                             /* has named it, at this level */
 } ngx_http_ilert_store_waiter_t;
@@ -570,7 +572,10 @@ struct ngx_http_ilert_store_query_s {
                                             /* CRITICAL or HIGH, no held */
                                             /* ones, and such dead letters, */
                                             /* of alerts that had nothing */
-                                            /* since */
+                                            /* since; the oldest first, but */
+                                            /* those that are paused, or */
+                                            /* "named", last; also lists */
+                                            /* "sources" */
 
     /* what would become of an event of that alert that came now? */
 

@@ -53,6 +53,8 @@ static ngx_int_t ngx_http_ilert_query_open_alert(
     ngx_str_t *source, ngx_http_ilert_store_alert_t *alert);
 static int ngx_libc_cdecl ngx_http_ilert_query_cmp_open(const void *one,
     const void *two);
+static ngx_int_t ngx_http_ilert_query_waiters(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_query_t *query);
 static ngx_int_t ngx_http_ilert_query_dead(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query);
 static ngx_int_t ngx_http_ilert_query_kept(ngx_http_ilert_store_work_t *work,
@@ -141,6 +143,14 @@ ngx_http_ilert_query_all(ngx_http_ilert_store_work_t *work,
 
     if (query->alert) {
         return ngx_http_ilert_query_alert(work, query);
+    }
+
+    if (ngx_http_ilert_query_waiters(work, query) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (query->urgent) {
+        return NGX_OK;
     }
 
     return (ngx_http_ilert_query_dead(work, query) == NGX_OK)
@@ -294,7 +304,7 @@ ngx_http_ilert_query_source(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    if (source->open == 0 || query->alert
+    if (source->open == 0 || query->alert || query->urgent
         || (query->source.len
             && !ngx_http_ilert_text_same(&query->source, &source->name)))
     {
@@ -417,6 +427,48 @@ ngx_http_ilert_query_cmp_open(const void *one, const void *two)
     const ngx_http_ilert_store_open_t  *a = one, *b = two;
 
     return (a->opened > b->opened) ? -1 : (a->opened < b->opened);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_query_waiters(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query)
+{
+    ngx_uint_t                      i;
+    ngx_array_t                     list;
+    ngx_http_ilert_store_waiter_t  *found, *waiter;
+
+    if (ngx_http_ilert_waiters_list(work, query, &list) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    found = list.elts;
+
+    for (i = 0; i < list.nelts; i++) {
+
+        waiter = ngx_http_ilert_query_push(work, query, &query->waiters,
+                                       sizeof(ngx_http_ilert_store_waiter_t));
+        if (waiter == NULL) {
+            return NGX_ERROR;
+        }
+
+        *waiter = found[i];
+
+        if (ngx_http_ilert_query_copy(work, query, &waiter->source,
+                                      &found[i].source)
+            != NGX_OK
+            || ngx_http_ilert_query_copy(work, query, &waiter->key,
+                                         &found[i].key)
+               != NGX_OK
+            || ngx_http_ilert_query_copy(work, query, &waiter->error,
+                                         &found[i].error)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -33,6 +33,7 @@
  * store_look.c     compares what Kapacitor knows with what was heard
  * store_heard.c    remembers what was heard of Kapacitor's ids
  * store_query.c    answers queries
+ * store_waiters.c  lists what waits
  * store_accept.c   decides what becomes of a new event
  * store_silence.c  knows the silences, and which alerts they hold for
  * store_alert.c    decides what becomes of an alert and its events
@@ -379,6 +380,14 @@ void ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
 /* Returns the time of the next request of a loaded budget. */
 int64_t ngx_http_ilert_budget_next(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_budget_t *budget);
+
+/*
+ * store_waiters.c: lists what waits, by the query's "source" and "urgent".
+ * Makes an array of store_waiter_t, whose strings are the work's.
+ */
+ngx_int_t ngx_http_ilert_waiters_list(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query, ngx_array_t *waiters);
+
 
 /* store_term.c */
 

@@ -56,6 +56,7 @@ our @ISA = ('IlertQueue');
 my $SOURCE_STATE = qr/^(?:ok|paused|parked|limited|retrying)$/;
 my $KAPACITOR_STATE = qr/^(?:unasked|up|down|refused|behind)$/;
 my $CLASS = qr/^(?:critical|resolve|open|update|repeat|held|silenced|listed)$/;
+my $FOR = qr/^(?:turn|verdict|retry|release|resume|delay|silence|digest)$/;
 my $EVENT_TYPE = qr/^(?:ALERT|RESOLVE|ACCEPT|COMMENT)$/;
 my %AGE = (count => 'count', oldest_seconds => 'seconds');
 my %BUDGET = (rate => 'count|null', used => 'count|null');
@@ -118,6 +119,9 @@ my %STATUS = (
     open => { list => { source => 'text', alert_key => 'text',
         level => qr/^(?:CRITICAL|WARNING|INFO|OK)$/, since => 'time',
         last_event => 'time' } },
+    waiting_list => { list => { source => 'text', alert_key => 'text',
+        level => qr/^(?:CRITICAL|WARNING|INFO|OK)$/, type => $EVENT_TYPE,
+        since => 'time', for => $FOR, next => 'time|null' } },
     dead => { list => \%DEAD },
     setup => { list => { check => qr/^[a-z_]+$/, text => 'text' } },
 );
@@ -251,6 +255,15 @@ sub disagrees {
         push @faults, "$name: source \"$_->{source}\""
             for grep { !$sources->{$_->{source}} } @{$s->{$name}};
     }
+
+    my @waits = grep { $_->{for} !~ /^(?:delay|silence|digest)$/ }
+                @{$s->{waiting_list}};
+    my $pending = sum(map { $_->{pending} } @sources);
+    push @faults, @waits . " alerts are listed, $pending events wait"
+        if @waits > $pending
+           || !@waits && $pending && $queue->{state} eq 'ok';
+    push @faults, "waiting_list: source \"$_->{source}\""
+        for grep { !$sources->{$_->{source}} } @{$s->{waiting_list}};
 
     my @since = map { seconds($_->{since}) } @{$s->{open}};
     push @faults, 'open is not sorted'

@@ -1086,6 +1086,7 @@ main(int argc, char **argv)
         { "waits", wait_cases, 0 },
         { "forget", forget_cases, 0 },
         { "status", status_cases, 0 },
+        { "status", waiter_cases, 0 },
         { "control", control_cases, 0 },
         { "refused", refused_cases, 0 },
         { "silence", silence_cases, 0 },

@@ -310,6 +310,7 @@ extern test_case_t  forget_sqlite_cases[];
 extern test_case_t  damage_cases[];
 extern test_case_t  status_cases[];
 extern test_case_t  status_sqlite_cases[];
+extern test_case_t  waiter_cases[];
 extern test_case_t  control_cases[];
 extern test_case_t  refused_cases[];
 extern test_case_t  refused_sqlite_cases[];

@@ -1,0 +1,386 @@
+
+/*
+ * The list of what waits, and for what.
+ */
+
+
+#include "store_test.h"
+
+
+#define LISTED  NGX_HTTP_ILERT_STORE_LISTED
+
+typedef ngx_http_ilert_store_waiter_t  waiter_t;
+
+
+static const char  *words[] = { "turn", "verdict", "retry", "release",
+                                "resume", "delay", "silence", "digest",
+                                "replay" };
+
+static const char  *levels[] = { "OK", "INFO", "WARNING", "CRITICAL" };
+
+static const char  *types[] = { "-", "ALERT", "RESOLVE", "ACCEPT",
+                                "COMMENT" };
+
+
+/* "SOURCE/KEY TYPE LEVEL SINCE for WORD NEXT; ..." with times after NOW */
+
+static const char *
+list(query_t *q)
+{
+    char        *p;
+    waiter_t    *w;
+    ngx_uint_t   i;
+
+    static char  buf[16384];
+
+    p = buf;
+    *p = '\0';
+    w = q->waiters.elts;
+
+    for (i = 0; i < q->waiters.nelts; i++, w++) {
+
+        p += sprintf(p, "%s%.*s/%.*s %s %s %lld for %s", i ? "; " : "",
+                     (int) w->source.len, w->source.data, (int) w->key.len,
+                     w->key.data, types[w->type], levels[w->level],
+                     (long long) (w->since - NOW), words[w->waits]);
+
+        if (w->next) {
+            p += sprintf(p, " %lld", (long long) (w->next - NOW));
+        }
+
+        if (w->named) {
+            p += sprintf(p, " named");
+        }
+
+        if (w->error.len) {
+            p += sprintf(p, ", %.*s", (int) w->error.len, w->error.data);
+        }
+    }
+
+    return buf;
+}
+
+
+static const char *
+waits(test_t *t, const char *source, ngx_uint_t urgent)
+{
+    query_t  *q;
+
+    q = query(t, source, NULL);
+    q->urgent = urgent;
+
+    check_int(run(t), OK);
+    check(q->ok);
+    check(!urgent || (q->dead.nelts == 0 && q->open.nelts == 0));
+
+    return list(q);
+}
+
+
+static void
+comes(test_t *t, int64_t at, const char *source, const char *key,
+    ngx_uint_t type, ngx_uint_t said)
+{
+    t->now = NOW + at;
+    level(accept_event(t, source, key, type, "x"), said);
+    check_int(run(t), OK);
+}
+
+
+static void
+give(test_t *t, ngx_uint_t how, int64_t next)
+{
+    event_t  *ev;
+
+    ev = only(t);
+    ev->next = next;
+    ev->status = 400;
+    ngx_str_set(&ev->error, "ilert said no");
+    verdict(t, ev, how);
+}
+
+
+static void
+test_order(void)
+{
+    test_t  t;
+
+    setup(&t, "waiters_order");
+
+    check_str(waits(&t, "", 0), "");
+    check_str(waits(&t, "", 1), "");
+    check_str(waits(&t, "gone", 1), "");
+
+    comes(&t, 1, "ops", "warning", ALERT, WARNING);
+    comes(&t, 2, "ops", "over", RESOLVE, 0);
+    comes(&t, 3, "dev", "Second", ALERT, CRITICAL);
+    comes(&t, 4, "ops", "third", ALERT, CRITICAL);
+    comes(&t, 5, "ops", "said", COMMENT, INFO);
+    comes(&t, 6, "ops", "SECOND", ALERT, CRITICAL);
+
+    check_str(waits(&t, "", 0),
+              "dev/Second ALERT CRITICAL 3 for turn; "
+              "ops/third ALERT CRITICAL 4 for turn; "
+              "ops/SECOND ALERT CRITICAL 6 for turn; "
+              "ops/over RESOLVE OK 2 for turn; "
+              "ops/warning ALERT WARNING 1 for turn; "
+              "ops/said COMMENT INFO 5 for turn");
+    check_str(waits(&t, "", 1),
+              "dev/Second ALERT CRITICAL 3 for turn; "
+              "ops/third ALERT CRITICAL 4 for turn; "
+              "ops/SECOND ALERT CRITICAL 6 for turn");
+    check_str(waits(&t, "dev", 0), "dev/Second ALERT CRITICAL 3 for turn");
+
+    /* an urgent event behind another one: its alert is urgent */
+
+    comes(&t, 7, "ops", "over", ALERT, CRITICAL);
+    check_str(waits(&t, "ops", 0),
+              "ops/over RESOLVE OK 2 for turn; "
+              "ops/third ALERT CRITICAL 4 for turn; "
+              "ops/SECOND ALERT CRITICAL 6 for turn; "
+              "ops/warning ALERT WARNING 1 for turn; "
+              "ops/said COMMENT INFO 5 for turn");
+
+    /* but only that one counts, since it came */
+
+    check_str(waits(&t, "ops", 1),
+              "ops/third ALERT CRITICAL 4 for turn; "
+              "ops/SECOND ALERT CRITICAL 6 for turn; "
+              "ops/over ALERT CRITICAL 7 for turn");
+
+    teardown(&t);
+}
+
+
+static void
+test_for(void)
+{
+    test_t   t;
+    order_t  o;
+
+    setup(&t, "waiters_for");
+
+    comes(&t, 1, "ops", "k", ALERT, CRITICAL);
+    t.now = NOW + 2;
+    take_n(&t, "ops", 1);
+    check_str(waits(&t, "", 0), "ops/k ALERT CRITICAL 1 for verdict");
+    check_str(waits(&t, "", 1), "ops/k ALERT CRITICAL 1 for verdict");
+
+    take_n(&t, "ops", 1);
+    teardown(&t);
+
+    setup(&t, "waiters_for");
+    comes(&t, 1, "ops", "k", ALERT, CRITICAL);
+    t.now = NOW + 2;
+    take_n(&t, "ops", 1);
+    give(&t, AGAIN, NOW + 5000);
+    check_str(waits(&t, "", 0), "ops/k ALERT CRITICAL 1 for retry 5000");
+    check_str(waits(&t, "", 1), "ops/k ALERT CRITICAL 1 for retry 5000");
+
+    t.now = NOW + 5000;
+    take_n(&t, "ops", 1);
+    give(&t, AGAIN, NGX_HTTP_ILERT_STORE_RELEASED);
+    check_str(waits(&t, "", 0), "ops/k ALERT CRITICAL 1 for release");
+    check_str(waits(&t, "", 1), "ops/k ALERT CRITICAL 1 for release");
+
+    /* what a person has paused comes after what is not, if that is asked */
+
+    comes(&t, 6000, "dev", "l", ALERT, CRITICAL);
+    order(&t, &o, PAUSE, "ops", 0);
+    check_str(waits(&t, "", 0),
+              "ops/k ALERT CRITICAL 1 for resume; "
+              "dev/l ALERT CRITICAL 6000 for turn");
+    check_str(waits(&t, "", 1),
+              "dev/l ALERT CRITICAL 6000 for turn; "
+              "ops/k ALERT CRITICAL 1 for resume");
+
+    order(&t, &o, RESUME, "ops", 0);
+    check_str(waits(&t, "ops", 0), "ops/k ALERT CRITICAL 1 for release");
+
+    teardown(&t);
+}
+
+
+/* "PRIORITY LEVEL of an ALERT", and whether that is urgent */
+
+static void
+test_urgent(void)
+{
+    test_t      t;
+    event_t    *ev;
+    ngx_uint_t  i;
+
+    static struct {
+        ngx_uint_t  priority;
+        ngx_uint_t  level;
+        ngx_uint_t  urgent;
+    } cases[] = {
+        { 0, INFO, 0 },
+        { 0, WARNING, 0 },
+        { 0, CRITICAL, 1 },
+        { NGX_HTTP_ILERT_LOW, CRITICAL, 0 },
+        { NGX_HTTP_ILERT_LOW, WARNING, 0 },
+        { NGX_HTTP_ILERT_HIGH, INFO, 1 },
+        { NGX_HTTP_ILERT_HIGH, CRITICAL, 1 }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        setup(&t, "waiters_urgent");
+
+        ev = accept_event(&t, "ops", "k", ALERT, "x");
+        ev->said.level = cases[i].level;
+        ev->said.priority = cases[i].priority;
+        check_int(run(&t), OK);
+
+        check_int(waits(&t, "", 1)[0] != '\0', cases[i].urgent);
+        check(waits(&t, "", 0)[0] != '\0');
+
+        /* and the same as a dead letter */
+
+        take_n(&t, "ops", 1);
+        give(&t, DEAD, 0);
+        check_int(waits(&t, "", 1)[0] != '\0', cases[i].urgent);
+        check_str(waits(&t, "", 0), "");
+
+        teardown(&t);
+    }
+
+    /* an update of what ilert shows is not: people know of it */
+
+    setup(&t, "waiters_urgent");
+    accept_one(&t, "ops", "k", ALERT, "x");
+    decide(&t, take_one(&t, "ops"), DONE);
+    accept_one(&t, "ops", "k", ALERT, "x");
+    check_str(waits(&t, "", 1), "");
+    check_str(waits(&t, "", 0), "ops/k ALERT CRITICAL 0 for turn");
+    teardown(&t);
+}
+
+
+static void
+test_letters(void)
+{
+    test_t    t;
+    order_t   o;
+    event_t  *ev;
+
+    setup(&t, "waiters_letters");
+
+    comes(&t, 1, "ops", "k", ALERT, CRITICAL);
+    comes(&t, 2, "ops", "l", ALERT, CRITICAL);
+    t.now = NOW + 3;
+
+    while (take_n(&t, "ops", 1)) {
+        give(&t, DEAD, 0);
+    }
+
+    check_str(waits(&t, "", 1),
+              "ops/k ALERT CRITICAL 1 for replay, ilert said no; "
+              "ops/l ALERT CRITICAL 2 for replay, ilert said no");
+    check_str(waits(&t, "dev", 1), "");
+
+    /* with what waits, the oldest first */
+
+    comes(&t, 1, "dev", "m", ALERT, CRITICAL);
+    comes(&t, 4, "dev", "n", ALERT, CRITICAL);
+    check_str(waits(&t, "", 1),
+              "ops/k ALERT CRITICAL 1 for replay, ilert said no; "
+              "dev/m ALERT CRITICAL 1 for turn; "
+              "ops/l ALERT CRITICAL 2 for replay, ilert said no; "
+              "dev/n ALERT CRITICAL 4 for turn");
+    drain(&t, "dev");
+
+    /* something has come since, and waits, or was taken */
+
+    comes(&t, 5, "ops", "k", RESOLVE, 0);
+    check_str(waits(&t, "", 1),
+              "ops/l ALERT CRITICAL 2 for replay, ilert said no");
+    drain(&t, "ops");
+    check_str(waits(&t, "", 1),
+              "ops/l ALERT CRITICAL 2 for replay, ilert said no");
+
+    /* a second letter of an alert counts once */
+
+    comes(&t, 6, "ops", "l", ALERT, CRITICAL);
+    take_n(&t, "ops", 1);
+    give(&t, DEAD, 0);
+    check_str(waits(&t, "", 1),
+              "ops/l ALERT CRITICAL 6 for replay, ilert said no");
+
+    /* replayed, it waits; discarded, it does not */
+
+    order(&t, &o, REPLAY, "ops", 0);
+    check_int(run(&t), OK);
+    check_str(waits(&t, "", 1), "ops/l ALERT CRITICAL 6 for turn");
+
+    take_n(&t, "ops", 1);
+    ev = only(&t);
+    check_int(ev->said.level, CRITICAL);
+    give(&t, DEAD, 0);
+    order(&t, &o, DISCARD, "ops", 0);
+    check_int(run(&t), OK);
+    check_str(waits(&t, "", 1), "");
+
+    teardown(&t);
+}
+
+
+/* there are more than a list can have: the most urgent and oldest are in it */
+
+static void
+test_many(void)
+{
+    test_t       t;
+    query_t     *q;
+    waiter_t    *w;
+    char         key[32];
+    ngx_uint_t   i, n;
+
+    setup(&t, "waiters_many");
+
+    for (i = 0; i < 2 * LISTED; i++) {
+        sprintf(key, "w%d", (int) i);
+        t.now = NOW + i;
+        level(accept_event(&t, i % 2 ? "ops" : "dev", key, ALERT, "x"),
+              WARNING);
+    }
+
+    for (i = 0; i < LISTED / 2; i++) {
+        sprintf(key, "c%d", (int) i);
+        t.now = NOW + 1000 + i;
+        accept_event(&t, i % 2 ? "ops" : "dev", key, ALERT, "x");
+    }
+
+    check_int(run(&t), OK);
+
+    q = query(&t, "", NULL);
+    check_int(run(&t), OK);
+    check_int(q->waiters.nelts, LISTED);
+
+    w = q->waiters.elts;
+
+    for (i = 0; i < LISTED; i++) {
+        n = (i < LISTED / 2) ? i : i - LISTED / 2;
+        sprintf(key, "%c%d", (i < LISTED / 2) ? 'c' : 'w', (int) n);
+        check_int(w[i].key.len, strlen(key));
+        check(memcmp(w[i].key.data, key, strlen(key)) == 0);
+    }
+
+    q = query(&t, "", NULL);
+    q->urgent = 1;
+    check_int(run(&t), OK);
+    check_int(q->waiters.nelts, LISTED / 2);
+
+    teardown(&t);
+}
+
+
+test_case_t  waiter_cases[] = {
+    { "waiters: order", test_order },
+    { "waiters: for what", test_for },
+    { "waiters: urgent ones", test_urgent },
+    { "waiters: dead letters", test_letters },
+    { "waiters: many", test_many },
+    { NULL, NULL }
+};
