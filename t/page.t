@@ -127,7 +127,9 @@ subtest 'numbers change, elements stay' => sub {
         document.querySelectorAll('#source-table [data-row]').forEach(
             row => { row.mark = row.parts.name.textContent });
         new MutationObserver(all => all.forEach(m => m.removedNodes.forEach(
-            node => { if (node.nodeType === 1) window.removed++ })))
+            node => { if (node.nodeType === 1
+                          && !m.target.closest('#waits-table'))
+                window.removed++ })))
             .observe(document.querySelector('main'),
                      { childList: true, subtree: true });
 EOJ
@@ -147,16 +149,25 @@ EOJ
        'the headline');
     like(text('#waiting'), qr/critical 1 \d+ s resolves 0/, 'by urgency');
     ok(live('Source ops: retrying.'), 'and said aloud');
+    ok($b->wait_js(row('waits', 'wait')), 'what waits is listed');
+    like($b->js('return ' . row('waits', 'wait') . '.textContent.replace('
+                . '/\s+/g, " ")'),
+         qr/ wait source ops CRITICAL ALERT \d+ s ago .* the next try/,
+         'and for what it waits');
     like(text('#attention'), qr/default: nothing .* ops is trying again/,
          'what is the matter');
 
     $fake->drop_rule($rule);
     ok($b->wait_js(source('ops', 'pending') . ' === "0"'), 'no more');
+    ok($b->wait_js('document.getElementById("waits-table").hidden'
+                   . ' && !document.getElementById("no-waits").hidden'),
+       'nothing waits');
     ok($b->wait_js(row('open', 'wait')), 'an open alert');
     ok($b->js('return !' . row('open', 'two')), 'not a resolved one');
 
     is($b->js('return ' . source('ops') . '.mark'), 'ops', 'the same row');
-    is($b->js('return window.removed'), 0, 'no element was removed');
+    is($b->js('return window.removed'), 0, 'no element was removed but that '
+              . 'of what waits no longer');
     is($b->js('return document.activeElement.id'), 'ask-key', 'the focus');
     is($b->js('const e = document.activeElement; return e.value.slice('
               . 'e.selectionStart, e.selectionEnd)'), 'some text',
