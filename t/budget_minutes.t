@@ -29,8 +29,19 @@ my $m = IlertQueue->new(workers => 2, log_level => 'notice', shim => $shim,
     sources => { ops => $retry }, keys => { $KEY => 'api', $TWO => 'api' });
 $m->start;
 
+# Alerts of a case have a prefix of their own: all of them are urgent.
+
+my $case = 0;
+
+sub at_once {
+    my ($source, @ids) = @_;
+    $m->at_once($source, map { "$case.$_" } @ids);
+}
+
 sub minutes {
     my ($what, $sources, $sub) = @_;
+
+    $case++;
 
     subtest $what => sub {
         $m->pass(61);
@@ -57,7 +68,7 @@ sub stands_at {
 my %twelve = (ops => "rate 12r/m; concurrency 5; $retry");
 
 minutes 'any minute' => \%twelve, sub {
-    $m->at_once('ops', map { "ops$_" } 1 .. 40);
+    at_once('ops', map { "ops$_" } 1 .. 40);
     stands_at(12, 'the first');
     $m->pass(56);
     stands_at(12, 'no more in the same minute');
@@ -69,10 +80,10 @@ minutes 'any minute' => \%twelve, sub {
 };
 
 minutes 'a sliding one' => \%twelve, sub {
-    $m->at_once('ops', map { "ops$_" } 1 .. 5);
+    at_once('ops', map { "ops$_" } 1 .. 5);
     stands_at(5, 'a few');
     $m->pass(30);
-    $m->at_once('ops', map { "ops$_" } 6 .. 25);
+    at_once('ops', map { "ops$_" } 6 .. 25);
     stands_at(12, 'the rest of the minute');
     $m->pass(31);
     stands_at(17, 'the first are a minute old');
@@ -82,7 +93,7 @@ minutes 'a sliding one' => \%twelve, sub {
 };
 
 minutes 'restarts' => \%twelve, sub {
-    $m->at_once('ops', map { "ops$_" } 1 .. 26);
+    at_once('ops', map { "ops$_" } 1 .. 26);
     stands_at(12, 'the first');
 
     $m->reload;
@@ -104,10 +115,10 @@ minutes 'restarts' => \%twelve, sub {
 };
 
 minutes 'the clock is set back' => \%twelve, sub {
-    $m->at_once('ops', map { "ops$_" } 1 .. 30);
+    at_once('ops', map { "ops$_" } 1 .. 30);
     stands_at(12, 'the first');
     $shim->clock(-3600);
-    $m->at_once('ops', 'ops31');
+    at_once('ops', 'ops31');
     stands_at(12, 'by an hour');
     $m->pass(61);
     stands_at(24, 'a minute later');
@@ -120,11 +131,11 @@ minutes 'the clock is set back' => \%twelve, sub {
 
 minutes 'to and fro' => \%twelve, sub {
     my $clock = $shim->{clock};
-    $m->at_once('ops', map { "ops$_" } 1 .. 20);
+    at_once('ops', map { "ops$_" } 1 .. 20);
     stands_at(12, 'the first');
     for my $step (10, -3600, -3580, -3590, -5000, -4990, -5500) {
         $shim->clock($clock + $step);
-        $m->at_once('ops', "ops$step");
+        at_once('ops', "ops$step");
         sleep(0.1);
     }
     stands_at(12, 'less than a minute in all');
@@ -137,10 +148,10 @@ minutes 'to and fro' => \%twelve, sub {
 minutes 'one spent, another not' => {
     ops => "rate 3r/m; $retry", two => "integration_key $TWO; $retry"
 }, sub {
-    $m->at_once('ops', map { "ops$_" } 1 .. 6);
+    at_once('ops', map { "ops$_" } 1 .. 6);
     stands_at(3, 'one has no more requests');
     my $begun = time();
-    $m->at_once('two', map { "two$_" } 1 .. 60);
+    at_once('two', map { "two$_" } 1 .. 60);
     ok(wait_until(sub { 60 == scalar(() = $m->requests_of('two')) }, 3),
        'the other goes on');
     my @two = $m->requests_of('two');
@@ -153,14 +164,14 @@ minutes 'one spent, another not' => {
 
 minutes 'nobody there' => { ops => "rate 5r/m; retry 20ms 60ms;" }, sub {
     $m->fake->refuse(all => 1);
-    $m->at_once('ops', map { "ops$_" } 1 .. 5);
+    at_once('ops', map { "ops$_" } 1 .. 5);
     sleep(1.2);
     $m->fake->accept;
     ok($m->fake->wait_events(5, 3), 'costs nothing');
 };
 
 minutes 'another rate' => { ops => "rate 5r/m; $retry" }, sub {
-    $m->at_once('ops', map { "ops$_" } 1 .. 25);
+    at_once('ops', map { "ops$_" } 1 .. 25);
     stands_at(5, 'a low one');
     $m->change(sources => { ops => "rate 9r/m; $retry" });
     $m->reload;

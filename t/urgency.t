@@ -180,7 +180,7 @@ case 'two sources' => sub {
     $q->reload;
     my $say = sub { my ($source, @what) = @_;
                     $q->say({ source => $source }, own(@what)) };
-    $say->('one', map { "f$_ WARNING" } 1 .. 4);
+    $say->('one', map { "f$_ CRITICAL" } 1 .. 4);
     ok($fake->wait_events(4), 'the budget is spent');
 
     $say->('one', 'w1 WARNING');
@@ -200,7 +200,45 @@ case 'two sources' => sub {
     cmp_ok($far->{n}, '<', 8, 'another key need not wait');
 };
 
-# One that has waited for five windows of its rate is urgent from then on.
+# Recoveries and WARNINGs, as many as the budget would take: what they leave is
+# for CRITICALs, which do not wait for them.
+
+case 'room for what is urgent' => sub {
+    $q->change(sources => { ops => "rate 20r/m; concurrency 20; $retry" });
+    $q->reload;
+    $q->pass(61);
+    shown(map { "r$_ CRITICAL" } 1 .. 20);
+    $q->pass(61);
+    my $from = $fake->counts->{requests};
+
+    $q->say(own(map { "r$_ OK" } 1 .. 20));
+    ok($fake->wait_requests($from + 10, 3), 'half of it goes at once');
+    $q->say(own('c1 CRITICAL'));
+    ok($fake->wait_requests($from + 11, 3), 'what is urgent does');
+    $q->calm(0.2);
+    is($fake->counts->{requests}, $from + 11, 'and nothing else');
+
+    for (1 .. 9) {
+        $q->pass(6);
+        sleep(0.05);
+    }
+    my $lesser = grep { /r\d/ } names($q->came($from));
+    cmp_ok($lesser, '>=', 12, "then they are spread: $lesser");
+    cmp_ok($lesser, '<=', 17, 'and leave two');
+    $q->say(own('w1 WARNING', 'c2 CRITICAL', 'c3 CRITICAL'));
+    ok(wait_until(sub { 3 == grep { /c\d/ } names($q->came($from)) }, 3),
+       'those are for what is urgent');
+
+    for (1 .. 20) {
+        last if !$q->waiting;
+        $q->pass(12);
+        sleep(0.05);
+    }
+    is(join(' ', grep { !/[rc]/ } names($q->came($from))), 'w1', 'all arrive');
+};
+
+# One that has waited for five windows of its rate goes before all that is not
+# urgent from then on.
 
 case 'age' => sub {
     $q->change(sources => { ops => "rate 30r/m; concurrency 1; $retry" });
@@ -223,7 +261,7 @@ case 'age' => sub {
         ok($q->drained);
         is(join(' ', map { s/^\d+//r } grep { $_ ne 'pause' }
                      names($q->came($from))),
-           $seconds < 300 ? 'c d r w l' : 'c w l d r',
+           $seconds < 300 ? 'c d r w l' : 'c d w l r',
            "after $seconds seconds");
     }
 };

@@ -10,7 +10,7 @@
 #include "ngx_http_ilert_rules.h"
 
 
-/* windows of its rate after which an event that waits is urgent */
+/* windows of its rate after which an event has waited for too long */
 
 #define NGX_HTTP_ILERT_RULES_PATIENCE  5
 
@@ -231,32 +231,78 @@ ngx_http_ilert_rules_expired(ngx_http_ilert_policy_t *policy,
 
 
 ngx_uint_t
-ngx_http_ilert_rules_aged(ngx_uint_t urgency, int64_t *since, int64_t window,
-    int64_t now)
+ngx_http_ilert_rules_turn(ngx_uint_t urgency, ngx_uint_t digest,
+    int64_t *since, int64_t window, int64_t now)
 {
-    int64_t  urgent;
+    int64_t  aged;
+
+    if (digest) {
+        return NGX_HTTP_ILERT_TURN_DIGEST;
+    }
+
+    if (urgency == NGX_HTTP_ILERT_CRITICAL_FIRST) {
+        return NGX_HTTP_ILERT_TURN_CRITICAL;
+    }
 
     if (urgency == NGX_HTTP_ILERT_REPEATS) {
-        return NGX_HTTP_ILERT_UPDATES;
+        return NGX_HTTP_ILERT_TURN_LESSER + NGX_HTTP_ILERT_UPDATES;
     }
 
-    urgent = *since + NGX_HTTP_ILERT_RULES_PATIENCE * window;
+    aged = *since + NGX_HTTP_ILERT_RULES_PATIENCE * window;
 
-    if (urgency == NGX_HTTP_ILERT_CRITICAL_FIRST || urgent >= now) {
-        return urgency;
+    if (aged >= now) {
+        return NGX_HTTP_ILERT_TURN_LESSER + urgency;
     }
 
-    *since = urgent;
+    *since = aged;
 
-    return NGX_HTTP_ILERT_CRITICAL_FIRST;
+    return NGX_HTTP_ILERT_TURN_AGED;
 }
 
 
 ngx_uint_t
-ngx_http_ilert_rules_affords(ngx_uint_t left, ngx_uint_t rate,
-    ngx_uint_t repeat)
+ngx_http_ilert_rules_leaves(ngx_http_ilert_spends_e spends, ngx_uint_t rate,
+    ngx_uint_t reserve, ngx_uint_t kept)
 {
-    return left > ((repeat && rate) ? rate / 2 : 0);
+    switch (spends) {
+
+    case NGX_HTTP_ILERT_SPENDS_ALL:
+        return 0;
+
+    case NGX_HTTP_ILERT_SPENDS_MEMBER:
+        return kept;
+
+    case NGX_HTTP_ILERT_SPENDS_LESSER:
+        return ngx_max(reserve, kept);
+
+    default: /* NGX_HTTP_ILERT_SPENDS_REPEAT */
+        return kept ? rate : ngx_max(reserve, rate / 2);
+    }
+}
+
+
+/*
+ * At a time t the gap since "last" has to be (next - t) / slots, where "slots"
+ * is the number of requests that are left for this; this holds from
+ * last + (next - last) / (slots + 1) on.
+ */
+
+int64_t
+ngx_http_ilert_rules_spread(ngx_uint_t left, ngx_uint_t leaves,
+    ngx_uint_t rate, int64_t window, int64_t next, int64_t last)
+{
+    int64_t  gap, least, slots;
+
+    if (left > rate / 2) {
+        return 0;
+    }
+
+    slots = left - leaves;
+
+    gap = (next - last + slots) / (slots + 1);
+    least = (window + rate - leaves - 1) / (int64_t) (rate - leaves);
+
+    return ngx_min(last + ngx_max(gap, least), next);
 }
 
 

@@ -152,6 +152,27 @@ typedef struct {
 extern ngx_str_t  ngx_http_ilert_urgency_names[];
 
 
+/*
+ * The order in which what waits takes its turn: lower ones go first, and of
+ * the same number what has waited longest.
+ */
+
+#define NGX_HTTP_ILERT_TURN_DIGEST     0    /* an event of a digest */
+#define NGX_HTTP_ILERT_TURN_CRITICAL   1    /* .._CRITICAL_FIRST */
+#define NGX_HTTP_ILERT_TURN_AGED       2    /* it has waited for too long */
+#define NGX_HTTP_ILERT_TURN_LESSER     3    /* all else: plus its urgency */
+
+
+/* what an event may spend of a budget */
+
+typedef enum {
+    NGX_HTTP_ILERT_SPENDS_ALL = 0,      /* it is urgent, or of a digest */
+    NGX_HTTP_ILERT_SPENDS_MEMBER,       /* a digest lists it already */
+    NGX_HTTP_ILERT_SPENDS_LESSER,       /* it is not urgent */
+    NGX_HTTP_ILERT_SPENDS_REPEAT
+} ngx_http_ilert_spends_e;
+
+
 typedef enum {
     NGX_HTTP_ILERT_GO = 0,
     NGX_HTTP_ILERT_HOLD,        /* it is a repeat: not before "until" */
@@ -229,19 +250,33 @@ ngx_uint_t ngx_http_ilert_rules_expired(ngx_http_ilert_policy_t *policy,
     ngx_http_ilert_shown_t *shown, ngx_http_ilert_said_t *said, int64_t now);
 
 /*
- * The urgency at "now" of what waits since then: no news starves.  What has
- * become urgent has its turn after what was so before: "since" is set to when
- * that was.  A repeat, which is no news, goes with the updates.
+ * Returns the turn, .._TURN_.., of what waits since then with that urgency;
+ * "digest" is 1 for an event of a digest.  No news starves: after five windows
+ * it goes before all that is not urgent, but after what was in that place
+ * before, so "since" is set to when its place began.  A repeat, which is no
+ * news, goes with the updates.
  */
-ngx_uint_t ngx_http_ilert_rules_aged(ngx_uint_t urgency, int64_t *since,
-    int64_t window, int64_t now);
+ngx_uint_t ngx_http_ilert_rules_turn(ngx_uint_t urgency, ngx_uint_t digest,
+    int64_t *since, int64_t window, int64_t now);
 
 /*
- * Whether there is a request for an event if so many are left of a budget of
- * "rate", or of any number if that is 0: for repeats there is but one half.
+ * Returns how many requests of a budget of "rate", which is not 0, an event
+ * leaves free.  Of these "reserve" are for what is urgent, and "kept" for
+ * a digest and for alerts that are new to it.  Repeats have one half, and
+ * nothing while a digest is open, when "kept" is not 0.
  */
-ngx_uint_t ngx_http_ilert_rules_affords(ngx_uint_t left, ngx_uint_t rate,
-    ngx_uint_t repeat);
+ngx_uint_t ngx_http_ilert_rules_leaves(ngx_http_ilert_spends_e spends,
+    ngx_uint_t rate, ngx_uint_t reserve, ngx_uint_t kept);
+
+/*
+ * Returns the time from which on a request for what is not urgent may be made,
+ * which is not later than "next"; 0 is any time.  Beyond half of the rate such
+ * requests are spread over the time until "next", when there will be one more
+ * than the "left" ones, of which they leave "leaves" free.  The last such
+ * request was made at "last".
+ */
+int64_t ngx_http_ilert_rules_spread(ngx_uint_t left, ngx_uint_t leaves,
+    ngx_uint_t rate, int64_t window, int64_t next, int64_t last);
 
 /*
  * Whether everything of the source is refused, which is the configuration's

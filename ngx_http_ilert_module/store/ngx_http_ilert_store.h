@@ -84,9 +84,10 @@ typedef struct {
     ngx_uint_t                  kept;       /* of these, for a digest and */
                                             /* for alerts new to it */
     int64_t                     lesser;     /* when the last request that is */
-                                            /* not urgent was made, by the */
-                                            /* caller from job to job; 0: */
-                                            /* never */
+                                            /* not urgent was made, kept by */
+                                            /* the caller from job to job; */
+                                            /* 0: never */
+    int64_t                     spread;     /* likewise, in this transaction */
     unsigned                    known:1;    /* loaded in this job */
 } ngx_http_ilert_store_budget_t;
 

@@ -18,9 +18,17 @@
  * the request any longer either.  After a 429 there is a pause of the key or
  * the endpoint.
  *
+ * Requests that are not urgent leave some of a budget for those that are, and
+ * beyond half of it they are spread over the time: see "lesser".
+ *
  * If the clock was set back, times may be in the future: they are taken for
  * the present time.
  */
+
+
+static ngx_uint_t ngx_http_ilert_budget_affords_one(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_budget_t *budget,
+    ngx_http_ilert_spends_e spends);
 
 
 void
@@ -30,6 +38,20 @@ ngx_http_ilert_budget_begin(ngx_http_ilert_store_job_t *job)
 
     for (i = 0; i < job->nbudgets; i++) {
         job->budgets[i].known = 0;
+        job->budgets[i].spread = 0;
+    }
+}
+
+
+void
+ngx_http_ilert_budget_end(ngx_http_ilert_store_job_t *job)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < job->nbudgets; i++) {
+        if (job->budgets[i].spread) {
+            job->budgets[i].lesser = job->budgets[i].spread;
+        }
     }
 }
 
@@ -90,6 +112,8 @@ ngx_http_ilert_budget_load(ngx_http_ilert_store_work_t *work,
     budget->used = 0;
     budget->next = 0;
     budget->left = (ngx_uint_t) -1;
+    budget->kept = 0;
+    budget->lesser = ngx_min(budget->lesser, work->now);
 
     if (ngx_http_ilert_work_fund(work, &budget->name, &fund) != NGX_OK) {
         return NGX_ERROR;
@@ -150,9 +174,74 @@ ngx_http_ilert_budget_expire(ngx_http_ilert_store_fund_t *fund,
 }
 
 
+ngx_uint_t
+ngx_http_ilert_budget_affords(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_budget_t **budgets, ngx_http_ilert_spends_e spends)
+{
+    ngx_uint_t  i, affords;
+
+    affords = 1;
+
+    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
+        if (budgets[i]
+            && !ngx_http_ilert_budget_affords_one(work, budgets[i], spends))
+        {
+            affords = 0;
+        }
+    }
+
+    return affords;
+}
+
+
+static ngx_uint_t
+ngx_http_ilert_budget_affords_one(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_budget_t *budget, ngx_http_ilert_spends_e spends)
+{
+    int64_t     next;
+    ngx_uint_t  leaves;
+
+    if (budget->next) {
+
+        /* a pause */
+
+        ngx_http_ilert_work_due(work, budget->next);
+        return 0;
+    }
+
+    if (budget->rate == 0) {
+        return 1;
+    }
+
+    leaves = ngx_http_ilert_rules_leaves(spends, budget->rate,
+                                         budget->reserve, budget->kept);
+
+    if (budget->left <= leaves) {
+        next = ngx_http_ilert_budget_next(work, budget, leaves);
+
+    } else if (spends == NGX_HTTP_ILERT_SPENDS_LESSER) {
+        next = ngx_http_ilert_rules_spread(budget->left, leaves, budget->rate,
+                        budget->window,
+                        ngx_http_ilert_budget_next(work, budget, budget->left),
+                        budget->spread ? budget->spread : budget->lesser);
+
+        if (next <= work->now) {
+            return 1;
+        }
+
+    } else {
+        return 1;
+    }
+
+    ngx_http_ilert_work_due(work, next);
+
+    return 0;
+}
+
+
 void
 ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_budget_t **budgets)
+    ngx_http_ilert_store_budget_t **budgets, ngx_http_ilert_spends_e spends)
 {
     ngx_uint_t                    i;
     ngx_http_ilert_store_fund_t  *fund;
@@ -166,6 +255,10 @@ ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
         budgets[i]->left--;
         budgets[i]->used++;
 
+        if (spends == NGX_HTTP_ILERT_SPENDS_LESSER) {
+            budgets[i]->spread = work->now;
+        }
+
         fund = ngx_http_ilert_work_known_fund(work, &budgets[i]->name);
 
         fund->underway++;
@@ -176,13 +269,18 @@ ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
 
 int64_t
 ngx_http_ilert_budget_next(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_budget_t *budget)
+    ngx_http_ilert_store_budget_t *budget, ngx_uint_t leaves)
 {
+    ngx_uint_t                    n;
     ngx_http_ilert_store_fund_t  *fund;
 
     fund = ngx_http_ilert_work_known_fund(work, &budget->name);
 
-    /* if all slots are under way, one may end now, and count a window long */
+    /* after so many slots; at least one has to end */
 
-    return (fund->nat ? fund->at[0] : work->now) + budget->window;
+    n = budget->used + leaves - budget->rate;
+
+    /* a slot that is under way may end now, and count a window long */
+
+    return (n < fund->nat ? fund->at[n] : work->now) + budget->window;
 }

@@ -438,6 +438,8 @@ ngx_http_ilert_job_written(ngx_http_ilert_store_t *store,
     job->decided = 1;
     job->accepted = (without == 0 || ngx_queue_empty(&job->accepts));
 
+    ngx_http_ilert_budget_end(job);
+
     if (without == 0) {
         ngx_http_ilert_look_done(job);
     }

@@ -25,18 +25,6 @@
 #define NGX_HTTP_ILERT_STORE_TAKE_SIZE    (1024 * 1024)
 
 
-/* an alert whose first event may be taken */
-
-typedef struct {
-    ngx_http_ilert_store_alert_t  *alert;
-    int64_t                     head;
-    int64_t                     since;
-    ngx_uint_t                  urgency;
-    ngx_uint_t                  take;       /* index in job->takes */
-    unsigned                    repeat:1;
-} ngx_http_ilert_store_candidate_t;
-
-
 static ngx_int_t ngx_http_ilert_take_due(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
 static ngx_int_t ngx_http_ilert_take_events(ngx_http_ilert_store_work_t *work,
@@ -48,19 +36,6 @@ static ngx_int_t ngx_http_ilert_take_turns(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_uint_t *turns);
 static ngx_int_t ngx_http_ilert_take_begin(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
-static ngx_uint_t ngx_http_ilert_take_may(ngx_http_ilert_store_take_t *take);
-static ngx_uint_t ngx_http_ilert_take_affords(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_take_t *take,
-    ngx_uint_t repeat);
-static ngx_int_t ngx_http_ilert_take_candidates(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
-    ngx_array_t *candidates);
-static ngx_int_t ngx_http_ilert_take_candidates_of(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
-    ngx_uint_t n, ngx_uint_t urgency, ngx_uint_t limit,
-    ngx_array_t *candidates);
-static int ngx_libc_cdecl ngx_http_ilert_take_cmp(const void *one,
-    const void *two);
 static ngx_int_t ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_array_t *candidates,
     ngx_uint_t without);
@@ -73,8 +48,6 @@ static ngx_int_t ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
 static ngx_int_t ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
-static ngx_uint_t ngx_http_ilert_take_leaves(
-    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_take_t *take);
 static ngx_int_t ngx_http_ilert_take_hold(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_uint_t urgency, int64_t until);
 static ngx_int_t ngx_http_ilert_take_go(ngx_http_ilert_store_work_t *work,
@@ -114,7 +87,7 @@ ngx_http_ilert_take_all(ngx_http_ilert_store_work_t *work,
         budget = &job->budgets[i];
 
         if (budget->known && budget->left == 0 && budget->next == 0) {
-            budget->next = ngx_http_ilert_budget_next(work, budget);
+            budget->next = ngx_http_ilert_budget_next(work, budget, 0);
         }
     }
 
@@ -263,7 +236,7 @@ ngx_http_ilert_take_rounds(ngx_http_ilert_store_work_t *work,
             }
         }
 
-        if (ngx_http_ilert_take_candidates(work, job, candidates) != NGX_OK
+        if (ngx_http_ilert_turn_candidates(work, job, candidates) != NGX_OK
             || ngx_http_ilert_take_round(work, job, candidates, without)
                != NGX_OK)
         {
@@ -294,8 +267,10 @@ ngx_http_ilert_take_turns(ngx_http_ilert_store_work_t *work,
 
         take = &job->takes[i];
 
-        if (take->probe && !take->taken && ngx_http_ilert_take_may(take)
+        if (take->probe && !take->taken && ngx_http_ilert_turn_may(take)
             && work->rows && !work->enough
+            && ngx_http_ilert_budget_affords(work, take->budgets,
+                                             NGX_HTTP_ILERT_SPENDS_LESSER)
             && ngx_http_ilert_letter_turn(work, take->id, turns) != NGX_OK)
         {
             return NGX_ERROR;
@@ -339,169 +314,6 @@ ngx_http_ilert_take_begin(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* Returns how many more events of the source may be taken. */
-
-static ngx_uint_t
-ngx_http_ilert_take_may(ngx_http_ilert_store_take_t *take)
-{
-    ngx_uint_t  i, n;
-
-    n = take->id ? take->n - take->taken : 0;
-
-    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
-        if (take->budgets[i]) {
-            n = ngx_min(n, take->budgets[i]->left);
-        }
-    }
-
-    return n;
-}
-
-
-/*
- * Returns 1 if the budgets allow one more event, or repeat.  Otherwise notes
- * when they will.
- */
-
-static ngx_uint_t
-ngx_http_ilert_take_affords(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_take_t *take, ngx_uint_t repeat)
-{
-    ngx_uint_t                      i, affords;
-    ngx_http_ilert_store_budget_t  *budget;
-
-    affords = 1;
-
-    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
-        budget = take->budgets[i];
-
-        if (budget == NULL
-            || ngx_http_ilert_rules_affords(budget->left, budget->rate,
-                                            repeat))
-        {
-            continue;
-        }
-
-        affords = 0;
-
-        ngx_http_ilert_work_due(work,
-                                ngx_http_ilert_budget_next(work, budget));
-    }
-
-    return affords;
-}
-
-
-/*
- * Lists alerts whose first events may go, in the order in which they go.  Of
- * each source and urgency one more is loaded than may be taken, which tells
- * whether there are more.
- */
-
-static ngx_int_t
-ngx_http_ilert_take_candidates(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job, ngx_array_t *candidates)
-{
-    ngx_uint_t  i, n, urgency;
-
-    if (work->store->backend->save(work) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < job->ntakes; i++) {
-
-        n = ngx_http_ilert_take_may(&job->takes[i]);
-
-        for (urgency = 0; n && urgency <= NGX_HTTP_ILERT_REPEATS; urgency++) {
-
-            if (ngx_http_ilert_take_candidates_of(work, job, i, urgency, n + 1,
-                                                  candidates)
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-        }
-    }
-
-    if (candidates->nelts > 1) {
-        qsort(candidates->elts, candidates->nelts,
-              sizeof(ngx_http_ilert_store_candidate_t),
-              ngx_http_ilert_take_cmp);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ilert_take_candidates_of(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_job_t *job, ngx_uint_t n, ngx_uint_t urgency,
-    ngx_uint_t limit, ngx_array_t *candidates)
-{
-    int64_t                             window;
-    ngx_uint_t                          i;
-    ngx_array_t                         alerts;
-    ngx_http_ilert_store_take_t        *take;
-    ngx_http_ilert_store_alert_t      **alert;
-    ngx_http_ilert_store_filter_t       filter;
-    ngx_http_ilert_store_candidate_t   *candidate;
-
-    take = &job->takes[n];
-
-    window = take->budgets[0] ? take->budgets[0]->window
-                              : NGX_HTTP_ILERT_STORE_WINDOW;
-
-    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
-
-    filter.which = NGX_HTTP_ILERT_ALERTS_READY;
-    filter.source = take->id;
-    filter.urgency = urgency;
-    filter.limit = limit;
-
-    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    alert = alerts.elts;
-
-    for (i = 0; i < alerts.nelts; i++) {
-
-        candidate = ngx_array_push(candidates);
-        if (candidate == NULL) {
-            return ngx_http_ilert_work_no_memory(work);
-        }
-
-        candidate->alert = alert[i];
-        candidate->head = alert[i]->row.head;
-        candidate->since = alert[i]->row.since;
-        candidate->take = n;
-        candidate->repeat = (urgency == NGX_HTTP_ILERT_REPEATS);
-        candidate->urgency = ngx_http_ilert_rules_aged(urgency,
-                                                       &candidate->since,
-                                                       window, work->now);
-    }
-
-    return NGX_OK;
-}
-
-
-static int ngx_libc_cdecl
-ngx_http_ilert_take_cmp(const void *one, const void *two)
-{
-    const ngx_http_ilert_store_candidate_t  *a = one, *b = two;
-
-    if (a->urgency != b->urgency) {
-        return (a->urgency < b->urgency) ? -1 : 1;
-    }
-
-    if (a->since != b->since) {
-        return (a->since < b->since) ? -1 : 1;
-    }
-
-    return (a->head < b->head) ? -1 : (a->head > b->head);
-}
-
-
 static ngx_int_t
 ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_array_t *candidates,
@@ -518,7 +330,7 @@ ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
 
         take = &job->takes[candidate[i].take];
 
-        if (!ngx_http_ilert_take_may(take)) {
+        if (!ngx_http_ilert_turn_may(take)) {
             take->more = 1;
             continue;
         }
@@ -529,7 +341,9 @@ ngx_http_ilert_take_round(ngx_http_ilert_store_work_t *work,
             return NGX_OK;
         }
 
-        if (!ngx_http_ilert_take_affords(work, take, candidate[i].repeat)) {
+        if (!ngx_http_ilert_budget_affords(work, take->budgets,
+                                           candidate[i].spends))
+        {
             continue;
         }
 
@@ -712,7 +526,9 @@ ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
     case NGX_HTTP_ILERT_DIGEST_LOWER:
     case NGX_HTTP_ILERT_DIGEST_LATER:
 
-        if (!ngx_http_ilert_take_leaves(work, take)) {
+        if (!ngx_http_ilert_budget_affords(work, take->budgets,
+                                           NGX_HTTP_ILERT_SPENDS_MEMBER))
+        {
             return NGX_OK;
         }
 
@@ -732,32 +548,6 @@ ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
     }
 
     return ngx_http_ilert_take_go(work, job, take, alert, ev);
-}
-
-
-/*
- * Returns 1 if there is a request for an alert that a digest lists.  Otherwise
- * notes when there will be.
- */
-
-static ngx_uint_t
-ngx_http_ilert_take_leaves(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_take_t *take)
-{
-    ngx_uint_t                      i;
-    ngx_http_ilert_store_budget_t  *budget;
-
-    for (i = 0; i < NGX_HTTP_ILERT_STORE_BUDGETS; i++) {
-        budget = take->budgets[i];
-
-        if (budget && budget->rate && budget->left <= budget->kept) {
-            ngx_http_ilert_work_due(work,
-                                    ngx_http_ilert_budget_next(work, budget));
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 
@@ -806,7 +596,8 @@ ngx_http_ilert_take_go(ngx_http_ilert_store_work_t *work,
     work->bytes += ev->body.len;
     alert->row.state = NGX_HTTP_ILERT_STORE_TAKEN;
 
-    ngx_http_ilert_budget_take(work, take->budgets);
+    ngx_http_ilert_budget_take(work, take->budgets,
+                               ngx_http_ilert_turn_spends(alert));
 
     return NGX_OK;
 }

@@ -24,6 +24,7 @@
  * store_term.c     epoch, session, and the courier's number
  * store_control.c  carries out orders of operators
  * store_take.c     decides which events go next
+ * store_turn.c     finds out what may go, and in which order
  * store_letter.c   decides what becomes a dead letter, and what goes back
  * store_digest.c   makes the events of digests, and decides what they list
  * store_silent.c   resolves alerts of which nothing is heard
@@ -347,10 +348,42 @@ int64_t ngx_http_ilert_alert_source_of(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev);
 
 
+/* store_turn.c */
+
+/* an alert whose first event may be taken */
+
+typedef struct {
+    ngx_http_ilert_store_alert_t  *alert;
+    int64_t                          head;
+    int64_t                          since;
+    ngx_uint_t                       turn;      /* .._TURN_.. */
+    ngx_uint_t                       take;      /* index in job->takes */
+    ngx_http_ilert_spends_e          spends;
+} ngx_http_ilert_store_candidate_t;
+
+/* Returns how many more events of the source may be taken. */
+ngx_uint_t ngx_http_ilert_turn_may(ngx_http_ilert_store_take_t *take);
+
+/*
+ * Pushes alerts of all takes whose first events may go (store_candidate_t), in
+ * the order in which they go.
+ */
+ngx_int_t ngx_http_ilert_turn_candidates(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_array_t *candidates);
+
+/* Returns what the first event of an alert, which is READY, may spend. */
+ngx_http_ilert_spends_e ngx_http_ilert_turn_spends(
+    ngx_http_ilert_store_alert_t *alert);
+
+
 /* store_budget.c */
 
-/* Has to be called before all else in a transaction. */
+/*
+ * begin() has to be called before all else in a transaction, and end() after
+ * it was committed.
+ */
 void ngx_http_ilert_budget_begin(ngx_http_ilert_store_job_t *job);
+void ngx_http_ilert_budget_end(ngx_http_ilert_store_job_t *job);
 
 /*
  * Ends the slots of a taken event by its verdict, and begins a pause if the
@@ -359,7 +392,7 @@ void ngx_http_ilert_budget_begin(ngx_http_ilert_store_job_t *job);
 ngx_int_t ngx_http_ilert_budget_verdict(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_event_t *ev);
 
-/* Loads a budget, and sets its known, used, next, and left. */
+/* Loads a budget, and sets its known, used, next, left, and kept, to 0. */
 ngx_int_t ngx_http_ilert_budget_load(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_budget_t *budget);
 
@@ -371,15 +404,23 @@ void ngx_http_ilert_budget_expire(ngx_http_ilert_store_fund_t *fund,
     int64_t window, int64_t now);
 
 /*
- * Takes a slot of each of an event's budgets, all of which have been loaded.
- * A budget may be NULL.
+ * Returns 1 if all of these budgets, which have been loaded, have a request
+ * for an event that spends that.  Otherwise makes work->due the time when they
+ * have one.  A budget may be NULL.
  */
-void ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_budget_t **budgets);
+ngx_uint_t ngx_http_ilert_budget_affords(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_budget_t **budgets, ngx_http_ilert_spends_e spends);
 
-/* Returns the time of the next request of a loaded budget. */
+/* Takes a slot of each of these budgets for such an event. */
+void ngx_http_ilert_budget_take(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_budget_t **budgets, ngx_http_ilert_spends_e spends);
+
+/*
+ * Returns the time when a loaded budget, which has not more than so many
+ * requests left, will have more, if none is made until then.
+ */
 int64_t ngx_http_ilert_budget_next(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_budget_t *budget);
+    ngx_http_ilert_store_budget_t *budget, ngx_uint_t leaves);
 
 /*
  * store_waiters.c: lists what waits, by the query's "source" and "urgent".

@@ -138,7 +138,7 @@ test_urgency(void)
 }
 
 
-/* nothing starves; the one that is urgent since earlier goes first */
+/* nothing starves; but what has waited for long is not urgent by that */
 
 static void
 test_ageing(void)
@@ -161,13 +161,14 @@ test_ageing(void)
     t.now++;
     accept_event(&t, "ops", "new", ALERT, "4");
     take_n(&t, "ops", 10);
-    check_str(all_taken(), "ops:1 ops:3 ops:4 ops:2");
+    check_str(all_taken(), "ops:3 ops:4 ops:1 ops:2");
     verdicts(&t, UNSENT);
 
     t.now = NOW + 6 * MINUTE + 1;
     accept_event(&t, "ops", "newer", ALERT, "5");
+    accept_event(&t, "ops", "newest", RESOLVE, "6");
     take_n(&t, "ops", 10);
-    check_str(all_taken(), "ops:1 ops:3 ops:4 ops:2 ops:5");
+    check_str(all_taken(), "ops:3 ops:4 ops:5 ops:1 ops:2 ops:6");
 
     teardown(&t);
 }
@@ -517,6 +518,217 @@ test_pause(void)
 }
 
 
+/* so many of another alert each, none of which is urgent */
+
+static void
+accept_lesser(test_t *t, const char *source, ngx_uint_t n)
+{
+    char        key[32];
+    static int  number;
+
+    while (n--) {
+        sprintf(key, "lesser %d", number++);
+        accept_event(t, source, key, RESOLVE, "r");
+    }
+
+    check_int(run(t), OK);
+}
+
+
+/* goes on until something is due: how many were taken then */
+
+static ngx_uint_t
+next_due(test_t *t)
+{
+    ngx_uint_t  n;
+
+    verdicts(t, DONE);
+    check_int(run(t), OK);
+
+    check_int(take_n(t, "ops", 10), 0);
+    check(outcome.due > t->now);
+
+    t->now = outcome.due - 1;
+    check_int(take_n(t, "ops", 10), 0);
+    check_int(outcome.due, t->now + 1);
+
+    t->now++;
+    n = take_n(t, "ops", 10);
+    verdicts(t, DONE);
+    check_int(run(t), OK);
+
+    return n;
+}
+
+
+/* what is not urgent leaves room for what is */
+
+static void
+test_reserve(void)
+{
+    int        i;
+    test_t     t;
+    budget_t  *b;
+
+    setup(&t, "reserve");
+    b = budget(&t, "key", 10, MINUTE);
+    b->reserve = 2;
+
+    accept_lesser(&t, "ops", 30);
+
+    /* half of it at once, and then three more, evenly */
+
+    check_int(take_n(&t, "ops", 20), 5);
+    check_int(outcome.takes[0].more, 0);
+
+    for (i = 0; i < 3; i++) {
+        check_int(next_due(&t), 1);
+        check_int(t.now, NOW + 15 * SECOND * (i + 1));
+        check_int(b->next, 0);
+    }
+
+    check_int(b->used, 8);
+
+    /* the rest is for those that are urgent, and they do not wait */
+
+    accept_many(&t, "ops", 1);
+    check_int(take_n(&t, "ops", 20), 1);
+    check_str(all_taken(), "ops:x");
+    verdicts(&t, DONE);
+    accept_many(&t, "ops", 2);
+    check_int(take_n(&t, "ops", 20), 1);
+    check_str(all_taken(), "ops:x");
+    verdicts(&t, DONE);
+    check_int(run(&t), OK);
+    check_int(take_n(&t, "ops", 20), 0);
+    check_int(b->used, 10);
+    check_int(b->next, NOW + MINUTE);
+
+    /* five are free: the urgent one, one since the last gap is over */
+
+    t.now = NOW + MINUTE;
+    check_int(take_n(&t, "ops", 20), 2);
+    check_str(all_taken(), "ops:x ops:r");
+    verdicts(&t, DONE);
+    check_int(run(&t), OK);
+    check_int(next_due(&t), 1);
+
+    teardown(&t);
+}
+
+
+/* however long it has waited */
+
+static void
+test_reserve_aged(void)
+{
+    test_t       t;
+    budget_t    *b;
+    ngx_uint_t   n, sent;
+
+    setup(&t, "reserve_aged");
+    b = budget(&t, "key", 10, MINUTE);
+    b->reserve = 2;
+
+    accept_lesser(&t, "ops", 100);
+
+    for (sent = take_n(&t, "ops", 20); t.now < NOW + 8 * MINUTE; sent += n) {
+        n = next_due(&t);
+        check(b->used <= 8);
+    }
+
+    check(sent >= 8 * 8);
+
+    accept_many(&t, "ops", 1);
+    check(take_n(&t, "ops", 20) >= 1);
+    check(strncmp(all_taken(), "ops:x", 5) == 0);
+    verdicts(&t, DONE);
+
+    teardown(&t);
+}
+
+
+/* the endpoint's is one of them; and that of another source has no more */
+
+static void
+test_reserve_endpoint(void)
+{
+    test_t     t;
+    budget_t  *key, *endpoint;
+
+    setup(&t, "reserve_endpoint");
+    key = budget(&t, "key", 50, MINUTE);
+    endpoint = budget(&t, "endpoint", 10, MINUTE);
+    endpoint->reserve = 1;
+
+    accept_lesser(&t, "a", 20);
+    accept_lesser(&t, "b", 20);
+
+    take(&t, "a", 3, 0);
+    check_int(take_n(&t, "b", 20), 2);
+    check_int(outcome.takes[0].taken, 3);
+    check_int(endpoint->used, 5);
+    check_int(key->used, 5);
+    verdicts(&t, DONE);
+    check_int(run(&t), OK);
+
+    take(&t, "a", 3, 0);
+    check_int(take_n(&t, "b", 20), 0);
+    check_int(outcome.due, NOW + 12 * SECOND);
+
+    /* the clock is set back: not longer than a gap */
+
+    t.now = NOW - HOUR;
+    check_int(take_n(&t, "b", 20), 0);
+    check_int(outcome.due, t.now + 12 * SECOND);
+    t.now += 12 * SECOND;
+    check_int(take_n(&t, "b", 20), 1);
+    verdicts(&t, DONE);
+
+    teardown(&t);
+}
+
+
+/* an event of a digest goes before all, and may use all */
+
+static void
+test_reserve_digest(void)
+{
+    test_t     t;
+    budget_t  *b;
+
+    setup(&t, "reserve_digest");
+    t.policy.digest.n = 10;
+    b = budget(&t, "key", 4, MINUTE);
+    b->reserve = 1;
+
+    accept_lesser(&t, "ops", 5);
+    accept_many(&t, "ops", 5);
+    accept_event(&t, "ops", "ilert-digest:ops", ALERT, "D");
+    check_int(take_n(&t, "ops", 2), 2);
+    check_str(all_taken(), "ops:D ops:x");
+    verdicts(&t, DONE);
+
+    /* an update of it, too */
+
+    level(accept_event(&t, "ops", "ilert-digest:ops", ALERT, "E"), WARNING);
+    check_int(take_n(&t, "ops", 1), 1);
+    check_str(all_taken(), "ops:E");
+    verdicts(&t, DONE);
+    check_int(take_n(&t, "ops", 2), 1);
+    check_str(all_taken(), "ops:x");
+    verdicts(&t, DONE);
+
+    t.now += MINUTE;
+    accept_event(&t, "ops", "ilert-digest:ops", RESOLVE, "F");
+    check_int(take_n(&t, "ops", 1), 1);
+    check_str(all_taken(), "ops:F");
+    verdicts(&t, DONE);
+
+    teardown(&t);
+}
+
+
 /* half of the budget is for news */
 
 static void
@@ -562,12 +774,23 @@ test_repeats(void)
     t.now += 59 * MINUTE;
     accept_event(&t, "ops", "late", COMMENT, "late");
     check_int(run(&t), OK);
-    check_int(take_n(&t, "ops", 10), 3);
-    check_str(all_taken(), "ops:new ops:again ops:late");
+    check_int(take_n(&t, "ops", 10), 2);
+    check_str(all_taken(), "ops:new ops:again");
     verdicts(&t, DONE);
     check_int(run(&t), OK);
 
-    t.now += MINUTE;
+    /* beyond half of it they are spread */
+
+    t.now += 20 * SECOND - 1;
+    check_int(take_n(&t, "ops", 10), 0);
+    check_int(outcome.due, t.now + 1);
+    t.now++;
+    check_int(take_n(&t, "ops", 10), 1);
+    check_str(all_taken(), "ops:late");
+    verdicts(&t, DONE);
+    check_int(run(&t), OK);
+
+    t.now += 40 * SECOND;
     check_int(take_n(&t, "ops", 10), 1);
     check_str(all_taken(), "ops:again");
 
@@ -854,6 +1077,10 @@ test_case_t  budget_cases[] = {
     { "budget that is gone", test_budget_gone },
     { "budget, after a restart", test_budget_restart },
     { "a key's pause", test_pause },
+    { "reserve", test_reserve },
+    { "reserve, what has waited for long", test_reserve_aged },
+    { "reserve of an endpoint", test_reserve_endpoint },
+    { "reserve, and a digest", test_reserve_digest },
     { "half is for news", test_repeats },
     { "half is for news, which are under way", test_repeats_under_way },
     { "resolve_after", test_resolve_after },

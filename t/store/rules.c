@@ -497,78 +497,232 @@ test_judge_time(void)
 }
 
 
-/* at "now" of what waits since NOW; and when it had its turn, after that */
+/* at "now" of what waits since NOW; and when its place there began */
 
 static ngx_uint_t
-aged(ngx_uint_t urgency, int64_t window, int64_t now, int64_t *turn)
+turn_of(ngx_uint_t urgency, int64_t window, int64_t now, int64_t *place)
 {
-    int64_t  since;
+    int64_t     since;
+    ngx_uint_t  turn;
 
     since = NOW;
-    urgency = ngx_http_ilert_rules_aged(urgency, &since, window, now);
-    *turn = since - NOW;
+    turn = ngx_http_ilert_rules_turn(urgency, 0, &since, window, now);
+    *place = since - NOW;
 
-    return urgency;
+    return turn;
 }
 
 
 static void
-test_aged(void)
+test_turn(void)
 {
-    int64_t     turn;
-    ngx_uint_t  u;
+    int64_t     place;
+    ngx_uint_t  u, t;
 
     for (u = 0; u < NGX_HTTP_ILERT_REPEATS; u++) {
-        check_int(aged(u, 60000, NOW, &turn), u);
-        check_int(aged(u, 60000, NOW + 300000, &turn), u);
-        check_int(turn, 0);
-        check_int(aged(u, 60000, NOW + 300001, &turn), 0);
-        check_int(turn, u ? 300000 : 0);
-        check_int(aged(u, 60000, NOW + DAY, &turn), 0);
-        check_int(turn, u ? 300000 : 0);
+        t = u ? NGX_HTTP_ILERT_TURN_LESSER + u : NGX_HTTP_ILERT_TURN_CRITICAL;
 
-        check_int(aged(u, 1000, NOW + 5000, &turn), u);
-        check_int(aged(u, 1000, NOW + 5001, &turn), 0);
-        check_int(turn, u ? 5000 : 0);
-        check_int(aged(u, 60000, NOW - DAY, &turn), u);
-        check_int(turn, 0);
+        check_int(turn_of(u, 60000, NOW, &place), t);
+        check_int(turn_of(u, 60000, NOW + 300000, &place), t);
+        check_int(place, 0);
+        check_int(turn_of(u, 1000, NOW + 5000, &place), t);
+        check_int(turn_of(u, 60000, NOW - DAY, &place), t);
+        check_int(place, 0);
+
+        /* aged: before all lesser ones, but after all that is urgent */
+
+        t = u ? NGX_HTTP_ILERT_TURN_AGED : NGX_HTTP_ILERT_TURN_CRITICAL;
+
+        check_int(turn_of(u, 60000, NOW + 300001, &place), t);
+        check_int(place, u ? 300000 : 0);
+        check_int(turn_of(u, 60000, NOW + DAY, &place), t);
+        check_int(place, u ? 300000 : 0);
+        check_int(turn_of(u, 1000, NOW + 5001, &place), t);
+        check_int(place, u ? 5000 : 0);
+
+        /* an event of a digest goes before all others */
+
+        place = NOW;
+        check_int(ngx_http_ilert_rules_turn(u, 1, &place, 60000, NOW + DAY),
+                  NGX_HTTP_ILERT_TURN_DIGEST);
+        check_int(place, NOW);
     }
 
     /* a repeat is no news: an update, however long it waits */
 
     u = NGX_HTTP_ILERT_REPEATS;
+    t = NGX_HTTP_ILERT_TURN_LESSER + NGX_HTTP_ILERT_UPDATES;
 
-    check_int(aged(u, 60000, NOW, &turn), NGX_HTTP_ILERT_UPDATES);
-    check_int(aged(u, 60000, NOW + DAY, &turn), NGX_HTTP_ILERT_UPDATES);
-    check_int(turn, 0);
+    check_int(turn_of(u, 60000, NOW, &place), t);
+    check_int(turn_of(u, 60000, NOW + DAY, &place), t);
+    check_int(place, 0);
+
+    check(NGX_HTTP_ILERT_TURN_DIGEST < NGX_HTTP_ILERT_TURN_CRITICAL);
+    check(NGX_HTTP_ILERT_TURN_CRITICAL < NGX_HTTP_ILERT_TURN_AGED);
+    check(NGX_HTTP_ILERT_TURN_AGED
+          < NGX_HTTP_ILERT_TURN_LESSER + NGX_HTTP_ILERT_RESOLVES);
 }
 
 
-/* half of it, rounded up, is left for news */
+/* how many requests each kind leaves free */
 
 static void
-test_affords(void)
+test_leaves(void)
 {
-    check(!ngx_http_ilert_rules_affords(0, 50, 0));
-    check(ngx_http_ilert_rules_affords(1, 50, 0));
-    check(ngx_http_ilert_rules_affords(50, 50, 0));
+    ngx_uint_t  i;
 
-    check(!ngx_http_ilert_rules_affords(0, 50, 1));
-    check(!ngx_http_ilert_rules_affords(25, 50, 1));
-    check(ngx_http_ilert_rules_affords(26, 50, 1));
+    static struct {
+        ngx_uint_t  rate, reserve, kept;
+        ngx_uint_t  all, member, lesser, repeat;
+    } cases[] = {
+        { 50, 5, 0, 0, 0, 5, 25 },
+        { 50, 0, 0, 0, 0, 0, 25 },
+        { 50, 40, 0, 0, 0, 40, 40 },
+        { 50, 49, 0, 0, 0, 49, 49 },
 
-    check(!ngx_http_ilert_rules_affords(1, 3, 1));
-    check(ngx_http_ilert_rules_affords(2, 3, 1));
+        /* an open digest: there are no repeats */
 
-    /* or there would be no repeats at all */
+        { 50, 5, 10, 0, 10, 10, 50 },
+        { 50, 20, 10, 0, 10, 20, 50 },
+        { 5, 1, 2, 0, 2, 2, 5 },
 
-    check(!ngx_http_ilert_rules_affords(0, 1, 1));
-    check(ngx_http_ilert_rules_affords(1, 1, 1));
+        /* half, rounded up, is left for news, unless that were all */
 
-    /* no rate: any number, or none during a pause */
+        { 3, 1, 0, 0, 0, 1, 1 },
+        { 2, 1, 0, 0, 0, 1, 1 },
+        { 1, 0, 0, 0, 0, 0, 0 },
+    };
 
-    check(ngx_http_ilert_rules_affords((ngx_uint_t) -1, 0, 1));
-    check(!ngx_http_ilert_rules_affords(0, 0, 1));
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        check_int(ngx_http_ilert_rules_leaves(NGX_HTTP_ILERT_SPENDS_ALL,
+                                              cases[i].rate, cases[i].reserve,
+                                              cases[i].kept), cases[i].all);
+        check_int(ngx_http_ilert_rules_leaves(NGX_HTTP_ILERT_SPENDS_MEMBER,
+                                              cases[i].rate, cases[i].reserve,
+                                              cases[i].kept), cases[i].member);
+        check_int(ngx_http_ilert_rules_leaves(NGX_HTTP_ILERT_SPENDS_LESSER,
+                                              cases[i].rate, cases[i].reserve,
+                                              cases[i].kept), cases[i].lesser);
+        check_int(ngx_http_ilert_rules_leaves(NGX_HTTP_ILERT_SPENDS_REPEAT,
+                                              cases[i].rate, cases[i].reserve,
+                                              cases[i].kept), cases[i].repeat);
+    }
+}
+
+
+/* when the next one goes: "next" and "last" count from NOW, in ms */
+
+static void
+test_spread(void)
+{
+    int64_t     at;
+    ngx_uint_t  i;
+
+    static struct {
+        ngx_uint_t  left, leaves, rate;
+        int64_t     window, next, last, at;
+    } cases[] = {
+
+        /* up to half of it at once */
+
+        { 50, 5, 50, 60000, 60000, 0, -NOW },
+        { 26, 5, 50, 60000, 60000, 0, -NOW },
+
+        /* 20 over a minute: 21 gaps, the last of which ends with "next" */
+
+        { 25, 5, 50, 60000, 60000, 0, 2858 },
+        { 24, 5, 50, 60000, 60000, 2858, 2858 + 2858 },
+        { 6, 5, 50, 60000, 60000, 54286, 57143 },
+
+        /* one soon: but not faster than the rate allows */
+
+        { 25, 5, 50, 60000, 10000, 0, 1334 },
+        { 25, 5, 50, 60000, 1000, 0, 1000 },
+        { 25, 5, 50, 60000, 30000, 20000, 20000 + 1334 },
+
+        /* none for long: it may go at once */
+
+        { 25, 5, 50, 60000, 10000, -50000, -50000 + 2858 },
+        { 25, 0, 50, 60000, 60000, -NOW, -NOW + (NOW + 60000 + 25) / 26 },
+
+        /* other rates, and what is kept for a digest */
+
+        { 25, 10, 50, 60000, 60000, 0, 3750 },
+        { 350, 70, 700, 60000, 60000, 0, 214 },
+        { 350, 70, 700, 60000, 6000, 0, 96 },
+        { 5, 1, 10, 1000, 1000, 0, 200 },
+        { 5, 1, 10, 1000, 500, 0, 112 },
+        { 2, 1, 4, 1000, 900, 0, 450 },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        at = ngx_http_ilert_rules_spread(cases[i].left, cases[i].leaves,
+                                         cases[i].rate, cases[i].window,
+                                         NOW + cases[i].next,
+                                         NOW + cases[i].last);
+        check_int(at - NOW, cases[i].at);
+    }
+}
+
+
+/*
+ * So many wait, and nothing else is sent: how long it takes, and that no
+ * window has more than they may use, whatever the rate and the reserve are.
+ */
+
+static void
+test_spread_all(void)
+{
+    int64_t     now, next, last, at[200];
+    ngx_uint_t  rate, reserve, n, first, left;
+
+    for (rate = 2; rate <= 60; rate++) {
+        for (reserve = 0; reserve < rate; reserve += 3) {
+
+            first = 0;
+            last = 0;
+            now = NOW;
+
+            for (n = 0; n < 2 * rate; /* void */ ) {
+
+                while (first < n && at[first] + 60000 <= now) {
+                    first++;
+                }
+
+                left = rate - (n - first);
+
+                if (left <= reserve) {
+                    now = at[n + reserve - rate] + 60000;
+                    continue;
+                }
+
+                next = (first < n) ? at[first] + 60000 : now + 60000;
+                next = ngx_http_ilert_rules_spread(left, reserve, rate, 60000,
+                                                   next, last);
+
+                if (next <= now) {
+                    last = now;
+                    at[n++] = now;
+                    continue;
+                }
+
+                /* never later than the next slot, and so never for ever */
+
+                check(next <= at[first] + 60000);
+                now = next;
+            }
+
+            /* the first ones go at once, and no window is left unused */
+
+            check(at[ngx_min(rate - rate / 2, rate - reserve) - 1] == NOW);
+            check(now < NOW + (int64_t) (1 + (2 * rate - 1) / (rate - reserve))
+                              * 60000);
+
+            for (n = rate - reserve; n < 2 * rate; n++) {
+                check(at[n] >= at[n + reserve - rate] + 60000);
+            }
+        }
+    }
 }
 
 
@@ -674,8 +828,10 @@ test_case_t  rule_cases[] = {
     { "rules: replaces", test_replaces },
     { "rules: judge", test_judge },
     { "rules: judge, by the time", test_judge_time },
-    { "rules: aged", test_aged },
-    { "rules: affords", test_affords },
+    { "rules: turn", test_turn },
+    { "rules: leaves", test_leaves },
+    { "rules: spread", test_spread },
+    { "rules: spread, whatever the rate is", test_spread_all },
     { "rules: limited", test_limited },
     { "rules: refused", test_refused },
     { NULL, NULL }
