@@ -314,11 +314,12 @@ subtest 'endpoints' => sub {
         '"ilert_endpoint" directive is duplicate in F:6');
     bad("$OPS\n" . server("location /x/ {\nilert_endpoint $_; $PASS }"),
         'invalid number of arguments in "ilert_endpoint" directive in F:5')
-        for 'a b c d', 'a rate=off host=b c';
+        for 'a b c d e', 'a rate=10r/s reserve=1 host=b c';
 
     my %shown_as = ("''" => '', 'color=red' => 'color=red', 'a b' => 'b',
                     'rate=off a' => 'a', 'host=b a' => 'a', 'a b c' => 'b',
-                    'a rate=off b' => 'b', 'a ratio=5' => 'ratio=5');
+                    'a rate=off b' => 'b', 'a ratio=5' => 'ratio=5',
+                    'a b c d' => 'b', 'reserve=1 a' => 'a');
 
     for (sort keys %shown_as) {
         bad("$OPS\n" . server("location /x/ {\nilert_endpoint $_; $PASS }"),
@@ -335,7 +336,9 @@ subtest 'rate of an endpoint' => sub {
     };
 
     good($endpoint->($_)) for qw(rate=700r/m rate=1r/m rate=10r/s rate=1r/s
-        rate=off), 'default rate=50r/m', 'default rate=off';
+        rate=off reserve=70 reserve=0 reserve=699), 'default rate=50r/m',
+        'default rate=off', 'default rate=10r/s reserve=9 host=a',
+        'reserve=1 rate=2r/m', 'rate=1r/m reserve=0';
 
     for my $rate (@RATES) {
         bad($endpoint->("rate=$rate"), "invalid parameter \"rate=$rate\" of "
@@ -344,7 +347,27 @@ subtest 'rate of an endpoint' => sub {
     }
 
     bad($endpoint->($_), qr/^\[emerg\] .* in F:5$/)
-        for 'default rate=off rate=off', 'rate=1r/s rate=1r/s';
+        for 'default rate=off rate=off', 'rate=1r/s rate=1r/s',
+            'reserve=1 reserve=1';
+
+    my %bad = ('reserve=' => '', 'reserve=x' => '', 'reserve=-1' => '',
+               'reserve=1.5' => '', 'reserve=5r/m' => '',
+               'reserve=10%' => '',
+               'reserve=700' => 699, 'rate=50r/m reserve=50' => 49,
+               'reserve=51 rate=50r/m' => 49, 'rate=1r/s reserve=1' => 0);
+
+    for (sort keys %bad) {
+        my ($text) = /(reserve=\S*)/;
+        bad($endpoint->($_), qq{invalid parameter "$text" of }
+            . '"ilert_endpoint", ' . ($bad{$_} eq ''
+            ? 'a number of requests below the rate, such as "reserve=5", is '
+              . 'allowed in F:5'
+            : "it has to be below the rate, 0 to $bad{$_} are allowed in "
+              . 'F:5'));
+    }
+
+    bad($endpoint->('rate=off reserve=5'), '"reserve=5" of "ilert_endpoint" '
+        . 'is not allowed with the rate "off", which has no end in F:5');
 };
 
 subtest 'host of an endpoint' => sub {

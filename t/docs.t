@@ -433,7 +433,8 @@ subtest 'directives' => sub {
             for keys %value;
     }
 
-    for (['rate', qr/^\*\*Default:\*\* `rate (\d+)r\/m;`$/m, 'KEY_RATE'],
+    for (['rate', qr/^\*\*Default:\*\* `rate (\d+)r\/m reserve=5;`$/m,
+          'KEY_RATE'],
          ['ilert_endpoint', qr/default it is `(\d+)r\/m`/, 'ENDPOINT_RATE'])
     {
         my ($name, $shown, $value) = @$_;

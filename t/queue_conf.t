@@ -74,7 +74,9 @@ subtest 'members of a source' => sub {
         'retry 100ms 100ms;', 'retry 1 2;', 'retry 1m 1d;', 'max_age off;',
         'max_age 1s;', 'max_age 30d;',
         'max_age 2h; retry 2s 1m; concurrency 4;',
-        (map { "rate $_;" } qw(50r/m 1r/m 700r/m 1r/s 1000r/s off)),
+        (map { "rate $_;" } qw(50r/m 1r/m 700r/m 1r/s 1000r/s off),
+         '50r/m reserve=5', '50r/m reserve=0', '2r/s reserve=1',
+         '1r/m reserve=0'),
         (map { "coalesce $_;" } qw(off repeats latest)),
         (map { "repeat $_;" } qw(5m 1s 1ms 100 1h 30d)),
         (map { "resolve_after $_;" } qw(off 1s 12h 90d)),
@@ -98,7 +100,7 @@ subtest 'members of a source' => sub {
         bad("$queue\n" . source("\n$name;"),
             qr/^\[emerg\] .*invalid number.*"$name".* in F:3$/);
         bad("$queue\n" . source("\n$name $value $value;"),
-            qr/^\[emerg\] .*invalid number.*"$name".* in F:3$/);
+            qr/^\[emerg\] .*invalid (?:number|parameter).*"$name".* in F:3$/);
         bad("$queue\nserver { $name $value; }\n" . source(''),
             qr/^\[emerg\] .*"$name".* in F:2$/);
     }
@@ -133,6 +135,23 @@ subtest 'members of a source' => sub {
             "invalid value \"$_\" in \"$name\", $allowed{$name} in F:3")
             for @{$bad{$name}};
     }
+
+    my $what = 'invalid parameter "%s" of "rate", ';
+    my %reserve = (
+        (map { $_ => $what . 'a number of requests below the rate, such as '
+                     . '"reserve=5", is allowed' }
+         qw(reserve= reserve=x reserve=-1 reserve=1.5 reserve=5r/m)),
+        (map { $_ => $what . 'it has to be below the rate, 0 to 49 are '
+                     . 'allowed' } qw(reserve=50 reserve=1000)),
+        (map { $_ => 'invalid parameter "%s" in "rate", "reserve=" is '
+                     . 'allowed' } qw(5 reserves=5 RESERVE=5 50r/m)));
+
+    bad("$queue\n" . source("\nrate 50r/m $_;"),
+        sprintf($reserve{$_}, $_) . ' in F:3') for sort keys %reserve;
+    bad("$queue\n" . source("\nrate off reserve=1;"), '"reserve=1" of "rate" '
+        . 'is not allowed with the rate "off", which has no end in F:3');
+    bad("$queue\n" . source("\nrate 50r/m reserve=1 reserve=1;"),
+        qr/^\[emerg\] .*invalid number.*"rate".* in F:3$/);
 };
 
 subtest 'digest' => sub {
@@ -232,6 +251,18 @@ subtest 'rates of one key' => sub {
         like($text, $differ, "$pair->[0] $pair->[1]");
         is($code, 0, 'is accepted');
     }
+
+    good($conf->(@$_)) for
+        [ "$key rate 20r/m reserve=3;", "$key rate 20r/m reserve=3;" ],
+        [ "$key rate 20r/m reserve=3;", "$key rate 20r/m;" ],
+        [ $key, "$key rate 20r/m reserve=3;" ];
+
+    my ($code, $text) = $t->conf_lines($conf->(
+        "$key rate 20r/m reserve=3;", "$key rate 20r/m reserve=4;"));
+    is($text, '[warn] "ilert_source" "one" and "two" share a key but not the '
+       . '"reserve" of their "rate", the greater one is used',
+       'two reserves');
+    is($code, 0, 'are accepted');
 };
 
 # One line, however many sources

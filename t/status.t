@@ -561,6 +561,9 @@ subtest 'budgets' => sub {
                         'nothing is used');
     is($s->{sources}{ops}{budget}{rate}, 5, 'requests in a minute');
     is($s->{sources}{two}{budget}{rate}, 600, 'of a rate by the second');
+    is_deeply([ map { $s->{sources}{$_}{budget}{reserve} } qw(ops two three) ],
+              [ 1, 60, undef ], 'a tenth of them');
+    is($s->{endpoints}{default}{budget}{reserve}, 70, 'of the endpoint');
     is($s->{sources}{three}{budget}{rate}, undef, 'off');
     is($s->{endpoints}{default}{budget}{rate}, 700, 'of the endpoint');
     is($s->{sources}{ops}{budget}{used}, 0, 'none is used');
@@ -573,7 +576,28 @@ subtest 'budgets' => sub {
     like($s->{sources}{ops}{reason}, qr/rate|budget/, 'the reason');
     is($s->{sources}{$_}{state}, 'ok', "$_ goes on") for qw(two three);
 
-    my $alert = $q->alert('ops', 'spent7');
+    # four of five are for what is not urgent, and two of these are spread
+    $q->run(70);
+    ok($q->drained, 'a minute later');
+    $q->run(70);
+    $q->say(map { "lesser$_ WARNING" } 1 .. 6);
+    $s = $q->becomes(sub { $_->{sources}{ops}{budget}{used} == 3 },
+                     'half of it');
+    is($s->{sources}{ops}{state}, 'limited', 'what is spread waits');
+    like($s->{sources}{ops}{reason}, qr/spread/, $s->{sources}{ops}{reason});
+    $q->run(50);
+    $s = $q->becomes(sub { $_->{sources}{ops}{budget}{used} == 4 },
+                     'the rest');
+    is($s->{sources}{ops}{state}, 'limited', 'one is left');
+    like($s->{sources}{ops}{reason}, qr/\A4 requests.*not urgent\z/,
+         $s->{sources}{ops}{reason});
+    $q->say(map { "urgent$_ CRITICAL" } 1 .. 2);
+    $s = $q->becomes(sub { $_->{sources}{ops}{budget}{used} == 5 },
+                     'it is for what is urgent');
+    like($s->{sources}{ops}{reason}, qr/\A5 requests.*allows\z/,
+         $s->{sources}{ops}{reason});
+
+    my $alert = $q->alert('ops', 'urgent2');
     is($alert->{waiting}, 1, 'the last one waits');
     like($alert->{reason}, qr/rate|budget/, "why: $alert->{reason}");
 

@@ -11,6 +11,7 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_control.h"
 #include "ngx_http_ilert_location.h"
+#include "ngx_http_ilert_rate.h"
 #include "ngx_http_ilert_source.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_text.h"
@@ -223,16 +224,17 @@ ngx_http_ilert_location_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* Parses "[name] [rate=...] [host=...]". */
+/* Parses "[name] [rate=...] [reserve=...] [host=...]". */
 
 static ngx_int_t
 ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
     ngx_http_ilert_endpoint_t *endpoint)
 {
+    ngx_int_t    rc;
     ngx_str_t   *value, rate;
     ngx_uint_t   i;
 
-    endpoint->rate.n = NGX_CONF_UNSET_UINT;
+    ngx_http_ilert_rate_init(&endpoint->rate);
 
     value = cf->args->elts;
 
@@ -244,8 +246,7 @@ ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
             rate.data = value[i].data + 5;
             rate.len = value[i].len - 5;
 
-            if (ngx_http_ilert_source_parse_rate(&endpoint->rate,
-                                                 &rate) == NGX_OK) {
+            if (ngx_http_ilert_rate_parse(&endpoint->rate, &rate) == NGX_OK) {
                 continue;
             }
 
@@ -255,6 +256,17 @@ ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
                                "as \"rate=700r/m\" or \"rate=10r/s\" and "
                                "\"rate=off\" are allowed", &value[i]);
             return NGX_ERROR;
+        }
+
+        rc = ngx_http_ilert_rate_parse_reserve(cf, &endpoint->rate, &value[i],
+                                               "ilert_endpoint");
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_OK) {
+            continue;
         }
 
         if (ngx_strncmp(value[i].data, "host=", 5) == 0
@@ -277,8 +289,8 @@ ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" in "
                                "\"ilert_endpoint\", a name and then "
-                               "\"rate=\" and \"host=\" are allowed",
-                               &value[i]);
+                               "\"rate=\", \"reserve=\" and \"host=\" are "
+                               "allowed", &value[i]);
             return NGX_ERROR;
         }
 
@@ -286,6 +298,15 @@ ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
     }
 
     ngx_http_ilert_location_endpoint_defaults(endpoint);
+
+    if (ngx_http_ilert_rate_check_reserve(cf, &endpoint->rate,
+                                          "ilert_endpoint")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ilert_rate_default(&endpoint->rate);
 
     return NGX_OK;
 }

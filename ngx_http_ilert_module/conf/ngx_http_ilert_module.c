@@ -95,7 +95,7 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       NULL },
 
     { ngx_string("ilert_endpoint"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE123,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE123|NGX_CONF_TAKE4,
       ngx_http_ilert_location_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

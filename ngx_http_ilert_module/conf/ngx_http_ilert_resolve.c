@@ -12,6 +12,7 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_digest_conf.h"
 #include "ngx_http_ilert_mapping.h"
+#include "ngx_http_ilert_rate.h"
 #include "ngx_http_ilert_reconcile_conf.h"
 #include "ngx_http_ilert_resolve.h"
 #include "ngx_http_ilert_source.h"
@@ -34,8 +35,6 @@ static ngx_int_t ngx_http_ilert_resolve_share_key(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_resolve_add_key(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_source_t *source);
-static ngx_uint_t ngx_http_ilert_resolve_rate_is_lower(
-    ngx_http_ilert_rate_t *rate, ngx_http_ilert_rate_t *other);
 static ngx_int_t ngx_http_ilert_resolve_source_uri(ngx_conf_t *cf,
     ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_resolve_location(ngx_conf_t *cf,
@@ -54,6 +53,7 @@ ngx_int_t
 ngx_http_ilert_resolve(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
 {
     ngx_uint_t                    i;
+    ngx_http_ilert_key_t        **keys;
     ngx_http_ilert_source_t     **sources;
     ngx_http_ilert_loc_conf_t   **locations;
     ngx_http_ilert_endpoint_t   **endpoints;
@@ -85,6 +85,12 @@ ngx_http_ilert_resolve(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
 
     if (ngx_http_ilert_digest_resolve(cf, imcf) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    keys = imcf->keys.elts;
+
+    for (i = 0; i < imcf->keys.nelts; i++) {
+        ngx_http_ilert_rate_default(&keys[i]->rate);
     }
 
     locations = imcf->locations.elts;
@@ -180,7 +186,8 @@ ngx_http_ilert_resolve_source(ngx_conf_t *cf,
 
 /*
  * Sources with the same integration key share one budget, because ilert counts
- * requests by key.  If they are given different rates, the lowest one holds.
+ * requests by key.  If they are given different rates, the lowest one holds,
+ * with the greatest reserve.
  */
 
 static ngx_int_t
@@ -227,9 +234,18 @@ ngx_http_ilert_resolve_share_key(ngx_conf_t *cf,
                       &shared->source->name, &source->name);
     }
 
-    if (ngx_http_ilert_resolve_rate_is_lower(&source->rate, &shared->rate)) {
+    if (shared->rate.reserve != NGX_CONF_UNSET_UINT
+        && source->rate.reserve != NGX_CONF_UNSET_UINT
+        && shared->rate.reserve != source->rate.reserve)
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"ilert_source\" \"%V\" and \"%V\" share a key but "
+                      "not the \"reserve\" of their \"rate\", the greater one "
+                      "is used", &shared->source->name, &source->name);
+    }
+
+    if (ngx_http_ilert_rate_share(&shared->rate, &source->rate)) {
         shared->source = source;
-        shared->rate = source->rate;
     }
 
     return NGX_OK;
@@ -257,6 +273,7 @@ ngx_http_ilert_resolve_add_key(ngx_conf_t *cf,
     *kp = shared;
 
     shared->key = source->key;
+    ngx_http_ilert_rate_init(&shared->rate);
     shared->rate.n = NGX_HTTP_ILERT_KEY_RATE;
     shared->rate.window = NGX_HTTP_ILERT_MINUTE;
 
@@ -277,18 +294,6 @@ ngx_http_ilert_resolve_add_key(ngx_conf_t *cf,
     shared->name.len = p - shared->name.data;
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_ilert_resolve_rate_is_lower(ngx_http_ilert_rate_t *rate,
-    ngx_http_ilert_rate_t *other)
-{
-    if (rate->n == 0 || other->n == 0) {
-        return rate->n != 0;
-    }
-
-    return rate->n * other->window < other->n * rate->window;
 }
 
 

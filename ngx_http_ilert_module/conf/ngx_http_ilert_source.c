@@ -11,6 +11,7 @@
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_digest_conf.h"
 #include "ngx_http_ilert_heartbeat.h"
+#include "ngx_http_ilert_rate.h"
 #include "ngx_http_ilert_source.h"
 #include "ngx_http_ilert_text.h"
 
@@ -20,7 +21,6 @@
 #define NGX_HTTP_ILERT_KEY_FILE_SIZE   4096
 
 #define NGX_HTTP_ILERT_MAX_CONCURRENCY 1000
-#define NGX_HTTP_ILERT_MAX_RATE        1000000
 
 /* a webhook URL ends in this, and then has the key */
 
@@ -123,7 +123,7 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
       NULL },
 
     { ngx_string("rate"),
-      NGX_CONF_TAKE1,
+      NGX_CONF_TAKE12,
       ngx_http_ilert_source_rate,
       0,
       offsetof(ngx_http_ilert_source_t, rate.n),
@@ -252,7 +252,7 @@ ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     source->file_name = cf->conf_file->file.name.data;
     source->line = cf->conf_file->line;
 
-    source->rate.n = NGX_CONF_UNSET_UINT;
+    ngx_http_ilert_rate_init(&source->rate);
     source->policy = ngx_http_ilert_source_policy;
 
     save = *cf;
@@ -669,11 +669,12 @@ ngx_http_ilert_source_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ilert_source_t *source = conf;
 
+    ngx_int_t   rc;
     ngx_str_t  *value;
 
     value = cf->args->elts;
 
-    if (ngx_http_ilert_source_parse_rate(&source->rate, &value[1]) != NGX_OK) {
+    if (ngx_http_ilert_rate_parse(&source->rate, &value[1]) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\" in \"rate\", a number of "
                            "requests such as \"50r/m\" or \"2r/s\" and "
@@ -681,44 +682,27 @@ ngx_http_ilert_source_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    rc = ngx_http_ilert_rate_parse_reserve(cf, &source->rate, &value[2],
+                                           "rate");
+
+    if (rc == NGX_DECLINED) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"rate\", "
+                           "\"reserve=\" is allowed", &value[2]);
+    }
+
+    if (rc != NGX_OK
+        || ngx_http_ilert_rate_check_reserve(cf, &source->rate, "rate")
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
-}
-
-
-ngx_int_t
-ngx_http_ilert_source_parse_rate(ngx_http_ilert_rate_t *rate, ngx_str_t *value)
-{
-    ngx_int_t  n;
-
-    if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
-        rate->n = 0;
-        rate->window = NGX_HTTP_ILERT_MINUTE;
-        return NGX_OK;
-    }
-
-    if (value->len < 4) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_strncmp(value->data + value->len - 3, "r/m", 3) == 0) {
-        rate->window = NGX_HTTP_ILERT_MINUTE;
-
-    } else if (ngx_strncmp(value->data + value->len - 3, "r/s", 3) == 0) {
-        rate->window = 1000;
-
-    } else {
-        return NGX_ERROR;
-    }
-
-    n = ngx_atoi(value->data, value->len - 3);
-
-    if (n < 1 || n > NGX_HTTP_ILERT_MAX_RATE) {
-        return NGX_ERROR;
-    }
-
-    rate->n = n;
-
-    return NGX_OK;
 }
 
 

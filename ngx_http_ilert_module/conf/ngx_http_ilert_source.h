@@ -22,10 +22,6 @@
  */
 
 
-/* ms in a minute: the window of a rate that is given as "r/m" */
-
-#define NGX_HTTP_ILERT_MINUTE          60000
-
 /* the name of the endpoint for pings, and of their source in logs */
 
 #define NGX_HTTP_ILERT_HEARTBEAT       "heartbeat"
@@ -36,13 +32,6 @@ char *ngx_http_ilert_source_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_ilert_source_heartbeat(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-
-/*
- * Parses a rate such as "50r/m", "2r/s" or "off".  Returns NGX_OK, or
- * NGX_ERROR if the text is no rate.
- */
-ngx_int_t ngx_http_ilert_source_parse_rate(ngx_http_ilert_rate_t *rate,
-    ngx_str_t *value);
 
 /*
  * Warns of directives in ilert_source { } that have no effect because there is

@@ -204,6 +204,7 @@ ngx_http_ilert_deliver_budget(ngx_http_ilert_courier_t *co, ngx_str_t *name,
 
     budget->name = *name;
     budget->rate = rate->n;
+    budget->reserve = rate->reserve;
     budget->window = rate->window;
 
     return budget;

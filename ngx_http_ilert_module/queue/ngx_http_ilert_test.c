@@ -533,7 +533,8 @@ ngx_http_ilert_test_is_spent(ngx_http_ilert_store_query_t *query,
     for (i = 0; i < query->nused; i++) {
 
         if (ngx_http_ilert_text_same(&query->used[i].name, name)) {
-            return rate->n && query->used[i].used >= rate->n;
+            return rate->n
+                   && query->used[i].used >= rate->n - rate->reserve;
         }
     }
 

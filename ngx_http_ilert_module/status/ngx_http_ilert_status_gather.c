@@ -14,6 +14,7 @@
 #include "ngx_http_ilert_queue_masters.h"
 #include "ngx_http_ilert_rules.h"
 #include "ngx_http_ilert_status_gather.h"
+#include "ngx_http_ilert_status_state.h"
 #include "ngx_http_ilert_store.h"
 #include "ngx_http_ilert_text.h"
 
@@ -24,10 +25,6 @@
  * here and nowhere else, so that JSON, the page, and metrics show the same.
  */
 
-
-/* bytes of the reason of a state; what is longer is cut */
-
-#define NGX_HTTP_ILERT_STATUS_REASON 512
 
 /* bytes of "the courier, process NNN, gives no sign of life" */
 
@@ -71,21 +68,9 @@ static ngx_http_ilert_store_source_t *ngx_http_ilert_status_stored(
     ngx_http_ilert_status_t *st, ngx_str_t *name);
 static int64_t ngx_http_ilert_status_has_digest(ngx_http_ilert_status_t *st,
     ngx_str_t *name);
-static ngx_http_ilert_store_used_t *ngx_http_ilert_status_used(
-    ngx_http_ilert_status_t *st, ngx_str_t *name);
 static void ngx_http_ilert_status_set_budget(
     ngx_http_ilert_status_budget_t *budget, ngx_http_ilert_rate_t *rate,
     ngx_http_ilert_store_used_t *used);
-static void ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
-    ngx_http_ilert_source_t *source, ngx_http_ilert_store_source_t *read,
-    ngx_http_ilert_counters_last_t *known, ngx_http_ilert_status_source_t *ss);
-static ngx_uint_t ngx_http_ilert_status_is_limited(ngx_http_ilert_status_t *st,
-    ngx_http_ilert_source_t *source, ngx_uint_t limited,
-    ngx_http_ilert_status_source_t *ss, u_char *buf, size_t *len);
-static ngx_uint_t ngx_http_ilert_status_is_spent(ngx_http_ilert_rate_t *rate,
-    ngx_http_ilert_store_used_t *used);
-static u_char *ngx_http_ilert_status_when(u_char *p, u_char *last,
-    int64_t msec);
 static ngx_str_t ngx_http_ilert_status_name(ngx_http_ilert_status_t *st,
     ngx_str_t *name);
 
@@ -732,25 +717,6 @@ ngx_http_ilert_status_has_digest(ngx_http_ilert_status_t *st, ngx_str_t *name)
 }
 
 
-static ngx_http_ilert_store_used_t *
-ngx_http_ilert_status_used(ngx_http_ilert_status_t *st, ngx_str_t *name)
-{
-    ngx_uint_t  i;
-
-    if (st->query == NULL) {
-        return NULL;
-    }
-
-    for (i = 0; i < st->query->nused; i++) {
-        if (ngx_http_ilert_text_same(&st->query->used[i].name, name)) {
-            return &st->query->used[i];
-        }
-    }
-
-    return NULL;
-}
-
-
 /* A budget is shown as requests in a minute, whatever the rate's window is. */
 
 static void
@@ -758,6 +724,7 @@ ngx_http_ilert_status_set_budget(ngx_http_ilert_status_budget_t *budget,
     ngx_http_ilert_rate_t *rate, ngx_http_ilert_store_used_t *used)
 {
     budget->rate = -1;
+    budget->reserve = -1;
     budget->used = -1;
 
     if (rate->n == 0) {
@@ -765,170 +732,11 @@ ngx_http_ilert_status_set_budget(ngx_http_ilert_status_budget_t *budget,
     }
 
     budget->rate = (int64_t) rate->n * 60000 / (int64_t) rate->window;
+    budget->reserve = (int64_t) rate->reserve * 60000 / (int64_t) rate->window;
 
     if (used) {
         budget->used = (int64_t) used->used * 60000 / (int64_t) rate->window;
     }
-}
-
-
-static void
-ngx_http_ilert_status_state(ngx_http_ilert_status_t *st,
-    ngx_http_ilert_source_t *source, ngx_http_ilert_store_source_t *read,
-    ngx_http_ilert_counters_last_t *known, ngx_http_ilert_status_source_t *ss)
-{
-    u_char      *buf, *p, *last;
-    size_t       len;
-    ngx_uint_t   waits;
-
-    buf = ngx_pnalloc(st->pool, NGX_HTTP_ILERT_STATUS_REASON);
-
-    if (buf == NULL) {
-        ss->state = NGX_HTTP_ILERT_STATE_OK;
-        return;
-    }
-
-    p = buf;
-    last = buf + NGX_HTTP_ILERT_STATUS_REASON;
-    len = 0;
-    waits = (ss->pending || st->path.len == 0);
-
-    if (known->parked || known->refuses) {
-        ss->state = NGX_HTTP_ILERT_STATE_PARKED;
-
-        p = ngx_slprintf(p, last, "%*s", known->park.len, known->park.data);
-
-        if (ss->pending) {
-            p = ngx_slprintf(p, last, "; next try ");
-            p = ngx_http_ilert_status_when(p, last, known->until - st->now);
-        }
-
-    } else if (read ? read->paused != 0 : source->counters->paused != 0) {
-        ss->state = NGX_HTTP_ILERT_STATE_PAUSED;
-
-        p = ngx_slprintf(p, last, "paused by control");
-
-    } else if (ngx_http_ilert_status_is_limited(st, source, known->limited, ss,
-                                                buf, &len))
-    {
-        ss->state = NGX_HTTP_ILERT_STATE_LIMITED;
-
-        p = buf + len;
-
-    } else if (waits && (known->failing || (read && read->retries)
-                         || source->endpoint->counters->down))
-    {
-        ss->state = NGX_HTTP_ILERT_STATE_RETRYING;
-
-        p = ngx_slprintf(p, last, "%V", &ss->error);
-
-        if (source->endpoint->counters->down) {
-            p = ngx_slprintf(p, last, "%sendpoint \"%V\" is down",
-                             p == buf ? "" : "; ", &source->endpoint->name);
-        }
-
-        if (p == buf) {
-
-            /* the error was in shared memory, and nginx was restarted since */
-
-            p = ngx_slprintf(p, last, "events wait to be tried again");
-        }
-
-    } else {
-        ss->state = NGX_HTTP_ILERT_STATE_OK;
-    }
-
-    ss->reason.data = buf;
-    ss->reason.len = p - buf;
-
-    (void) ngx_http_ilert_text_valid(&ss->reason, st->pool);
-}
-
-
-/*
- * Returns 1 if events wait for a budget or for the end of a pause after 429,
- * and writes the reason to "buf".
- */
-
-static ngx_uint_t
-ngx_http_ilert_status_is_limited(ngx_http_ilert_status_t *st,
-    ngx_http_ilert_source_t *source, ngx_uint_t limited,
-    ngx_http_ilert_status_source_t *ss, u_char *buf, size_t *len)
-{
-    u_char                       *p, *last;
-    ngx_http_ilert_store_used_t  *key, *endpoint;
-
-    p = buf;
-    last = buf + NGX_HTTP_ILERT_STATUS_REASON;
-
-    if (st->path.len == 0) {
-
-        if (!limited) {
-            return 0;
-        }
-
-        *len = ngx_slprintf(p, last, "%V", &ss->error) - buf;
-
-        return 1;
-    }
-
-    if (ss->pending <= ss->inflight) {
-        return 0;
-    }
-
-    key = ngx_http_ilert_status_used(st, &source->shared->name);
-    endpoint = ngx_http_ilert_status_used(st, &source->endpoint->name);
-
-    if (key && key->until) {
-        p = ngx_slprintf(p, last, "ilert answered 429; next try ");
-        p = ngx_http_ilert_status_when(p, last, key->until - st->now);
-
-    } else if (ngx_http_ilert_status_is_spent(&source->shared->rate, key)) {
-        p = ngx_slprintf(p, last, "%ui requests in %ui s have been made, as "
-                         "many as its \"rate\" allows",
-                         source->shared->rate.n,
-                         source->shared->rate.window / 1000);
-
-    } else if (ngx_http_ilert_status_is_spent(&source->endpoint->rate,
-                                              endpoint))
-    {
-        p = ngx_slprintf(p, last, "%ui requests in %ui s have been made, as "
-                         "many as the rate of endpoint \"%V\" allows",
-                         source->endpoint->rate.n,
-                         source->endpoint->rate.window / 1000,
-                         &source->endpoint->name);
-    }
-
-    *len = p - buf;
-
-    return *len != 0;
-}
-
-
-static ngx_uint_t
-ngx_http_ilert_status_is_spent(ngx_http_ilert_rate_t *rate,
-    ngx_http_ilert_store_used_t *used)
-{
-    return rate->n && used && used->used >= rate->n;
-}
-
-
-static u_char *
-ngx_http_ilert_status_when(u_char *p, u_char *last, int64_t msec)
-{
-    int64_t  sec;
-
-    sec = (msec + 999) / 1000;
-
-    if (sec <= 0) {
-        return ngx_slprintf(p, last, "now");
-    }
-
-    if (sec < 120) {
-        return ngx_slprintf(p, last, "in %L s", sec);
-    }
-
-    return ngx_slprintf(p, last, "in %L min", (sec + 30) / 60);
 }
 
 

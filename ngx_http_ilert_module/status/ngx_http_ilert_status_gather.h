@@ -42,6 +42,7 @@ extern ngx_str_t  ngx_http_ilert_state_names[];
 
 typedef struct {
     int64_t                      rate;      /* -1: any number */
+    int64_t                      reserve;   /* of these, for what is urgent */
     int64_t                      used;      /* -1: unknown */
 } ngx_http_ilert_status_budget_t;
 

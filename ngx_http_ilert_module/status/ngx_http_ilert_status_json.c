@@ -540,6 +540,9 @@ ngx_http_ilert_status_json_budget(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_json_first(w, "rate");
     ngx_http_ilert_status_json_number(w, budget->rate);
 
+    ngx_http_ilert_status_json_next(w, "reserve");
+    ngx_http_ilert_status_json_number(w, budget->reserve);
+
     ngx_http_ilert_status_json_next(w, "used");
     ngx_http_ilert_status_json_number(w, budget->used);
 

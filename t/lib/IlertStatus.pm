@@ -59,7 +59,8 @@ my $CLASS = qr/^(?:critical|resolve|open|update|repeat|held|silenced|listed)$/;
 my $FOR = qr/^(?:turn|verdict|retry|release|resume|delay|silence|digest)$/;
 my $EVENT_TYPE = qr/^(?:ALERT|RESOLVE|ACCEPT|COMMENT)$/;
 my %AGE = (count => 'count', oldest_seconds => 'seconds');
-my %BUDGET = (rate => 'count|null', used => 'count|null');
+my %BUDGET = (rate => 'count|null', reserve => 'count|null',
+              used => 'count|null');
 
 my %DEAD = (id => 'id', source => 'text', alert_key => 'text',
     type => $EVENT_TYPE, received => 'time', status => 'count|null',
