@@ -10,6 +10,7 @@
 
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_digest_conf.h"
+#include "ngx_http_ilert_rate.h"
 #include "ngx_http_ilert_source.h"
 
 
