@@ -78,6 +78,8 @@ ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
 
     row->bad = ngx_http_ilert_work_range(row->bad, 0,
                                          NGX_HTTP_ILERT_CRITICAL, &damaged);
+
+    ngx_http_ilert_work_check_text(&alert->summary);
 }
 
 

@@ -872,97 +872,41 @@ test_faults(void)
 }
 
 
-/* the table and the indexes that a statement writes */
-
-static const char *
-indexes_of(test_t *t, const char *text)
-{
-    int             rc;
-    char           *name;
-    sqlite3        *db;
-    sqlite3_stmt   *stmt;
-
-    static char     found[256];
-
-    found[0] = '\0';
-
-    name = sqlite3_mprintf("%s/queue.db", t->path);
-    check(sqlite3_open(name, &db) == SQLITE_OK);
-    sqlite3_free(name);
-
-    name = sqlite3_mprintf("EXPLAIN %s", text);
-    check(sqlite3_prepare_v2(db, name, -1, &stmt, NULL) == SQLITE_OK);
-    sqlite3_free(name);
-
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (strcmp((char *) sqlite3_column_text(stmt, 1), "OpenWrite") == 0) {
-            strcat(found, sql(t, "SELECT name || ' ' FROM sqlite_master"
-                                 " WHERE rootpage = %d",
-                              sqlite3_column_int(stmt, 3)));
-        }
-    }
-
-    check_int(rc, SQLITE_DONE);
-
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-
-    return found;
-}
-
-
 /* a webhook that comes again and again changes its row, and no index */
 
-static sqlite3  *heard_db;
+static ngx_uint_t  heard_updates;
 
-static int
-look_at(sqlite3 *db, char **error, const sqlite3_api_routines *api)
+static void
+check_indexes(test_t *t, const char *text)
 {
-    heard_db = db;
-    return SQLITE_OK;
+    if (strncmp(text, "UPDATE heard ", 13) != 0) {
+        return;
+    }
+
+    heard_updates++;
+
+    if (strstr(text, "SET task = ?2")) {
+        check_str(indexes_of(t, text), "heard ");
+
+    } else if (strstr(text, "SET alert = ")) {
+        check_str(indexes_of(t, text), "heard heard_alert ");
+
+    } else {
+        check(strstr(text, "SET topic = ") != NULL);
+        check_str(indexes_of(t, text), "heard heard_topic ");
+    }
 }
 
 
 static void
 test_indexes(void)
 {
-    test_t         t;
-    ngx_uint_t     n;
-    const char    *text;
-    sqlite3_stmt  *stmt;
+    test_t  t;
 
     setup(&t, "heard_indexes");
 
-    sqlite3_auto_extension((void (*)(void)) look_at);
-    check_int(run(&t), OK);
-    sqlite3_cancel_auto_extension((void (*)(void)) look_at);
-
-    n = 0;
-
-    for (stmt = sqlite3_next_stmt(heard_db, NULL); stmt;
-         stmt = sqlite3_next_stmt(heard_db, stmt))
-    {
-        text = sqlite3_sql(stmt);
-
-        if (strncmp(text, "UPDATE heard ", 13) != 0) {
-            continue;
-        }
-
-        n++;
-
-        if (strstr(text, "SET task = ?2")) {
-            check_str(indexes_of(&t, text), "heard ");
-
-        } else if (strstr(text, "SET alert = ")) {
-            check_str(indexes_of(&t, text), "heard heard_alert ");
-
-        } else {
-            check(strstr(text, "SET topic = ") != NULL);
-            check_str(indexes_of(&t, text), "heard heard_topic ");
-        }
-    }
-
-    check_int(n, 3);
+    each_statement(&t, check_indexes);
+    check_int(heard_updates, 3);
 
     teardown(&t);
 }

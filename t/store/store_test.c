@@ -1095,6 +1095,7 @@ main(int argc, char **argv)
         { "heard", heard_cases, 0 },
         { "storm", storm_cases, 0 },
         { "heard", heard_job_cases, 0 },
+        { "held", held_cases, 0 },
 
         { "events", event_sqlite_cases, 1 },
         { "homes", home_sqlite_cases, 1 },
@@ -1105,6 +1106,7 @@ main(int argc, char **argv)
         { "couriers", courier_sqlite_cases, 1 },
         { "letters", letter_sqlite_cases, 1 },
         { "heard", heard_sqlite_cases, 1 },
+        { "held", held_sqlite_cases, 1 },
         { "sqlite", sqlite_cases, 1 },
         { "versions", version_cases, 1 },
         { "damage", damage_cases, 1 },

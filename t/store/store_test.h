@@ -185,6 +185,11 @@ const char *drain(test_t *t, const char *source);
 /* by a connection of its own; the first column of the first row, or "" */
 const char *sql(test_t *t, const char *fmt, ...);
 
+/* looks at all statements of the backend; the store is not open before */
+void each_statement(test_t *t, void (*look)(test_t *t, const char *text));
+/* "TABLE INDEX ...", which a statement writes */
+const char *indexes_of(test_t *t, const char *text);
+
 /* what is kept with a source is what counting says */
 void check_counts(test_t *t);
 /* the head of an alert is its first event, its class the most urgent one's */
@@ -328,6 +333,8 @@ extern test_case_t  fault_cases[];
 extern test_case_t  heard_cases[];
 extern test_case_t  heard_sqlite_cases[];
 extern test_case_t  heard_job_cases[];
+extern test_case_t  held_cases[];
+extern test_case_t  held_sqlite_cases[];
 extern test_case_t  heard_rule_cases[];
 extern test_case_t  digest_rule_cases[];
 
