@@ -66,8 +66,8 @@ static void ngx_http_ilert_status_read(
     ngx_http_ilert_store_source_t *read);
 static ngx_http_ilert_store_source_t *ngx_http_ilert_status_stored(
     ngx_http_ilert_status_t *st, ngx_str_t *name);
-static int64_t ngx_http_ilert_status_has_digest(ngx_http_ilert_status_t *st,
-    ngx_str_t *name);
+static void ngx_http_ilert_status_digest(ngx_http_ilert_status_t *st,
+    ngx_str_t *name, ngx_http_ilert_status_source_t *ss);
 static void ngx_http_ilert_status_set_budget(
     ngx_http_ilert_status_budget_t *budget, ngx_http_ilert_rate_t *rate,
     ngx_http_ilert_store_used_t *used);
@@ -496,14 +496,14 @@ ngx_http_ilert_status_source(ngx_http_ilert_status_t *st,
         return NGX_OK;
     }
 
-    ss.digest = ngx_http_ilert_status_has_digest(st, &source->name);
-
     sp = ngx_array_push(&st->sources);
     if (sp == NULL) {
         return NGX_ERROR;
     }
 
     *sp = ss;
+
+    ngx_http_ilert_status_digest(st, &source->name, sp);
 
     sp->name = ngx_http_ilert_status_name(st, &source->name);
     sp->inflight = ngx_min((int64_t) counters->inflight, ss.pending);
@@ -583,7 +583,7 @@ ngx_http_ilert_status_strangers(ngx_http_ilert_status_t *st,
 
         sp->name = ngx_http_ilert_status_name(st, &read[i].name);
         sp->open = read[i].open;
-        sp->digest = ngx_http_ilert_status_has_digest(st, &read[i].name);
+        ngx_http_ilert_status_digest(st, &read[i].name, sp);
         sp->state = NGX_HTTP_ILERT_STATE_PARKED;
         ngx_str_set(&sp->reason, "it is not configured");
         sp->budget.rate = -1;
@@ -690,30 +690,29 @@ ngx_http_ilert_status_stored(ngx_http_ilert_status_t *st, ngx_str_t *name)
 }
 
 
-/*
- * Returns 1 if a digest of the source is open, 0 if none is, or -1 if that is
- * not known.
- */
-
-static int64_t
-ngx_http_ilert_status_has_digest(ngx_http_ilert_status_t *st, ngx_str_t *name)
+static void
+ngx_http_ilert_status_digest(ngx_http_ilert_status_t *st, ngx_str_t *name,
+    ngx_http_ilert_status_source_t *ss)
 {
     ngx_uint_t                       i;
     ngx_http_ilert_store_digests_t  *digest;
 
+    ss->listing = NULL;
+
     if (st->query == NULL) {
-        return (st->path.len == 0) ? 0 : -1;
+        ss->digest = (st->path.len == 0) ? 0 : -1;
+        return;
     }
 
     digest = st->query->digests.elts;
 
     for (i = 0; i < st->query->digests.nelts; i++) {
         if (ngx_http_ilert_text_same(&digest[i].source, name)) {
-            return 1;
+            ss->listing = &digest[i];
         }
     }
 
-    return 0;
+    ss->digest = (ss->listing != NULL);
 }
 
 

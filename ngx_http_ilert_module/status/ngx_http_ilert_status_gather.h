@@ -60,6 +60,7 @@ typedef struct {
                                             /* came, or 0 */
     int64_t                      open;      /* alerts; -1: unknown */
     int64_t                      digest;    /* 1: it is open; -1: unknown */
+    ngx_http_ilert_store_digests_t  *listing;   /* that one; NULL: none */
     ngx_http_ilert_status_budget_t  budget; /* of its key */
     int64_t                      until;     /* the end of a pause, or 0 */
     int64_t                      success;   /* time of the last one, or 0 */

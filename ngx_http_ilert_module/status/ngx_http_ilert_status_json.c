@@ -31,6 +31,8 @@ static void ngx_http_ilert_status_json_sources(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_status_json_source(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st, ngx_http_ilert_status_source_t *ss);
+static void ngx_http_ilert_status_json_digest(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_store_digests_t *digest);
 static void ngx_http_ilert_status_json_error(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_source_t *ss);
 static void ngx_http_ilert_status_json_refused(ngx_http_ilert_json_writer_t *w,
@@ -229,6 +231,8 @@ ngx_http_ilert_status_json_source(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_json_number(w,
                                   ss->waiting.waiting[NGX_HTTP_ILERT_LISTED]);
 
+    ngx_http_ilert_status_json_digest(w, ss->listing);
+
     ngx_http_ilert_status_json_next(w, "accepted");
     ngx_http_ilert_status_json_number(w, counters->accepted);
 
@@ -268,6 +272,43 @@ ngx_http_ilert_status_json_source(ngx_http_ilert_json_writer_t *w,
     }
 
     ngx_http_ilert_json_literal(w, "}");
+}
+
+
+/* Writes the digest of a source, or null if that is NULL. */
+
+static void
+ngx_http_ilert_status_json_digest(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_store_digests_t *digest)
+{
+    ngx_uint_t  level;
+
+    ngx_http_ilert_status_json_next(w, "digest");
+
+    if (digest == NULL) {
+        ngx_http_ilert_json_literal(w, "null");
+        return;
+    }
+
+    ngx_http_ilert_status_json_first(w, "since");
+    ngx_http_ilert_status_json_time(w, digest->opened);
+
+    ngx_http_ilert_status_json_next(w, "told");
+    ngx_http_ilert_status_json_time(w, digest->told);
+
+    ngx_http_ilert_status_json_next(w, "calm");
+    ngx_http_ilert_status_json_time(w, digest->calm);
+
+    ngx_http_ilert_status_json_next(w, "bad");
+
+    for (level = NGX_HTTP_ILERT_CRITICAL; level > NGX_HTTP_ILERT_OK; level--) {
+        ngx_http_ilert_status_json_member(w,
+                             level == NGX_HTTP_ILERT_CRITICAL,
+                             (char *) ngx_http_ilert_level_names[level].data);
+        ngx_http_ilert_status_json_number(w, digest->bad[level]);
+    }
+
+    ngx_http_ilert_json_literal(w, "}}");
 }
 
 

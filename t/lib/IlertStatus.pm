@@ -87,6 +87,10 @@ my %STATUS = (
             (map { $_ => 'count' } qw(pending inflight held silenced listed
                                       accepted ignored coalesced delivered
                                       retried dead)),
+            digest => [ 'null', { since => 'time', told => 'time|null',
+                calm => 'time|null',
+                bad => { map { $_ => 'count' }
+                         qw(CRITICAL WARNING INFO) } } ],
             open_alerts => 'count|null', oldest_seconds => 'seconds',
             budget => \%BUDGET, last_success => 'time|null',
             last_error => [ 'null', { time => 'time', status => 'count|null',
