@@ -893,24 +893,7 @@ sub picture {
     $b->open('http://127.0.0.1:' . $t->port(0) . '/status/page');
     $b->wait_js('data');
 
-    # what a page that was open for ten minutes would have seen
-    $b->js(<<'EOJ');
-        const bump = (x, at, wide) => Math.exp(-(((x - at) / wide) ** 2));
-        const last = samples[samples.length - 1];
-        let [, accepted, delivered, waiting] = last;
-        samples = [last];
-        for (let i = 1; i < 299; i++) {
-            const x = i / 30, calm = .5 + .25 * Math.sin(2.1 * x)
-                                        + .12 * Math.sin(7 * x + 1);
-            accepted -= 2 * (calm + 3.4 * bump(x, 6.2, .35)
-                             + 1.6 * bump(x, .3, .25));
-            delivered -= 2 * (calm + 1.5 * bump(x, 5.6, .9)
-                              + .6 * bump(x, .2, .25));
-            samples.unshift([last[0] - 2000 * i, accepted, delivered,
-                Math.round(38 * bump(x, 5.8, .55) + 3 * bump(x, 2.4, .4)
-                           + waiting * bump(x, 0, .5))]);
-        }
-EOJ
+    $b->wait_js('past.length');
     $b->js('document.getElementById("ask-source").value = "storage";'
            . 'document.getElementById("ask-key").value = "disk:nas-03:/srv";'
            . 'document.getElementById("ask-key").focus()');
