@@ -410,7 +410,7 @@ ngx_http_ilert_deliver_send(ngx_http_ilert_courier_t *co,
     size = sizeof(ngx_http_ilert_deliver_delivery_t);
 
     if (se->body.len == 0) {
-        size += ngx_http_ilert_event_silent_size(&se->key);
+        size += ngx_http_ilert_event_resolve_size(&se->key);
     }
 
     cd = ngx_calloc(size, ngx_cycle->log);
@@ -433,10 +433,11 @@ ngx_http_ilert_deliver_send(ngx_http_ilert_courier_t *co,
     if (ev->body.len == 0) {
         ev->body.data = (u_char *) cd
                         + sizeof(ngx_http_ilert_deliver_delivery_t);
-        ngx_http_ilert_event_silent(ev, source->passthrough,
-                                    se->silence ? se->silence
-                                    : source->policy.resolve_after,
-                                    ngx_time(), (u_char *) cd + size);
+        ngx_http_ilert_event_resolve(ev, se->said.own, se->said.level,
+                                     se->silence ? se->silence
+                                     : source->policy.resolve_after,
+                                     source->passthrough, ngx_time(),
+                                     (u_char *) cd + size);
     }
 
     ev->received = se->said.received;

@@ -198,19 +198,22 @@ ngx_int_t ngx_http_ilert_event_map(ngx_http_ilert_event_t *ev,
 
 /*
  * Returns the number of bytes that are enough for the body that
- * ngx_http_ilert_event_silent() writes.
+ * ngx_http_ilert_event_resolve() writes.
  */
-size_t ngx_http_ilert_event_silent_size(ngx_str_t *key);
+size_t ngx_http_ilert_event_resolve_size(ngx_str_t *key);
 
 /*
- * Writes the body of a RESOLVE that has no webhook: nothing was heard of the
- * alert for "silence" ms.  With "passthrough" the body is one that Kapacitor
- * could have sent, else an event.  ev->alert_key must have been set, and
- * ev->body.data must point to memory that ends at "last" and is large enough;
- * sets ev->body.len, the type, and the level.  "now" is the wall clock.
+ * Writes the body of a RESOLVE that has no webhook.  "own" says why, see
+ * ngx_http_ilert_own_e: nothing was heard of the alert for "silence" ms, an
+ * operator has said so, or the alert is opened again, since its level is
+ * "level" now.  With "passthrough" the body is one that Kapacitor could have
+ * sent, else an event.  ev->alert_key must have been set, and ev->body.data
+ * must point to memory that ends at "last" and is large enough; sets
+ * ev->body.len, the type, and the level.  "now" is the wall clock.
  */
-void ngx_http_ilert_event_silent(ngx_http_ilert_event_t *ev,
-    ngx_uint_t passthrough, ngx_msec_t silence, time_t now, u_char *last);
+void ngx_http_ilert_event_resolve(ngx_http_ilert_event_t *ev, ngx_uint_t own,
+    ngx_uint_t level, ngx_msec_t silence, ngx_uint_t passthrough, time_t now,
+    u_char *last);
 
 /*
  * ms after which the alert of a test is resolved, if its RESOLVE was never

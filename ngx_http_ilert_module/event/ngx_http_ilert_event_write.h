@@ -22,7 +22,7 @@
  * calls event_rows.c, which writes the triggering row and all other rows, and
  * event_members.c, which writes everything else and is below both.
  *
- * Events that have no webhook are made by event_silent.c, event_test.c, and
+ * Events that have no webhook are made by event_resolve.c, event_test.c, and
  * event_unreadable.c, and written by event_own.c.
  */
 
