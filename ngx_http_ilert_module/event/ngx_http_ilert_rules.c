@@ -15,6 +15,13 @@
 #define NGX_HTTP_ILERT_RULES_PATIENCE  5
 
 
+static ngx_uint_t ngx_http_ilert_rules_cancel(ngx_http_ilert_policy_t *policy,
+    ngx_http_ilert_said_t *said, ngx_uint_t next);
+static ngx_http_ilert_rule_e ngx_http_ilert_rules_judge_resolve(
+    ngx_http_ilert_policy_t *policy, ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said, int64_t now, int64_t *until);
+
+
 ngx_str_t  ngx_http_ilert_urgency_names[] = {
     ngx_string("critical"),
     ngx_string("resolve"),
@@ -76,13 +83,27 @@ ngx_http_ilert_rules_told(ngx_http_ilert_shown_t *shown,
         return;
     }
 
+    /* ilert uses the priority only of an ALERT that opens an alert */
+
+    if (said->type == NGX_HTTP_ILERT_RESOLVE
+        || shown->shows == NGX_HTTP_ILERT_SHOWS_RESOLVED)
+    {
+        shown->lowered = 0;
+    }
+
+    if (said->type == NGX_HTTP_ILERT_ALERT
+        && shown->shows != NGX_HTTP_ILERT_SHOWS_OPEN
+        && said->priority == NGX_HTTP_ILERT_LOW)
+    {
+        shown->lowered = 1;
+    }
+
     shown->shows = (said->type == NGX_HTTP_ILERT_ALERT)
                    ? NGX_HTTP_ILERT_SHOWS_OPEN : NGX_HTTP_ILERT_SHOWS_RESOLVED;
     shown->level = said->level;
     shown->priority = said->priority;
     shown->told = now;
     shown->message = said->message;
-    shown->lowered = 0;
 }
 
 
@@ -90,10 +111,21 @@ ngx_uint_t
 ngx_http_ilert_rules_replaces(ngx_http_ilert_policy_t *policy,
     ngx_http_ilert_said_t *waits, ngx_http_ilert_said_t *said)
 {
-    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_OFF
-        || !ngx_http_ilert_rules_is_state(waits->type)
+    if (!ngx_http_ilert_rules_is_state(waits->type)
         || !ngx_http_ilert_rules_is_state(said->type))
     {
+        return 0;
+    }
+
+    if (waits->own == NGX_HTTP_ILERT_OWN_ORDER) {
+        return said->own == NGX_HTTP_ILERT_OWN_ORDER;
+    }
+
+    if (ngx_http_ilert_rules_cancel(policy, waits, said->type)) {
+        return 1;
+    }
+
+    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_OFF) {
         return 0;
     }
 
@@ -113,6 +145,22 @@ ngx_http_ilert_rules_replaces(ngx_http_ilert_policy_t *policy,
 }
 
 
+/*
+ * With "resolve_delay" an ALERT and a RESOLVE cancel out, in any order, if the
+ * first of them still waits; but not a RESOLVE that is not to be held.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_rules_cancel(ngx_http_ilert_policy_t *policy,
+    ngx_http_ilert_said_t *said, ngx_uint_t next)
+{
+    return policy->resolve_delay
+           && said->own == NGX_HTTP_ILERT_OWN_NONE && !said->freed
+           && said->message == 0
+           && ngx_http_ilert_rules_is_state(next) && said->type != next;
+}
+
+
 ngx_http_ilert_rule_e
 ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
     ngx_http_ilert_shown_t *shown, ngx_http_ilert_said_t *said,
@@ -120,10 +168,14 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
 {
     int64_t  end;
 
-    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_OFF
-        || !ngx_http_ilert_rules_is_state(said->type))
+    if (!ngx_http_ilert_rules_is_state(said->type)
+        || said->own == NGX_HTTP_ILERT_OWN_ORDER)
     {
         return NGX_HTTP_ILERT_GO;
+    }
+
+    if (ngx_http_ilert_rules_cancel(policy, said, next)) {
+        return NGX_HTTP_ILERT_DROP;
     }
 
     if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_LATEST
@@ -133,8 +185,12 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
     }
 
     if (said->type == NGX_HTTP_ILERT_RESOLVE) {
-        return (shown->shows == NGX_HTTP_ILERT_SHOWS_RESOLVED)
-               ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_GO;
+        return ngx_http_ilert_rules_judge_resolve(policy, shown, said, now,
+                                                  until);
+    }
+
+    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_OFF) {
+        return NGX_HTTP_ILERT_GO;
     }
 
     if (shown->shows != NGX_HTTP_ILERT_SHOWS_OPEN) {
@@ -177,14 +233,45 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
 }
 
 
+/*
+ * If the clock was set back, the RESOLVE may have come in the future: then it
+ * has come now.
+ */
+
+static ngx_http_ilert_rule_e
+ngx_http_ilert_rules_judge_resolve(ngx_http_ilert_policy_t *policy,
+    ngx_http_ilert_shown_t *shown, ngx_http_ilert_said_t *said, int64_t now,
+    int64_t *until)
+{
+    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_OFF
+        && policy->resolve_delay == 0)
+    {
+        return NGX_HTTP_ILERT_GO;
+    }
+
+    if (shown->shows == NGX_HTTP_ILERT_SHOWS_RESOLVED) {
+        return NGX_HTTP_ILERT_DROP;
+    }
+
+    if (policy->resolve_delay == 0 || said->freed
+        || said->own != NGX_HTTP_ILERT_OWN_NONE)
+    {
+        return NGX_HTTP_ILERT_GO;
+    }
+
+    *until = ngx_min(said->since, now) + policy->resolve_delay;
+
+    return (*until > now) ? NGX_HTTP_ILERT_DELAY : NGX_HTTP_ILERT_GO;
+}
+
+
 ngx_uint_t
 ngx_http_ilert_rules_raises(ngx_http_ilert_shown_t *shown,
     ngx_http_ilert_said_t *said)
 {
     return said->type == NGX_HTTP_ILERT_ALERT
            && said->own == NGX_HTTP_ILERT_OWN_NONE
-           && shown->shows != NGX_HTTP_ILERT_SHOWS_RESOLVED && shown->told
-           && (shown->priority == NGX_HTTP_ILERT_LOW || shown->lowered)
+           && shown->shows != NGX_HTTP_ILERT_SHOWS_RESOLVED && shown->lowered
            && (said->priority == NGX_HTTP_ILERT_HIGH
                || (said->priority == NGX_HTTP_ILERT_NO_PRIORITY
                    && said->level == NGX_HTTP_ILERT_CRITICAL))
@@ -221,7 +308,9 @@ ngx_uint_t
 ngx_http_ilert_rules_expired(ngx_http_ilert_policy_t *policy,
     ngx_http_ilert_shown_t *shown, ngx_http_ilert_said_t *said, int64_t now)
 {
-    if (policy->max_age == 0 || said->received + policy->max_age > now) {
+    if (policy->max_age == 0 || said->received + policy->max_age > now
+        || said->own == NGX_HTTP_ILERT_OWN_ORDER)
+    {
         return 0;
     }
 

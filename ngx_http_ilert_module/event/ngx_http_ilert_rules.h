@@ -36,8 +36,11 @@ typedef struct {
     int64_t                     told;       /* and when; 0: it was told */
                                             /* nothing, "shows" is known */
     int64_t                     message;    /* of that ALERT, as in said_t */
-    unsigned                    lowered:1;  /* it was sent with LOW in place */
-                                            /* of that, for a digest */
+    unsigned                    lowered:1;  /* it was opened with priority */
+                                            /* LOW, by its event or since a */
+                                            /* digest lists it: so it pages */
+                                            /* nobody, whatever it was told */
+                                            /* later */
 } ngx_http_ilert_shown_t;
 
 

@@ -78,6 +78,8 @@ shown_by(const char *s)
                                        : NGX_HTTP_ILERT_SHOWS_RESOLVED;
     shown.level = said.level;
     shown.priority = said.priority;
+    shown.lowered = (said.type == ALERT
+                     && said.priority == NGX_HTTP_ILERT_LOW);
     shown.told = NOW;
 
     return shown;
@@ -822,6 +824,321 @@ test_refused(void)
 }
 
 
+/*
+ * With "resolve_delay": a RESOLVE is held (w), by "off", "repeats", "latest".
+ * In "said" an "f" is one that was freed, an "o" an operator's, an "s" one
+ * after silence.
+ */
+
+#define DELAY  (120 * SECOND)
+
+
+static said_t
+delayed_by(const char *s)
+{
+    char    text[8], *p;
+    said_t  said;
+
+    strcpy(text, s);
+
+    p = text + strcspn(text, "fos");
+    *p = '\0';
+
+    said = said_by(text);
+    said.since = NOW;
+    said.freed = (s[p - text] == 'f');
+    said.own = (s[p - text] == 'o') ? NGX_HTTP_ILERT_OWN_ORDER
+               : (s[p - text] == 's') ? NGX_HTTP_ILERT_OWN_SILENT : 0;
+
+    return said;
+}
+
+
+static void
+test_delay(void)
+{
+    char                      what[48], got;
+    int64_t                   until;
+    said_t                    said, next;
+    shown_t                   shown;
+    ngx_uint_t                i, n;
+    ngx_http_ilert_policy_t   policy;
+
+    static const struct {
+        const char  *shown;
+        const char  *said;
+        const char  *next;
+        const char  *wanted;
+    } table[] = {
+
+        /* whatever ilert may show */
+
+        { "?",  "R",  "",  "www" },
+        { "*",  "R",  "",  "www" },
+        { "C",  "R",  "",  "www" },
+        { "C",  "R",  "M", "www" },
+
+        /* but for one that need not go, or must */
+
+        { "R",  "R",  "",  "ddd" },
+        { "C",  "Rf", "",  "ggg" },
+        { "C",  "Ro", "",  "ggg" },
+        { "R",  "Ro", "",  "ggg" },
+        { "R",  "Ro", "R", "ggg" },
+        { "C",  "Rs", "",  "ggg" },
+        { "R",  "Rs", "",  "ddd" },
+
+        /* what is over, or bad again, before it was sent */
+
+        { "?",  "C",  "R", "ddd" },
+        { "R",  "C",  "R", "ddd" },
+        { "W",  "C",  "R", "ddd" },
+        { "C",  "R",  "C", "ddd" },
+        { "?",  "R",  "C", "ddd" },
+        { "C",  "Rf", "C", "ggd" },
+        { "C",  "Ro", "C", "ggg" },
+
+        /* as without it */
+
+        { "?",  "C",  "",  "ggg" },
+        { "?",  "C",  "W", "ggd" },
+        { "C",  "C",  "",  "ghh" },
+        { "C",  "C",  "M", "gdd" },
+        { "C",  "M",  "R", "ggg" },
+        { "R",  "C",  "",  "ggg" },
+    };
+
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        shown = shown_by(table[i].shown);
+        next.type = 0;
+
+        if (table[i].next[0]) {
+            next = said_by(table[i].next);
+        }
+
+        for (n = OFF; n <= LATEST; n++) {
+            policy = policy_of(n);
+            policy.resolve_delay = DELAY;
+            said = delayed_by(table[i].said);
+            until = 0;
+
+            got = "ghwd"[ngx_http_ilert_rules_judge(&policy, &shown, &said,
+                                                    next.type, NOW + 1,
+                                                    &until)];
+
+            sqlite3_snprintf(sizeof(what), what, "%s after %s, then \"%s\", "
+                             "%d: %c", table[i].said, table[i].shown,
+                             table[i].next, (int) n, got);
+
+            if (got != table[i].wanted[n]) {
+                fail_at(__FILE__, __LINE__, "judged", what);
+            }
+
+            if (got == 'w' && (until != NOW + DELAY || said.repeat)) {
+                fail_at(__FILE__, __LINE__, "until", what);
+            }
+        }
+    }
+}
+
+
+static void
+test_delay_time(void)
+{
+    int64_t                   until;
+    said_t                    said;
+    shown_t                   shown;
+    ngx_http_ilert_policy_t   policy;
+
+    policy = policy_of(LATEST);
+    policy.resolve_delay = DELAY;
+
+    shown = shown_by("C");
+    said = delayed_by("R");
+
+    #define at(now)                                                           \
+        ngx_http_ilert_rules_judge(&policy, &shown, &said, 0, now, &until)
+
+    check_int(at(NOW), NGX_HTTP_ILERT_DELAY);
+    check_int(at(NOW + DELAY - 1), NGX_HTTP_ILERT_DELAY);
+    check_int(until, NOW + DELAY);
+    check_int(at(NOW + DELAY), GO);
+    check_int(at(NOW + DAY), GO);
+
+    /* a stamp of the future is now */
+
+    check_int(at(NOW - DAY), NGX_HTTP_ILERT_DELAY);
+    check_int(until, NOW - DAY + DELAY);
+
+    #undef at
+
+    /* an operator's is not too old, whatever ilert shows */
+
+    policy.max_age = 1;
+    shown = shown_by("R");
+
+    check(ngx_http_ilert_rules_expired(&policy, &shown, &said, NOW + DAY));
+
+    said = delayed_by("Ro");
+
+    check(!ngx_http_ilert_rules_expired(&policy, &shown, &said, NOW + DAY));
+}
+
+
+static void
+test_delay_replaces(void)
+{
+    char                      what[48];
+    said_t                    waits, said;
+    ngx_uint_t                i, n;
+    ngx_http_ilert_policy_t   policy;
+
+    static const struct {
+        const char  *waits;
+        const char  *said;
+        const char  *wanted;
+    } table[] = {
+
+        /* these cancel out */
+
+        { "C",  "R",  "111" },
+        { "R",  "C",  "111" },
+        { "W-", "Rs", "111" },
+        { "C",  "Ro", "111" },
+
+        /* but not with one that is to go */
+
+        { "Rf", "C",  "001" },
+        { "Ro", "C",  "000" },
+        { "Ro", "R",  "000" },
+        { "Ro", "Ro", "111" },
+        { "R",  "Ro", "011" },
+
+        /* as without it */
+
+        { "C",  "C",  "011" },
+        { "C",  "W",  "001" },
+        { "R",  "R",  "011" },
+        { "M",  "R",  "000" },
+        { "R",  "M",  "000" },
+    };
+
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        waits = delayed_by(table[i].waits);
+        said = delayed_by(table[i].said);
+
+        for (n = OFF; n <= LATEST; n++) {
+            policy = policy_of(n);
+            policy.resolve_delay = DELAY;
+
+            sqlite3_snprintf(sizeof(what), what, "%s for %s, %d",
+                             table[i].said, table[i].waits, (int) n);
+            check_int_at(__FILE__, __LINE__, what,
+                         ngx_http_ilert_rules_replaces(&policy, &waits,
+                                                       &said),
+                         table[i].wanted[n] - '0');
+        }
+    }
+
+    /* traps are events of their own, nothing ends them */
+
+    policy = policy_of(REPEATS);
+    policy.resolve_delay = DELAY;
+    waits = said_by("C");
+    waits.message = 1;
+    said = said_by("R");
+
+    check(!ngx_http_ilert_rules_replaces(&policy, &waits, &said));
+}
+
+
+/*
+ * Which ALERTs page only if the alert is opened again: a row for what ilert
+ * was told, in turn, and a digit for each of "C C+ W+ C- W W- R".
+ */
+
+static void
+test_raises(void)
+{
+    char         got[8], text[32], *p, *last;
+    said_t       said;
+    shown_t      shown;
+    ngx_uint_t   i, n;
+
+    static const char  *says[] = { "C", "C+", "W+", "C-", "W", "W-", "R" };
+
+    static const char  *table[][2] = {
+
+        { "",          "0000000" },
+        { "W",         "0000000" },
+        { "C",         "0000000" },
+        { "W+",        "0000000" },
+        { "W-",        "1110000" },
+        { "C-",        "1110000" },
+        { "I- W-",     "1110000" },
+
+        /* whatever was told later */
+
+        { "W- W",      "1110000" },
+        { "C W-",      "0000000" },
+        { "C+ W- W-",  "0000000" },
+        { "W- C",      "0110000" },
+        { "W- C+",     "0000000" },
+
+        /* it is over, and opens again */
+
+        { "W- R",      "0000000" },
+        { "W- R C",    "0000000" },
+        { "C R W-",    "1110000" },
+        { "W- R C W-", "0000000" },
+
+        /* if nobody knows, it may be open as LOW */
+
+        { "W- ?",      "1110000" },
+        { "W- ? W-",   "1110000" },
+        { "W- ? W",    "1110000" },
+        { "C ? W-",    "1110000" },
+        { "C ?",       "0000000" },
+    };
+
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        memset(&shown, 0, sizeof(shown));
+
+        strcpy(text, table[i][0]);
+
+        for (p = strtok_r(text, " ", &last); p;
+             p = strtok_r(NULL, " ", &last))
+        {
+            if (*p == '?') {
+                shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+                continue;
+            }
+
+            said = said_by(p);
+            ngx_http_ilert_rules_told(&shown, &said, NOW);
+        }
+
+        for (n = 0; n < sizeof(says) / sizeof(says[0]); n++) {
+            said = said_by(says[n]);
+            got[n] = '0' + ngx_http_ilert_rules_raises(&shown, &said);
+        }
+
+        got[n] = '\0';
+
+        if (strcmp(got, table[i][1]) != 0) {
+            fail_at(__FILE__, __LINE__, table[i][0], got);
+        }
+    }
+
+    /* not an event of ours */
+
+    shown = shown_by("W-");
+    said = said_by("C+");
+    said.own = NGX_HTTP_ILERT_OWN_DIGEST;
+    check(!ngx_http_ilert_rules_raises(&shown, &said));
+}
+
+
 test_case_t  rule_cases[] = {
     { "rules: urgency", test_urgency },
     { "rules: told", test_told },
@@ -834,5 +1151,9 @@ test_case_t  rule_cases[] = {
     { "rules: spread, whatever the rate is", test_spread_all },
     { "rules: limited", test_limited },
     { "rules: refused", test_refused },
+    { "rules: delay", test_delay },
+    { "rules: delay, by the time", test_delay_time },
+    { "rules: delay, replaces", test_delay_replaces },
+    { "rules: raises", test_raises },
     { NULL, NULL }
 };
