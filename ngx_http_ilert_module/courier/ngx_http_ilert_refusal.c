@@ -62,6 +62,13 @@ ngx_http_ilert_refusal_decided(ngx_http_ilert_courier_t *co,
                 source->courier->more = 1;
             }
 
+        } else if (se->said.own == NGX_HTTP_ILERT_OWN_REOPEN) {
+
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "ilert source \"%V\": the RESOLVE before event %uL "
+                          "was refused, the ALERT goes without it: %V",
+                          &source->name, se->id, &se->error);
+
         } else if (se->kept) {
             ngx_http_ilert_refusal_kept(co, source, se);
 

@@ -166,8 +166,8 @@ typedef struct {
                                             /* caller's memory */
     ngx_str_t                   key;        /* the alert key, as it is sent */
     ngx_str_t                   body;       /* without the integration key; */
-                                            /* empty: a RESOLVE of ours, by */
-                                            /* "resolve_after", or "silence" */
+                                            /* empty: a RESOLVE of ours, of */
+                                            /* which said.own tells why */
     uint64_t                    id;         /* event id */
     ngx_http_ilert_said_t       said;
     ngx_http_ilert_policy_t     policy;     /* of its source, for accepting */
@@ -232,7 +232,8 @@ typedef struct {
 
     /*
      * If said.own is .._OWN_REOPEN, a RESOLVE without a body goes in place of
-     * the event, which is an ALERT and goes next.
+     * the event, which is an ALERT and goes next.  said.level is the ALERT's.
+     * If the RESOLVE is refused, the ALERT goes without it.
      */
 
     /* the verdict, set by the caller */

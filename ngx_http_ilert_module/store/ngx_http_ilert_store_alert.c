@@ -62,6 +62,11 @@ static ngx_int_t ngx_http_ilert_alert_unsent(
 static ngx_int_t ngx_http_ilert_alert_done(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev);
+static ngx_int_t ngx_http_ilert_alert_reopened(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_event_t *ev);
+static ngx_int_t ngx_http_ilert_alert_not_reopened(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said);
 static ngx_int_t ngx_http_ilert_alert_again(
@@ -103,6 +108,11 @@ ngx_http_ilert_alert_verdict(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_alert_again(work, alert, first, ev);
 
     case NGX_HTTP_ILERT_STORE_DEAD:
+
+        if (ev->said.own == NGX_HTTP_ILERT_OWN_REOPEN) {
+            return ngx_http_ilert_alert_not_reopened(work, alert);
+        }
+
         return ngx_http_ilert_alert_dead(work, job, alert, first, ev, without);
 
     default: /* NGX_HTTP_ILERT_STORE_UNSENT */
@@ -131,19 +141,13 @@ ngx_http_ilert_alert_done(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev)
 {
+    ngx_uint_t  lower;
+
     if (ev->said.own == NGX_HTTP_ILERT_OWN_REOPEN) {
-
-        /* the event itself, an ALERT, goes now */
-
-        if (ngx_http_ilert_alert_told(work, alert, &ev->said) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        alert->row.delivered = work->now;
-        alert->row.changed = work->now;
-
-        return ngx_http_ilert_alert_rehead(work, alert);
+        return ngx_http_ilert_alert_reopened(work, alert, ev);
     }
+
+    lower = (ev->lower && alert->shown.shows != NGX_HTTP_ILERT_SHOWS_OPEN);
 
     if (ngx_http_ilert_alert_remove(work, alert, first) != NGX_OK
         || ngx_http_ilert_alert_told(work, alert, &ev->said) != NGX_OK)
@@ -151,10 +155,54 @@ ngx_http_ilert_alert_done(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    alert->shown.lowered = ev->lower;
+    alert->shown.lowered |= lower;
     alert->row.delivered = work->now;
 
     return ngx_http_ilert_alert_advance(work, alert, work->now, work->now);
+}
+
+
+/*
+ * The RESOLVE before the alert's first event, which is to open it again, was
+ * delivered.  The event itself goes now.
+ */
+
+static ngx_int_t
+ngx_http_ilert_alert_reopened(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
+{
+    ngx_http_ilert_said_t  said;
+
+    said = ev->said;
+    said.level = NGX_HTTP_ILERT_OK;
+    said.priority = NGX_HTTP_ILERT_NO_PRIORITY;
+    said.message = 0;
+
+    if (ngx_http_ilert_alert_told(work, alert, &said) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    alert->row.delivered = work->now;
+    alert->row.changed = work->now;
+
+    return ngx_http_ilert_alert_rehead(work, alert);
+}
+
+
+/*
+ * That RESOLVE was refused.  The event goes without it, and as news in any
+ * case, since nobody knows what ilert shows now.
+ */
+
+static ngx_int_t
+ngx_http_ilert_alert_not_reopened(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+    alert->shown.lowered = 0;
+    alert->row.changed = work->now;
+
+    return ngx_http_ilert_alert_rehead(work, alert);
 }
 
 

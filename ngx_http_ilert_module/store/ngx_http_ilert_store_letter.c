@@ -44,7 +44,11 @@ ngx_http_ilert_letter_verdict(ngx_http_ilert_store_work_t *work,
     ngx_int_t                      rc;
     ngx_http_ilert_store_ident_t  *source;
 
-    if (ev->verdict == NGX_HTTP_ILERT_STORE_DEAD && ev->status) {
+    /* a RESOLVE of ours that goes before an ALERT is no event of the queue */
+
+    if (ev->verdict == NGX_HTTP_ILERT_STORE_DEAD && ev->status
+        && ev->said.own != NGX_HTTP_ILERT_OWN_REOPEN)
+    {
         return ngx_http_ilert_letter_refused(work, job, alert, ev, without);
     }
 
