@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_answer.h"
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_control.h"
 #include "ngx_http_ilert_control_test.h"
@@ -26,13 +27,15 @@
 /*
  * What an order is about, which is the first word of the path behind the
  * location's name.  Paths are dead/ID/ACTION, dead/ACTION?source=NAME,
- * refused/ID/ACTION, refused/ACTION, and sources/NAME/ACTION.
+ * refused/ID/ACTION, refused/ACTION, sources/NAME/ACTION, and
+ * alert/ACTION?source=NAME&alert_key=KEY.
  */
 
 typedef enum {
     NGX_HTTP_ILERT_CONTROL_SOURCES = 0,
     NGX_HTTP_ILERT_CONTROL_DEAD,
-    NGX_HTTP_ILERT_CONTROL_REFUSED
+    NGX_HTTP_ILERT_CONTROL_REFUSED,
+    NGX_HTTP_ILERT_CONTROL_ALERT
 } ngx_http_ilert_control_what_e;
 
 typedef struct {
@@ -47,6 +50,8 @@ typedef struct {
     ngx_str_t                       path;   /* as it is logged */
     ngx_uint_t                      test;   /* 1: sources/NAME/test, which */
                                             /* is no order to the store */
+    ngx_uint_t                      status; /* of the answer, and what is */
+    const char                     *error;  /* wrong, or NULL */
     ngx_http_ilert_queue_order_t    order;
 } ngx_http_ilert_control_ctx_t;
 
@@ -66,6 +71,8 @@ static ngx_int_t ngx_http_ilert_control_parse(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ilert_control_target(ngx_http_request_t *r,
     ngx_http_ilert_store_order_t *order, ngx_str_t *name,
     ngx_http_ilert_control_what_e what);
+static ngx_int_t ngx_http_ilert_control_alert(ngx_http_request_t *r,
+    ngx_http_ilert_control_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_control_action(
     ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *name,
     ngx_http_ilert_control_what_e what);
@@ -93,6 +100,8 @@ static ngx_http_ilert_control_action_t  ngx_http_ilert_control_actions[] = {
       NGX_HTTP_ILERT_CONTROL_SOURCES },
     { ngx_string("discard"), NGX_HTTP_ILERT_STORE_FORGET,
       NGX_HTTP_ILERT_CONTROL_REFUSED },
+    { ngx_string("resolve"), NGX_HTTP_ILERT_STORE_END_ALERT,
+      NGX_HTTP_ILERT_CONTROL_ALERT },
     { ngx_null_string, 0, 0 }
 };
 
@@ -177,12 +186,17 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
                              "dead/replay?source=NAME, "
                              "dead/discard?source=NAME, refused/ID/discard, "
                              "refused/discard, sources/NAME/pause, "
-                             "sources/NAME/resume, sources/NAME/discard or "
-                             "sources/NAME/test");
+                             "sources/NAME/resume, sources/NAME/discard, "
+                             "sources/NAME/test or "
+                             "alert/resolve?source=NAME&alert_key=KEY");
     }
 
     if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->error) {
+        return ngx_http_ilert_answer_reject(r, ctx->status, ctx->error);
     }
 
     if (ctx->test) {
@@ -535,6 +549,10 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
         what = NGX_HTTP_ILERT_CONTROL_SOURCES;
         p += 8;
 
+    } else if (path.len > 6 && ngx_strncmp(p, "alert/", 6) == 0) {
+        what = NGX_HTTP_ILERT_CONTROL_ALERT;
+        p += 6;
+
     } else {
         return NGX_DECLINED;
     }
@@ -556,12 +574,15 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
 
     if (ngx_http_ilert_control_action(ctx, &action, what) != NGX_OK
         || (name.len == 0
-            && (what == NGX_HTTP_ILERT_CONTROL_SOURCES || slash)))
+            && (what == NGX_HTTP_ILERT_CONTROL_SOURCES || slash))
+        || (what == NGX_HTTP_ILERT_CONTROL_ALERT && slash))
     {
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_ilert_control_target(r, order, &name, what);
+    rc = (what == NGX_HTTP_ILERT_CONTROL_ALERT)
+         ? ngx_http_ilert_control_alert(r, ctx)
+         : ngx_http_ilert_control_target(r, order, &name, what);
 
     if (rc != NGX_OK) {
         return rc;
@@ -633,6 +654,66 @@ ngx_http_ilert_control_target(ngx_http_request_t *r,
 }
 
 
+/*
+ * Sets the order that resolves the alert in the request's arguments.  Returns
+ * NGX_OK, also with ctx->error set, or NGX_ERROR if there is no memory.
+ */
+
+static ngx_int_t
+ngx_http_ilert_control_alert(ngx_http_request_t *r,
+    ngx_http_ilert_control_ctx_t *ctx)
+{
+    size_t                         i;
+    ngx_int_t                      rc, rk;
+    ngx_http_ilert_source_t       *source;
+    ngx_http_ilert_main_conf_t    *imcf;
+    ngx_http_ilert_store_order_t  *order;
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    order = &ctx->order.order;
+    ctx->status = NGX_HTTP_BAD_REQUEST;
+
+    rc = ngx_http_ilert_answer_arg(r, "source", &order->source);
+    rk = ngx_http_ilert_answer_arg(r, "alert_key", &order->key);
+
+    if (rc == NGX_ERROR || rk == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (order->source.len == 0) {
+        ctx->error = "source: missing";
+        return NGX_OK;
+    }
+
+    for (i = 0; i < order->key.len; i++) {
+        if (order->key.data[i] > ' ') {
+            break;
+        }
+    }
+
+    if (i == order->key.len) {
+        ctx->error = "alert_key: missing";
+        return NGX_OK;
+    }
+
+    source = ngx_http_ilert_find_source(imcf, &order->source);
+
+    if (source == NULL) {
+        ctx->status = NGX_HTTP_NOT_FOUND;
+        ctx->error = "there is no such source";
+        return NGX_OK;
+    }
+
+    order->id = ngx_http_ilert_clock_number();
+    order->owner = source->shared->name;
+    order->policy = source->policy;
+    order->passthrough = source->passthrough;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_ilert_control_action(ngx_http_ilert_control_ctx_t *ctx,
     ngx_str_t *name, ngx_http_ilert_control_what_e what)
@@ -662,7 +743,8 @@ ngx_http_ilert_control_action(ngx_http_ilert_control_ctx_t *ctx,
 
 /*
  * Sets ctx->path to the path for the log, in one line.  The source of dead
- * letters is an argument of the request and not in the path, so it is added.
+ * letters, or of an alert, is an argument of the request and not in the path,
+ * so it is added.
  */
 
 static ngx_int_t
@@ -676,7 +758,9 @@ ngx_http_ilert_control_path(ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *path)
 
     /* the path of another order has the source already */
 
-    if (ngx_strncmp(path->data, "dead/", 5) != 0) {
+    if (ngx_strncmp(path->data, "dead/", 5) != 0
+        && ngx_strncmp(path->data, "alert/", 6) != 0)
+    {
         source = &none;
     }
 
@@ -792,7 +876,7 @@ ngx_http_ilert_control_apply(ngx_http_request_t *r,
         return;
     }
 
-    if (ngx_http_ilert_counters_unpark(source)) {
+    if (ngx_http_ilert_counters_unpark(source) || order->count) {
         order->count = 1;
     }
 

@@ -15,7 +15,7 @@
 /*
  * Carries out orders of operators: dead letters are replayed or discarded,
  * a source is paused or resumed, its waiting events are discarded, or refused
- * webhooks are.
+ * webhooks are, an alert is resolved.
  *
  * An order may concern any number of records, but a job goes through a bounded
  * number of them: "more" says that some are left, and "next" says where the
@@ -39,6 +39,8 @@ static ngx_int_t ngx_http_ilert_control_order(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order);
 static ngx_int_t ngx_http_ilert_control_has_left(
     ngx_http_ilert_store_work_t *work, ngx_str_t *name, ngx_uint_t *left);
+static ngx_int_t ngx_http_ilert_control_end(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order);
 static ngx_int_t ngx_http_ilert_control_letter(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order);
 static ngx_int_t ngx_http_ilert_control_replay_all(
@@ -113,6 +115,10 @@ ngx_http_ilert_control_order(ngx_http_ilert_store_work_t *work,
 
     if (order->action == NGX_HTTP_ILERT_STORE_FORGET) {
         return ngx_http_ilert_control_forget(work, order);
+    }
+
+    if (order->action == NGX_HTTP_ILERT_STORE_END_ALERT) {
+        return ngx_http_ilert_control_end(work, order);
     }
 
     if (order->id) {
@@ -197,6 +203,78 @@ ngx_http_ilert_control_has_left(ngx_http_ilert_store_work_t *work,
 
         *left = (n != 0);
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Accepts a RESOLVE of the order's alert, whatever is known of that.  It has
+ * no body yet, which is written when it is sent.
+ */
+
+static ngx_int_t
+ngx_http_ilert_control_end(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                     *key;
+    ngx_http_ilert_store_event_t  *ev;
+    ngx_http_ilert_store_alert_t  *alert;
+    ngx_http_ilert_store_ident_t  *source;
+
+    if (!order->configured(&order->source, order->data)) {
+        order->missing = 1;
+        order->why = "there is no such source";
+        return NGX_OK;
+    }
+
+    rc = ngx_http_ilert_work_source(work, &order->source, &order->owner,
+                                    &source);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    key = ngx_http_ilert_work_fold(work, &order->key);
+    ev = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_event_t));
+
+    if (key == NULL || ev == NULL) {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    rc = ngx_http_ilert_work_find_alert(work, source->owner, source->id, key,
+                                        &alert);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_ilert_work_add_alert(work, source->owner, source->id,
+                                           key, &order->key, &alert);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (alert->row.head == 0) {
+        alert->edges = NGX_HTTP_ILERT_STORE_ALL;
+    }
+
+    ev->id = order->id;
+    ev->said.type = NGX_HTTP_ILERT_RESOLVE;
+    ev->said.own = NGX_HTTP_ILERT_OWN_ORDER;
+    ev->said.received = work->now;
+    ev->policy = order->policy;
+    ev->passthrough = order->passthrough;
+    ev->source_id = source->id;
+
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
+        != NGX_OK
+        || ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK
+        || ngx_http_ilert_digest_accepted(work, alert, ev) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    order->count = 1;
 
     return NGX_OK;
 }
