@@ -208,6 +208,7 @@ ngx_http_ilert_courier_init_process(ngx_cycle_t *cycle,
         co->longest = ngx_max(co->longest, (int64_t) policy->retry_longest);
         co->longest = ngx_max(co->longest, policy->repeat);
         co->longest = ngx_max(co->longest, policy->resolve_after);
+        co->longest = ngx_max(co->longest, policy->resolve_delay);
     }
 
     for (i = 0; i < NGX_HTTP_ILERT_COURIER_RESOLVES; i++) {

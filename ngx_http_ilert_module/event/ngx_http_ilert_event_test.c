@@ -25,6 +25,7 @@ ngx_http_ilert_event_test(ngx_http_ilert_event_t *ev, ngx_str_t *source,
     const char  *end;
 
     ev->level = NGX_HTTP_ILERT_OK;
+    ev->prompt = 1;
     end = " is over";
 
     if (ev->type == NGX_HTTP_ILERT_ALERT) {

@@ -169,6 +169,7 @@ ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev,
     se->said.priority = ev->priority;
     se->said.received = ev->received;
     se->said.message = ev->message;
+    se->said.freed = ev->prompt;
     se->began = ev->began;
 
     se->policy = ev->source->policy;

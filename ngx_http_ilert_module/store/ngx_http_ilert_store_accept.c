@@ -18,6 +18,9 @@
 
 static ngx_http_ilert_store_waiting_t *ngx_http_ilert_accept_replaced(
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
+static ngx_uint_t ngx_http_ilert_accept_goes_on(
+    ngx_http_ilert_store_waiting_t *replaced,
+    ngx_http_ilert_store_event_t *ev);
 static ngx_int_t ngx_http_ilert_accept_before(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *replaced, ngx_http_ilert_shown_t *shown);
@@ -61,8 +64,9 @@ ngx_http_ilert_alert_foresee(ngx_http_ilert_store_work_t *work,
 
     ev->said.since = work->now;
 
-    if (fate->replaced && fate->replaced->urgency == NGX_HTTP_ILERT_HELD) {
+    if (ngx_http_ilert_accept_goes_on(fate->replaced, ev)) {
         ev->said.since = fate->replaced->since;
+        ev->said.freed |= fate->replaced->said.freed;
     }
 
     fate->rule = NGX_HTTP_ILERT_GO;
@@ -133,7 +137,8 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
     /* a repeat that waits was counted as coalesced when it was found */
 
     ev->coalesced = (replaced && !replaced->said.repeat)
-                    + (fate.rule != NGX_HTTP_ILERT_GO);
+                    + (fate.rule == NGX_HTTP_ILERT_DROP
+                       || fate.rule == NGX_HTTP_ILERT_HOLD);
 
     if (fate.rule == NGX_HTTP_ILERT_DROP) {
         return ngx_http_ilert_accept_dropped(work, alert, replaced, ev);
@@ -217,6 +222,20 @@ ngx_http_ilert_accept_replaced(ngx_http_ilert_store_alert_t *alert,
 
     return ngx_http_ilert_rules_replaces(&ev->policy, &last->said, &ev->said)
            ? last : NULL;
+}
+
+
+/*
+ * Returns 1 if the new event and the one that it replaces are RESOLVEs: then
+ * "resolve_delay" counts from the first one.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_accept_goes_on(ngx_http_ilert_store_waiting_t *replaced,
+    ngx_http_ilert_store_event_t *ev)
+{
+    return replaced && replaced->said.type == NGX_HTTP_ILERT_RESOLVE
+           && ev->said.type == NGX_HTTP_ILERT_RESOLVE;
 }
 
 
@@ -341,8 +360,8 @@ ngx_http_ilert_accept_dropped(ngx_http_ilert_store_work_t *work,
 /*
  * Puts the new event at the end of the waiting ones, or in the place of
  * another one, whose turn and "since" it gets.  If it replaces a repeat, or
- * another one that was held, and is not held likewise, it goes to the end: how
- * long that one has waited says nothing about news.
+ * another one that was held, and is not held likewise, or the other way round,
+ * it goes to the end: how long that one has waited says nothing about news.
  */
 
 static ngx_int_t
@@ -356,10 +375,11 @@ ngx_http_ilert_accept_put(ngx_http_ilert_store_work_t *work,
 
     since = work->now;
 
-    if (replaced && replaced->urgency >= NGX_HTTP_ILERT_REPEATS
-        && replaced->urgency != urgency)
+    if (replaced && replaced->urgency != urgency
+        && (replaced->urgency >= NGX_HTTP_ILERT_REPEATS
+            || urgency == NGX_HTTP_ILERT_HELD)
+        && !ngx_http_ilert_accept_goes_on(replaced, ev))
     {
-
         accepted = alert->row.accepted;
 
         if (ngx_http_ilert_alert_remove(work, alert, replaced) != NGX_OK) {
@@ -377,7 +397,7 @@ ngx_http_ilert_accept_put(ngx_http_ilert_store_work_t *work,
 
     if (replaced) {
         waiting = replaced;
-        since = waiting->since;
+        since = ngx_min(waiting->since, work->now);
 
         if (ngx_http_ilert_work_tally(work,
                               ngx_http_ilert_alert_source_of(alert, waiting),

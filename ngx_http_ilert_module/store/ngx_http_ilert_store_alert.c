@@ -509,6 +509,14 @@ ngx_http_ilert_alert_least(ngx_http_ilert_store_alert_t *alert)
     ngx_queue_t                     *q;
     ngx_http_ilert_store_waiting_t  *ev;
 
+    if (alert->row.state == NGX_HTTP_ILERT_STORE_WAITING
+        && ngx_http_ilert_rules_held(alert->row.urgency))
+    {
+        /* others wait as long as the first one is held */
+
+        return;
+    }
+
     if (alert->edges != NGX_HTTP_ILERT_STORE_ALL) {
         alert->row.urgency = NGX_HTTP_ILERT_STORE_LEAST;
         return;
@@ -597,7 +605,9 @@ ngx_http_ilert_alert_free(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    alert->row.since = first->since;
+    /* it may go, and so it waits for its turn, from now on */
+
+    alert->row.since = work->now;
     ngx_http_ilert_alert_least(alert);
 
     return NGX_OK;

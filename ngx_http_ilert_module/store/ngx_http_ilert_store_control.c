@@ -62,6 +62,9 @@ static ngx_int_t ngx_http_ilert_control_forget_all(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order);
 static void ngx_http_ilert_control_pause(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source);
+static ngx_int_t ngx_http_ilert_control_free(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order,
+    ngx_http_ilert_store_ident_t *source);
 static ngx_int_t ngx_http_ilert_control_empty(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_order_t *order,
     ngx_http_ilert_store_ident_t *source);
@@ -160,9 +163,16 @@ ngx_http_ilert_control_order(ngx_http_ilert_store_work_t *work,
     case NGX_HTTP_ILERT_STORE_EMPTY:
         return ngx_http_ilert_control_empty(work, order, source);
 
-    default: /* NGX_HTTP_ILERT_STORE_PAUSE, NGX_HTTP_ILERT_STORE_RESUME */
+    case NGX_HTTP_ILERT_STORE_PAUSE:
         ngx_http_ilert_control_pause(work, order, source);
         return NGX_OK;
+
+    default: /* NGX_HTTP_ILERT_STORE_RESUME */
+        ngx_http_ilert_control_pause(work, order, source);
+
+        return order->missing ? NGX_OK
+                              : ngx_http_ilert_control_free(work, order,
+                                                            source);
     }
 }
 
@@ -593,6 +603,51 @@ ngx_http_ilert_control_pause(ngx_http_ilert_store_work_t *work,
     source->changed = 1;
 
     order->count = 1;
+}
+
+
+/*
+ * Frees RESOLVEs that "resolve_delay" holds, for good: they go as soon as the
+ * courier has looked at the source.  order->next is the head of the last alert
+ * that was gone through.
+ */
+
+static ngx_int_t
+ngx_http_ilert_control_free(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source)
+{
+    ngx_uint_t                       i;
+    ngx_array_t                      alerts;
+    ngx_http_ilert_store_alert_t   **alert;
+    ngx_http_ilert_store_filter_t    filter;
+
+    ngx_memzero(&filter, sizeof(ngx_http_ilert_store_filter_t));
+
+    filter.which = NGX_HTTP_ILERT_ALERTS_HELD;
+    filter.source = source->id;
+    filter.urgency = NGX_HTTP_ILERT_HELD;
+    filter.id = order->next[0];
+    filter.limit = NGX_HTTP_ILERT_CONTROL_EVENTS;
+
+    if (ngx_http_ilert_work_alerts(work, &filter, &alerts) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    alert = alerts.elts;
+
+    for (i = 0; i < alerts.nelts; i++) {
+
+        order->next[0] = alert[i]->row.head;
+
+        if (ngx_http_ilert_alert_free(work, alert[i], 1) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    order->count |= (alerts.nelts != 0);
+    order->more = (alerts.nelts == NGX_HTTP_ILERT_CONTROL_EVENTS);
+
+    return NGX_OK;
 }
 
 

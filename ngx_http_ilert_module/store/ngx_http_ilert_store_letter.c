@@ -290,9 +290,10 @@ ngx_http_ilert_letter_replay(ngx_http_ilert_store_work_t *work,
     ev->source_id = source->id;
     ev->again = again;
 
-    /* the event has to be sent, so it is not coalesced */
+    /* the event has to be sent, so it is not coalesced, nor held */
 
     ev->policy.coalesce = NGX_HTTP_ILERT_COALESCE_OFF;
+    ev->said.freed = (ev->said.type == NGX_HTTP_ILERT_RESOLVE);
 
     if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
         != NGX_OK

@@ -429,7 +429,8 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_alert_dead(work, job, alert, first, ev, without);
     }
 
-    next = (second && take->policy.coalesce != NGX_HTTP_ILERT_COALESCE_OFF)
+    next = (second && (take->policy.coalesce != NGX_HTTP_ILERT_COALESCE_OFF
+                       || take->policy.resolve_delay))
            ? second->said.type : NGX_HTTP_ILERT_NO_TYPE;
 
     /* a repeat was counted as coalesced when it was found */
@@ -469,6 +470,11 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_take_open(work, job, take, alert, ev);
 
     case NGX_HTTP_ILERT_DELAY:
+
+        /* if the clock was set back since it came, it is held but once more */
+
+        first->said.freed |= (first->since > work->now);
+
         return ngx_http_ilert_take_hold(work, alert, NGX_HTTP_ILERT_HELD,
                                         until);
 

@@ -233,6 +233,13 @@ ngx_http_ilert_dry_run_judge(ngx_http_ilert_dry_run_t *dr,
         dr->held = query->until - query->said.received;
         return;
 
+    case NGX_HTTP_ILERT_DELAY:
+        dr->becomes = "held";
+        dr->why = "resolve_delay: an ALERT that comes meanwhile takes its "
+                  "place";
+        dr->held = query->until - query->said.received;
+        return;
+
     case NGX_HTTP_ILERT_DROP:
         dr->becomes = "dropped";
         dr->why = "ilert shows what it says";
