@@ -22,6 +22,11 @@
 
 #define NGX_HTTP_ILERT_MAX_CONCURRENCY 1000
 
+/* what a directive allows beside a time: nothing if "conf" is 0 */
+
+#define NGX_HTTP_ILERT_TIME_OFF        1    /* "off", which is 0 */
+#define NGX_HTTP_ILERT_TIME_0          2    /* 0 */
+
 /* a webhook URL ends in this, and then has the key */
 
 #define NGX_HTTP_ILERT_PASSTHROUGH_PATH  "v1/events/kapacitor/"
@@ -67,6 +72,12 @@ static ngx_conf_enum_t  ngx_http_ilert_coalesce[] = {
     { ngx_null_string, 0 }
 };
 
+static ngx_conf_enum_t  ngx_http_ilert_raise[] = {
+    { ngx_string("reopen"), NGX_HTTP_ILERT_RAISE_REOPEN },
+    { ngx_string("update"), NGX_HTTP_ILERT_RAISE_UPDATE },
+    { ngx_null_string, 0 }
+};
+
 static ngx_conf_enum_t  ngx_http_ilert_stale[] = {
     { ngx_string("take"), 0 },
     { ngx_string("drop"), 1 },
@@ -81,8 +92,7 @@ static ngx_conf_enum_t  ngx_http_ilert_stale[] = {
  *
  * For keys and URLs "post" is "_file" if the argument is the name of a file,
  * otherwise it is empty.  A time is an int64_t in milliseconds: "post" is an
- * example for the error message, and with "conf" the value "off", which is 0,
- * is allowed.  A word is an ngx_uint_t, and "post" has the words.
+ * example for the error message, and "conf" says what else is allowed.  A word is an ngx_uint_t, and "post" has the words.
  */
 
 static ngx_command_t  ngx_http_ilert_source_commands[] = {
@@ -146,7 +156,7 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
     { ngx_string("max_age"),
       NGX_CONF_TAKE1,
       ngx_http_ilert_source_time,
-      1,
+      NGX_HTTP_ILERT_TIME_OFF,
       offsetof(ngx_http_ilert_source_t, policy.max_age),
       "12h" },
 
@@ -167,9 +177,23 @@ static ngx_command_t  ngx_http_ilert_source_commands[] = {
     { ngx_string("resolve_after"),
       NGX_CONF_TAKE1,
       ngx_http_ilert_source_time,
-      1,
+      NGX_HTTP_ILERT_TIME_OFF,
       offsetof(ngx_http_ilert_source_t, policy.resolve_after),
       "12h" },
+
+    { ngx_string("resolve_delay"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_source_time,
+      NGX_HTTP_ILERT_TIME_0,
+      offsetof(ngx_http_ilert_source_t, policy.resolve_delay),
+      "2m" },
+
+    { ngx_string("raise"),
+      NGX_CONF_TAKE1,
+      ngx_http_ilert_source_word,
+      0,
+      offsetof(ngx_http_ilert_source_t, policy.raise),
+      ngx_http_ilert_raise },
 
     { ngx_string("digest"),
       NGX_CONF_TAKE123,
@@ -195,6 +219,8 @@ static ngx_http_ilert_policy_t  ngx_http_ilert_source_policy = {
     .coalesce = NGX_HTTP_ILERT_COALESCE_LATEST,
     .repeat = 5 * 60 * 1000,
     .resolve_after = 0,
+    .resolve_delay = 0,
+    .raise = NGX_HTTP_ILERT_RAISE_REOPEN,
     .max_age = 0,
     .stale = 0,
     .concurrency = 8,
@@ -640,10 +666,12 @@ ngx_http_ilert_source_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     int64_t    *msp;
     ngx_str_t  *value;
 
+    static const char  *also[] = { "is", "and \"off\" are", "and \"0\" are" };
+
     value = cf->args->elts;
     msp = (int64_t *) (p + cmd->offset);
 
-    if (cmd->conf && value[1].len == 3
+    if (cmd->conf == NGX_HTTP_ILERT_TIME_OFF && value[1].len == 3
         && ngx_strncmp(value[1].data, "off", 3) == 0)
     {
         *msp = 0;
@@ -652,11 +680,13 @@ ngx_http_ilert_source_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *msp = ngx_parse_time(&value[1], 0);
 
-    if (*msp == NGX_ERROR || *msp == 0) {
+    if (*msp == NGX_ERROR
+        || (*msp == 0 && cmd->conf != NGX_HTTP_ILERT_TIME_0))
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\" in \"%V\", a time such as "
                            "\"%s\" %s allowed", &value[1], &cmd->name,
-                           cmd->post, cmd->conf ? "and \"off\" are" : "is");
+                           cmd->post, also[cmd->conf]);
         return NGX_CONF_ERROR;
     }
 
