@@ -8,14 +8,18 @@
  *     t           what may go is under way
  *     d u a r m   its verdict: done; not sent; not before a second later; the
  *                 same, but ilert refused it, or may have it
+ *     x           likewise: ilert has refused it, as it refuses no others
  *     .           all that may go is delivered, till none is left
  *     >n          n seconds go by
  *     K           what is under way is forgotten: another courier begins
  *     U           nothing is known of what ilert shows
  *     L           all that waits for a time is released
+ *     F           an operator resumes the source
+ *     E           an operator resolves the alert
+ *     |           nothing, but it is noted in what ilert gets
  *
  * and what ilert gets: events as above, each with its number among those that
- * came.
+ * came; "^" is a RESOLVE that opens the alert again, "E" one of an operator.
  */
 
 
@@ -263,6 +267,163 @@ static const line_t  latest_cases[] = {
 };
 
 
+/* with "resolve_delay 2m" */
+
+static const line_t  delay_off_cases[] = {
+    { "C . R . >119 . | >1 .", "C1 | R2" },
+    { "C . R C .", "C1 C3" },
+    { "C R . | >120 .", "| R2" },
+    { "C C R . | >120 .", "| R3" },
+    { "C . C . R . | >120 . R .", "C1 C2 | R3" },
+    { "R . C R .", "" },
+    { "R >120 . C R .", "R1" },
+    { "C t R C d .", "C1 C3" },
+    { "C . R . | E .", "C1 | E" },
+    { "C . E E . E .", "C1 E E" },
+    { NULL, NULL }
+};
+
+
+static const line_t  delay_repeats_cases[] = {
+    { "C . R . >119 . | >1 .", "C1 | R2" },
+    { "C . R >60 R >59 . | >1 .", "C1 | R3" },
+    { "C R . | >120 .", "| R2" },
+    { "C W R . | >120 .", "| R3" },
+    { "C . R . C W .", "C1 W4" },
+    { "C . R . C . | >300 .", "C1 | C3" },
+    { "C t R C d .", "C1" },
+    { "C t R C W d .", "C1 W4" },
+    { "C . R >120 C .", "C1" },
+    { "C . R >120 t C d .", "C1 R2 C3" },
+    { "C . R F C .", "C1 R2 C3" },
+    { "C E .", "E" },
+    { NULL, NULL }
+};
+
+
+static const line_t  delay_latest_cases[] = {
+    { "C . R . >119 . | >1 .", "C1 | R2" },
+    { "C . R | >120 .", "C1 | R2" },
+
+    /* counted from the first one */
+
+    { "C . R >60 R >59 . | >1 .", "C1 | R3" },
+    { "C . R >60 R >60 R .", "C1 R4" },
+    { "C . R >120 R .", "C1 R3" },
+    { "C . R >60 C . R >119 . | >1 .", "C1 | R4" },
+    { "C t R >60 d . | >59 . | >1 .", "C1 | | R2" },
+
+    /* flaps */
+
+    { "C . R C R C R C R C . | >300 .", "C1 | C9" },
+    { "C . R . C . R . C . R . | >120 .", "C1 | R6" },
+    { "C . R . W .", "C1 W3" },
+    { "C . R . C+ .", "C1 C+3" },
+    { "C t R C d .", "C1" },
+    { "C t R C R d . | >120 .", "C1 | R4" },
+    { "C R . | >120 .", "| R2" },
+    { "R >120 . C R .", "R1" },
+    { "C . R >120 t C d .", "C1 R2 C3" },
+    { "C . R >120 . C R .", "C1 R2" },
+
+    /* behind it others wait, and nothing goes before it */
+
+    { "C . R M . | >120 .", "C1 | R2 M3" },
+    { "C . R . A . C . | >120 .", "C1 | R2 A3 C4" },
+
+    /* it stays held, whatever happens */
+
+    { "C . R L . | >119 . | >1 .", "C1 | | R2" },
+    { "C . R K . | >119 . | >1 .", "C1 | | R2" },
+    { "C . R . U . | >120 .", "C1 | R2" },
+    { "C . R . U C .", "C1 C3" },
+
+    /* and is tried again when it has gone once */
+
+    { "C . R >120 t a >1 .", "C1 R2 R2" },
+    { "C . R >120 t u .", "C1 R2 R2" },
+    { "C . R >120 t K .", "C1 R2 R2" },
+    { "C . R >120 t m C >1 .", "C1 R2 C3" },
+    { "C . R >120 t a R >1 .", "C1 R2 R3" },
+
+    /* operators end it */
+
+    { "C . R F .", "C1 R2" },
+    { "C . R F R .", "C1 R3" },
+    { "C . R F C .", "C1" },
+    { "C . R F C . R . | >120 .", "C1 | R4" },
+    { "C . R E .", "C1 E" },
+    { "C . R . E C .", "C1 E C3" },
+    { "C E .", "E" },
+    { "C t E d .", "C1 E" },
+    { "C . E R .", "C1 E" },
+    { "C . E .", "C1 E" },
+    { "E .", "E" },
+    { "E . E .", "E E" },
+    { "E E .", "E" },
+    { "C . R >120 . E .", "C1 R2 E" },
+    { "E t a C >1 .", "E E C1" },
+    { "C . C E . C .", "C1 E C3" },
+
+    { NULL, NULL }
+};
+
+
+static const line_t  raise_cases[] = {
+
+    /* LOW, then what is to page */
+
+    { "W- . C .", "W-1 ^ C2" },
+    { "W- . C+ .", "W-1 ^ C+2" },
+    { "W- . W+ .", "W-1 ^ W+2" },
+    { "C- . C .", "C-1 ^ C2" },
+    { "W- . U C .", "W-1 ^ C2" },
+
+    /* or does not */
+
+    { "W- . C- .", "W-1 C-2" },
+    { "W- . W .", "W-1 W2" },
+    { "W . C .", "W1 C2" },
+    { "W- . R . C .", "W-1 R2 C3" },
+    { "W- C .", "C2" },
+
+    /* once: it was opened as what pages */
+
+    { "W- . C . C . | >300 .", "W-1 ^ C2 | C3" },
+    { "W- . C . W- . C .", "W-1 ^ C2 W-3 C4" },
+    { "C . W- . C .", "C1 W-2 C3" },
+    { "W- . C . R . W- . C .", "W-1 ^ C2 R3 W-4 ^ C5" },
+
+    /* by its verdict, and by what comes meanwhile */
+
+    { "W- . C t d | .", "W-1 ^ | C2" },
+    { "W- . C t d t u .", "W-1 ^ C2 C2" },
+    { "W- . C t d t m >1 .", "W-1 ^ C2 C2" },
+    { "W- . C t u .", "W-1 ^ ^ C2" },
+    { "W- . C t a >1 .", "W-1 ^ ^ C2" },
+    { "W- . C t m >1 .", "W-1 ^ ^ C2" },
+    { "W- . C t r >1 .", "W-1 ^ ^ C2" },
+    { "W- . C t K .", "W-1 ^ ^ C2" },
+    { "W- . C t d K .", "W-1 ^ C2" },
+    { "W- . C t d t K .", "W-1 ^ C2 C2" },
+    { "W- . C t R d .", "W-1 ^" },
+    { "W- . C t R u .", "W-1 ^ R3" },
+    { "W- . C t R m >1 .", "W-1 ^ R3" },
+    { "W- . C t C d .", "W-1 ^ C3" },
+    { "W- . C t W- d .", "W-1 ^ W-3" },
+    { "W- . C t M d .", "W-1 ^ C2 M3" },
+
+    /* a RESOLVE that ilert refuses is left out, and no more */
+
+    { "W- . C t x .", "W-1 ^ C2" },
+    { "W- . C- . C t x .", "W-1 C-2 ^ C3" },
+    { "W- . C t x . C . | >300 .", "W-1 ^ C2 | C3" },
+    { "W- . C t x . W- . C .", "W-1 ^ C2 W-3 C4" },
+
+    { NULL, NULL }
+};
+
+
 typedef struct {
     test_t      t;
     ngx_uint_t  n;                  /* events that came */
@@ -308,7 +469,8 @@ play_foreseen(test_t *t, query_t *q, event_t *ev)
     char        wanted[64];
     ngx_uint_t  spared;
 
-    spared = (q->rule != NGX_HTTP_ILERT_GO);
+    spared = (q->rule == NGX_HTTP_ILERT_DROP
+              || q->rule == NGX_HTTP_ILERT_HOLD);
 
     check_int(q->said.repeat, ev->said.repeat);
     check_int(q->urgency, ev->urgency);
@@ -319,6 +481,7 @@ play_foreseen(test_t *t, query_t *q, event_t *ev)
     switch (q->rule) {
 
     case NGX_HTTP_ILERT_HOLD:
+    case NGX_HTTP_ILERT_DELAY:
         sqlite3_snprintf(sizeof(wanted), wanted, "2 %lld", q->until - NOW);
         check_str(kept_alerts(t, NULL, "tn"), wanted);
         break;
@@ -367,6 +530,19 @@ play_accept(play_t *p, const char *s)
 
 
 static void
+play_note(play_t *p, const char *fmt, ...)
+{
+    va_list  args;
+
+    p->p += sprintf(p->p, "%s", p->p == p->got ? "" : " ");
+
+    va_start(args, fmt);
+    p->p += vsprintf(p->p, fmt, args);
+    va_end(args);
+}
+
+
+static void
 play_take(play_t *p)
 {
     event_t  *ev;
@@ -377,11 +553,20 @@ play_take(play_t *p)
     ev = only(&p->t);
     p->ev = NULL;
 
-    if (ev) {
-        p->ev = keep(ev);
-        p->p += sprintf(p->p, "%s%.*s", p->p == p->got ? "" : " ",
-                        (int) ev->body.len, ev->body.data);
+    if (ev == NULL) {
+        return;
     }
+
+    p->ev = keep(ev);
+
+    if (ev->body.len) {
+        play_note(p, "%.*s", (int) ev->body.len, (char *) ev->body.data);
+        return;
+    }
+
+    check_int(ev->said.type, RESOLVE);
+
+    play_note(p, ev->said.own == NGX_HTTP_ILERT_OWN_REOPEN ? "^" : "E");
 }
 
 
@@ -397,7 +582,10 @@ play_verdict(play_t *p, char c)
     p->ev->refused = (c == 'r');
     p->ev->maybe = (c == 'm');
 
-    verdict(&p->t, p->ev, c == 'd' ? DONE : c == 'u' ? UNSENT : AGAIN);
+    p->ev->status = (c == 'x') ? 400 : 0;
+
+    verdict(&p->t, p->ev, c == 'd' ? DONE : c == 'u' ? UNSENT
+                          : c == 'x' ? DEAD : AGAIN);
     check_int(run(&p->t), OK);
 
     p->ev = NULL;
@@ -405,9 +593,39 @@ play_verdict(play_t *p, char c)
 
 
 static void
+play_order(play_t *p, ngx_uint_t action)
+{
+    order_t  o;
+
+    order(&p->t, &o, action, "ops", (action == RESUME) ? 0 : 1000 + p->n);
+
+    if (action == NGX_HTTP_ILERT_STORE_END_ALERT) {
+        ngx_str_set(&o.key, "K");
+        ngx_str_set(&o.owner, "ops");
+        o.policy = p->t.policy;
+    }
+
+    check_int(run(&p->t), OK);
+    check(!o.missing && !o.more);
+}
+
+
+static void
 play(play_t *p, const char *s)
 {
     switch (*s) {
+
+    case 'F':
+        play_order(p, RESUME);
+        break;
+
+    case 'E':
+        play_order(p, NGX_HTTP_ILERT_STORE_END_ALERT);
+        break;
+
+    case '|':
+        play_note(p, "|");
+        break;
 
     case 't':
         play_take(p);
@@ -442,7 +660,7 @@ play(play_t *p, const char *s)
         break;
 
     default:
-        if (strchr("duarm", *s)) {
+        if (strchr("duarmx", *s)) {
             play_verdict(p, *s);
 
         } else {
@@ -453,7 +671,7 @@ play(play_t *p, const char *s)
 
 
 static void
-play_all(ngx_uint_t coalesce, const line_t *cases)
+play_all(ngx_uint_t coalesce, int64_t delay, const line_t *cases)
 {
     play_t        p;
     ngx_uint_t    failures;
@@ -464,6 +682,7 @@ play_all(ngx_uint_t coalesce, const line_t *cases)
         setup(&p.t, "coalesce");
 
         p.t.policy.coalesce = coalesce;
+        p.t.policy.resolve_delay = delay;
         p.p = p.got;
         failures = test_failures;
 
@@ -474,6 +693,9 @@ play_all(ngx_uint_t coalesce, const line_t *cases)
         }
 
         check_str(p.got, cases->wanted);
+        check_counts(&p.t);
+        check_heads(&p.t);
+        check_str(kept_letters(&p.t, "i"), "");
 
         if (test_failures > failures) {
             printf("#   %s\n", cases->happens);
@@ -594,6 +816,7 @@ random_accept(random_t *r)
     ev = accept_event(&r->t, "ops", key, type, "x");
     ev->id = (uint64_t) k << 32 | ++rk->accepted;
     ev->said.level = level;
+    ev->said.priority = (level == WARNING) ? NGX_HTTP_ILERT_LOW : 0;
 
     if (type == COMMENT) {
         rk->updates++;
@@ -614,18 +837,27 @@ random_apply(random_t *r, event_t *ev, ngx_uint_t again)
     rk = &r->keys[ev->id >> 32];
     n = ev->id & 0xffffffff;
 
+    if (ev->said.own == NGX_HTTP_ILERT_OWN_REOPEN) {
+
+        /* it only goes before that event */
+
+        check_int(ev->said.type, RESOLVE);
+        rk->shows = 0;
+        n--;
+    }
+
     if (n < rk->applied || n > rk->accepted) {
         sqlite3_snprintf(sizeof(text), text, "%d of key %c after %d", (int) n,
                          ev->key.data[0], (int) rk->applied);
         fail_at(__FILE__, __LINE__, "applied", text);
     }
 
-    rk->applied = n;
+    rk->applied = ngx_max(rk->applied, n);
 
     if (ev->said.type == COMMENT) {
         rk->updates -= !again;
 
-    } else {
+    } else if (ev->said.own != NGX_HTTP_ILERT_OWN_REOPEN) {
         rk->shows = ev->said.level;
     }
 }
@@ -642,6 +874,12 @@ random_verdict(random_t *r, ngx_uint_t i)
     r->flights[i] = NULL;
 
     ev->next = r->t.now + rnd(3000);
+
+    if (ev->said.own == NGX_HTTP_ILERT_OWN_REOPEN && rnd(4) == 0) {
+        ev->status = 400;
+        verdict(&r->t, ev, DEAD);
+        return;
+    }
 
     switch (rnd(8)) {
 
@@ -699,6 +937,7 @@ random_crash(random_t *r)
 static void
 random_step(random_t *r, ngx_uint_t accepts)
 {
+    order_t      o;
     event_t     *ev;
     ngx_uint_t   i, n;
 
@@ -714,6 +953,10 @@ random_step(random_t *r, ngx_uint_t accepts)
 
     if (rnd(20) == 0) {
         release(&r->t, "ops");
+    }
+
+    if (rnd(40) == 0) {
+        order(&r->t, &o, RESUME, "ops", 0);
     }
 
     while (accepts--) {
@@ -751,6 +994,8 @@ random_run(ngx_uint_t n)
     coalesce = n % 3;
 
     r.t.policy.coalesce = coalesce;
+    r.t.policy.resolve_delay = rnd(3) * 5 * SECOND;
+    r.t.policy.raise = rnd(2);
     r.calm = rnd(2);
     budget(&r.t, "key", 10, SECOND);
 
@@ -771,7 +1016,9 @@ random_run(ngx_uint_t n)
 
         /* the newest content, too, but for a repeat that became unknown */
 
-        if (coalesce == OFF || (rk->came && r.calm)) {
+        if ((coalesce == OFF && r.t.policy.resolve_delay == 0)
+            || (rk->came && r.calm))
+        {
             check_int(rk->applied, rk->accepted);
         }
     }
@@ -845,21 +1092,31 @@ test_foreseen(void)
 static void
 test_off(void)
 {
-    play_all(OFF, off_cases);
+    play_all(OFF, 0, off_cases);
+    play_all(OFF, 120 * SECOND, delay_off_cases);
 }
 
 
 static void
 test_repeats(void)
 {
-    play_all(REPEATS, repeats_cases);
+    play_all(REPEATS, 0, repeats_cases);
+    play_all(REPEATS, 120 * SECOND, delay_repeats_cases);
 }
 
 
 static void
 test_latest(void)
 {
-    play_all(LATEST, latest_cases);
+    play_all(LATEST, 0, latest_cases);
+    play_all(LATEST, 120 * SECOND, delay_latest_cases);
+}
+
+
+static void
+test_raise(void)
+{
+    play_all(LATEST, 0, raise_cases);
 }
 
 
@@ -867,6 +1124,7 @@ test_case_t  coalesce_cases[] = {
     { "coalesce: off", test_off },
     { "coalesce: repeats", test_repeats },
     { "coalesce: latest", test_latest },
+    { "coalesce: raise", test_raise },
     { "coalesce: counted", test_counted },
     { "coalesce: foreseen", test_foreseen },
     { "coalesce: at random", test_random },
