@@ -424,7 +424,9 @@ subtest 'directives' => sub {
          ['max_age off', max_age => '0'],
          ['coalesce latest', coalesce => 'NGX_HTTP_ILERT_COALESCE_LATEST'],
          ['repeat 5m', repeat => '5 * 60 * 1000'],
-         ['resolve_after off', resolve_after => '0'])
+         ['resolve_after off', resolve_after => '0'],
+         ['resolve_delay 0', resolve_delay => '0'],
+         ['raise reopen', raise => 'NGX_HTTP_ILERT_RAISE_REOPEN'])
     {
         my ($shown, %value) = @$_;
 

@@ -116,14 +116,14 @@ sub webhook { return IlertTest::later(IlertTest::webhook(@_)) }
 sub posted {
     my ($uri, $webhook, %opt) = @_;
 
-    my $n = $fake->requests;
+    my $n = $fake->requests + 1 + !!delete $opt{reopens};
     my $body = $webhook =~ /^\{/ ? $webhook : webhook($webhook);
     my $answer = $t->post($uri, $body, %opt);
 
-    $fake->wait_requests($n + 1);
+    $fake->wait_requests($n);
 
     ok($answer->{status} == 202 && $answer->{json}{status} eq 'accepted'
-       && $fake->requests == $n + 1, "$uri is sent")
+       && $fake->requests == $n, "$uri is sent")
         or diag($answer->{raw});
 
     return $fake->request(-1);
@@ -497,6 +497,8 @@ sub grouping {
 sub levels {
     start('levels');
 
+    # CRITICAL opens the alert again
+
     for (['01-INFO'], ['03-WARNING', 'LOW', 3], ['04-CRITICAL', 'HIGH', 1],
          ['05-WARNING', 'LOW', 3], ['02-INFO'], ['06-OK', undef, undef])
     {
@@ -507,9 +509,13 @@ sub levels {
             next;
         }
 
-        my $event = posted('/kapacitor', "01-levels-$name")->{json};
+        my $event = posted('/kapacitor', "01-levels-$name",
+                           reopens => $name eq '04-CRITICAL')->{json};
         is_deeply([ @$event{qw(priority severity)} ], \@expected, $name);
     }
+
+    is($fake->alerts->{$KEY{ops}}{'cpu:host=web01'}{opened}, 2,
+       'WARNING and CRITICAL have opened it');
 
     is(shown(), 'ops: cpu:host=web01: resolved', 'the end');
 }
@@ -556,7 +562,7 @@ sub chronograf {
              'ops', 'HIGH', @history);
 
     $fake->reset;
-    posted('/kapacitor?source=dba', IlertTest::later($critical));
+    posted('/kapacitor?source=dba', IlertTest::later($critical), reopens => 1);
     posted('/kapacitor?source=dba', '12-chronograf-threshold-02-OK');
     is(shown(), 'dba: cpu high-cluster_id=c1,host=web01: resolved',
        'the OK resolves');

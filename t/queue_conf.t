@@ -80,6 +80,8 @@ subtest 'members of a source' => sub {
         (map { "coalesce $_;" } qw(off repeats latest)),
         (map { "repeat $_;" } qw(5m 1s 1ms 100 1h 30d)),
         (map { "resolve_after $_;" } qw(off 1s 12h 90d)),
+        (map { "resolve_delay $_;" } qw(0 0s 1ms 2m 1d)),
+        (map { "raise $_;" } qw(reopen update)),
         (map { "stale $_;" } qw(take drop)),
         (map { "digest $_;" } 'off', 1, '49', '10 interval=1s',
          '10 members=low', '10 members=later', '10 members=none',
@@ -88,10 +90,10 @@ subtest 'members of a source' => sub {
         'rate 10r/m; coalesce latest; repeat 1h; resolve_after 1d;';
 
     my %value = (retry => '1s 2s', rate => '5r/m', coalesce => 'latest',
-                 stale => 'drop');
+                 raise => 'update', stale => 'drop');
 
     for my $name (qw(concurrency retry max_age rate coalesce repeat
-                     resolve_after stale))
+                     resolve_after resolve_delay raise stale))
     {
         my $value = $value{$name} // '5';
 
@@ -118,6 +120,8 @@ subtest 'members of a source' => sub {
         coalesce => '"off", "repeats" and "latest" are allowed',
         repeat => 'a time such as "5m" is allowed',
         resolve_after => 'a time such as "12h" and "off" are allowed',
+        resolve_delay => 'a time such as "2m" and "0" are allowed',
+        raise => '"reopen" and "update" are allowed',
         stale => '"take" and "drop" are allowed',
     );
 
@@ -127,6 +131,8 @@ subtest 'members of a source' => sub {
         coalesce => [qw(on none all newest OFF repeat Latest 5m), ''],
         repeat => [qw(0 0s off x -1s 5q 1.5h), ''],
         resolve_after => [qw(0 0s on x -1s 5q 1.5h OFF), ''],
+        resolve_delay => [qw(off on x -1s 5q 1.5h), ''],
+        raise => [qw(on off Reopen open), ''],
         stale => [qw(on off Drop dropped 1h), ''],
     );
 
@@ -281,7 +287,8 @@ subtest 'no effect' => sub {
              "\"concurrency\", \"retry\", \"max_age\" $have");
         good($off . source(''));
         for (['rate', '5r/m'], ['coalesce', 'off'], ['repeat', '1m'],
-             ['resolve_after', '1h'], ['stale', 'drop'], ['digest', '10'])
+             ['resolve_after', '1h'], ['resolve_delay', '1m'],
+             ['raise', 'update'], ['stale', 'drop'], ['digest', '10'])
         {
             my ($name, $value) = @$_;
             good($off . source("$name $value;"), "\"$name\" $has");
@@ -289,8 +296,9 @@ subtest 'no effect' => sub {
 
         my ($code, $text) = $t->conf_lines($off . source('rate off; retry 1s '
             . '2s; coalesce latest; max_age 1h; repeat 1m; concurrency 2;'
-            . ' resolve_after 2h; stale take; digest 5;'));
-        like($text, qr/^\[warn\] (?:"\w+", ){8}"\w+" \Q$have\E$/, 'all');
+            . ' resolve_after 2h; stale take; raise reopen;'
+            . ' resolve_delay 1m; digest 5;'));
+        like($text, qr/^\[warn\] (?:"\w+", ){10}"\w+" \Q$have\E$/, 'all');
         is($code, 0);
 
         good("$off ilert_source two { integration_key $KEY; }\n"

@@ -92,7 +92,8 @@ static ngx_conf_enum_t  ngx_http_ilert_stale[] = {
  *
  * For keys and URLs "post" is "_file" if the argument is the name of a file,
  * otherwise it is empty.  A time is an int64_t in milliseconds: "post" is an
- * example for the error message, and "conf" says what else is allowed.  A word is an ngx_uint_t, and "post" has the words.
+ * example for the error message, and "conf" says what else is allowed.  A word
+ * is an ngx_uint_t, and "post" has the words.
  */
 
 static ngx_command_t  ngx_http_ilert_source_commands[] = {

@@ -137,8 +137,8 @@ struct ngx_http_ilert_event_s {
                                             /* this, if its id is the alert */
                                             /* key and this is known; else 0 */
     ngx_str_t                   summary;    /* for people */
-    unsigned                    prompt:1;   /* a RESOLVE that "resolve_delay" */
-                                            /* does not hold */
+    unsigned                    prompt:1;   /* it is not held by */
+                                            /* "resolve_delay" */
 
     /*
      * The type and the key that ilert finds in the body.  The queue goes by
