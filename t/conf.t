@@ -113,7 +113,8 @@ subtest 'sources' => sub {
             . '"integration_key", "integration_key_file", "webhook_url", '
             . '"webhook_url_file", "endpoint", "rate", "concurrency", '
             . '"retry", "max_age", "coalesce", "repeat", "resolve_after", '
-            . '"resolve_delay", "raise", "digest" and "stale" are allowed in F:3');
+            . '"resolve_delay", "raise", "digest" and "stale" are allowed '
+            . 'in F:3');
     }
 
     bad(source("integration_key $API;\nserver { x; }"),

@@ -125,6 +125,20 @@ subtest 'methods and paths' => sub {
     is($q->control($_)->{status}, 400, $_)
         for 'sources/%00/pause', 'sources/ops%00/pause';
 
+    # whether an alert is known does not matter, see resolve_delay.t
+
+    $q->refused("alert/resolve$_->[0]", $_->[1], $_->[2]) for
+        [ '', 400, qr/^source: / ],
+        [ '?alert_key=a', 400, qr/^source: / ],
+        [ '?source=&alert_key=a', 400, qr/^source: / ],
+        [ '?source=ops', 400, qr/^alert_key: / ],
+        [ '?source=ops&alert_key=', 400, qr/^alert_key: / ],
+        [ '?source=ops&alert_key=%20%09', 400, qr/^alert_key: / ],
+        [ '?source=none&alert_key=a', 404, qr/no such source/ ],
+        [ '/?source=ops&alert_key=a', 404, qr/^path: / ],
+        [ 's?source=ops&alert_key=a', 404, qr/^path: / ],
+        [ '/a/resolve?source=ops&alert_key=a', 404, qr/^path: / ];
+
     for ('dead/replay', 'dead/discard', 'dead/replay?source=') {
         my $r = $q->control($_);
         like($r->{status}, qr/^40[04]$/, "$_: of which source");

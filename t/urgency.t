@@ -27,7 +27,7 @@ my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 my $q = IlertQueue->new(
     workers => 2, log_level => 'notice', shim => $shim,
     keys => { $KEY => 'api', $TWO => 'api' },
-    sources => { ops => $retry });
+    sources => { ops => "$retry raise update;" });
 my $fake = $q->fake;
 $q->start;
 

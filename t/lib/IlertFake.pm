@@ -89,10 +89,11 @@ package IlertFake;
 # events                    those that were taken
 # errors                    those with a fault: what no good client sends
 # alerts                    { key => { folded alert key => { key, alert_key,
-#       state => 'open' | 'accepted' | 'resolved', opened (how often), summary,
-#       details, priority, severity, level (of the last ALERT), log [event
-#       types], comments, phantoms (how often it was opened by an event that is
-#       older, by Kapacitor's time, than a RESOLVE taken before) } } };
+#       state => 'open' | 'accepted' | 'resolved', opened (how often), pages
+#       (how often with another priority than LOW), summary, details, priority,
+#       severity, level (of the last ALERT), log [event types], comments,
+#       phantoms (how often it was opened by an event that is older, by
+#       Kapacitor's time, than a RESOLVE taken before) } } };
 #       alerts without an alertKey are all counted under ''
 # counts                    { requests, events, errors, limited, foreign (of
 #       the other sender), phantoms, connections (accepted so far), open (now),

@@ -802,7 +802,7 @@ sub take {
         }
 
         $alert = $shown->{$name} = { key => $r->{key}, opened => 0,
-                                     log => [], comments => 0,
+                                     pages => 0, log => [], comments => 0,
                                      phantoms => 0 };
     }
 
@@ -853,6 +853,7 @@ sub update {
 
     if ($change eq 'opened') {
         $alert->{opened}++;
+        $alert->{pages} += ($r->{event}{priority} // '') ne 'LOW';
         $alert->{state} = 'open';
         $alert->{alert_key} = $r->{alert_key};
         $alert->{$_} = $r->{event}{$_}
