@@ -155,7 +155,8 @@ ngx_http_ilert_rules_cancel(ngx_http_ilert_policy_t *policy,
     ngx_http_ilert_said_t *said, ngx_uint_t next)
 {
     return policy->resolve_delay
-           && said->own == NGX_HTTP_ILERT_OWN_NONE && !said->freed
+           && said->own == NGX_HTTP_ILERT_OWN_NONE
+           && (said->type == NGX_HTTP_ILERT_ALERT || !said->freed)
            && said->message == 0
            && ngx_http_ilert_rules_is_state(next) && said->type != next;
 }

@@ -68,8 +68,10 @@ typedef struct {
                                             /* resolve: digest of its */
                                             /* message, not 0; else 0 */
     unsigned                    repeat:1;   /* it was found to be one */
-    unsigned                    freed:1;    /* "resolve_delay" does not hold */
-                                            /* it any longer */
+    unsigned                    freed:1;    /* of a RESOLVE: it is not held */
+                                            /* by "resolve_delay"; of an */
+                                            /* ALERT: it goes, whatever a */
+                                            /* digest lists */
 } ngx_http_ilert_said_t;
 
 

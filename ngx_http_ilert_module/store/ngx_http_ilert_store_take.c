@@ -502,7 +502,7 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
 /*
  * Takes the first event, unless a digest lists it instead.  If it is to page
  * but ilert would take it for an update, a RESOLVE goes in its place now, and
- * the event itself goes next.
+ * the event itself goes next: then it is not the digest's affair any more.
  */
 
 static ngx_int_t
@@ -510,12 +510,13 @@ ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
 {
-    ngx_http_ilert_digest_fate_e  fate;
+    ngx_http_ilert_digest_fate_e     fate;
+    ngx_http_ilert_store_waiting_t  *first;
 
     fate = NGX_HTTP_ILERT_DIGEST_ALONE;
 
     if (take->policy.digest.n
-        && ev->said.own == NGX_HTTP_ILERT_OWN_NONE
+        && ev->said.own == NGX_HTTP_ILERT_OWN_NONE && !ev->said.freed
         && ngx_http_ilert_rules_opens(&alert->shown, &ev->said)
         && ngx_http_ilert_digest_opens(work, job, take, alert, ev, &fate)
            != NGX_OK)
@@ -548,6 +549,10 @@ ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
     if (!ev->lower && take->policy.raise == NGX_HTTP_ILERT_RAISE_REOPEN
         && ngx_http_ilert_rules_raises(&alert->shown, &ev->said))
     {
+        first = ngx_http_ilert_work_first(alert);
+        first->said.freed = 1;
+        ngx_http_ilert_work_change(alert, first, NGX_HTTP_ILERT_STORE_RERATED);
+
         ev->said.type = NGX_HTTP_ILERT_RESOLVE;
         ev->said.own = NGX_HTTP_ILERT_OWN_REOPEN;
         ngx_str_null(&ev->body);

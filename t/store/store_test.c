@@ -1081,6 +1081,7 @@ main(int argc, char **argv)
         { "rules", digest_rule_cases, 0 },
         { "events", event_cases, 0 },
         { "coalesce", coalesce_cases, 0 },
+        { "coalesce", delay_cases, 0 },
         { "budgets", budget_cases, 0 },
         { "homes", home_cases, 0 },
         { "waits", wait_cases, 0 },

@@ -306,6 +306,7 @@ extern test_case_t  event_cases[];
 extern test_case_t  event_sqlite_cases[];
 extern test_case_t  version_cases[];
 extern test_case_t  coalesce_cases[];
+extern test_case_t  delay_cases[];
 extern test_case_t  budget_cases[];
 extern test_case_t  home_cases[];
 extern test_case_t  home_sqlite_cases[];
