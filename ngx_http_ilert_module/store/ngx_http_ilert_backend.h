@@ -496,7 +496,7 @@ typedef enum {
     /* READY, of "source" and "urgency": in the order of head */
     NGX_HTTP_ILERT_ALERTS_READY = 0,
 
-    /* READY, of "source", with an urgency that does not exist */
+    /* READY, of "source", with an urgency with which none may go */
     NGX_HTTP_ILERT_ALERTS_STRANGE,
 
     NGX_HTTP_ILERT_ALERTS_TAKEN,
@@ -507,7 +507,7 @@ typedef enum {
     /* WAITING, next is after "time", not .._RELEASED: in the order of next */
     NGX_HTTP_ILERT_ALERTS_LATE,
 
-    /* WAITING, of "source" */
+    /* WAITING, of "source": in the order of urgency and head */
     NGX_HTTP_ILERT_ALERTS_TIMED,
 
     /*

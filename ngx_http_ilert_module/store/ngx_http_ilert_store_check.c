@@ -65,6 +65,14 @@ ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
         damaged = 1;
     }
 
+    /* an earlier release lets go what is held, and does not rate it anew */
+
+    if (row->state != NGX_HTTP_ILERT_STORE_WAITING
+        && ngx_http_ilert_rules_held(row->urgency))
+    {
+        row->urgency = NGX_HTTP_ILERT_UPDATES;
+    }
+
     if (damaged) {
         alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
         alert->damaged = 1;

@@ -59,6 +59,8 @@ static ngx_int_t ngx_http_ilert_home_unite(ngx_http_ilert_store_work_t *work,
 static ngx_int_t ngx_http_ilert_home_unite_opened(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_alert_t *other);
+static void ngx_http_ilert_home_unite_bad(ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_alert_t *other);
 static ngx_int_t ngx_http_ilert_home_split(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, int64_t source, int64_t owner);
 static ngx_int_t ngx_http_ilert_home_leave(ngx_http_ilert_store_work_t *work,
@@ -128,7 +130,10 @@ ngx_http_ilert_home_source(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* Mends urgencies that do not exist: such an alert would never be taken. */
+/*
+ * Mends alerts with an urgency that does not exist, or that are READY but have
+ * one of those that are held back: such an alert would never be taken.
+ */
 
 static ngx_int_t
 ngx_http_ilert_home_mend(ngx_http_ilert_store_work_t *work,
@@ -152,8 +157,15 @@ ngx_http_ilert_home_mend(ngx_http_ilert_store_work_t *work,
     alert = alerts.elts;
 
     for (i = 0; i < alerts.nelts; i++) {
-        alert[i]->row.urgency = NGX_HTTP_ILERT_UPDATES;
+        /* as one that was held back it is rated anew */
+
+        alert[i]->row.urgency = NGX_HTTP_ILERT_LISTED;
         alert[i]->damaged = 1;
+
+        if (ngx_http_ilert_alert_free(work, alert[i], 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         ngx_http_ilert_work_show(work, alert[i]);
     }
 
@@ -386,6 +398,8 @@ ngx_http_ilert_home_unite(ngx_http_ilert_store_work_t *work,
     other->row.gone = ngx_max(alert->row.gone, other->row.gone);
     other->row.silence = ngx_max(alert->row.silence, other->row.silence);
 
+    ngx_http_ilert_home_unite_bad(alert, other);
+
     return ngx_http_ilert_home_rehead(work, other);
 }
 
@@ -414,6 +428,22 @@ ngx_http_ilert_home_unite_opened(ngx_http_ilert_store_work_t *work,
     other->row.opened = ngx_min(alert->row.opened, other->row.opened);
 
     return NGX_OK;
+}
+
+
+/* The united alert is as bad as the worse of the two. */
+
+static void
+ngx_http_ilert_home_unite_bad(ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_alert_t *other)
+{
+    if (alert->row.bad > other->row.bad) {
+        other->row.bad = alert->row.bad;
+        other->row.begun = alert->row.begun;
+        other->row.named = alert->row.named;
+        other->summary = alert->summary;
+        other->retold = 1;
+    }
 }
 
 

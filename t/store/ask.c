@@ -35,7 +35,10 @@ said(void)
 }
 
 
-/* of an alert that waits, of the same in another source, and of others */
+/*
+ * Of an alert that waits, of the same in another source, of others, and of
+ * those that are held back: only a repeat lets others pass.
+ */
 
 static const char *
 ask(test_t *t)
@@ -47,14 +50,18 @@ ask(test_t *t)
     accept_event(t, "ops", "gone", RESOLVE, "x");
     accept_event(t, "ops", "repeat", RESOLVE, "x");
     accept_event(t, "ops", "new", RESOLVE, "x");
+    accept_event(t, "ops", "delayed", ALERT, "x");
+    accept_event(t, "ops", "silenced", RESOLVE, "x");
+    accept_event(t, "ops", "listed", RESOLVE, "x");
 
     run(t);
 
     return said();
 }
 
-#define ALL_SAID   "waits waits none none none"
-#define NONE_SAID  "? ? ? ? ?"
+#define ALL_SAID   "waits waits none none none waits waits waits"
+#define NOTHING_SAID  "none none none none none none none none"
+#define NONE_SAID  "? ? ? ? ? ? ? ?"
 
 
 /*
@@ -77,8 +84,13 @@ leave(test_t *t, int version, ngx_uint_t hold)
         drain(t, "ops");
         accept_one(t, "ops", "k", ALERT, "x");
         accept_one(t, "ops", "repeat", ALERT, "x");
-        sql(t, "UPDATE alert SET state = 2, urgency = 4, next = 1"
-               " WHERE key = 'repeat'");
+        accept_one(t, "ops", "delayed", RESOLVE, "x");
+        accept_one(t, "ops", "silenced", ALERT, "x");
+        accept_one(t, "ops", "listed", ALERT, "x");
+        sql(t, "UPDATE alert SET state = 2, next = 1, urgency = CASE key"
+               " WHEN 'repeat' THEN 4 WHEN 'delayed' THEN 5"
+               " WHEN 'silenced' THEN 6 ELSE 7 END WHERE key IN"
+               " ('repeat', 'delayed', 'silenced', 'listed')");
 
         if (version) {
             sql(t, "PRAGMA user_version = %d", version);
@@ -194,8 +206,8 @@ test_newer_in_use(void)
 
     /* our locks are gone, and its are kept */
 
-    sql(&t, "UPDATE alert SET head = 0 WHERE key = 'k'");
-    check_str(ask(&t), "none none none none none");
+    sql(&t, "UPDATE alert SET head = 0 WHERE key <> 'repeat'");
+    check_str(ask(&t), NOTHING_SAID);
 
     release_process(pid);
     teardown(&t);
@@ -355,7 +367,7 @@ not_writable(test_t *t)
     chmod(t->path, 0700);
     unlink(file(t, "queue.db"));
     chmod(t->path, 0500);
-    check_str(ask(t), "none none none none none");
+    check_str(ask(t), NOTHING_SAID);
     check(t->store.asked);
 
     chmod(t->path, 0700);
@@ -451,7 +463,8 @@ not_writable_in_use(test_t *t)
     chmod(file(t, "queue.db"), 0600);
     t->now += SECOND;
     check_int(run(t), OK);
-    check_str(drain(t, "ops"), "k:x repeat:x");
+    check_str(drain(t, "ops"),
+              "k:x silenced:x listed:x delayed:x repeat:x");
     ngx_http_ilert_store_close(&t->store);
 }
 
@@ -501,13 +514,13 @@ foreign(test_t *t)
     rmdir(file(t, "queue.db"));
     write_file(file(t, "queue.db"), "", 0);
     chmod(file(t, "queue.db"), 0400);
-    check_str(ask(t), "none none none none none");
+    check_str(ask(t), NOTHING_SAID);
 
     chmod(file(t, "queue.db"), 0600);
     sql(t, "PRAGMA journal_mode = WAL");
     check(stat(file(t, "queue.db"), &st) == 0 && st.st_size > 0);
     chmod(file(t, "queue.db"), 0400);
-    check_str(ask(t), "none none none none none");
+    check_str(ask(t), NOTHING_SAID);
 }
 
 

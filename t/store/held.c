@@ -85,20 +85,10 @@ load_first(work_t *work, alert_t *alert)
 }
 
 
-/* its first event is held back, as the store does it */
-
 static void
 hold(work_t *work, const char *key, ngx_uint_t urgency, int64_t until)
 {
-    alert_t    *alert;
-    waiting_t  *first;
-
-    alert = load(work, key);
-    first = load_first(work, alert);
-
-    check(ngx_http_ilert_alert_set_urgency(work, alert, first, urgency)
-          == NGX_OK);
-    ngx_http_ilert_alert_hold(alert, urgency, until, work->now);
+    kept_hold_back(work, load(work, key), urgency, until);
 }
 
 

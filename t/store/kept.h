@@ -78,6 +78,13 @@ void kept_end(test_t *t, work_t *work);
 /* alerts of such a key by id; how many */
 ngx_uint_t kept_load(work_t *work, const char *key, alert_t ***alerts);
 
+/*
+ * The first event of an alert of the work is held back until a time, as the
+ * store does it: by .._HELD, and so on.
+ */
+void kept_hold_back(work_t *work, alert_t *alert, ngx_uint_t urgency,
+    int64_t until);
+
 /* all alerts of such a key, see above, wait until "next" */
 void kept_hold(test_t *t, const char *key, int64_t next);
 /* as if that were known of what ilert shows of all alerts */

@@ -115,8 +115,7 @@ null_matches(null_alert_t *alert, ngx_http_ilert_store_filter_t *filter,
         *first = row->head;
         return row->state == NGX_HTTP_ILERT_STORE_READY && row->head > 0
                && row->source == filter->source
-               && (row->urgency < 0
-                   || row->urgency >= NGX_HTTP_ILERT_URGENCIES);
+               && (row->urgency < 0 || row->urgency > NGX_HTTP_ILERT_REPEATS);
 
     case NGX_HTTP_ILERT_ALERTS_TAKEN:
         *first = row->head;
@@ -134,7 +133,8 @@ null_matches(null_alert_t *alert, ngx_http_ilert_store_filter_t *filter,
                && row->next != NGX_HTTP_ILERT_STORE_RELEASED;
 
     case NGX_HTTP_ILERT_ALERTS_TIMED:
-        *first = row->head;
+        *first = row->urgency;
+        *second = row->head;
         return row->state == NGX_HTTP_ILERT_STORE_WAITING
                && row->source == filter->source;
 

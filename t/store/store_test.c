@@ -1097,6 +1097,7 @@ main(int argc, char **argv)
         { "storm", storm_cases, 0 },
         { "heard", heard_job_cases, 0 },
         { "held", held_cases, 0 },
+        { "held", hold_cases, 0 },
 
         { "events", event_sqlite_cases, 1 },
         { "homes", home_sqlite_cases, 1 },

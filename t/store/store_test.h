@@ -336,6 +336,7 @@ extern test_case_t  heard_sqlite_cases[];
 extern test_case_t  heard_job_cases[];
 extern test_case_t  held_cases[];
 extern test_case_t  held_sqlite_cases[];
+extern test_case_t  hold_cases[];
 extern test_case_t  heard_rule_cases[];
 extern test_case_t  digest_rule_cases[];
 

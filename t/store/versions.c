@@ -662,6 +662,8 @@ test_same(void)
 
     check_str(sql(&old, "SELECT made FROM total"), "0");
     check_int(atoll(sql(&new, "SELECT made FROM total")), NOW);
+    check_int(atoll(sql(&old, "SELECT doubted FROM total")), NOW);
+    check_int(atoll(sql(&new, "SELECT doubted FROM total")), NOW);
 
     check_str(sql(&old, "SELECT epoch || ' ' || dead_bytes || ' ' || recovered"
                         " FROM total"),
@@ -720,6 +722,9 @@ test_migrate(void)
 
     check_str(sql(&t, "SELECT group_concat(key) FROM alert WHERE lowered"),
               "open too");
+    /* nor what ilert was told before */
+
+    check_int(atoll(sql(&t, "SELECT doubted FROM total")), NOW);
 
     check_str(gone(&t, "open"), "-5 -5 0");
     check_str(gone(&t, "resolved"), "- -3 0");
@@ -924,6 +929,75 @@ test_beside(void)
 }
 
 
+/*
+ * What is held back, and a worker of release 0.1.0, which knows nothing of
+ * that: it lets go what is due, takes an event's place, and counts.
+ */
+
+static void
+test_beside_held(void)
+{
+    test_t  t;
+
+    setup(&t, "beside_held");
+    old_database(&t, 3);
+
+    accept_event(&t, "ops", "due", ALERT, "1");
+    accept_event(&t, "ops", "replaced", RESOLVE, "2");
+    accept_event(&t, "ops", "listed", ALERT, "3");
+    check_int(run(&t), OK);
+
+    sql(&t, "UPDATE alert SET state = 2, next = %lld, urgency = 6"
+            " WHERE key = 'due'", t.now);
+    sql(&t, "UPDATE alert SET state = 2, next = %lld, urgency = 5"
+            " WHERE key = 'replaced'", t.now + 1000);
+    sql(&t, "UPDATE alert SET state = 2, next = 9223372036854775807,"
+            " urgency = 7 WHERE key = 'listed'");
+    sql(&t, "UPDATE event SET urgency = (SELECT urgency FROM alert"
+            " WHERE id = event.alert)");
+    sql(&t, "UPDATE event SET own = 2, freed = 1 WHERE urgency = 5");
+    sql(&t, "UPDATE source SET critical = 0, resolves = 0, opens = 0,"
+            " held = 1, silenced = 1, listed = 1 WHERE name = 'ops'");
+    check_counts(&t);
+    check_heads(&t);
+
+    sql(&t, "UPDATE alert SET state = 0, next = 0"
+            " WHERE id IN (SELECT id FROM alert INDEXED BY alert_next"
+            " WHERE state = 2 AND next <= %lld ORDER BY next LIMIT 9)", t.now);
+
+    sql(&t, "UPDATE event SET id = 77, type = 1, level = 3, priority = 0,"
+            " native = 0, received = %lld, since = %lld, urgency = 0,"
+            " body = CAST('4' AS BLOB) WHERE urgency = 5", t.now, t.now);
+    sql(&t, "UPDATE alert SET state = 0, next = 0, urgency = 0"
+            " WHERE key = 'replaced'");
+    sql(&t, "UPDATE source SET critical = critical + 1, resolves ="
+            " resolves - 1 WHERE name = 'ops'");
+
+    check_str(drain(&t, "ops"), "replaced:4");
+
+    /* the next courier, or what comes for the alert, lets it go */
+
+    t.job.begin = 1;
+    check_int(run(&t), OK);
+    accept_one(&t, "ops", "due", COMMENT, "5");
+    check_str(drain(&t, "ops"), "due:1 due:5");
+    check_heads(&t);
+
+    t.job.clean = 1;
+    check_int(run(&t), OK);
+    check_counts(&t);
+
+    /* it reads as another urgency what it does not know */
+
+    sql(&t, "UPDATE source SET" RECOUNT);
+    t.job.clean = 1;
+    check_int(run(&t), OK);
+    check_counts(&t);
+
+    teardown(&t);
+}
+
+
 /* of a version that no release had it is left as it is, and where it is */
 
 static void
@@ -1049,6 +1123,55 @@ test_steps(void)
     check_int(atoi(sql(&t, "PRAGMA user_version")), last_version());
     check_str(sql(&t, "SELECT count(*) FROM extra"), "0");
     check_str(drain(&t, "ops"), "k:1");
+    teardown(&t);
+}
+
+
+/* all that is kept was there before; nothing of it is held back */
+
+static void
+test_migrate_8(void)
+{
+    test_t      t;
+    ngx_uint_t  i;
+
+    setup(&t, "migrate_8");
+    old_database(&t, 3);
+
+    for (i = 1; i + ngx_http_ilert_sqlite_schema.first <= 8; i++) {
+        check_int(old_exec(&t, ngx_http_ilert_sqlite_schema.steps[i]),
+                  SQLITE_OK);
+    }
+
+    sql(&t, "PRAGMA user_version = 8");
+    sql(&t, "UPDATE total SET made = 5");
+
+    old_alert(&t, "ops", "k", NGX_HTTP_ILERT_SHOWS_OPEN, NOW);
+    old_accept(&t, "k", NGX_HTTP_ILERT_RESOLVES, "1");
+    old_alert(&t, "ops", "silent", NGX_HTTP_ILERT_SHOWS_OPEN, NOW);
+    old_accept(&t, "silent", NGX_HTTP_ILERT_RESOLVES, "");
+
+    t.now += 7;
+    check_int(run(&t), OK);
+    check_str(t.store.notice, "");
+    check_int(atoi(sql(&t, "PRAGMA user_version")), last_version());
+    check_counts(&t);
+    check_heads(&t);
+
+    check_str(sql(&t, "SELECT made || ' ' || (doubted - %lld) || ' ' ||"
+                      " silences || ' ' || digests FROM total", NOW),
+              "5 7 0 0");
+    check_str(sql(&t, "SELECT held || ' ' || silenced || ' ' || listed"
+                      " FROM source WHERE name = 'ops'"), "0 0 0");
+
+    /* once, and not when it is opened again */
+
+    ngx_http_ilert_store_close(&t.store);
+    t.now += 100;
+    check_str(drain(&t, "ops"), "k:1 silent:");
+    check_str(sql(&t, "SELECT doubted - %lld FROM total", NOW), "7");
+    check_counts(&t);
+
     teardown(&t);
 }
 
@@ -1357,6 +1480,8 @@ test_case_t  version_cases[] = {
     { "version 3, and silence", test_migrate_silent },
     { "version 3's statements", test_statements },
     { "version 3 beside this one", test_beside },
+    { "version 3 beside what is held", test_beside_held },
+    { "version 8 is brought up to date", test_migrate_8 },
     { "a version before the first release", test_older },
     { "several steps", test_steps },
     { "a step that fails", test_step_fails },

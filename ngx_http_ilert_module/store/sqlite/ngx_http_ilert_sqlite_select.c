@@ -108,7 +108,7 @@ ngx_http_ilert_sqlite_alerts(ngx_http_ilert_store_work_t *work,
             all = 1;
             rc = ngx_http_ilert_sqlite_row(db, n, &stmt, "iiii",
                                            filter->source, (int64_t)
-                                           NGX_HTTP_ILERT_URGENCIES,
+                                           NGX_HTTP_ILERT_REPEATS + 1,
                                            (int64_t) INT64_MAX, limit);
             continue;
         }
