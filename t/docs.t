@@ -67,7 +67,8 @@ sub text {
 # What they need of the machine is in the test's directory.
 
 my $t = IlertTest->new(conf => '', secrets => [ $API, $KAP ],
-    files => { key => "$API\n", url => "$URL\n", maintenance => '' });
+    files => { key => "$API\n", url => "$URL\n", maintenance => '',
+               'chat.conf' => "proxy_pass http://127.0.0.1:9;\n" });
 
 sub adapted {
     my ($conf) = @_;
@@ -208,7 +209,8 @@ while ($chapter =~ /^\#\#\#[ ](\w+)\n(.*?)(?=^\#\#\#[ ]|\z)/gms) {
     my ($name, $about) = ($1, $2);
 
     next if $about =~ /^\*\*Context:\*\* `(?:ilert_source|location)`$/m;
-    next if $name =~ /_size$|^ilert_(?:heartbeat|queue|source|unreadable)$/;
+    next if $name =~ /_size$|^ilert_(?:heartbeat|queue|source|unreadable)$/
+            || $name =~ /^ilert_fallback/;
 
     my ($conf) = $about =~ /^```nginx\n(.*?)^```$/ms;
     push @lacking, $name if !defined $conf;

@@ -20,6 +20,7 @@ use IlertConnect;
 use IlertDNS;
 use IlertFake;
 use IlertKapacitor;
+use IlertShim;
 use IlertTest qw(done wait_until webhook_request);
 
 plan(skip_all => 'no IO::Socket::SSL') unless IlertFake::have_tls;
@@ -51,7 +52,7 @@ my %drive = (
     keepalive => \&keepalive, resolve => \&resolve, storm => \&storm,
     status => \&status, proxy => \&proxy, traps => \&traps,
     maintenance => \&maintenance, grafana => \&grafana,
-    reconcile => \&reconcile,
+    reconcile => \&reconcile, fallback => \&fallback,
 );
 
 my @examples = map { basename($_, '.conf') }
@@ -319,6 +320,43 @@ sub keepalive {
           'server api.ilert.com:443;' => "server $ilert;");
 
     kept_open();
+}
+
+
+# ilert is down for ten minutes
+
+sub fallback {
+    my $shim = IlertShim->new or plan(skip_all => 'no compiler');
+    my $chat = IlertFake->start(keys => { none => 'api' });
+    my $url = 'http://' . $chat->address . '/services/T000/B000/XXXX';
+
+    $chat->rule(status => 200);
+
+    $t = IlertTest->new(example => 'fallback', fake => $fake, workers => 1,
+        env => $shim->env,
+        files => { 'ilert/ops.key' => "$KEY{ops}\n",
+                   'ilert/chat.conf' => "proxy_pass $url;\n" },
+        replace => { replacements('127.0.0.1:8080') })->start;
+
+    posted('/kapacitor', '01-levels-04-CRITICAL');
+    posted('/kapacitor', '01-levels-06-OK');
+
+    $fake->rule(status => 503);
+    is($t->post('/kapacitor', webhook('01-levels-04-CRITICAL'))->{status},
+       202, 'accepted');
+
+    $shim->pass(590);
+    kill 'ALRM', $t->workers;
+    $fake->wait_requests(5);
+    is($chat->counts->{requests}, 0, 'not told yet');
+
+    ok(wait_until(sub {
+        $shim->pass(10);
+        kill 'ALRM', $t->workers;
+        return $chat->counts->{requests};
+    }, 5), 'told');
+    like($chat->request(0)->{body}, qr/^\{"text": "nginx on \S+: 1 alert (?#
+        )has waited for ilert for more than 10 min/, 'the body');
 }
 
 

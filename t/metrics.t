@@ -53,6 +53,8 @@ my %LABELS = (
     ilert_kapacitor_up => 'kapacitor',
     ilert_kapacitor_differences => 'kapacitor',
     ilert_reconciled_total => 'action kapacitor',
+    ilert_fallback_late => '', ilert_fallback_up => '',
+    ilert_fallback_posts_total => 'result',
     ilert_queue_up => '', ilert_queue_bytes => '', ilert_silences => '',
     (map { ("ilert_${_}_seconds_bucket" => 'le',
             "ilert_${_}_seconds_sum" => '',
@@ -83,6 +85,8 @@ my $q = IlertStatus->new(
               . 'proxy_pass http://' . $kapacitor->address
               . '/kapacitor/v1/; } '
               . 'location = /off { ilert_kapacitor off; } '
+              . 'location = /chat { ilert_fallback; '
+              . 'proxy_pass http://127.0.0.1:9; } '
               . 'location = /none { ilert_kapacitor $arg_source; }');
 my ($t, $fake) = ($q->test, $q->fake);
 $q->start;

@@ -15,6 +15,7 @@
 #include "ngx_http_ilert_control.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_fallback_conf.h"
 #include "ngx_http_ilert_heartbeat.h"
 #include "ngx_http_ilert_hooks.h"
 #include "ngx_http_ilert_location.h"
@@ -106,6 +107,20 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
       ngx_http_ilert_reconcile_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("ilert_fallback"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE123,
+      ngx_http_ilert_fallback_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ilert_fallback_body"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ilert_loc_conf_t, fallback_body),
       NULL },
 
     { ngx_string("ilert_status"),
@@ -335,6 +350,8 @@ ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
      *     ilcf->send_test = 0;
      *     ilcf->reconcile = NULL;
      *     ilcf->reconciled = 0;
+     *     ilcf->fallback = NULL;
+     *     ilcf->fallback_body = NULL;
      *     ilcf->endpoint = NULL;
      *     ilcf->status = NGX_HTTP_ILERT_STATUS_OFF;
      *     ilcf->control = { 0, NULL };
@@ -382,6 +399,10 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->unreadable, prev->unreadable,
                               NGX_HTTP_ILERT_UNREADABLE_REJECT);
 
+    if (conf->fallback_body == NULL) {
+        conf->fallback_body = prev->fallback_body;
+    }
+
     ngx_http_ilert_mapping_merge(&conf->mapping, &prev->mapping);
 
     /* "if" and "limit_except" have the handler of their location */
@@ -414,18 +435,22 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     /*
-     * Requests to ilert, and to Kapacitor, are made by us: their size is
-     * limited already, and they are no business of the access log.
+     * Requests to ilert, to Kapacitor, and by another way out are made by us:
+     * their size is limited already, and they are no business of the access
+     * log.
      */
 
-    if (conf->endpoint || conf->reconcile) {
+    if (conf->endpoint || conf->reconcile || conf->fallback) {
         clcf->client_max_body_size = 0;
         clcf->log_subrequest = 0;
     }
 
-    /* Kapacitor's API can do more than tell, so it is not for clients */
+    /*
+     * Kapacitor's API can do more than tell, and a chat's webhook takes
+     * anything, so they are not for clients.
+     */
 
-    if (conf->reconcile) {
+    if (conf->reconcile || conf->fallback) {
         clcf->internal = 1;
     }
 

@@ -11,6 +11,7 @@
 
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_digest_conf.h"
+#include "ngx_http_ilert_fallback_conf.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_rate.h"
 #include "ngx_http_ilert_reconcile_conf.h"
@@ -104,7 +105,8 @@ ngx_http_ilert_resolve(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
     }
 
     if (ngx_http_ilert_resolve_init_mapping(cf, imcf) != NGX_OK
-        || ngx_http_ilert_reconcile_resolve(cf, imcf) != NGX_OK)
+        || ngx_http_ilert_reconcile_resolve(cf, imcf) != NGX_OK
+        || ngx_http_ilert_fallback_resolve(cf, imcf) != NGX_OK)
     {
         return NGX_ERROR;
     }

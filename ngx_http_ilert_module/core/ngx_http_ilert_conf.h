@@ -285,6 +285,21 @@ typedef struct {
 } ngx_http_ilert_kapacitor_t;
 
 
+/* another way out: a location with "ilert_fallback" */
+
+typedef struct {
+    ngx_str_t                    name;      /* the location's path */
+    ngx_http_ilert_host_t        host;
+    ngx_http_conf_ctx_t         *conf_ctx;  /* of the location */
+    ngx_http_complex_value_t    *body;      /* NULL: the default */
+    int64_t                      after;     /* ms */
+    int64_t                      every;     /* ms */
+
+    u_char                      *file_name;
+    ngx_uint_t                   line;
+} ngx_http_ilert_fallback_conf_t;
+
+
 /* a directive that sets the content handler of its location */
 
 typedef struct {
@@ -308,6 +323,7 @@ typedef struct {
     ngx_array_t                  setup;     /* ngx_http_ilert_setup_t */
     ngx_http_ilert_queue_conf_t  queue;
     ngx_http_ilert_heartbeat_conf_t  heartbeat;
+    ngx_http_ilert_fallback_conf_t  *fallback;      /* NULL: there is none */
     ngx_http_ilert_refuse_limit_t  *refuse_limit;   /* of requests without */
                                             /* a location; NULL: there is no */
                                             /* "ilert_kapacitor" */
@@ -341,6 +357,9 @@ struct ngx_http_ilert_loc_conf_s {
 
     ngx_http_ilert_kapacitor_t  *reconcile; /* "ilert_reconcile" */
     unsigned                     reconciled:1;  /* it is the target of one */
+
+    ngx_http_ilert_fallback_conf_t  *fallback;  /* "ilert_fallback" */
+    ngx_http_complex_value_t    *fallback_body;
 
     ngx_http_ilert_endpoint_t   *endpoint;
     ngx_uint_t                   status;    /* ngx_http_ilert_format_e */

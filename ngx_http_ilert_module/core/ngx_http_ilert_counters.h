@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_fallback_rules.h"
 #include "ngx_http_ilert_history.h"
 
 
@@ -314,6 +315,23 @@ typedef struct {
 } ngx_http_ilert_counters_away_t;
 
 
+/*
+ * What is known of the other way out.  What is late waits for ilert longer
+ * than "ilert_fallback" allows.
+ */
+
+typedef struct {
+    ngx_http_ilert_fallback_state_t  state;
+    ngx_uint_t                   late;      /* alerts */
+    int64_t                      since;     /* since when the oldest of them */
+                                            /* waits, or 0 */
+    int64_t                      last;      /* when it took something last */
+    int64_t                      sent;      /* how many posts it took, and */
+    int64_t                      failed;    /* how many it did not take */
+    ngx_http_ilert_counters_text_t  error;  /* of the last try, or empty */
+} ngx_http_ilert_counters_fallback_t;
+
+
 /* Returns the address of a topic's counter of late webhooks. */
 
 #define ngx_http_ilert_counters_late(counters, topic)                         \
@@ -349,6 +367,8 @@ struct ngx_http_ilert_counters_s {
     ngx_http_ilert_counters_histogram_t  delivery;
 
     ngx_http_ilert_history_t    *history;
+
+    ngx_http_ilert_counters_fallback_t  fallback;   /* under the mutex */
 
     /* numbers, each a fact of its own, under the mutex */
 
@@ -523,6 +543,12 @@ void ngx_http_ilert_counters_set_refusal(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_counters_refusal_t *refusal);
 void ngx_http_ilert_counters_get_refusal(ngx_http_ilert_counters_t *counters,
     ngx_http_ilert_counters_refusal_t *refusal);
+
+/* Set and read what is known of the other way out, by copying it. */
+void ngx_http_ilert_counters_set_fallback(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_fallback_t *fallback);
+void ngx_http_ilert_counters_get_fallback(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_fallback_t *fallback);
 
 /* Set and read the time in which nginx did not run. */
 void ngx_http_ilert_counters_set_away(ngx_http_ilert_counters_t *counters,

@@ -153,3 +153,23 @@ ngx_http_ilert_counters_get_away(ngx_http_ilert_counters_t *counters,
     *away = counters->away;
     ngx_shmtx_unlock(&counters->shpool->mutex);
 }
+
+
+void
+ngx_http_ilert_counters_set_fallback(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_fallback_t *fallback)
+{
+    ngx_shmtx_lock(&counters->shpool->mutex);
+    counters->fallback = *fallback;
+    ngx_shmtx_unlock(&counters->shpool->mutex);
+}
+
+
+void
+ngx_http_ilert_counters_get_fallback(ngx_http_ilert_counters_t *counters,
+    ngx_http_ilert_counters_fallback_t *fallback)
+{
+    ngx_shmtx_lock(&counters->shpool->mutex);
+    *fallback = counters->fallback;
+    ngx_shmtx_unlock(&counters->shpool->mutex);
+}

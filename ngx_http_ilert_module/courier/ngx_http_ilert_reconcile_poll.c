@@ -121,6 +121,8 @@ ngx_http_ilert_reconcile_call(ngx_http_ilert_reconcile_poll_t *poll,
     p = ngx_cpymem(p, more, ngx_strlen(more));
 
     call->uri.len = p - call->uri.data;
+    call->part = "reconcile";
+    call->peer = "Kapacitor";
     call->name = conf->name;
     call->conf_ctx = conf->conf_ctx;
     call->host = &conf->host;

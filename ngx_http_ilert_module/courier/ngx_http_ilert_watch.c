@@ -11,6 +11,7 @@
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
+#include "ngx_http_ilert_fallback.h"
 #include "ngx_http_ilert_history.h"
 #include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_queue.h"
@@ -62,6 +63,8 @@ ngx_http_ilert_watch_begin(void)
     wt->here = 1;
     wt->minute = 0;
 
+    ngx_http_ilert_fallback_begin(wt->imcf);
+
     ngx_http_ilert_clock_init_event(&wt->timer, ngx_http_ilert_watch_handler,
                                     1);
     ngx_add_timer(&wt->timer, 1);
@@ -76,6 +79,8 @@ ngx_http_ilert_watch_end(void)
     if (ngx_http_ilert_watch.timer.timer_set) {
         ngx_del_timer(&ngx_http_ilert_watch.timer);
     }
+
+    ngx_http_ilert_fallback_end();
 }
 
 
@@ -140,7 +145,8 @@ ngx_http_ilert_watch_is_due(ngx_http_ilert_watch_t *wt)
 
     minute = ngx_http_ilert_clock_now() / NGX_HTTP_ILERT_HISTORY_MINUTE;
 
-    due = (wt->minute != minute || wt->waits || wt->counted != counted);
+    due = (wt->minute != minute || wt->waits || wt->counted != counted
+           || ngx_http_ilert_fallback_is_open());
 
     wt->minute = minute;
     wt->counted = counted;
@@ -160,6 +166,10 @@ ngx_http_ilert_watch_answered(ngx_http_ilert_store_query_t *query)
 
     if (query->ok) {
         wt->waits = ngx_http_ilert_watch_waits(query);
+
+        if (wt->here && ngx_http_ilert_lock_is_current() && !ngx_exiting) {
+            ngx_http_ilert_fallback_look(query);
+        }
     }
 
     ngx_destroy_pool(query->pool);

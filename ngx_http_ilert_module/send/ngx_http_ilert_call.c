@@ -42,6 +42,7 @@ typedef struct {
 } ngx_http_ilert_call_state_t;
 
 
+static ngx_int_t ngx_http_ilert_call_prepare(ngx_http_ilert_client_t *client);
 static void ngx_http_ilert_call_context(ngx_http_ilert_client_t *client,
     ngx_http_ilert_ctx_t *ctx);
 static void ngx_http_ilert_call_head(ngx_http_ilert_client_t *client);
@@ -69,8 +70,9 @@ static u_char *ngx_http_ilert_call_who(ngx_http_ilert_client_t *client,
 
 static ngx_http_ilert_client_kind_t  ngx_http_ilert_call_kind = {
     sizeof(ngx_http_ilert_call_state_t),
-    "asking Kapacitor",
+    "making a call",
     NGX_HTTP_ILERT_CALL_TIME,
+    ngx_http_ilert_call_prepare,
     ngx_http_ilert_call_context,
     NULL,
     ngx_http_ilert_call_head,
@@ -112,7 +114,7 @@ ngx_http_ilert_call_send(ngx_http_ilert_call_t *call)
     target->uri = &call->uri;
     target->args = &call->args;
     target->body[0] = call->body;
-    target->get = (call->body.len == 0);
+    target->get = (call->body.len == 0 && call->value == NULL);
 
     return ngx_http_ilert_client_send(client);
 }
@@ -135,6 +137,19 @@ ngx_http_ilert_call_give_up(ngx_http_ilert_call_handler_pt handler)
 
         client = ngx_http_ilert_client_next(&ngx_http_ilert_call_kind, client);
     }
+}
+
+
+static ngx_int_t
+ngx_http_ilert_call_prepare(ngx_http_ilert_client_t *client)
+{
+    ngx_http_ilert_call_t  *call;
+
+    call = ((ngx_http_ilert_call_state_t *) client)->call;
+
+    return call->value ? ngx_http_complex_value(client->main, call->value,
+                                                &client->target.body[0])
+                       : NGX_OK;
 }
 
 
@@ -382,7 +397,7 @@ ngx_http_ilert_call_reason(ngx_http_ilert_call_state_t *cc)
 
         last = client->reason + NGX_HTTP_ILERT_REASON_SIZE;
 
-        p = ngx_http_ilert_fault_text_of("Kapacitor", call->fault, &text,
+        p = ngx_http_ilert_fault_text_of(call->peer, call->fault, &text,
                                          client->reason, last);
 
         text.data = client->reason;
@@ -475,6 +490,6 @@ ngx_http_ilert_call_who(ngx_http_ilert_client_t *client, u_char *buf,
 {
     ngx_http_ilert_call_state_t  *cc = (ngx_http_ilert_call_state_t *) client;
 
-    return ngx_snprintf(buf, len, ", ilert reconcile: \"%V\"",
+    return ngx_snprintf(buf, len, ", ilert %s: \"%V\"", cc->call->part,
                         &cc->call->name);
 }

@@ -36,7 +36,11 @@ struct ngx_http_ilert_call_s {
      * been called.
      */
 
-    ngx_str_t                    name;      /* of whom it asks, for the log */
+    const char                  *part;      /* whose call it is, for the */
+                                            /* log: "reconcile" */
+    const char                  *peer;      /* who is called, for reasons: */
+                                            /* "Kapacitor" */
+    ngx_str_t                    name;      /* of the location, for the log */
     ngx_http_conf_ctx_t         *conf_ctx;  /* of a location in the server */
                                             /* of "uri", in which */
                                             /* "log_subrequest" is off; its */
@@ -46,6 +50,11 @@ struct ngx_http_ilert_call_s {
     ngx_str_t                    args;
     ngx_str_t                    body;      /* empty: a GET, else a POST of */
                                             /* application/json */
+    ngx_http_complex_value_t    *value;     /* the body of a POST instead, */
+                                            /* or NULL */
+    ngx_str_t                    text;      /* of $ilert_fallback_text, or */
+                                            /* null */
+
     /*
      * Is called with the next bytes of an answer of 200, decoded if they were
      * compressed with gzip.  If it is NULL, they are not wanted.  After

@@ -307,6 +307,10 @@ ngx_http_ilert_client_create_main(ngx_http_ilert_client_t *client)
         return NGX_OK;
     }
 
+    if (client->kind->prepare && client->kind->prepare(client) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_ilert_client_create_body(client);
 }
 

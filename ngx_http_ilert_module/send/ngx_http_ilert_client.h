@@ -47,6 +47,12 @@ typedef struct {
     ngx_msec_t                   rest;      /* ms after its head in which an */
                                             /* answer must have ended */
 
+    /*
+     * Sets client->target.body of the main request that was made.  Returns
+     * NGX_OK, or NGX_ERROR if there is no memory.
+     */
+    ngx_int_t                  (*prepare)(ngx_http_ilert_client_t *client);
+
     /* adds what the request's handlers need to the main request's context */
     void                       (*context)(ngx_http_ilert_client_t *client,
                                           ngx_http_ilert_ctx_t *ctx);

@@ -57,6 +57,7 @@ static ngx_http_ilert_client_kind_t  ngx_http_ilert_request_kind = {
     sizeof(ngx_http_ilert_delivery_t),
     "delivering event to ilert",
     NGX_HTTP_ILERT_ANSWER_TIME,
+    NULL,
     ngx_http_ilert_request_context,
     ngx_http_ilert_request_may_send,
     NULL,

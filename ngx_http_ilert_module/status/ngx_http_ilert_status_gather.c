@@ -41,6 +41,8 @@
 
 static void ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
+static void ngx_http_ilert_status_fallback(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf);
 static void ngx_http_ilert_status_count_refused(ngx_http_ilert_status_t *st,
     ngx_http_ilert_main_conf_t *imcf);
 static void ngx_http_ilert_status_add_refused(ngx_http_ilert_status_t *st,
@@ -95,6 +97,17 @@ ngx_str_t  ngx_http_ilert_kapacitor_state_names[] = {
 };
 
 
+/* by fallback_state_e */
+
+ngx_str_t  ngx_http_ilert_fallback_state_names[] = {
+    ngx_string("off"),
+    ngx_string("ok"),
+    ngx_string("late"),
+    ngx_string("told"),
+    ngx_string("failing")
+};
+
+
 /* by reconciled_e */
 
 ngx_str_t  ngx_http_ilert_reconciled_names[] = {
@@ -118,6 +131,7 @@ ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
 
     ngx_http_ilert_status_queue(st, imcf);
     ngx_http_ilert_status_count_refused(st, imcf);
+    ngx_http_ilert_status_fallback(st, imcf);
 
     if (ngx_http_ilert_status_setup(st, imcf) != NGX_OK
         || ngx_http_ilert_status_kapacitors(st, imcf) != NGX_OK
@@ -408,6 +422,45 @@ ngx_http_ilert_status_is_silent(ngx_str_t *error, ngx_pool_t *pool)
     return 0;
 
 #endif
+}
+
+
+static void
+ngx_http_ilert_status_fallback(ngx_http_ilert_status_t *st,
+    ngx_http_ilert_main_conf_t *imcf)
+{
+    ngx_str_t                            error;
+    ngx_uint_t                           state;
+    ngx_http_ilert_counters_fallback_t  *known;
+
+    if (imcf->fallback == NULL) {
+        return;
+    }
+
+    known = &st->fallback;
+
+    ngx_http_ilert_counters_get_fallback(imcf->counters, known);
+
+    state = NGX_HTTP_ILERT_FALLBACK_IS_OK;
+
+    if (known->state.fails) {
+        state = NGX_HTTP_ILERT_FALLBACK_IS_FAILING;
+
+    } else if (known->state.told) {
+        state = NGX_HTTP_ILERT_FALLBACK_IS_TOLD;
+
+    } else if (known->late) {
+        state = NGX_HTTP_ILERT_FALLBACK_IS_LATE;
+    }
+
+    st->fallback_state = state;
+
+    if (known->state.fails) {
+        error.data = known->error.data;
+        error.len = known->error.len;
+
+        st->fallback_error = ngx_http_ilert_status_name(st, &error);
+    }
 }
 
 

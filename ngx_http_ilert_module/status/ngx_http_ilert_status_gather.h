@@ -91,6 +91,19 @@ extern ngx_str_t  ngx_http_ilert_kapacitor_state_names[];
 extern ngx_str_t  ngx_http_ilert_reconciled_names[];
 
 
+/* the state of another way out: the last one that holds */
+
+typedef enum {
+    NGX_HTTP_ILERT_FALLBACK_IS_OFF = 0,
+    NGX_HTTP_ILERT_FALLBACK_IS_OK,
+    NGX_HTTP_ILERT_FALLBACK_IS_LATE,
+    NGX_HTTP_ILERT_FALLBACK_IS_TOLD,
+    NGX_HTTP_ILERT_FALLBACK_IS_FAILING
+} ngx_http_ilert_fallback_state_e;
+
+extern ngx_str_t  ngx_http_ilert_fallback_state_names[];
+
+
 typedef struct {
     ngx_pool_t                  *pool;
     int64_t                      now;
@@ -118,6 +131,10 @@ typedef struct {
     ngx_array_t                  sources;   /* status_source_t */
     ngx_array_t                  endpoints; /* status_endpoint_t */
     ngx_array_t                  kapacitors;    /* status_kapacitor_t */
+
+    ngx_http_ilert_counters_fallback_t  fallback;   /* another way out */
+    ngx_uint_t                   fallback_state;    /* fallback_state_e */
+    ngx_str_t                    fallback_error;    /* of the last try */
 
     ngx_http_ilert_counters_away_t  away;   /* when nginx did not run */
     int64_t                      repaired;  /* since then; -1: no Kapacitor */

@@ -49,6 +49,8 @@ static void ngx_http_ilert_status_json_kapacitors(
     ngx_http_ilert_json_writer_t *w, ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_status_json_kapacitor(
     ngx_http_ilert_json_writer_t *w, ngx_http_ilert_status_kapacitor_t *sk);
+static void ngx_http_ilert_status_json_fallback(
+    ngx_http_ilert_json_writer_t *w, ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_status_json_away(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_status_json_budget(ngx_http_ilert_json_writer_t *w,
@@ -74,6 +76,7 @@ ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w, void *data)
     ngx_http_ilert_status_json_sources(w, st);
     ngx_http_ilert_status_json_refused(w, st);
     ngx_http_ilert_status_json_kapacitors(w, st);
+    ngx_http_ilert_status_json_fallback(w, st);
     ngx_http_ilert_status_json_away(w, st);
     ngx_http_ilert_status_json_open(w, st);
     ngx_http_ilert_status_json_waiters(w, st);
@@ -543,6 +546,32 @@ ngx_http_ilert_status_json_kapacitor(ngx_http_ilert_json_writer_t *w,
 
     ngx_http_ilert_status_json_next(w, "error");
     ngx_http_ilert_status_json_text(w, &sk->error);
+
+    ngx_http_ilert_json_literal(w, "}");
+}
+
+
+static void
+ngx_http_ilert_status_json_fallback(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    ngx_http_ilert_status_json_next(w, "fallback");
+
+    ngx_http_ilert_status_json_first(w, "state");
+    ngx_http_ilert_json_string(w,
+                    &ngx_http_ilert_fallback_state_names[st->fallback_state]);
+
+    ngx_http_ilert_status_json_next(w, "since");
+    ngx_http_ilert_status_json_time(w, st->fallback.since);
+
+    ngx_http_ilert_status_json_next(w, "waiting");
+    ngx_http_ilert_status_json_number(w, st->fallback.late);
+
+    ngx_http_ilert_status_json_next(w, "last");
+    ngx_http_ilert_status_json_time(w, st->fallback.last);
+
+    ngx_http_ilert_status_json_next(w, "error");
+    ngx_http_ilert_status_json_text(w, &st->fallback_error);
 
     ngx_http_ilert_json_literal(w, "}");
 }

@@ -66,6 +66,8 @@ static void ngx_http_ilert_metric_queue(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_silences(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
+static void ngx_http_ilert_metric_fallback(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
 static void ngx_http_ilert_metric_histogram(ngx_http_ilert_json_writer_t *w,
     const char *name, const char *help,
     ngx_http_ilert_counters_histogram_t *histogram,
@@ -166,6 +168,7 @@ ngx_http_ilert_status_prometheus(ngx_http_ilert_json_writer_t *w, void *data)
     ngx_http_ilert_metric_kapacitors(w, st);
     ngx_http_ilert_metric_queue(w, st);
     ngx_http_ilert_metric_silences(w, st);
+    ngx_http_ilert_metric_fallback(w, st);
 
     ngx_http_ilert_metric_histogram(w, "commit_seconds",
                                     "From a webhook to its commit.",
@@ -542,6 +545,40 @@ ngx_http_ilert_metric_silences(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_metric_head(w, "silences", "Silences that are in force.",
                                "gauge", "");
     ngx_http_ilert_metric_print(w, "ilert_silences %ui\n", n);
+}
+
+
+/* Without "ilert_fallback" there are none of these. */
+
+static void
+ngx_http_ilert_metric_fallback(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    if (st->fallback_state == NGX_HTTP_ILERT_FALLBACK_IS_OFF) {
+        return;
+    }
+
+    ngx_http_ilert_metric_head(w, "fallback_late",
+                               "Urgent alerts that wait for ilert for too "
+                               "long.", "gauge", "");
+    ngx_http_ilert_metric_print(w, "ilert_fallback_late %ui\n",
+                                st->fallback.late);
+
+    ngx_http_ilert_metric_head(w, "fallback_up",
+                               "Whether the last try to tell them succeeded.",
+                               "gauge", "");
+    ngx_http_ilert_metric_print(w, "ilert_fallback_up %d\n",
+                                st->fallback.state.fails == 0);
+
+    ngx_http_ilert_metric_head(w, "fallback_posts",
+                               "Tries to tell them, by the result.",
+                               "counter", st->openmetrics ? "" : "_total");
+    ngx_http_ilert_metric_print(w, "ilert_fallback_posts_total"
+                                "{result=\"taken\"} %L\n",
+                                st->fallback.sent);
+    ngx_http_ilert_metric_print(w, "ilert_fallback_posts_total"
+                                "{result=\"failed\"} %L\n",
+                                st->fallback.failed);
 }
 
 

@@ -32,6 +32,8 @@ ngx_http_ilert_repair_send(ngx_http_ilert_repair_t *repair)
     call = &repair->call;
     kapacitor = repair->kapacitor;
 
+    call->part = "reconcile";
+    call->peer = "Kapacitor";
     call->name = kapacitor->place;
     call->conf_ctx = kapacitor->conf_ctx;
     call->host = &kapacitor->host;

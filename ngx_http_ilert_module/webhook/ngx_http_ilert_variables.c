@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_ilert_call.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_kapacitor_time.h"
 #include "ngx_http_ilert_request.h"
@@ -67,6 +68,8 @@ static ngx_int_t ngx_http_ilert_variable_result(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ilert_variable_path(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
 static ngx_int_t ngx_http_ilert_variable_attempt(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
+static ngx_int_t ngx_http_ilert_variable_fallback(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value);
 static ngx_http_ilert_ctx_t *ngx_http_ilert_variable_ctx(
     ngx_http_request_t *r);
@@ -144,6 +147,8 @@ static ngx_http_ilert_variable_t  ngx_http_ilert_variables[] = {
     { ngx_string("ilert_path"), ngx_http_ilert_variable_path, 0 },
 
     { ngx_string("ilert_attempt"), ngx_http_ilert_variable_attempt, 0 },
+
+    { ngx_string("ilert_fallback_text"), ngx_http_ilert_variable_fallback, 0 },
 
     { ngx_null_string, NULL, 0 }
 };
@@ -498,9 +503,21 @@ ngx_http_ilert_variable_attempt(ngx_http_request_t *r,
 }
 
 
+static ngx_int_t
+ngx_http_ilert_variable_fallback(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
+{
+    if (ctx->call) {
+        *value = ctx->call->text;
+    }
+
+    return NGX_OK;
+}
+
+
 /*
  * Returns the context of the main request, since subrequests share its
- * variables.  If that is a call, the webhook is its subrequest.
+ * variables.  If that is a call without a text, the webhook is its subrequest.
  */
 
 static ngx_http_ilert_ctx_t *
@@ -510,7 +527,9 @@ ngx_http_ilert_variable_ctx(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r->main, ngx_http_ilert_module);
 
-    if (ctx == NULL || ctx->call == NULL || r == r->main) {
+    if (ctx == NULL || ctx->call == NULL || ctx->call->text.data
+        || r == r->main)
+    {
         return ctx;
     }
 

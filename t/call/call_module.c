@@ -135,6 +135,8 @@ call_has_body(ngx_http_request_t *r)
     c->ctx.srv_conf = r->srv_conf;
     c->ctx.loc_conf = r->loc_conf;
 
+    c->call.part = "reconcile";
+    c->call.peer = "Kapacitor";
     ngx_str_set(&c->call.name, "/kapacitor-api/");
     c->call.conf_ctx = &c->ctx;
     c->call.host = &call_host;

@@ -1078,6 +1078,7 @@ main(int argc, char **argv)
     } groups[] = {
         { "rules", rule_cases, 0 },
         { "rules", heard_rule_cases, 0 },
+        { "rules", fallback_cases, 0 },
         { "rules", digest_rule_cases, 0 },
         { "events", event_cases, 0 },
         { "coalesce", coalesce_cases, 0 },

@@ -301,6 +301,7 @@ typedef struct {
 } test_case_t;
 
 extern test_case_t  rule_cases[];
+extern test_case_t  fallback_cases[];
 extern test_case_t  sqlite_cases[];
 extern test_case_t  event_cases[];
 extern test_case_t  event_sqlite_cases[];
