@@ -33,9 +33,10 @@
 
 typedef struct {
     ngx_http_ilert_store_counted_t  *counted;
-    unsigned                         looked:1;  /* "named" is known: */
-    unsigned                         named:1;   /* ilert has taken what the */
-                                            /* open digest says */
+    ngx_http_ilert_digest_t         *digest;    /* the open one, if ilert */
+                                            /* has taken what it says, or */
+                                            /* NULL; known if "looked" */
+    unsigned                         looked:1;
 } ngx_http_ilert_waiters_source_t;
 
 
@@ -45,8 +46,9 @@ typedef struct {
     ngx_http_ilert_store_alert_t     *alert;
     ngx_http_ilert_waiters_source_t  *source;
     int64_t                           since;
+    ngx_uint_t                        named;    /* level that the digest */
+                                            /* names, or 0 */
     unsigned                          last:1;   /* it comes after others */
-    unsigned                          named:1;
     ngx_http_ilert_store_letter_t    *letter;   /* or NULL */
 } ngx_http_ilert_waiters_found_t;
 
@@ -326,7 +328,13 @@ ngx_http_ilert_waiters_find(ngx_http_ilert_waiters_t *wt,
     found->source = source;
     found->letter = letter;
     found->since = letter ? letter->said.received : alert->row.since;
-    found->named = (alert->row.named && source->named);
+    found->named = 0;
+
+    if (alert->row.named && source->digest) {
+        found->named = ngx_http_ilert_digest_named(source->digest,
+                                                   alert->row.named);
+    }
+
     found->last = wt->query->urgent
                   && (found->named
                       || (letter == NULL && source->counted->paused));
@@ -378,7 +386,7 @@ ngx_http_ilert_waiters_named(ngx_http_ilert_waiters_t *wt,
             return NGX_ERROR;
         }
 
-        source->named = taken;
+        source->digest = taken ? &digest[i].state : NULL;
     }
 
     return NGX_OK;
@@ -567,8 +575,7 @@ ngx_http_ilert_waiters_add(ngx_http_ilert_waiters_t *wt,
         }
     }
 
-    waiter->named = (found->named
-                     && found->alert->row.named >= (int64_t) waiter->level);
+    waiter->named = (found->named && found->named >= waiter->level);
 
     return NGX_OK;
 }
