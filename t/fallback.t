@@ -161,8 +161,8 @@ subtest 'an outage' => sub {
     not_told(40, 'not yet');
     state('ok', 0, 'not yet');
     my $text = told_within(60, 'an outage');
-    like($text, qr/\Anginx on \S+: 1 alert has waited for ilert for more than (?#
-        )60 s, so nobody may have been called\n(?#
+    like($text, qr/\Anginx on \S+: 1 alert has waited for ilert for more (?#
+        )than 60 s, so nobody may have been called\n(?#
         )- CRITICAL, ops: e, for \d+ s: ilert answered 503\z/, 'the text');
     my ($post) = $chat->request(-1);
     is("$post->{method} $post->{uri}", "POST /hook/$SECRET", 'a POST');
@@ -284,8 +284,16 @@ subtest 'the chat is down' => sub {
     is($s->{error}, 'it answered 500', 'why');
     is(metric('ilert_fallback_up'), 0, 'metric');
     is(scalar(() = $t->log_since($mark)
-              =~ /\[error\].*ilert fallback: location "\/chat" has not taken/g),
+              =~ m{\[error\].*ilert fallback: location "/chat" has not }g),
        1, 'one line');
+
+    # nor is its secret in any other line
+
+    $chat->refuse;
+    $q->becomes(sub { $q->pass(50); $_->{fallback}{error} !~ /^it answered/ },
+                'it is gone');
+    like($q->status->{fallback}{error}, qr/refused/, 'why');
+    $chat->accept;
 
     $chat->drop_rule($chats);
     $chats = $chat->rule(status => 204);
@@ -379,10 +387,11 @@ subtest 'configuration' => sub {
              . " ilert_fallback; }", $HEAD),
         qr/duplicate location/);
     bad(conf("location /x/ { $PASS ilert_endpoint e; ilert_fallback; }"),
-        qr/^\[emerg\] "ilert_fallback" in F:3 and "ilert_endpoint" are in the/);
+        qr/^\[emerg\] "ilert_fallback" in F:3 and "ilert_endpoint" are in /);
     bad(chat('', "ilert_source ops { integration_key $IlertQueue::KEY; }"),
         qr/^\[emerg\] "ilert_fallback" in F:4 has nothing to tell, /);
-    bad(conf("location = /a { $PASS ilert_fallback; ilert_fallback_body ''; }"),
+    bad(conf("location = /a { $PASS ilert_fallback;"
+             . " ilert_fallback_body ''; }"),
         qr/^\[emerg\] "ilert_fallback_body" of "ilert_fallback" in F:3 is (?#
         )empty, /);
 };

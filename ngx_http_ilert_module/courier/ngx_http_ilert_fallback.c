@@ -39,7 +39,7 @@ typedef struct {
 
 static ngx_int_t ngx_http_ilert_fallback_send(ngx_http_ilert_fallback_t *fb,
     ngx_http_ilert_store_query_t *query,
-    ngx_http_ilert_fallback_seen_t *seen, ngx_uint_t quiet, int64_t now);
+    ngx_http_ilert_fallback_seen_t *seen, int64_t now);
 static ngx_int_t ngx_http_ilert_fallback_body(ngx_http_ilert_fallback_t *fb,
     ngx_str_t *text);
 static void ngx_http_ilert_fallback_sent(ngx_http_ilert_call_t *call);
@@ -139,9 +139,7 @@ ngx_http_ilert_fallback_look(ngx_http_ilert_store_query_t *query)
     ngx_http_ilert_counters_set_fallback(imcf->counters, &known);
 
     if (fb->action != NGX_HTTP_ILERT_FALLBACK_REST
-        && ngx_http_ilert_fallback_send(fb, query, &seen,
-                                        known.state.fails != 0, now)
-           != NGX_OK)
+        && ngx_http_ilert_fallback_send(fb, query, &seen, now) != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "ilert fallback: no memory");
@@ -152,7 +150,7 @@ ngx_http_ilert_fallback_look(ngx_http_ilert_store_query_t *query)
 static ngx_int_t
 ngx_http_ilert_fallback_send(ngx_http_ilert_fallback_t *fb,
     ngx_http_ilert_store_query_t *query,
-    ngx_http_ilert_fallback_seen_t *seen, ngx_uint_t quiet, int64_t now)
+    ngx_http_ilert_fallback_seen_t *seen, int64_t now)
 {
     u_char                          *last;
     ngx_str_t                        text;
@@ -178,7 +176,10 @@ ngx_http_ilert_fallback_send(ngx_http_ilert_fallback_t *fb,
     call->uri = conf->name;
     call->value = conf->body;
     call->handler = ngx_http_ilert_fallback_sent;
-    call->quiet = quiet;
+
+    /* nginx's own lines have the URL, which is a secret of most chats */
+
+    call->quiet = 1;
 
     text.data = ngx_pnalloc(fb->pool, NGX_HTTP_ILERT_FALLBACK_SIZE);
 

@@ -279,8 +279,13 @@ ngx_http_ilert_waiters_select(ngx_http_ilert_waiters_t *wt,
     filter.which = which;
     filter.source = source->counted->id;
     filter.urgency = urgency;
-    filter.limit = wt->query->urgent ? NGX_HTTP_ILERT_WAITERS_ROWS
-                                     : NGX_HTTP_ILERT_STORE_LISTED;
+    filter.limit = NGX_HTTP_ILERT_STORE_LISTED;
+
+    /* those that a digest has named come last, so there must be more of them */
+
+    if (wt->query->urgent && wt->work->total.digests) {
+        filter.limit = NGX_HTTP_ILERT_WAITERS_ROWS;
+    }
 
     if (ngx_http_ilert_work_alerts(wt->work, &filter, &alerts) != NGX_OK) {
         return NGX_ERROR;

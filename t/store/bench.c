@@ -157,7 +157,8 @@ cmp_times(const void *one, const void *two)
 /* of the thread; what it is of a second is its share if each second has one */
 
 static void
-bench_query(test_t *t, const char *what, const char *source, const char *key)
+bench_query(test_t *t, const char *what, const char *source, const char *key,
+    ngx_uint_t urgent)
 {
     double      times[BENCH_QUERIES];
     query_t    *q;
@@ -165,6 +166,7 @@ bench_query(test_t *t, const char *what, const char *source, const char *key)
 
     for (n = 0; n < BENCH_QUERIES; n++) {
         q = query(t, source, key);
+        q->urgent = urgent;
 
         times[n] = thread_time();
         run(t);
@@ -232,10 +234,11 @@ bench_status(test_t *t, ngx_uint_t events, ngx_uint_t keys)
 
     budget(t, "key", 100, 10 * SECOND);
 
-    bench_query(t, "query of all", "", NULL);
-    bench_query(t, "query of a source", "source 3", NULL);
+    bench_query(t, "query of all", "", NULL, 0);
+    bench_query(t, "query of what is urgent", "", NULL, 1);
+    bench_query(t, "query of a source", "source 3", NULL, 0);
     bench_query(t, "query of an alert", "source 3",
-                "cpu:host=server00000003,cpu=total");
+                "cpu:host=server00000003,cpu=total", 0);
 
     teardown(t);
 

@@ -7,6 +7,7 @@
 #include "store_test.h"
 
 
+#define MINUTE  (60 * SECOND)
 #define LISTED  NGX_HTTP_ILERT_STORE_LISTED
 
 typedef ngx_http_ilert_store_waiter_t  waiter_t;
@@ -376,11 +377,46 @@ test_many(void)
 }
 
 
+/* a RESOLVE that "resolve_delay" holds: after all others, never urgent */
+
+static void
+test_held(void)
+{
+    test_t   t;
+    order_t  o;
+
+    setup(&t, "waiters_held");
+
+    accept_one(&t, "ops", "k", ALERT, "x");
+    decide(&t, take_one(&t, "ops"), DONE);
+
+    t.policy.resolve_delay = MINUTE;
+    comes(&t, 5, "ops", "k", RESOLVE, 0);
+    comes(&t, 6, "ops", "said", COMMENT, INFO);
+    take_n(&t, "ops", 0);
+
+    check_str(waits(&t, "", 0),
+              "ops/said COMMENT INFO 6 for turn; "
+              "ops/k RESOLVE OK 5 for delay 60005");
+    check_str(waits(&t, "", 1), "");
+
+    /* the pause of its source is not what it waits for */
+
+    order(&t, &o, PAUSE, "ops", 0);
+    check_str(waits(&t, "", 0),
+              "ops/said COMMENT INFO 6 for resume; "
+              "ops/k RESOLVE OK 5 for delay 60005");
+
+    teardown(&t);
+}
+
+
 test_case_t  waiter_cases[] = {
     { "waiters: order", test_order },
     { "waiters: for what", test_for },
     { "waiters: urgent ones", test_urgent },
     { "waiters: dead letters", test_letters },
+    { "waiters: what is held", test_held },
     { "waiters: many", test_many },
     { NULL, NULL }
 };
