@@ -281,7 +281,7 @@ ngx_http_ilert_waiters_select(ngx_http_ilert_waiters_t *wt,
     filter.urgency = urgency;
     filter.limit = NGX_HTTP_ILERT_STORE_LISTED;
 
-    /* those that a digest has named come last, so there must be more of them */
+    /* those that a digest has named come last: others may be behind them */
 
     if (wt->query->urgent && wt->work->total.digests) {
         filter.limit = NGX_HTTP_ILERT_WAITERS_ROWS;
