@@ -114,7 +114,8 @@ subtest 'it loads' => sub {
     like(text('#queue'), qr/Queue ok/, 'state of the queue');
     like(text('#queue-path'), qr/\Q@{[$q->dir]}\E/, 'and where it is');
     is($b->js('return ' . source('ops', 'state')), 'ok', 'a source');
-    is($b->js('return ' . source('ops', 'budget')), '0 of 50', 'its budget');
+    is($b->js('return ' . source('ops', 'budget')),
+       '0 of 50, 5 kept for the urgent', 'its budget');
     like(text('#endpoint-table'), qr/default ok/, 'an endpoint');
     is(text('#no-dead'), 'None: ilert refused nothing.', 'no dead letter');
 };
