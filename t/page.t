@@ -30,7 +30,7 @@ my $q = IlertQueue->new(
     keys => { $IlertQueue::KEY => 'api', $LOST => 'api' },
     sources => {
         ops => 'retry 50ms 400ms; rate 50r/m;',
-        lost => "integration_key $LOST; retry 50ms 400ms;",
+        lost => "integration_key $LOST; retry 50ms 400ms; resolve_delay 1h;",
     },
     server => "$PAGE location /control/ { ilert_control; }",
     http => "server { listen 127.0.0.1:%%PORT_1%%; $PAGE }",
@@ -643,6 +643,48 @@ EOJ
     like($header->{'content-security-policy'}, qr/default-src 'none'/);
     unlike($header->{'content-security-policy'}, qr/unsafe|http|\*/);
     $b->console;
+};
+
+subtest 'an end that is held back' => sub {
+    fresh();
+    my $n = $fake->counts->{events};
+    $q->say({ source => 'lost' }, 'flap CRITICAL');
+    ok($fake->wait_events($n + 1), 'an alert');
+    $q->say({ source => 'lost' }, 'flap OK');
+    ok($b->wait_js(source('lost', 'held')
+                   . ' === "1 event waits for the end of resolve_delay"'),
+       'is said of its source');
+    ok($b->wait_js(row('waits', 'flap')), 'it is listed');
+    is($b->js('return ' . row('waits', 'flap') . '.parts.what.textContent'),
+       'the end of resolve_delay', 'for what it waits');
+    like($b->js('return ' . row('waits', 'flap') . '.parts.next.textContent'),
+         qr/^in \d+ min$/, 'and how long');
+    is($b->js('return ' . source('lost', 'pending')), '0', 'not pending');
+    is($b->js('return document.querySelector("#figures [data-t=held]")'
+              . '.textContent'), '1', 'the figure');
+
+    confirm(source('lost') . '.parts.resume');
+    ok($fake->wait_events($n + 2), 'it is sent at once');
+    ok($b->wait_js(source('lost', 'held') . ' === ""'), 'and not held');
+};
+
+subtest 'an alert is resolved' => sub {
+    fresh();
+    my $key = $hostile{entity};
+    $t->post('/ops', JSON::PP->new->utf8->encode({ id => $key,
+        message => 'x', level => 'CRITICAL' }));
+    ok($b->wait_js(row('open', $key)), 'it is open');
+    my $requests = $fake->counts->{requests};
+
+    my $button = row('open', $key) . '.parts.resolve';
+    ok(ask($button), 'asks');
+    like(text('#confirm'), qr/^Resolve this alert\? \Q$key\E of ops /, 'what');
+    $b->click('#confirm-yes');
+    ok(live('Resolve: done'), 'done');
+    ok($fake->wait_requests($requests + 1), 'ilert is told');
+    my $last = $fake->request(-1);
+    is("$last->{type} $last->{alert_key}", "RESOLVE $key", 'of that');
+    quiet('there');
 };
 
 subtest 'nginx goes away and comes back' => sub {
