@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 
 # "ilert_control" by chance, under load: sources are paused, resumed, and
-# emptied, dead letters replayed and discarded, while ilert, the disk, and
-# workers come and go.  No event goes before an older one of its alert, no
-# alert is opened after its end, what ilert shows in the end is what Kapacitor
-# said last, and the status agrees at any time.
+# emptied, alerts resolved, dead letters replayed and discarded, while ilert,
+# the disk, and workers come and go.  No event goes before an older one of its
+# alert, no alert is opened after its end, what ilert shows in the end is what
+# Kapacitor said last, and the status agrees at any time.
 
 use warnings;
 use strict;
@@ -49,8 +49,9 @@ sub steer {
     my $path = pick("sources/$name/pause", "sources/$name/resume",
         "sources/$name/resume", "sources/$name/discard",
         "dead/replay?source=$name", "dead/replay?source=$name",
-        "dead/discard?source=$name", @ids ? 'dead/' . pick(@ids) . '/replay'
-                                          : ());
+        "dead/discard?source=$name",
+        "alert/resolve?source=$name&alert_key=k" . int(rand 8),
+        @ids ? 'dead/' . pick(@ids) . '/replay' : ());
     my $answer = $q->control($path, timeout => 20);
     $answers->{$path =~ s/\d+/ID/r =~ s/every|repeats|latest/NAME/r
                . " $answer->{status}"}++;
@@ -68,7 +69,8 @@ sub by_chance {
         workers => $hard ? 3 : 2, shim => $shim, timeout => '500ms',
         log_level => 'notice', keys => { map { $_ => 'api' } values %KEY },
         sources => { map { $_ => "integration_key $KEY{$_}; "
-            . "coalesce $MODE{$_}; repeat 5s; retry 30ms 200ms;" } @NAMES });
+            . "coalesce $MODE{$_}; repeat 5s; retry 30ms 200ms; "
+            . ($_ eq 'every' ? '' : 'resolve_delay 500ms;') } @NAMES });
     my ($t, $fake) = ($q->test, $q->fake);
     $q->start;
     $shim->folder($q->dir);
@@ -113,7 +115,9 @@ sub by_chance {
     is($q->control("sources/$_/resume")->{status}, 200, "$_ is resumed")
         for @NAMES;
     ok($q->last_words, 'a last word of each alert');
-    $q->becomes(sub { !$_->{queue}{pending} }, 'all is delivered', 20);
+    $q->becomes(sub { !$_->{queue}{pending}
+                      && !grep { $_->{held} } values %{$_->{sources}} },
+                'all is delivered', 20);
 
     is_deeply([ $q->faults(mode => 'latest', parallel => !$hard) ], [],
               'the audit');

@@ -53,7 +53,8 @@ package IlertQueue;
 #                       begun, ended }: n counts the webhooks of an alert
 # forget                a new ledger; and reset of the fake
 #
-# The fake's list is told by the summary of an event, "ID N".
+# The fake's list is told by the summary of an event, "ID N".  RESOLVEs by an
+# operator, and those that open an alert again, are not in it.
 # arrivals              { "source/id" => [n, ..] } in order of arrival; taken:
 #                       the same of those that ilert took
 # faults(%opt)          what is wrong with it:
@@ -117,6 +118,7 @@ our $KAP = 'il1kap5ec4e7b01';
 
 my @OURS = qw(queue sources rate defaults timeout http server endpoint);
 my $STATE = qr/^(?:ALERT|RESOLVE)$/;
+my $OWN = qr/: (?:resolved by an operator|opened again so .* called)$/;
 my %TYPE = (OK => 'RESOLVE', map { $_ => 'ALERT' } qw(INFO WARNING CRITICAL));
 
 
@@ -465,6 +467,7 @@ sub arrived {
     my @arrived;
 
     for my $r (grep { defined $_->{type} } $self->{fake}->requests) {
+        next if $r->{type} eq 'RESOLVE' && $r->{event}{summary} =~ $OWN;
         my ($id, $n) = ($r->{event}{summary} // '') =~ /^\s*(.*?)\s* (\d+)$/s
             or croak "unexpected event: $r->{n} $r->{uri}";
         my $name = "$r->{header}{'x-source'}/" . IlertFake::fold($id);
