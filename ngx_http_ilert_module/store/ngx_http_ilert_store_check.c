@@ -162,7 +162,7 @@ ngx_http_ilert_work_check_said(ngx_http_ilert_said_t *said, size_t size)
         said->message = 0;
     }
 
-    said->freed = (said->freed && resolve);
+    said->freed = (said->freed && ngx_http_ilert_rules_is_state(said->type));
 }
 
 

@@ -355,17 +355,25 @@ test_events(void)
 
     /* an event that takes its place has its own numbers */
 
-    t.policy.coalesce = LATEST;
-    ev = accept_event(&t, "ops", "b", ALERT, "4");
-    ev->said.message = 5;
-    check_int(run(&t), OK);
-    check_int(outcome.coalesced, 1);
+    accept_one(&t, "ops", "d", ALERT, "4");
 
     kept_begin(&t, &work);
-    first = load_first(&work, load(&work, "b"));
-    check_int(first->said.type, ALERT);
-    check_int(first->said.message, 5);
-    check_int(first->said.own, NGX_HTTP_ILERT_OWN_NONE);
+    alert = load(&work, "d");
+    first = load_first(&work, alert);
+    first->said.freed = 1;
+    check(ngx_http_ilert_alert_set_urgency(&work, alert, first,
+                                           NGX_HTTP_ILERT_OPENS)
+          == NGX_OK);
+    kept_end(&t, &work);
+
+    t.policy.coalesce = LATEST;
+    ev = level(accept_event(&t, "ops", "d", ALERT, "5"), WARNING);
+    check_int(run(&t), OK);
+    check_int(ev->coalesced, 1);
+
+    kept_begin(&t, &work);
+    first = load_first(&work, load(&work, "d"));
+    check_int(first->said.level, WARNING);
     check_int(first->said.freed, 0);
     kept_end(&t, &work);
 
@@ -1050,7 +1058,8 @@ test_damaged(void)
     sql(&t, "UPDATE alert SET bad = 9, begun = 'x', named = -1, message = 'y',"
             " lowered = 5, summary = zeroblob(70000) WHERE key = 'a'");
     sql(&t, "UPDATE alert SET bad = -1 WHERE key = 'b'");
-    sql(&t, "UPDATE event SET own = 99, message = 3, freed = 7");
+    sql(&t, "UPDATE event SET own = 99, message = 3, freed = 7,"
+            " type = CASE body WHEN x'34' THEN 4 ELSE type END");
     sql(&t, "UPDATE silence SET pattern = '', ends = 2 * ends, owner = -3,"
             " comment = zeroblob(65536) WHERE id = 1");
     sql(&t, "UPDATE silence SET begins = -1, ends = -2 WHERE id = 2");
@@ -1084,13 +1093,18 @@ test_damaged(void)
     first = load_first(&work, alert);
     check_int(first->said.own, NGX_HTTP_ILERT_OWN_NONE);
     check_int(first->said.message, 3);
-    check_int(first->said.freed, 0);
+    check_int(first->said.freed, 1);
     check_int(first->damaged, 0);
 
     first = load_first(&work, load(&work, "c"));
     check_int(first->said.own, NGX_HTTP_ILERT_OWN_NONE);
     check_int(first->said.message, 0);
     check_int(first->said.freed, 1);
+    check_int(first->damaged, 0);
+
+    first = load_first(&work, load(&work, "d"));
+    check_int(first->said.type, COMMENT);
+    check_int(first->said.freed, 0);
     check_int(first->damaged, 0);
 
     check(ngx_array_init(&list, work.pool, 1, sizeof(silence_t)) == NGX_OK);

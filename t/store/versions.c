@@ -726,6 +726,10 @@ test_migrate(void)
 
     check_int(atoll(sql(&t, "SELECT doubted FROM total")), NOW);
 
+    /* nor what ilert was told before */
+
+    check_int(atoll(sql(&t, "SELECT doubted FROM total")), NOW);
+
     check_str(gone(&t, "open"), "-5 -5 0");
     check_str(gone(&t, "resolved"), "- -3 0");
 

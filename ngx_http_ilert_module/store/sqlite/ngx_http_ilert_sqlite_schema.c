@@ -370,7 +370,8 @@ static const char  *ngx_http_ilert_sqlite_steps[] = {
     "                        -- resolve the ALERT, else 0\n"
     "               NOT NULL DEFAULT 0;\n"
     "ALTER TABLE event ADD COLUMN\n"
-    "    freed      INTEGER  -- 1: \"resolve_delay\" holds it no longer\n"
+    "    freed      INTEGER  -- 1: neither \"resolve_delay\" nor a digest\n"
+    "                        -- holds it any longer\n"
     "               NOT NULL DEFAULT 0;\n"
 
     "ALTER TABLE alert ADD COLUMN\n"
