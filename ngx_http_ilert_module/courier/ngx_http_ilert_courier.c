@@ -778,7 +778,7 @@ ngx_http_ilert_courier_progress(ngx_http_ilert_courier_t *co,
         job->homes[i].after = job->homes[i].next;
     }
 
-    for (i = 0; i < job->resolved; i++) {
+    for (i = 0; i < job->made; i++) {
         co->ids[i] = ngx_http_ilert_clock_number();
     }
 }

@@ -179,7 +179,8 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
         return NGX_HTTP_ILERT_DROP;
     }
 
-    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_LATEST
+    if ((policy->coalesce == NGX_HTTP_ILERT_COALESCE_LATEST
+         || said->own == NGX_HTTP_ILERT_OWN_DIGEST)
         && ngx_http_ilert_rules_is_state(next))
     {
         return NGX_HTTP_ILERT_DROP;
@@ -205,7 +206,9 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
                ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_GO;
     }
 
-    if (shown->level != said->level || shown->priority != said->priority) {
+    if (shown->level != said->level || shown->priority != said->priority
+        || said->own == NGX_HTTP_ILERT_OWN_DIGEST)
+    {
         said->repeat = 0;
         return NGX_HTTP_ILERT_GO;
     }
@@ -271,13 +274,25 @@ ngx_http_ilert_rules_raises(ngx_http_ilert_shown_t *shown,
     ngx_http_ilert_said_t *said)
 {
     return said->type == NGX_HTTP_ILERT_ALERT
-           && said->own == NGX_HTTP_ILERT_OWN_NONE
+           && (said->own == NGX_HTTP_ILERT_OWN_NONE
+               || said->own == NGX_HTTP_ILERT_OWN_DIGEST)
            && shown->shows != NGX_HTTP_ILERT_SHOWS_RESOLVED && shown->lowered
            && (said->priority == NGX_HTTP_ILERT_HIGH
                || (said->priority == NGX_HTTP_ILERT_NO_PRIORITY
                    && said->level == NGX_HTTP_ILERT_CRITICAL))
            && ngx_http_ilert_rules_urgency(shown, said)
               == NGX_HTTP_ILERT_CRITICAL_FIRST;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_stays_low(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said)
+{
+    return said->type == NGX_HTTP_ILERT_ALERT && shown->lowered
+           && shown->shows != NGX_HTTP_ILERT_SHOWS_RESOLVED
+           && said->priority == shown->priority
+           && said->level <= shown->level;
 }
 
 
@@ -310,7 +325,8 @@ ngx_http_ilert_rules_expired(ngx_http_ilert_policy_t *policy,
     ngx_http_ilert_shown_t *shown, ngx_http_ilert_said_t *said, int64_t now)
 {
     if (policy->max_age == 0 || said->received + policy->max_age > now
-        || said->own == NGX_HTTP_ILERT_OWN_ORDER)
+        || said->own == NGX_HTTP_ILERT_OWN_ORDER
+        || said->own == NGX_HTTP_ILERT_OWN_DIGEST)
     {
         return 0;
     }

@@ -235,6 +235,14 @@ ngx_uint_t ngx_http_ilert_rules_raises(ngx_http_ilert_shown_t *shown,
     ngx_http_ilert_said_t *said);
 
 /*
+ * Whether an event that goes is an ALERT of an alert that ilert may show with
+ * priority LOW, since a digest has listed it, and says nothing worse than it
+ * was told: it goes with priority LOW, too.
+ */
+ngx_uint_t ngx_http_ilert_rules_stays_low(ngx_http_ilert_shown_t *shown,
+    ngx_http_ilert_said_t *said);
+
+/*
  * Whether an event that goes is an ALERT that opens an alert, or raises one:
  * one of those that a digest counts.
  */
@@ -249,7 +257,8 @@ ngx_uint_t ngx_http_ilert_rules_held(ngx_uint_t urgency);
 
 /*
  * Whether an event is older than the policy's "max_age".  A RESOLVE goes
- * however old it is, unless ilert has been told another one.
+ * however old it is, unless ilert has been told another one, and so does an
+ * event of a digest.
  */
 ngx_uint_t ngx_http_ilert_rules_expired(ngx_http_ilert_policy_t *policy,
     ngx_http_ilert_shown_t *shown, ngx_http_ilert_said_t *said, int64_t now);

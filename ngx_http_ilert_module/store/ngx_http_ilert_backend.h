@@ -376,6 +376,13 @@ typedef struct {
     unsigned                    added:1;    /* to be saved */
     unsigned                    changed:1;
     unsigned                    removed:1;
+
+    /* store_digest.c: what is looked up once in a job */
+
+    unsigned                    looked:1;
+    int64_t                     left;       /* events that wait to be sent */
+                                            /* and open alerts */
+    int64_t                     listed;     /* events that it lists instead */
 } ngx_http_ilert_store_digest_t;
 
 

@@ -824,8 +824,9 @@ typedef struct {
                                             /* waits for a time may go, or */
                                             /* 0; "now" if there is more to */
                                             /* do than in one job */
-    ngx_uint_t                  resolved;   /* alerts, after silence; as */
-                                            /* many of "ids" were used */
+    ngx_uint_t                  made;       /* own events: as many of "ids" */
+                                            /* were used */
+    ngx_uint_t                  resolved;   /* alerts, after silence */
     ngx_uint_t                  coalesced;  /* events, of accepts and takes */
     ngx_uint_t                  expired;    /* events that were too old: now */
                                             /* dead letters */

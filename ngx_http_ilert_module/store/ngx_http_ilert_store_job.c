@@ -102,8 +102,6 @@ static ngx_int_t ngx_http_ilert_job_accepts(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job);
 static ngx_int_t ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_event_t *ev);
-static ngx_int_t ngx_http_ilert_job_alert_of(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t **alert);
 static ngx_uint_t ngx_http_ilert_job_is_late(ngx_http_ilert_store_event_t *ev);
 static void ngx_http_ilert_job_free(ngx_queue_t *events);
 
@@ -184,6 +182,7 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
     job->away = 0;
     job->over = 0;
     job->fresh = 0;
+    job->made = 0;
     job->resolved = 0;
     job->coalesced = 0;
     job->expired = 0;
@@ -847,7 +846,7 @@ ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
 
     work->store->size += ev->body.len;
 
-    if (ngx_http_ilert_job_alert_of(work, ev, &alert) != NGX_OK) {
+    if (ngx_http_ilert_work_alert_of(work, ev, &alert) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -868,63 +867,6 @@ ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
     }
 
     return ngx_http_ilert_heard_accepted(work, ev, known, alert);
-}
-
-
-/*
- * Finds the alert of an event, or adds it.  What ilert shows of a new alert is
- * unknown: ilert may have been told of it before this database was made, or
- * the alert may have been forgotten.
- */
-
-static ngx_int_t
-ngx_http_ilert_job_alert_of(ngx_http_ilert_store_work_t *work,
-    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t **alert)
-{
-    ngx_int_t                      rc;
-    ngx_str_t                     *key;
-    ngx_http_ilert_store_alert_t  *found;
-    ngx_http_ilert_store_ident_t  *source;
-
-    rc = ngx_http_ilert_work_source(work, &ev->source, &ev->owner, &source);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    ev->source_id = source->id;
-
-    key = ngx_http_ilert_work_fold(work, &ev->key);
-    if (key == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_ilert_work_find_alert(work, source->owner, source->id, key,
-                                        &found);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_ilert_work_add_alert(work, source->owner, source->id,
-                                             key, &ev->key, alert);
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (!ngx_http_ilert_text_same(&found->alert_key, &ev->key)) {
-        found->alert_key = ev->key;
-        found->renamed = 1;
-    }
-
-    if (found->row.owner == 0 && source->owner) {
-
-        /* the owner has no such alert yet, so this stray becomes its alert */
-
-        found->row.owner = source->owner;
-    }
-
-    *alert = found;
-
-    return NGX_OK;
 }
 
 

@@ -153,6 +153,10 @@ ngx_http_ilert_query_all(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
+    if (ngx_http_ilert_digest_query(work, query) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return (ngx_http_ilert_query_dead(work, query) == NGX_OK)
            ? ngx_http_ilert_query_kept(work, query) : NGX_ERROR;
 }

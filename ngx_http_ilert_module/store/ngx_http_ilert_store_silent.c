@@ -19,8 +19,8 @@
  * The RESOLVE has no body yet, which is written when the event is sent.
  *
  * An alert that Kapacitor has open is not silent: it counts as heard of now.
- * So does one while its Kapacitor cannot be asked, and one that an earlier
- * release has opened, of which nobody knows.
+ * So does one while its Kapacitor cannot be asked, one that an earlier release
+ * has opened, of which nobody knows, and an open digest.
  */
 
 
@@ -74,7 +74,7 @@ ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
 
     filter.which = which;
     filter.source = take->id;
-    filter.limit = job->nids - job->resolved + 1;
+    filter.limit = job->nids - job->made + 1;
 
     if (job->nkapacitors) {
         filter.limit += NGX_HTTP_ILERT_SILENT_HELD;
@@ -114,13 +114,20 @@ ngx_http_ilert_silent_resolve(ngx_http_ilert_store_work_t *work,
             return NGX_ERROR;
         }
 
+        if (!held
+            && ngx_http_ilert_digest_holds(work, take, alert[i], &held)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         if (held) {
             alert[i]->row.last = work->now;
             ngx_http_ilert_work_due(work, work->now + time);
             continue;
         }
 
-        if (job->resolved == job->nids) {
+        if (job->made == job->nids) {
             work->more = (job->nids != 0);
             return NGX_OK;
         }
@@ -236,12 +243,15 @@ ngx_http_ilert_silent_add(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_work_no_memory(work);
     }
 
-    ev->id = job->ids[job->resolved++];
+    job->resolved++;
+
+    ev->id = job->ids[job->made++];
     ev->said.type = NGX_HTTP_ILERT_RESOLVE;
     ev->said.own = NGX_HTTP_ILERT_OWN_SILENT;
     ev->said.received = work->now;
     ev->passthrough = take->passthrough;
     ev->source_id = take->id;
+    ev->policy.digest = take->policy.digest;
 
     if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
         != NGX_OK)
@@ -249,5 +259,9 @@ ngx_http_ilert_silent_add(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    return ngx_http_ilert_alert_accept(work, alert, ev);
+    if (ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ilert_digest_accepted(work, alert, ev);
 }

@@ -7,7 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_event_digest.h"
 #include "ngx_http_ilert_store_work.h"
 
 
@@ -510,10 +510,12 @@ ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
 {
+    ngx_str_t                        body;
     ngx_http_ilert_digest_fate_e     fate;
     ngx_http_ilert_store_waiting_t  *first;
 
     fate = NGX_HTTP_ILERT_DIGEST_ALONE;
+    ev->lower = ngx_http_ilert_rules_stays_low(&alert->shown, &ev->said);
 
     if (take->policy.digest.n
         && ev->said.own == NGX_HTTP_ILERT_OWN_NONE && !ev->said.freed
@@ -539,8 +541,12 @@ ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
             return NGX_OK;
         }
 
-        ev->lower = (fate == NGX_HTTP_ILERT_DIGEST_LOWER);
+        ev->lower |= (fate == NGX_HTTP_ILERT_DIGEST_LOWER);
         break;
+
+    case NGX_HTTP_ILERT_DIGEST_BEHIND:
+        work->rows--;
+        return NGX_OK;
 
     default: /* NGX_HTTP_ILERT_DIGEST_ALONE */
         break;
@@ -558,6 +564,16 @@ ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
         ngx_str_null(&ev->body);
     }
 
+    if (ev->lower && !ev->passthrough) {
+        body = ev->body;
+
+        if (ngx_http_ilert_event_lower(&body, &ev->body, work->pool)
+            == NGX_ERROR)
+        {
+            return ngx_http_ilert_work_no_memory(work);
+        }
+    }
+
     return ngx_http_ilert_take_go(work, job, take, alert, ev);
 }
 
@@ -569,6 +585,12 @@ ngx_http_ilert_take_hold(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_uint_t urgency, int64_t until)
 {
     work->rows--;
+
+    if (urgency == NGX_HTTP_ILERT_SILENCED
+        && ngx_http_ilert_digest_silenced(work, alert) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (ngx_http_ilert_alert_set_urgency(work, alert,
                                          ngx_http_ilert_work_first(alert),

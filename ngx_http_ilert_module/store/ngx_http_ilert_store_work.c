@@ -490,6 +490,57 @@ ngx_http_ilert_work_is_of(ngx_http_ilert_store_alert_t *alert, int64_t owner,
 
 
 ngx_int_t
+ngx_http_ilert_work_alert_of(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t **alert)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                     *key;
+    ngx_http_ilert_store_alert_t  *found;
+    ngx_http_ilert_store_ident_t  *source;
+
+    rc = ngx_http_ilert_work_source(work, &ev->source, &ev->owner, &source);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ev->source_id = source->id;
+
+    key = ngx_http_ilert_work_fold(work, &ev->key);
+    if (key == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_ilert_work_find_alert(work, source->owner, source->id, key,
+                                        &found);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_ilert_work_add_alert(work, source->owner, source->id,
+                                             key, &ev->key, alert);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!ngx_http_ilert_text_same(&found->alert_key, &ev->key)) {
+        found->alert_key = ev->key;
+        found->renamed = 1;
+    }
+
+    if (found->row.owner == 0 && source->owner) {
+
+        /* the owner has no such alert yet, so this stray becomes its alert */
+
+        found->row.owner = source->owner;
+    }
+
+    *alert = found;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_ilert_work_get_alert(ngx_http_ilert_store_work_t *work, int64_t id,
     ngx_http_ilert_store_alert_t **alert)
 {

@@ -128,6 +128,15 @@ ngx_int_t ngx_http_ilert_work_find_alert(ngx_http_ilert_store_work_t *work,
 ngx_int_t ngx_http_ilert_work_get_alert(ngx_http_ilert_store_work_t *work,
     int64_t id, ngx_http_ilert_store_alert_t **alert);
 
+/*
+ * Finds the alert of an event by its source, owner, and key, or adds it.  Sets
+ * ev->source_id.  What ilert shows of a new alert is unknown: ilert may have
+ * been told of it before this database was made, or the alert may have been
+ * forgotten.
+ */
+ngx_int_t ngx_http_ilert_work_alert_of(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_event_t *ev, ngx_http_ilert_store_alert_t **alert);
+
 /* Adds an alert.  What ilert shows of it is unknown. */
 ngx_int_t ngx_http_ilert_work_add_alert(ngx_http_ilert_store_work_t *work,
     int64_t owner, int64_t source, ngx_str_t *key, ngx_str_t *alert_key,
@@ -504,8 +513,10 @@ typedef enum {
     NGX_HTTP_ILERT_DIGEST_LATER,        /* it goes as it is, but leaves */
                                         /* budget->kept free */
     NGX_HTTP_ILERT_DIGEST_LOWER,        /* likewise, with priority LOW */
-    NGX_HTTP_ILERT_DIGEST_LISTED        /* it does not go: it is held until */
+    NGX_HTTP_ILERT_DIGEST_LISTED,       /* it does not go: it is held until */
                                         /* .._RELEASED */
+    NGX_HTTP_ILERT_DIGEST_BEHIND        /* it does not go now: it has become */
+                                        /* less urgent, as it is listed */
 } ngx_http_ilert_digest_fate_e;
 
 ngx_int_t ngx_http_ilert_digest_opens(ngx_http_ilert_store_work_t *work,
@@ -520,6 +531,26 @@ ngx_int_t ngx_http_ilert_digest_opens(ngx_http_ilert_store_work_t *work,
  */
 ngx_int_t ngx_http_ilert_digest_take(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take);
+
+/* A silence holds the alert's first event: so a digest does not list it. */
+ngx_int_t ngx_http_ilert_digest_silenced(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert);
+
+/* Sets "holds" to 1 if the alert is that of the source's open digest. */
+ngx_int_t ngx_http_ilert_digest_holds(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
+    ngx_uint_t *holds);
+
+/* Returns the digest of a source, or NULL.  All of them must be loaded. */
+ngx_http_ilert_store_digest_t *ngx_http_ilert_digest_of(
+    ngx_http_ilert_store_work_t *work, int64_t source);
+
+/* Loads all digests, to work->digests. */
+ngx_int_t ngx_http_ilert_digest_load(ngx_http_ilert_store_work_t *work);
+
+/* Lists the digests that are open in query->digests. */
+ngx_int_t ngx_http_ilert_digest_query(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query);
 
 /* Returns 1 if the folded alert key is that of a digest. */
 ngx_uint_t ngx_http_ilert_digest_is_key(ngx_str_t *key);

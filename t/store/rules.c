@@ -1130,12 +1130,14 @@ test_raises(void)
         }
     }
 
-    /* not an event of ours */
+    /* of events of ours only a digest's */
 
     shown = shown_by("W-");
     said = said_by("C+");
-    said.own = NGX_HTTP_ILERT_OWN_DIGEST;
+    said.own = NGX_HTTP_ILERT_OWN_REOPEN;
     check(!ngx_http_ilert_rules_raises(&shown, &said));
+    said.own = NGX_HTTP_ILERT_OWN_DIGEST;
+    check(ngx_http_ilert_rules_raises(&shown, &said));
 }
 
 

@@ -1099,6 +1099,7 @@ main(int argc, char **argv)
         { "heard", heard_job_cases, 0 },
         { "held", held_cases, 0 },
         { "held", hold_cases, 0 },
+        { "digests", digest_cases, 0 },
 
         { "events", event_sqlite_cases, 1 },
         { "homes", home_sqlite_cases, 1 },

@@ -340,6 +340,7 @@ extern test_case_t  held_sqlite_cases[];
 extern test_case_t  hold_cases[];
 extern test_case_t  heard_rule_cases[];
 extern test_case_t  digest_rule_cases[];
+extern test_case_t  digest_cases[];
 
 int bench(int argc, char **argv);
 int storm(int argc, char **argv);
