@@ -408,6 +408,46 @@ fresh 'a restart knows what is shown, and a crash does not' => sub {
     is(got($_, 'z'), '1 3 4 6', $_) for qw(repeats latest);
 };
 
+# Of what nothing will resolve each message is told, once.
+
+sub traps {
+    my ($source, $id, @messages) = @_;
+
+    for (@messages) {
+        my $r = $q->post($id, 'CRITICAL', source => $source, message => $_,
+                         recoverable => 'false');
+        is($r->{status}, 202, "$source $id") if $r->{status} != 202;
+    }
+}
+
+fresh 'traps' => sub {
+    my @sources = qw(repeats latest native);
+    my $n = $fake->counts->{requests};
+
+    traps($_, 't', 't 1', 't 2', 't 3') for @sources;
+    ok($fake->wait_requests($n + 9, 5), 'they come at once');
+    is(got($_, 't'), '1 2 3', "$_: all, and in order") for @sources;
+
+    traps($_, 't', 't 3', 't 3') for @sources;
+    ok($q->calm(0.4), 'another one with the same message is a repeat');
+    traps($_, 't', 't 6') for @sources;
+    ok($fake->wait_requests($n + 12, 5), 'news do not wait for it');
+
+    $fake->refuse(all => 1);
+    traps($_, 'u', 'u 1', 'u 2', 'u 2', 'u 4') for @sources;
+    hook($_, 'u', 'O') for @sources;
+    $fake->accept;
+    ok($q->settled(1), 'ilert is back');
+    is(got($_, 'u'), '1 2 4 5', "$_: none was dropped") for @sources;
+
+    # those that Kapacitor resolves are states
+
+    hook($_, 'v', 'C') for @sources;
+    $q->settled;
+    hook($_, 'v', 'C') for @sources;
+    ok($q->calm(0.4), 'another message is no news');
+};
+
 # Names of an alert that ilert does not tell apart
 
 fresh 'names' => sub {

@@ -173,6 +173,11 @@ subtest 'what ilert shows' => sub {
               [ 'sent', 'update', $no, $no ], 'and a comment');
     nothing('nothing has happened');
 
+    $json = dry('ops', says('shown', 'CRITICAL')
+                       =~ s/}$/,"recoverable":false}/r);
+    is_deeply(of($json, qw(becomes urgency repeat)), [ 'sent', 'update', $no ],
+              'what nothing will resolve is news by its message');
+
     $q->say('shown OK');
     $q->becomes(sub { !$_->{queue}{pending} }, 'resolved');
     is_deeply(fate('ops', 'shown', 'OK'), [ 'dropped', 'resolve', $no, $no ],

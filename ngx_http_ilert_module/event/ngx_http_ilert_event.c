@@ -6,6 +6,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_md5.h>
 
 #include "ngx_http_ilert_event_write.h"
 #include "ngx_http_ilert_text.h"
@@ -165,6 +166,37 @@ ngx_http_ilert_event_cut_key(ngx_http_ilert_event_t *ev,
     ev->key_cut = 1;
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_ilert_event_message(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_webhook_t *wh)
+{
+    u_char      digest[16];
+    uint64_t    n;
+    ngx_md5_t   md5;
+    ngx_uint_t  i;
+
+    ev->message = 0;
+
+    if (ev->ilert_type != NGX_HTTP_ILERT_ALERT
+        || wh->recoverable.len != sizeof("false") - 1
+        || ngx_strncmp(wh->recoverable.data, "false", sizeof("false") - 1)
+           != 0)
+    {
+        return;
+    }
+
+    ngx_md5_init(&md5);
+    ngx_md5_update(&md5, wh->message.data, wh->message.len);
+    ngx_md5_final(digest, &md5);
+
+    for (i = 0, n = 0; i < sizeof(uint64_t); i++) {
+        n = n << 8 | digest[i];
+    }
+
+    ev->message = n ? (int64_t) n : 1;
 }
 
 

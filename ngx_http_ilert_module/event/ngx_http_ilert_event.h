@@ -186,6 +186,14 @@ ngx_int_t ngx_http_ilert_event_key(ngx_http_ilert_event_t *ev,
 
 
 /*
+ * Sets ev->message: of an ALERT that Kapacitor will not resolve, each message
+ * is news.  ev->ilert_type must have been set.
+ */
+void ngx_http_ilert_event_message(ngx_http_ilert_event_t *ev,
+    ngx_http_ilert_webhook_t *wh);
+
+
+/*
  * Sets the priority and the body.  The type and the key must have been set
  * before.  The body has at most max_size bytes, which must be no less than
  * NGX_HTTP_ILERT_EVENT_MIN_SIZE.  What does not fit is left out, first rows,

@@ -129,7 +129,10 @@ ngx_http_ilert_rules_replaces(ngx_http_ilert_policy_t *policy,
         return 0;
     }
 
-    if (policy->coalesce == NGX_HTTP_ILERT_COALESCE_LATEST || waits->repeat) {
+    if (waits->repeat
+        || (policy->coalesce == NGX_HTTP_ILERT_COALESCE_LATEST
+            && waits->message == 0))
+    {
         return 1;
     }
 
@@ -141,7 +144,8 @@ ngx_http_ilert_rules_replaces(ngx_http_ilert_policy_t *policy,
 
     return said->type == NGX_HTTP_ILERT_RESOLVE
            || (waits->level == said->level
-               && waits->priority == said->priority);
+               && waits->priority == said->priority
+               && waits->message == said->message);
 }
 
 
@@ -181,7 +185,7 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
 
     if ((policy->coalesce == NGX_HTTP_ILERT_COALESCE_LATEST
          || said->own == NGX_HTTP_ILERT_OWN_DIGEST)
-        && ngx_http_ilert_rules_is_state(next))
+        && said->message == 0 && ngx_http_ilert_rules_is_state(next))
     {
         return NGX_HTTP_ILERT_DROP;
     }
@@ -207,6 +211,7 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
     }
 
     if (shown->level != said->level || shown->priority != said->priority
+        || (said->message && shown->message != said->message)
         || said->own == NGX_HTTP_ILERT_OWN_DIGEST)
     {
         said->repeat = 0;

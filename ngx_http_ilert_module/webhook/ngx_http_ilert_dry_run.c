@@ -172,6 +172,7 @@ ngx_http_ilert_dry_run_query(ngx_http_ilert_event_t *ev)
     query->said.type = ev->ilert_type;
     query->said.level = ev->level;
     query->said.priority = ev->priority;
+    query->said.message = ev->message;
     query->said.received = ngx_http_ilert_clock_now();
     query->policy = source->policy;
 

@@ -503,6 +503,8 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_http_ilert_event_message(ev, ctx->webhook);
+
     if (ilcf->dry_run) {
         return ngx_http_ilert_dry_run(r);
     }

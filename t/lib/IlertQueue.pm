@@ -37,7 +37,7 @@ package IlertQueue;
 # post($id, $level, %opt)       one webhook of the alert $id; returns the
 #     answer of IlertTest's post with {result}, $ilert_result.
 #     source => 'ops', size => bytes in its details, previous => its
-#     previousLevel, type => 'COMMENT', priority => 'HIGH', and options of post
+#     previousLevel, recoverable => 'false', message => text, type => 'COMMENT', priority => 'HIGH', and options of post
 #   start_post(..), finish(@handles): several at once
 # say(@webhooks)        posts "ID LEVEL", one after the other; a type, or a
 #                       priority, may follow; say({ source => "a" }, ..)
@@ -116,6 +116,7 @@ use IlertTest ();
 our $KEY = 'il1api5ec4e7a01';
 our $KAP = 'il1kap5ec4e7b01';
 
+my @BODY = qw(size previous message recoverable);
 my @OURS = qw(queue sources rate defaults timeout http server endpoint);
 my $STATE = qr/^(?:ALERT|RESOLVE)$/;
 my $OWN = qr/: (?:resolved by an operator|opened again so .* called)$/;
@@ -309,21 +310,25 @@ sub members {
 my $EPOCH = 1772352930;
 
 sub webhook {
-    my ($id, $n, $level, $size, $previous) = @_;
+    my ($id, $n, $level, %opt) = @_;
 
-    my $details = $size ? 'x' x $size : '';
-    $previous = defined $previous ? qq(,"previousLevel":"$previous") : '';
+    my $details = 'x' x ($opt{size} // 0);
+    my $message = $opt{message} // "$id $n";
     my $time = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime($EPOCH + $n));
-    return qq({"id":"$id","message":"$id $n","details":"$details",)
-         . qq("time":"$time","duration":0,"level":"$level"$previous}\n);
+    my $more = join '', map { qq(,"$_":$opt{$_}) }
+                        grep { defined $opt{$_} } qw(recoverable);
+    $more .= qq(,"previousLevel":"$opt{previous}") if defined $opt{previous};
+
+    return qq({"id":"$id","message":"$message","details":"$details",)
+         . qq("time":"$time","duration":0,"level":"$level"$more}\n);
 }
 
 sub start_post {
     my ($self, $id, $level, %opt) = @_;
 
-    my ($source, $size, $previous, $type, $priority)
-        = delete @opt{qw(source size previous type priority)};
+    my ($source, $type, $priority) = delete @opt{qw(source type priority)};
     $source ||= 'ops';
+    my %body = map { $_ => delete $opt{$_} } @BODY;
     $opt{headers} = [ @{$opt{headers} || []}, 'X-Type' => $type,
                       'X-Priority' => $priority ];
 
@@ -334,7 +339,7 @@ sub start_post {
     push @{$self->{ledger}}, $entry;
 
     my $handle = $self->{test}->start_post("/$source",
-        webhook($id, $n, $level, $size, $previous), %opt);
+        webhook($id, $n, $level, %body), %opt);
 
     return { http => $handle, entry => $entry };
 }

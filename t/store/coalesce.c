@@ -3,7 +3,8 @@
  * What becomes of the events of an alert.  A case is what happens in turn:
  *
  *     O I W C     an ALERT of the level OK, INFO, WARNING, or CRITICAL comes,
- *                 with "-" or "+" of priority LOW or HIGH
+ *                 with "-" or "+" of priority LOW or HIGH, or with a digit
+ *                 after "/": one that nothing will resolve, of that message
  *     R A M       a RESOLVE, an ACCEPT, a COMMENT
  *     t           what may go is under way
  *     d u a r m   its verdict: done; not sent; not before a second later; the
@@ -176,6 +177,76 @@ static const line_t  repeats_cases[] = {
     { "C . C L . W .", "C1 W3" },
     { "C t a L .", "C1 C1" },
 
+    { NULL, NULL }
+};
+
+
+/* what nothing will resolve, by "repeats" and by "latest" */
+
+static const line_t  trap_cases[] = {
+
+    /* each message is told, in order and at once, and each one once */
+
+    { "C/1 C/2 C/3 .", "C1 C2 C3" },
+    { "C/1 . C/2 . C/3 .", "C1 C2 C3" },
+    { "C/1 . C/2 C/1 .", "C1 C2 C3" },
+    { "C/1 W/1 C/1 .", "C1 W2 C3" },
+    { "C/1 C/1 .", "C2" },
+    { "C/1 C/2 C/2 .", "C1 C3" },
+    { "C/1 . C/1 >299 .", "C1" },
+    { "C/1 . C/1 >300 .", "C1 C2" },
+
+    /* what is held was told */
+
+    { "C/1 . C/1 C/2 .", "C1 C3" },
+    { "C/1 . C/1 R .", "C1 R3" },
+    { "C/1 . C/1 C/2 C/1 .", "C1 C3 C4" },
+
+    /* under way, and tried again */
+
+    { "C/1 t C/2 C/1 d .", "C1 C2 C3" },
+    { "C/1 t C/1 d .", "C1" },
+    { "C/1 t C/2 a >1 .", "C1 C1 C2" },
+    { "C/1 t a C/2 >1 .", "C1 C1 C2" },
+    { "C/1 . C/2 t K C/2 .", "C1 C2 C3" },
+
+    /* what was resolved opens again */
+
+    { "C/1 R .", "C1 R2" },
+    { "C/1 . R . C/1 .", "C1 R2 C3" },
+    { "R . C/1 R .", "R1 C2 R3" },
+
+    { "C/1 . U C/1 .", "C1 C2" },
+    { "C/1 M C/1 .", "C1 M2" },
+    { "C/1 M C/2 .", "C1 M2 C3" },
+
+    /* of one that something may resolve the message is of no matter */
+
+    { "C . C/1 .", "C1 C2" },
+    { "C/1 . C .", "C1" },
+    { "C/1 W .", "C1 W2" },
+
+    { NULL, NULL }
+};
+
+
+/* an ALERT after a RESOLVE that was not sent */
+
+static const line_t  trap_repeats_cases[] = {
+    { "C/1 R C/1 .", "C1 R2 C3" },
+    { "C/1 . R C/1 .", "C1 R2 C3" },
+    { "C C/1 .", "C1 C2" },
+    { NULL, NULL }
+};
+
+
+static const line_t  trap_latest_cases[] = {
+    { "C/1 R C/1 .", "C1" },
+    { "C/1 . R C/1 .", "C1" },
+    { "C/1 . R C/2 .", "C1 C3" },
+    { "C . R C/1 .", "C1 C3" },
+    { "W C/1 C/2 I W .", "C2 C3 W5" },
+    { "C C/1 .", "C2" },
     { NULL, NULL }
 };
 
@@ -501,11 +572,14 @@ static void
 play_accept(play_t *p, const char *s)
 {
     char         body[8];
+    int64_t      message;
     event_t     *ev;
     query_t     *q;
     const char  *level;
 
     level = strchr(levels, *s);
+
+    message = (s[1] == '/') ? s[2] - '0' : 0;
 
     sqlite3_snprintf(sizeof(body), body, "%.*s%d",
                      (s[1] == '+' || s[1] == '-') ? 2 : 1, s,
@@ -516,6 +590,7 @@ play_accept(play_t *p, const char *s)
     ev->said.level = level ? level - levels : 0;
     ev->said.priority = (s[1] == '+') ? NGX_HTTP_ILERT_HIGH
                         : (s[1] == '-') ? NGX_HTTP_ILERT_LOW : 0;
+    ev->said.message = message;
 
     ngx_queue_remove(&ev->queue);
 
@@ -1120,11 +1195,22 @@ test_raise(void)
 }
 
 
+static void
+test_traps(void)
+{
+    play_all(REPEATS, trap_cases);
+    play_all(LATEST, trap_cases);
+    play_all(REPEATS, trap_repeats_cases);
+    play_all(LATEST, trap_latest_cases);
+}
+
+
 test_case_t  coalesce_cases[] = {
     { "coalesce: off", test_off },
     { "coalesce: repeats", test_repeats },
     { "coalesce: latest", test_latest },
     { "coalesce: raise", test_raise },
+    { "coalesce: what nothing resolves", test_traps },
     { "coalesce: counted", test_counted },
     { "coalesce: foreseen", test_foreseen },
     { "coalesce: at random", test_random },

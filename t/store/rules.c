@@ -20,8 +20,9 @@ typedef ngx_http_ilert_shown_t  shown_t;
 /*
  * What is shown or said, in short: an ALERT is the first letter of its level
  * (O, I, W, C), R is a RESOLVE, A an ACCEPT, M a COMMENT; "-" and "+" are the
- * priorities LOW and HIGH, "=" is what was found to be a repeat.  Nothing is
- * known of "?", others may have told of "*", and "R" is resolved.
+ * priorities LOW and HIGH, "=" is what was found to be a repeat; a digit is the
+ * message of an ALERT that nothing will resolve.  Nothing is known of "?",
+ * others may have told of "*", and "R" is resolved.
  */
 
 static said_t
@@ -45,6 +46,9 @@ said_by(const char *s)
     while (*++s) {
         if (*s == '=') {
             said.repeat = 1;
+
+        } else if (*s >= '1' && *s <= '9') {
+            said.message = *s - '0';
 
         } else {
             said.priority = (*s == '-') ? NGX_HTTP_ILERT_LOW
@@ -81,6 +85,7 @@ shown_by(const char *s)
     shown.lowered = (said.type == ALERT
                      && said.priority == NGX_HTTP_ILERT_LOW);
     shown.told = NOW;
+    shown.message = said.message;
 
     return shown;
 }
@@ -188,8 +193,8 @@ test_told(void)
     shown_t      shown, was;
     ngx_uint_t   i, n;
 
-    static const char  *shows[] = { "?", "*", "R", "W", "C+" };
-    static const char  *says[] = { "I", "W-", "C", "C+", "C=" };
+    static const char  *shows[] = { "?", "*", "R", "W", "C+", "C1" };
+    static const char  *says[] = { "I", "W-", "C", "C+", "C=", "C2", "W1=" };
 
     for (i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
 
@@ -201,6 +206,7 @@ test_told(void)
             check_int(shown.shows, NGX_HTTP_ILERT_SHOWS_OPEN);
             check_int(shown.level, said.level);
             check_int(shown.priority, said.priority);
+            check_int(shown.message, said.message);
             check_int(shown.told, NOW + 5);
         }
 
@@ -211,6 +217,7 @@ test_told(void)
         check_int(shown.shows, NGX_HTTP_ILERT_SHOWS_RESOLVED);
         check_int(shown.level, NGX_HTTP_ILERT_OK);
         check_int(shown.priority, NGX_HTTP_ILERT_LOW);
+        check_int(shown.message, 0);
         check_int(shown.told, NOW + 5);
 
         /* these say nothing of what is open */
@@ -283,6 +290,23 @@ test_replaces(void)
         { "R",  "M",  "000" },
         { "C=", "M",  "000" },
         { "C=", "A",  "000" },
+
+        /* of what nothing will resolve, only the same is told but once */
+
+        { "C1",  "C1",  "011" },
+        { "C1+", "C1+", "011" },
+        { "C1",  "C2",  "000" },
+        { "C1",  "W1",  "000" },
+        { "C1",  "C1+", "000" },
+        { "C1",  "C",   "000" },
+        { "C1",  "R",   "000" },
+        { "C1",  "M",   "000" },
+        { "C1=", "C1",  "011" },
+        { "C1=", "C2",  "011" },
+        { "C1=", "R",   "011" },
+        { "C",   "C1",  "001" },
+        { "C=",  "C1",  "011" },
+        { "R",   "C1",  "001" },
     };
 
     for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -303,7 +327,10 @@ test_replaces(void)
 }
 
 
-/* it goes (g), is held (h), is dropped (d), by "off", "repeats", "latest" */
+/*
+ * It goes (g), is held as a repeat (h), or by a delay (w), or is dropped (d), by
+ * "off", "repeats", and "latest".
+ */
 
 static void
 test_judge(void)
@@ -387,6 +414,27 @@ test_judge(void)
         { "?",  "R",  "A", "ggg" },
         { "W",  "C",  "M", "ggg" },
         { "R",  "R",  "M", "gdd" },
+
+        /* of what nothing will resolve, each message is news */
+
+        { "?",   "C1",  "",   "ggg" },
+        { "R",   "C1",  "",   "ggg" },
+        { "C",   "C1",  "",   "ggg" },
+        { "C2",  "C1",  "",   "ggg" },
+        { "C2",  "C1=", "",   "ggg" },
+        { "C1",  "W1",  "",   "ggg" },
+        { "C1+", "C1",  "",   "ggg" },
+        { "C1",  "C1",  "",   "ghh" },
+        { "C1",  "C1=", "",   "ghh" },
+        { "C1",  "C",   "",   "ghh" },
+        { "R",   "C1=", "",   "gdd" },
+        { "?",   "C1",  "C2", "ggg" },
+        { "?",   "C1",  "R",  "ggg" },
+        { "C2",  "C1",  "C3", "ggg" },
+        { "C2",  "C1",  "R",  "ggg" },
+        { "C1",  "C1",  "C2", "gdd" },
+        { "C1",  "R",   "C1", "ggd" },
+        { "C",   "W",   "C1", "ggd" },
 
         { "?",  "A",  "",  "ggg" },
         { "R",  "A",  "R", "ggg" },
