@@ -230,6 +230,15 @@ void ngx_http_ilert_kapacitor_md5(ngx_http_ilert_webhook_t *wh,
 int64_t ngx_http_ilert_kapacitor_ns(ngx_http_ilert_webhook_t *wh);
 
 /*
+ * Returns since when, in ms since 1970, the alert with this key is not OK, as
+ * the webhook says; "now" is the wall clock in ms.  Returns 0 if that is not
+ * known, or if the key is not Kapacitor's id, so that the webhook's time and
+ * duration may not be those of all that has the key.
+ */
+int64_t ngx_http_ilert_kapacitor_began(ngx_http_ilert_webhook_t *wh,
+    ngx_str_t *key, int64_t now);
+
+/*
  * Returns the digest by which copies of a webhook are known: the first eight
  * bytes of the MD5 of that time, the level, and the message.  Webhooks without
  * a readable time may have the same digest, and are no copies.

@@ -139,6 +139,54 @@ ngx_http_ilert_kapacitor_ns(ngx_http_ilert_webhook_t *wh)
 
 
 /*
+ * Kapacitor's clock may be ahead of ours, but a duration is one by any clock.
+ * It is less than 0 if the points were not in the order of their times; then
+ * the first one is taken to have been now.
+ */
+
+int64_t
+ngx_http_ilert_kapacitor_began(ngx_http_ilert_webhook_t *wh, ngx_str_t *key,
+    int64_t now)
+{
+    off_t      duration;
+    int64_t    ns, began;
+    ngx_str_t  id, alert_key;
+
+    id = wh->id;
+    alert_key = *key;
+
+    ngx_http_ilert_text_trim(&id);
+    ngx_http_ilert_text_trim(&alert_key);
+
+    if (id.len == 0 || id.len != alert_key.len
+        || ngx_strncasecmp(id.data, alert_key.data, id.len) != 0)
+    {
+        return 0;
+    }
+
+    ns = ngx_http_ilert_kapacitor_ns(wh);
+
+    if (ns == INT64_MIN || wh->duration.len == 0) {
+        return 0;
+    }
+
+    duration = 0;
+
+    if (wh->duration.data[0] != '-') {
+        duration = ngx_atoof(wh->duration.data, wh->duration.len);
+
+        if (duration == NGX_ERROR) {
+            return 0;
+        }
+    }
+
+    began = ngx_min(ns / 1000000, now) - duration / 1000000;
+
+    return ngx_max(began, 0);
+}
+
+
+/*
  * The number is written, so that the digest does not depend on the order of
  * bytes of the machine: a database may be taken to another one.  It is written
  * without a sign, since nginx negates numbers that have one, which the least

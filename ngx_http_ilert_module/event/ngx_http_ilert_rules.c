@@ -14,6 +14,10 @@
 
 #define NGX_HTTP_ILERT_RULES_PATIENCE  5
 
+/* ms by which the clocks of Kapacitor and nginx may differ */
+
+#define NGX_HTTP_ILERT_RULES_CLOCKS    60000
+
 
 static ngx_uint_t ngx_http_ilert_rules_cancel(ngx_http_ilert_policy_t *policy,
     ngx_http_ilert_said_t *said, ngx_uint_t next);
@@ -271,6 +275,14 @@ ngx_http_ilert_rules_judge_resolve(ngx_http_ilert_policy_t *policy,
     *until = ngx_min(said->since, now) + policy->resolve_delay;
 
     return (*until > now) ? NGX_HTTP_ILERT_DELAY : NGX_HTTP_ILERT_GO;
+}
+
+
+ngx_uint_t
+ngx_http_ilert_rules_untold(int64_t doubted, int64_t began, int64_t now)
+{
+    return doubted && began
+           && ngx_min(began, now) > doubted + NGX_HTTP_ILERT_RULES_CLOCKS;
 }
 
 

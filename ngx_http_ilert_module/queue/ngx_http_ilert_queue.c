@@ -413,21 +413,14 @@ ngx_http_ilert_queue_look(ngx_http_ilert_store_look_t *look)
 
 
 void
-ngx_http_ilert_queue_note(ngx_http_ilert_store_heard_t *heard)
+ngx_http_ilert_queue_note(ngx_http_ilert_store_note_t *note)
 {
-    ngx_http_ilert_queue_t       *q;
-    ngx_http_ilert_store_note_t  *note;
-
-    static ngx_str_t  none = ngx_null_string;
+    ngx_http_ilert_queue_t  *q;
 
     q = ngx_http_ilert_queue;
 
     if (q == NULL || q->nnotes == NGX_HTTP_ILERT_QUEUE_NOTES) {
-        return;
-    }
-
-    note = ngx_http_ilert_store_note(heard, &none, &none);
-    if (note == NULL) {
+        ngx_free(note);
         return;
     }
 
@@ -951,8 +944,9 @@ ngx_http_ilert_queue_look(ngx_http_ilert_store_look_t *look)
 
 
 void
-ngx_http_ilert_queue_note(ngx_http_ilert_store_heard_t *heard)
+ngx_http_ilert_queue_note(ngx_http_ilert_store_note_t *note)
 {
+    ngx_free(note);
 }
 
 

@@ -148,12 +148,13 @@ ngx_int_t ngx_http_ilert_queue_order(ngx_http_ilert_queue_order_t *order);
 ngx_int_t ngx_http_ilert_queue_look(ngx_http_ilert_store_look_t *look);
 
 /*
- * Remembers a webhook that was ignored, if there is a queue; copies what it
- * needs.  Nobody is told whether it is on disk.  If too many wait, or a job
- * fails, they are forgotten: then Kapacitor's state differs from what is
- * remembered, and is ignored once more.
+ * Remembers a webhook that was ignored, if there is a queue.  The note belongs
+ * to the queue from now on.  Nobody is told whether it is on disk.  If too
+ * many wait, or a job fails, they are forgotten: then Kapacitor's state
+ * differs from what is remembered, and is ignored once more; and the end of
+ * the alert is sent, although nothing was told of it.
  */
-void ngx_http_ilert_queue_note(ngx_http_ilert_store_heard_t *heard);
+void ngx_http_ilert_queue_note(ngx_http_ilert_store_note_t *note);
 
 
 /*

@@ -585,6 +585,7 @@ struct ngx_http_ilert_store_query_s {
     ngx_str_t                   owner;      /* these are as in an event */
     ngx_http_ilert_said_t       said;
     ngx_http_ilert_policy_t     policy;
+    int64_t                     began;
 
     /* the answer */
 
@@ -608,7 +609,7 @@ struct ngx_http_ilert_store_query_s {
     /* of the alert */
 
     unsigned                    found:1;    /* it is known */
-    ngx_http_ilert_shown_t      shown;
+    ngx_http_ilert_shown_t      shown;      /* set with "foresee", too */
     ngx_http_ilert_store_open_t  state;     /* "opened" is 0 if it is not */
                                             /* open */
     int64_t                     delivered;  /* time of the last one, or 0 */

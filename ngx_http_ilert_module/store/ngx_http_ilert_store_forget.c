@@ -574,6 +574,12 @@ ngx_http_ilert_forget_one(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
+    /* what was resolved in another epoch is in doubt since that has ended */
+
+    if (alert->row.shows != NGX_HTTP_ILERT_SHOWS_RESOLVED) {
+        ngx_http_ilert_untold_doubt(work);
+    }
+
     alert->removed = 1;
     (*n)++;
 

@@ -609,6 +609,7 @@ ngx_http_ilert_job_all(ngx_http_ilert_store_work_t *work,
         work->accepting = 1;
 
         if (ngx_http_ilert_heard_notes(work, job) != NGX_OK
+            || ngx_http_ilert_untold_notes(work, job) != NGX_OK
             || ngx_http_ilert_job_accepts(work, job) != NGX_OK
             || ngx_http_ilert_look_all(work, job) != NGX_OK
             || work->store->backend->save(work) != NGX_OK)
@@ -848,6 +849,12 @@ ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
 
     if (ngx_http_ilert_work_alert_of(work, ev, &alert) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (alert->added && alert->row.head == 0 && alert->row.gone == 0
+        && ev->said.type == NGX_HTTP_ILERT_ALERT)
+    {
+        ngx_http_ilert_untold_new(work, alert, ev->began);
     }
 
     if (alert->row.head == 0) {

@@ -686,6 +686,10 @@ ngx_http_ilert_query_foresee(ngx_http_ilert_store_work_t *work,
         }
 
         ngx_queue_init(&alert->waiting);
+
+        if (query->said.type == NGX_HTTP_ILERT_ALERT) {
+            ngx_http_ilert_untold_new(work, alert, query->began);
+        }
     }
 
     if (alert->row.head == 0) {
@@ -704,6 +708,7 @@ ngx_http_ilert_query_foresee(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
+    query->shown = alert->shown;
     query->said.repeat = ev.said.repeat;
     query->rule = fate.rule;
     query->until = fate.until;

@@ -46,6 +46,13 @@ ngx_http_ilert_term_epoch(ngx_http_ilert_store_work_t *work,
 
     if (unknown || job->unknown || work->store->lost) {
         work->total.epoch++;
+        ngx_http_ilert_untold_doubt(work);
+    }
+
+    /* if the clock was set back, all up to now is in doubt, and no more */
+
+    if (work->total.doubted > work->now) {
+        ngx_http_ilert_untold_doubt(work);
     }
 
     if (job->prove || work->store->state != NGX_HTTP_ILERT_STORE_OK) {

@@ -36,6 +36,7 @@
  * store_query.c    answers queries
  * store_waiters.c  lists what waits
  * store_accept.c   decides what becomes of a new event
+ * store_untold.c   knows of which alerts ilert was told nothing
  * store_silence.c  knows the silences, and which alerts they hold for
  * store_alert.c    decides what becomes of an alert and its events
  * store_budget.c   counts requests
@@ -554,6 +555,24 @@ ngx_int_t ngx_http_ilert_digest_query(ngx_http_ilert_store_work_t *work,
 
 /* Returns 1 if the folded alert key is that of a digest. */
 ngx_uint_t ngx_http_ilert_digest_is_key(ngx_str_t *key);
+
+
+/* store_untold.c */
+
+/* From now on an alert that has no record may have been told to ilert. */
+void ngx_http_ilert_untold_doubt(ngx_http_ilert_store_work_t *work);
+
+/*
+ * An ALERT was the first that came of the alert, which Kapacitor has been
+ * telling of since "began": notes that ilert was told nothing of it, if that
+ * is known.  The alert is to be shown.
+ */
+void ngx_http_ilert_untold_new(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, int64_t began);
+
+/* Adds the alerts of the job's notes of which ilert was told nothing. */
+ngx_int_t ngx_http_ilert_untold_notes(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
 
 
 /* store_silence.c */

@@ -175,6 +175,7 @@ ngx_http_ilert_dry_run_query(ngx_http_ilert_event_t *ev)
     query->said.message = ev->message;
     query->said.received = ngx_http_ilert_clock_now();
     query->policy = source->policy;
+    query->began = ev->began;
 
     return query;
 }
@@ -243,7 +244,8 @@ ngx_http_ilert_dry_run_judge(ngx_http_ilert_dry_run_t *dr,
 
     case NGX_HTTP_ILERT_DROP:
         dr->becomes = "dropped";
-        dr->why = "ilert shows what it says";
+        dr->why = query->shown.told ? "ilert shows what it says"
+                                    : "ilert was told nothing of its alert";
         return;
 
     default:

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 #include <ngx_md5.h>
 
+#include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_heard.h"
 #include "ngx_http_ilert_queue.h"
@@ -96,16 +97,52 @@ ngx_http_ilert_heard_digest(ngx_http_ilert_ctx_t *ctx)
 
 
 void
-ngx_http_ilert_heard_ignored(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
+ngx_http_ilert_heard_ignored(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx,
+    ngx_str_t *key)
 {
+    int64_t                        began;
+    ngx_str_t                      none;
+    ngx_http_ilert_source_t       *source;
     ngx_http_ilert_loc_conf_t     *ilcf;
+    ngx_http_ilert_store_note_t   *note;
     ngx_http_ilert_store_heard_t   heard;
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
 
-    if (ilcf->reconciled && !ilcf->dry_run
-        && ngx_http_ilert_heard(r, ctx, &heard) == NGX_OK)
-    {
-        ngx_http_ilert_queue_note(&heard);
+    if (ilcf->dry_run || ngx_http_ilert_heard(r, ctx, &heard) != NGX_OK) {
+        return;
     }
+
+    if (!ilcf->reconciled) {
+        ngx_str_null(&heard.place);
+    }
+
+    began = 0;
+    source = ctx->event->source;
+
+    if (source && source->policy.coalesce != NGX_HTTP_ILERT_COALESCE_OFF
+        && heard.level != NGX_HTTP_ILERT_OK)
+    {
+        began = ngx_http_ilert_kapacitor_began(ctx->webhook, key,
+                                               ngx_http_ilert_clock_now());
+    }
+
+    if (began == 0 && heard.place.len == 0) {
+        return;
+    }
+
+    ngx_str_null(&none);
+
+    note = ngx_http_ilert_store_note(&heard, began ? &source->name : &none,
+                                     began ? key : &none);
+    if (note == NULL) {
+        return;
+    }
+
+    if (began) {
+        note->owner = source->shared->name;
+        note->began = began;
+    }
+
+    ngx_http_ilert_queue_note(note);
 }

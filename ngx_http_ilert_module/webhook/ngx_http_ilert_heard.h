@@ -26,11 +26,13 @@ ngx_int_t ngx_http_ilert_heard(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_store_heard_t *heard);
 
 /*
- * Has a webhook remembered that the mapping ignores, if Kapacitor is asked for
- * those of its location: else each poll would find it missing.
+ * Has a webhook remembered that the mapping ignores: if Kapacitor is asked for
+ * those of its location, since each poll would find it missing; and, if it is
+ * not OK, since its alert need not be resolved.  "key" is its alert key, by
+ * which ilert would know it.
  */
 void ngx_http_ilert_heard_ignored(ngx_http_request_t *r,
-    ngx_http_ilert_ctx_t *ctx);
+    ngx_http_ilert_ctx_t *ctx, ngx_str_t *key);
 
 
 #endif /* _NGX_HTTP_ILERT_HEARD_H_INCLUDED_ */

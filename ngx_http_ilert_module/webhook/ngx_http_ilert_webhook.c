@@ -43,6 +43,8 @@ static void ngx_http_ilert_webhook_parsed(ngx_http_request_t *r,
     ngx_http_ilert_body_t *body);
 static ngx_int_t ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_body_t *body);
+static ngx_int_t ngx_http_ilert_webhook_ignore(ngx_http_request_t *r,
+    ngx_http_ilert_ctx_t *ctx);
 static void ngx_http_ilert_webhook_warn(ngx_http_request_t *r,
     ngx_http_ilert_webhook_t *wh);
 static ngx_int_t ngx_http_ilert_webhook_decline(ngx_http_request_t *r,
@@ -59,7 +61,7 @@ static void ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ilert_webhook_submit(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_webhook_passthrough(ngx_http_request_t *r,
-    ngx_http_ilert_ctx_t *ctx);
+    ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_type_e *type, ngx_str_t *key);
 static ngx_int_t ngx_http_ilert_webhook_choose_type(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, ngx_uint_t *off);
 static ngx_int_t ngx_http_ilert_webhook_choose_key(ngx_http_request_t *r,
@@ -223,14 +225,37 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     }
 
     if (off || ev->source == NULL) {
-        ngx_str_set(&ctx->result, "IGNORED");
-        ngx_http_ilert_webhook_count_ignored(r, ev->source);
-        ngx_http_ilert_heard_ignored(r, ctx);
-        return ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "ignored",
-                                             "event", &ev->id);
+        return ngx_http_ilert_webhook_ignore(r, ctx);
     }
 
     return ngx_http_ilert_webhook_submit(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_webhook_ignore(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
+{
+    ngx_str_t                key;
+    ngx_http_ilert_type_e    type;
+    ngx_http_ilert_event_t  *ev;
+
+    ev = ctx->event;
+    type = ev->type;
+    key = ev->alert_key;
+
+    if (ev->source && ev->source->passthrough
+        && ngx_http_ilert_webhook_passthrough(r, ctx, &type, &key) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&ctx->result, "IGNORED");
+
+    ngx_http_ilert_webhook_count_ignored(r, ev->source);
+    ngx_http_ilert_heard_ignored(r, ctx, &key);
+
+    return ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "ignored",
+                                         "event", &ev->id);
 }
 
 
@@ -490,7 +515,10 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
         ev->body = ctx->webhook->body;
         ev->summary = ctx->webhook->message;
 
-        if (ngx_http_ilert_webhook_passthrough(r, ctx) != NGX_OK) {
+        if (ngx_http_ilert_webhook_passthrough(r, ctx, &ev->ilert_type,
+                                               &ev->ilert_key)
+            != NGX_OK)
+        {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -504,6 +532,9 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
     }
 
     ngx_http_ilert_event_message(ev, ctx->webhook);
+
+    ev->began = ngx_http_ilert_kapacitor_began(ctx->webhook, &ev->ilert_key,
+                                               ngx_http_ilert_clock_now());
 
     if (ilcf->dry_run) {
         return ngx_http_ilert_dry_run(r);
@@ -531,7 +562,7 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_ilert_webhook_passthrough(ngx_http_request_t *r,
-    ngx_http_ilert_ctx_t *ctx)
+    ngx_http_ilert_ctx_t *ctx, ngx_http_ilert_type_e *type, ngx_str_t *key)
 {
     ngx_str_t                   none, error;
     ngx_http_ilert_event_t      ev;
@@ -557,8 +588,8 @@ ngx_http_ilert_webhook_passthrough(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ctx->event->ilert_type = ev.type;
-    ctx->event->ilert_key = ev.alert_key;
+    *type = ev.type;
+    *key = ev.alert_key;
 
     return NGX_OK;
 }

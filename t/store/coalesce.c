@@ -6,6 +6,9 @@
  *                 with "-" or "+" of priority LOW or HIGH, or with a digit
  *                 after "/": one that nothing will resolve, of that message
  *     R A M       a RESOLVE, an ACCEPT, a COMMENT
+ *     n N         a webhook that is not OK comes, and the mapping ignores it;
+ *                 the alert has begun now, or when the test did
+ *     C*          an ALERT comes, whose alert has begun now
  *     t           what may go is under way
  *     d u a r m   its verdict: done; not sent; not before a second later; the
  *                 same, but ilert refused it, or may have it
@@ -15,6 +18,8 @@
  *     K           what is under way is forgotten: another courier begins
  *     U           nothing is known of what ilert shows
  *     L           all that waits for a time is released
+ *     D           the database is made, unless there is one
+ *     P           the store is closed, and opened again
  *     F           an operator resumes the source
  *     E           an operator resolves the alert
  *     |           nothing, but it is noted in what ilert gets
@@ -495,6 +500,101 @@ static const line_t  raise_cases[] = {
 };
 
 
+/*
+ * Alerts of which ilert was told nothing, by "latest".  "D >61" is the time
+ * after which that is known.
+ */
+
+static const line_t  untold_cases[] = {
+
+    /* the mapping has ignored it */
+
+    { "D >61 n R .", "" },
+    { "D >61 n R . n R . R .", "" },
+    { "D >61 n n n R .", "" },
+    { "D >61 n P R .", "" },
+    { "D >61 n K R .", "" },
+    { "D >61 n >86400 R .", "" },
+    { "D >61 n M R .", "M1" },
+
+    /* and is no longer ignored */
+
+    { "D >61 n C .", "C1" },
+    { "D >61 n C . R .", "C1 R2" },
+    { "D >61 n C R .", "" },
+    { "D >61 n C . R . n R .", "C1 R2" },
+    { "D >61 n C t R d .", "C1 R2" },
+    { "D >61 n C t R u .", "C1" },
+    { "D >61 n C t a R >1 .", "C1" },
+
+    /* ilert may have it */
+
+    { "D >61 n C t m R >1 .", "C1 R2" },
+    { "D >61 n C t K R .", "C1 R2" },
+    { "D >61 n C t x R .", "C1 R2" },
+
+    /* an alert of which an ALERT came first */
+
+    { "D >61 C* R .", "" },
+    { "D >61 W* C* R .", "" },
+    { "D >61 C* W R C R .", "" },
+    { "D >61 C* . R .", "C1 R2" },
+    { "D >61 C* t a R >1 .", "C1" },
+    { "D >61 C* t m R >1 .", "C1 R2" },
+    { "D >61 C* R . C .", "C3" },
+    { "D >61 M* R .", "M1 R2" },
+
+    /* in doubt: nothing is known of it, or not for long enough */
+
+    { "R .", "R1" },
+    { "D >61 R .", "R1" },
+    { "n R .", "R1" },
+    { "D >60 n R .", "R1" },
+    { "D >60 n >1000 n R .", "" },
+    { "D >61 N R .", "R1" },
+    { "D >1000 N R .", "R1" },
+    { "D >1000 N n R .", "" },
+    { "D >61 C R .", "R2" },
+    { "D >60 C* R .", "R2" },
+    { "D >61 R* R .", "R2" },
+
+    /* in doubt from now on */
+
+    { "D >61 n U R .", "R1" },
+    { "D >61 U n R .", "R1" },
+    { "D >61 U >60 n R .", "R1" },
+    { "D >61 U >61 n R .", "" },
+    { "D >61 n U n R .", "R1" },
+    { "D >61 C* U R .", "R2" },
+
+    /* the clock was set back, and is again what it was */
+
+    { "D >61 >-100000 n R .", "R1" },
+    { "D >61 >-100000 P >61 n R .", "R1" },
+    { "D >61 >-100000 U >61 n R .", "" },
+
+    { NULL, NULL }
+};
+
+
+/* the same by "repeats", which tells all that was accepted, and by "off" */
+
+static const line_t  untold_repeats_cases[] = {
+    { "D >61 n R .", "" },
+    { "D >61 n C R .", "C1 R2" },
+    { "D >61 C* R .", "C1 R2" },
+    { "D >61 n R . C . R .", "C2 R3" },
+    { NULL, NULL }
+};
+
+
+static const line_t  untold_off_cases[] = {
+    { "D >61 n R .", "R1" },
+    { "D >61 C* R .", "C1 R2" },
+    { NULL, NULL }
+};
+
+
 typedef struct {
     test_t      t;
     ngx_uint_t  n;                  /* events that came */
@@ -507,11 +607,33 @@ typedef struct {
 static const char  levels[] = "OIWC";
 
 
+/* the next job has a note of a webhook of "ops" that was ignored */
+
+static void
+add_note(test_t *t, ngx_str_t *key, int64_t began)
+{
+    ngx_http_ilert_store_heard_t  heard;
+
+    static ngx_str_t                     source = ngx_string("ops");
+    static ngx_http_ilert_store_note_t  *note;
+
+    memset(&heard, 0, sizeof(heard));
+
+    ngx_free(note);
+
+    note = ngx_http_ilert_store_note(&heard, &source, key);
+    note->owner = source;
+    note->began = began;
+
+    ngx_queue_insert_tail(&t->job.notes, &note->queue);
+}
+
+
 /* what would become of the event, if it came; asking changes nothing */
 
 static query_t *
 foresee(test_t *t, const char *source, const char *key,
-    ngx_http_ilert_said_t *said)
+    ngx_http_ilert_said_t *said, int64_t began)
 {
     char      was[128];
     query_t  *q;
@@ -523,6 +645,7 @@ foresee(test_t *t, const char *source, const char *key,
     q->owner = q->source;
     q->said = *said;
     q->policy = t->policy;
+    q->began = began;
 
     check_int(run(t), OK);
     check(q->ok);
@@ -592,9 +715,13 @@ play_accept(play_t *p, const char *s)
                         : (s[1] == '-') ? NGX_HTTP_ILERT_LOW : 0;
     ev->said.message = message;
 
+    if (s[1] == '*') {
+        ev->began = p->t.now;
+    }
+
     ngx_queue_remove(&ev->queue);
 
-    q = foresee(&p->t, "ops", "k", &ev->said);
+    q = foresee(&p->t, "ops", "k", &ev->said, ev->began);
 
     ngx_queue_insert_tail(&p->t.job.accepts, &ev->queue);
 
@@ -614,6 +741,16 @@ play_note(play_t *p, const char *fmt, ...)
     va_start(args, fmt);
     p->p += vsprintf(p->p, fmt, args);
     va_end(args);
+}
+
+
+static void
+play_note(play_t *p, int64_t began)
+{
+    ngx_str_t  key = ngx_string(" K");
+
+    add_note(&p->t, &key, began);
+    check_int(run(&p->t), OK);
 }
 
 
@@ -727,6 +864,20 @@ play(play_t *p, const char *s)
     case 'U':
         p->t.job.unknown = 1;
         check_int(run(&p->t), OK);
+        break;
+
+    case 'n':
+    case 'N':
+        play_note(p, *s == 'n' ? p->t.now : NOW);
+        break;
+
+    case 'D':
+        p->t.job.prove = 1;
+        check_int(run(&p->t), OK);
+        break;
+
+    case 'P':
+        ngx_http_ilert_store_close(&p->t.store);
         break;
 
     case 'L':
@@ -845,6 +996,49 @@ test_counted(void)
 }
 
 
+/* only the first note of an alert is written, if it says anything */
+
+static void
+test_notes_written(void)
+{
+    test_t      t;
+    ngx_uint_t  i, syncs;
+    ngx_str_t   key = ngx_string("a");
+
+    setup(&t, "notes");
+    t.policy.coalesce = LATEST;
+    t.job.prove = 1;
+    check_int(run(&t), OK);
+
+    for (i = 0; i < 6; i++) {
+
+        if (i == 2) {
+            t.now += 61 * SECOND;
+        }
+
+        syncs = vfs_syncs;
+
+        add_note(&t, &key, (i == 3) ? NOW : t.now);
+        check_int(run(&t), OK);
+
+        check_int(outcome.idle, i != 2);
+        check(!on_sqlite() || (vfs_syncs == syncs) == (i != 2));
+    }
+
+    check_str(kept_alerts(&t, NULL, "kh"), "a 0");
+
+    /* all of that was for nothing */
+
+    accept_event(&t, "ops", "A", RESOLVE, "1");
+    check_int(run(&t), OK);
+    check_int(outcome.coalesced, 1);
+    check_str(kept_events(&t, NULL), "");
+    check_counts(&t);
+
+    teardown(&t);
+}
+
+
 /*
  * At random: whatever becomes of requests, of couriers, and of what is known,
  * in the end ilert shows what came last, nothing that is older than what it
@@ -861,6 +1055,8 @@ typedef struct {
     ngx_uint_t  updates;            /* those that came and are not there yet */
     int         came;               /* what ilert should show: 0, or a level */
     int         shows;
+    ngx_uint_t  bad;                /* Kapacitor has it open */
+    int64_t     began;              /* since then */
 } random_key_t;
 
 typedef struct {
@@ -869,6 +1065,36 @@ typedef struct {
     event_t      *flights[4];
     ngx_uint_t    calm;             /* it is always known what is shown */
 } random_t;
+
+
+static void
+random_begins(random_t *r, random_key_t *rk)
+{
+    if (!rk->bad) {
+        rk->bad = 1;
+        rk->began = r->t.now;
+    }
+}
+
+
+/* the mapping ignores one that is not OK */
+
+static void
+random_note(random_t *r)
+{
+    char        text[8];
+    ngx_uint_t  k;
+    ngx_str_t   key;
+
+    k = rnd(KEYS);
+
+    random_begins(r, &r->keys[k]);
+
+    key.data = (u_char *) text;
+    key.len = sprintf(text, "%d", (int) k);
+
+    add_note(&r->t, &key, r->keys[k].began);
+}
 
 
 static void
@@ -888,7 +1114,15 @@ random_accept(random_t *r)
 
     sprintf(key, "%d", (int) k);
 
+    if (type == ALERT) {
+        random_begins(r, rk);
+
+    } else if (type == RESOLVE) {
+        rk->bad = 0;
+    }
+
     ev = accept_event(&r->t, "ops", key, type, "x");
+    ev->began = rk->began;
     ev->id = (uint64_t) k << 32 | ++rk->accepted;
     ev->said.level = level;
     ev->said.priority = (level == WARNING) ? NGX_HTTP_ILERT_LOW : 0;
@@ -1034,6 +1268,11 @@ random_step(random_t *r, ngx_uint_t accepts)
         order(&r->t, &o, RESUME, "ops", 0);
     }
 
+    if (accepts && rnd(3) == 0) {
+        random_note(r);
+        check_int(run(&r->t), OK);
+    }
+
     while (accepts--) {
         random_accept(r);
     }
@@ -1112,6 +1351,225 @@ test_random(void)
 }
 
 
+/*
+ * At random, what ends that are not told must never leave: an alert that ilert
+ * shows, and Kapacitor has not.  Webhooks are accepted, ignored, lost, or
+ * relayed; the database is lost, alerts are forgotten, nginx is killed.
+ *
+ * If the OK of an alert was lost, ilert still shows it when it begins again.
+ * That may end with the next one that is told, unless there was doubt lately.
+ */
+
+typedef struct {
+    test_t        t;
+    int64_t       doubted;
+    int           level[KEYS];      /* what Kapacitor has */
+    int           shows[KEYS];
+    int64_t       began[KEYS];
+    ngx_uint_t    stale[KEYS];      /* what ilert shows is an earlier one */
+} doubt_t;
+
+
+static void
+doubt_shows(doubt_t *d, ngx_uint_t k, int level)
+{
+    d->shows[k] = level;
+    d->stale[k] = 0;
+}
+
+
+static void
+doubt_deliver(doubt_t *d)
+{
+    event_t  *ev;
+
+    for ( ;; ) {
+        take(&d->t, "ops", 1, 0);
+        check_int(run(&d->t), OK);
+
+        ev = taken(&d->t, 0);
+
+        if (ev == NULL) {
+            return;
+        }
+
+        doubt_shows(d, ev->key.data[0] - '0',
+                    (ev->said.type == ALERT) ? (int) ev->said.level : 0);
+        verdict(&d->t, ev, DONE);
+        check_int(run(&d->t), OK);
+    }
+}
+
+
+static void
+doubt_accept(doubt_t *d, const char *key, ngx_uint_t k, int64_t began)
+{
+    event_t  *ev;
+
+    ev = accept_event(&d->t, "ops", key, d->level[k] ? ALERT : RESOLVE, "x");
+    ev->said.level = d->level[k];
+    ev->said.received = d->t.now;
+    ev->began = began;
+
+    check_int(run(&d->t), OK);
+}
+
+
+/* a webhook of an alert, whose level may have changed */
+
+static void
+doubt_webhook(doubt_t *d)
+{
+    char        key[2];
+    int64_t     began;
+    ngx_str_t   name;
+    ngx_uint_t  k, was, fate;
+
+    k = rnd(KEYS);
+    key[0] = '0' + k;
+    key[1] = '\0';
+
+    was = d->level[k];
+    d->level[k] = rnd(2) ? 0 : 1 + rnd(3);
+
+    began = 0;
+
+    if (was == 0 && d->level[k]) {
+        began = d->t.now;
+        d->began[k] = began;
+        d->stale[k] = (d->shows[k] != 0);
+    }
+
+    fate = rnd(6);
+
+    if (d->level[k] == 0 && fate == 2) {
+        fate = 5;
+    }
+
+    switch (fate) {
+
+    case 0: /* it is lost */
+
+        break;
+
+    case 1: /* it is relayed */
+
+        doubt_shows(d, k, d->level[k]);
+        d->t.job.unknown = 1;
+        d->doubted = d->t.now;
+        check_int(run(&d->t), OK);
+        break;
+
+    case 2: /* it is ignored */
+
+        name.data = (u_char *) key;
+        name.len = 1;
+        add_note(&d->t, &name, began);
+        check_int(run(&d->t), OK);
+        break;
+
+    default:
+        doubt_accept(d, key, k, began);
+
+        if (d->level[k] && rnd(2)) {
+
+            /* it is over before its turn */
+
+            d->level[k] = 0;
+            doubt_accept(d, key, k, 0);
+        }
+
+        doubt_deliver(d);
+
+        if (!d->stale[k] || d->level[k]
+            || d->began[k] <= d->doubted + 60 * SECOND)
+        {
+            check_int(d->shows[k], d->level[k]);
+        }
+    }
+}
+
+
+static void
+doubt_made(doubt_t *d)
+{
+    d->t.job.prove = 1;
+    check_int(run(&d->t), OK);
+    d->doubted = d->t.now;
+}
+
+
+static void
+doubt_step(doubt_t *d)
+{
+    switch (rnd(40)) {
+
+    case 0:
+        ngx_http_ilert_store_close(&d->t.store);
+        break;
+
+    case 1:
+        ngx_http_ilert_store_close(&d->t.store);
+
+        if (on_sqlite()) {
+            forget(&d->t);
+
+        } else {
+            null_forget(&d->t.store.path);
+        }
+
+        doubt_made(d);
+        break;
+
+    case 2:
+        d->t.now += 91 * DAY;
+        d->t.job.clean = 1;
+        check_int(run(&d->t), OK);
+
+        if (outcome.silent) {
+            d->doubted = d->t.now;
+        }
+
+        break;
+
+    case 3:
+        d->t.job.begin = 1;
+        check_int(run(&d->t), OK);
+        break;
+
+    default:
+        d->t.now += (rnd(3) ? rnd(20) : rnd(200)) * SECOND;
+        doubt_webhook(d);
+    }
+}
+
+
+static void
+doubt_run(ngx_uint_t n)
+{
+    static doubt_t  d;
+    ngx_uint_t      i;
+
+    memset(&d, 0, sizeof(doubt_t));
+    setup(&d.t, "random");
+    d.t.policy.coalesce = LATEST;
+    doubt_made(&d);
+
+    for (i = 0; i < STEPS && test_failures == 0; i++) {
+        doubt_step(&d);
+    }
+
+    teardown(&d.t);
+}
+
+
+static void
+test_doubt_random(void)
+{
+    at_random(on_sqlite() ? 3 : 12, doubt_run);
+}
+
+
 /* of sources that share a key, and of one that has never had an event */
 
 static void
@@ -1133,15 +1591,15 @@ test_foreseen(void)
     said.level = CRITICAL;
     said.received = t.now;
 
-    q = foresee(&t, "ops", " A\n", &said);
+    q = foresee(&t, "ops", " A\n", &said, 0);
     check_int(q->rule, NGX_HTTP_ILERT_HOLD);
     check_int(q->until, t.now + 300 * SECOND);
 
-    q = foresee(&t, "ops", "b", &said);
+    q = foresee(&t, "ops", "b", &said, 0);
     check_int(q->rule, NGX_HTTP_ILERT_GO);
     check_int(q->urgency, NGX_HTTP_ILERT_CRITICAL_FIRST);
 
-    q = foresee(&t, "dev", "a", &said);
+    q = foresee(&t, "dev", "a", &said, 0);
     check_int(q->rule, NGX_HTTP_ILERT_GO);
 
     /* by the name of its key, "dev" would have the alerts of "ops" */
@@ -1196,6 +1654,15 @@ test_raise(void)
 
 
 static void
+test_untold(void)
+{
+    play_all(LATEST, untold_cases);
+    play_all(REPEATS, untold_repeats_cases);
+    play_all(OFF, untold_off_cases);
+}
+
+
+static void
 test_traps(void)
 {
     play_all(REPEATS, trap_cases);
@@ -1211,8 +1678,11 @@ test_case_t  coalesce_cases[] = {
     { "coalesce: latest", test_latest },
     { "coalesce: raise", test_raise },
     { "coalesce: what nothing resolves", test_traps },
+    { "coalesce: of what nothing was told", test_untold },
+    { "coalesce: notes are written once", test_notes_written },
     { "coalesce: counted", test_counted },
     { "coalesce: foreseen", test_foreseen },
     { "coalesce: at random", test_random },
+    { "coalesce: doubt, at random", test_doubt_random },
     { NULL, NULL }
 };

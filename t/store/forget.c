@@ -454,11 +454,75 @@ test_paths(void)
 }
 
 
+/* whether the end of a new alert that began then is told */
+
+static ngx_uint_t
+tells_end(test_t *t, const char *key, int64_t began)
+{
+    accept_event(t, "ops", key, ALERT, "1")->began = began;
+    accept_event(t, "ops", key, RESOLVE, "2")->began = began;
+    check_int(run(t), OK);
+
+    return drain(t, "ops")[0] != '\0';
+}
+
+
+/*
+ * When an alert is forgotten that ilert may show, others of which nothing is
+ * known may be that one.  One that is resolved is not.
+ */
+
+static void
+test_doubt(void)
+{
+    int64_t  forgotten;
+    test_t   t;
+
+    setup(&t, "doubt");
+    t.policy.coalesce = LATEST;
+
+    accept_one(&t, "ops", "open", ALERT, "x");
+    accept_one(&t, "ops", "over", RESOLVE, "x");
+    accept_one(&t, "ops", "maybe", ALERT, "x");
+    check_str(drain(&t, "ops"), "open:x maybe:x over:x");
+
+    t.now += 61 * SECOND;
+    check(!tells_end(&t, "a", t.now));
+    check(tells_end(&t, "b", NOW + 60 * SECOND));
+
+    t.now = NOW + 8 * DAY;
+    t.job.clean = 1;
+    check_int(run(&t), OK);
+    check_int(kept_count(&t, NULL), 2);
+    check(!tells_end(&t, "over", t.now));
+    check(!tells_end(&t, "c", NOW + DAY));
+
+    t.now = NOW + 91 * DAY;
+    forgotten = t.now;
+    t.job.clean = 1;
+    check_int(run(&t), OK);
+    check_int(outcome.silent, 2);
+    check(tells_end(&t, "open", t.now));
+    check(tells_end(&t, "d", NOW + DAY));
+
+    /* also after a restart */
+
+    ngx_http_ilert_store_close(&t.store);
+
+    t.now += DAY;
+    check(tells_end(&t, "maybe", forgotten + 60 * SECOND));
+    check(!tells_end(&t, "e", forgotten + 61 * SECOND));
+
+    teardown(&t);
+}
+
+
 test_case_t  forget_cases[] = {
     { "alerts that are never resolved", test_never_resolved },
     { "what waits is not forgotten", test_kept },
     { "the oldest ones are forgotten", test_order },
     { "old alerts are forgotten", test_old },
+    { "what was forgotten is in doubt", test_doubt },
     { NULL, NULL }
 };
 

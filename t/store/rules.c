@@ -1189,6 +1189,53 @@ test_raises(void)
 }
 
 
+/* ilert was told nothing of an alert: doubted, began, now, in seconds */
+
+static void
+test_untold(void)
+{
+    char        what[48];
+    ngx_uint_t  i;
+
+    static const struct {
+        int64_t     doubted;
+        int64_t     began;
+        int64_t     now;
+        ngx_uint_t  wanted;
+    } table[] = {
+        { 1000, 1061, 1061, 1 },
+        { 1000, 1061, 9000, 1 },
+        { 1000, 1060, 9000, 0 },
+        { 1000, 1000, 9000, 0 },
+        { 1000, 999,  9000, 0 },
+
+        /* Kapacitor's clock is ahead, or ours was set back */
+
+        { 1000, 9000, 1061, 1 },
+        { 1000, 9000, 1060, 0 },
+        { 1000, 1061, 900,  0 },
+
+        /* nothing is known */
+
+        { 0,    1061, 1061, 0 },
+        { 1000, 0,    9000, 0 },
+        { 0,    0,    9000, 0 },
+    };
+
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        sqlite3_snprintf(sizeof(what), what, "%d, %d, %d",
+                         (int) table[i].doubted, (int) table[i].began,
+                         (int) table[i].now);
+
+        check_int_at(__FILE__, __LINE__, what,
+                     ngx_http_ilert_rules_untold(table[i].doubted * SECOND,
+                                                 table[i].began * SECOND,
+                                                 table[i].now * SECOND),
+                     table[i].wanted);
+    }
+}
+
+
 test_case_t  rule_cases[] = {
     { "rules: urgency", test_urgency },
     { "rules: told", test_told },
@@ -1200,6 +1247,7 @@ test_case_t  rule_cases[] = {
     { "rules: spread", test_spread },
     { "rules: spread, whatever the rate is", test_spread_all },
     { "rules: limited", test_limited },
+    { "rules: untold", test_untold },
     { "rules: refused", test_refused },
     { "rules: delay", test_delay },
     { "rules: delay, by the time", test_delay_time },
