@@ -448,6 +448,106 @@ fresh 'traps' => sub {
     ok($q->calm(0.4), 'another message is no news');
 };
 
+# The end of an alert of which ilert was told nothing, since the mapping has
+# ignored it, or since it was over before its turn, is told only in doubt.
+
+{
+    my %began;
+
+    # what has begun at that time, by the clock of nginx, comes now
+
+    sub known {
+        my ($source, $level, $ignored, @ids) = @_;
+        my $now = sprintf '%.3f', time() + $shim->{passed};
+
+        for my $id (@ids) {
+            my $began = $began{"$source $id"} //= $now;
+            delete $began{"$source $id"} if $level eq 'OK';
+
+            my $r = $q->post($id, $level, source => $source, time => $now,
+                duration => int(($now - $began) * 1e9),
+                type => $ignored ? 'off' : undef);
+            is($r->{status} . $r->{result},
+               $ignored ? '202IGNORED' : '202ACCEPTED', "$source $id $level")
+                if $r->{result} ne ($ignored ? 'IGNORED' : 'ACCEPTED');
+        }
+    }
+}
+
+sub noted {
+    my ($n) = @_;
+    return wait_until(sub {
+        $q->value("select count(*) from alert where key like 'quiet%'") == $n
+    }, 5);
+}
+
+fresh 'ends that nobody needs' => sub {
+    my @ids = map { "quiet$_" } 1 .. 20;
+    my @sources = qw(latest repeats);
+    my $n;
+
+    # all is in doubt after a crash
+
+    $q->crash;
+    $q->start;
+    known('latest', 'WARNING', 1, 'quiet0');
+    known('latest', 'OK', 0, 'quiet0');
+    ok($q->settled, 'in doubt');
+    is(got('latest', 'quiet0'), '2', 'an end is sent');
+
+    $q->pass(70);
+    $n = $fake->counts->{requests};
+
+    for my $round (1 .. 3) {
+        known($_, 'WARNING', 1, @ids) for @sources;
+        ok(noted(41), 'each has a row');
+        known($_, 'OK', 0, @ids) for @sources;
+    }
+
+    known('latest', 'CRITICAL', 1, 'quiet0');
+    known('latest', 'OK', 0, 'quiet0');
+    ok($q->calm(0.4), 'no request');
+
+    # an alert that was over before its turn
+
+    $fake->refuse(all => 1);
+    known('latest', 'CRITICAL', 0, 'brief');
+    known('latest', 'OK', 0, 'brief');
+    known('native', 'CRITICAL', 0, 'native');
+    $q->calm(0.3);
+    $fake->accept;
+    ok($fake->wait_requests($n + 1, 5), 'only one that is bad');
+    is(got('latest', 'brief'), '', 'of the other one nobody hears');
+
+    # what began before that, or is not known by its id, is in doubt
+
+    known('latest', 'OK', 0, 'first');
+    my $now = time() + $shim->{passed};
+    my %quiet = (source => 'latest', type => 'off');
+    $q->post('before', 'WARNING', %quiet, time => $now - 3600);
+    $q->post('missed', 'WARNING', %quiet, time => $now, duration => 1);
+    $q->post('when', 'WARNING', %quiet, time => $now, duration => '"x"');
+    known('latest', 'OK', 0, qw(before missed when));
+    ok($fake->wait_requests($n + 5, 5), 'in doubt');
+
+    # and what was told has an end
+
+    known('latest', 'CRITICAL', 0, 'quiet1');
+    ok($fake->wait_requests($n + 6, 5));
+    known('latest', 'OK', 0, 'quiet1');
+    ok($fake->wait_requests($n + 7, 5), 'what was told is ended');
+
+    # after a restart it is still known
+
+    $q->stop->start;
+    known($_, 'OK', 0, @ids[2 .. 9]) for @sources;
+    ok($q->calm(0.4), 'a restart forgets nothing');
+    $q->crash;
+    $q->start;
+    known('latest', 'OK', 0, 'quiet5');
+    ok($fake->wait_requests($n + 8, 5), 'after a crash it is in doubt');
+}, 'latest';
+
 # Names of an alert that ilert does not tell apart
 
 fresh 'names' => sub {

@@ -184,6 +184,24 @@ subtest 'what ilert shows' => sub {
               'a second end is dropped');
 };
 
+subtest 'of what ilert was told nothing' => sub {
+    ok($q->drained, 'there is a database');
+    $q->sql('update total set doubted = 1');
+    $q->post('quiet', 'WARNING', type => 'off', time => time());
+    ok(wait_until(sub {
+        $q->value("select count(*) from alert where key = 'quiet'")
+    }, 5), 'a webhook that is ignored');
+    nothing();
+
+    my $json = dry('ops', says('quiet', 'OK'));
+    is_deeply(of($json, qw(becomes why)),
+              [ 'dropped', 'ilert was told nothing of its alert' ],
+              'its end is not sent');
+    is_deeply(fate('ops', 'quiet', 'CRITICAL'),
+              [ 'sent', 'critical', $no, $no ], 'it can be opened');
+    nothing('nothing has happened');
+};
+
 subtest 'what waits' => sub {
     my $rule = $fake->rule(match => qr/"wait/, status => 503);
     $q->say('wait CRITICAL');

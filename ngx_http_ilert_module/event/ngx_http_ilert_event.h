@@ -132,10 +132,9 @@ struct ngx_http_ilert_event_s {
                                             /* resolve ("recoverable" is */
                                             /* false): digest of its */
                                             /* message, not 0; else 0 */
-    int64_t                     began;      /* wall clock, ms: since when */
-                                            /* Kapacitor has been telling of */
-                                            /* this, if its id is the alert */
-                                            /* key and this is known; else 0 */
+    int64_t                     began;      /* wall clock, ms: when the */
+                                            /* alert has begun, if its first */
+                                            /* webhook is this one; else 0 */
     ngx_str_t                   summary;    /* for people */
     unsigned                    prompt:1;   /* it is not held by */
                                             /* "resolve_delay" */

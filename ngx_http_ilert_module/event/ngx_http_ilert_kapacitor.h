@@ -230,10 +230,11 @@ void ngx_http_ilert_kapacitor_md5(ngx_http_ilert_webhook_t *wh,
 int64_t ngx_http_ilert_kapacitor_ns(ngx_http_ilert_webhook_t *wh);
 
 /*
- * Returns since when, in ms since 1970, the alert with this key is not OK, as
- * the webhook says; "now" is the wall clock in ms.  Returns 0 if that is not
- * known, or if the key is not Kapacitor's id, so that the webhook's time and
- * duration may not be those of all that has the key.
+ * Returns when, in ms since 1970, the alert with this key has begun, if the
+ * webhook is the first one that says so; "now" is the wall clock in ms.
+ * Returns 0 if it is not, since then others were not heard here; if its time
+ * cannot be read; or if the key is not Kapacitor's id, so that webhooks of
+ * other ids may have come before.
  */
 int64_t ngx_http_ilert_kapacitor_began(ngx_http_ilert_webhook_t *wh,
     ngx_str_t *key, int64_t now);

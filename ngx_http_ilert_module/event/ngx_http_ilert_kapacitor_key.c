@@ -139,17 +139,15 @@ ngx_http_ilert_kapacitor_ns(ngx_http_ilert_webhook_t *wh)
 
 
 /*
- * Kapacitor's clock may be ahead of ours, but a duration is one by any clock.
- * It is less than 0 if the points were not in the order of their times; then
- * the first one is taken to have been now.
+ * The duration of the first one is 0.  Kapacitor's clock may be ahead of ours,
+ * but no alert begins after "now".
  */
 
 int64_t
 ngx_http_ilert_kapacitor_began(ngx_http_ilert_webhook_t *wh, ngx_str_t *key,
     int64_t now)
 {
-    off_t      duration;
-    int64_t    ns, began;
+    int64_t    ns;
     ngx_str_t  id, alert_key;
 
     id = wh->id;
@@ -159,30 +157,19 @@ ngx_http_ilert_kapacitor_began(ngx_http_ilert_webhook_t *wh, ngx_str_t *key,
     ngx_http_ilert_text_trim(&alert_key);
 
     if (id.len == 0 || id.len != alert_key.len
-        || ngx_strncasecmp(id.data, alert_key.data, id.len) != 0)
+        || ngx_strncasecmp(id.data, alert_key.data, id.len) != 0
+        || ngx_atoof(wh->duration.data, wh->duration.len) != 0)
     {
         return 0;
     }
 
     ns = ngx_http_ilert_kapacitor_ns(wh);
 
-    if (ns == INT64_MIN || wh->duration.len == 0) {
+    if (ns == INT64_MIN) {
         return 0;
     }
 
-    duration = 0;
-
-    if (wh->duration.data[0] != '-') {
-        duration = ngx_atoof(wh->duration.data, wh->duration.len);
-
-        if (duration == NGX_ERROR) {
-            return 0;
-        }
-    }
-
-    began = ngx_min(ns / 1000000, now) - duration / 1000000;
-
-    return ngx_max(began, 0);
+    return ngx_max(ngx_min(ns / 1000000, now), 0);
 }
 
 

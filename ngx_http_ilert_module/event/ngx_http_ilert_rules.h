@@ -229,9 +229,9 @@ ngx_http_ilert_rule_e ngx_http_ilert_rules_judge(
 
 /*
  * Whether it is known that ilert was told nothing of an alert without
- * a record, which Kapacitor has been telling of since "began", or 0: only then
- * it need not be told that it is over.  "doubted" is the last time up to which
- * such an alert may have been told, or 0: at any time.
+ * a record, which has begun at that time, or 0: that is not known.  Only then
+ * ilert need not be told that it is over.  "doubted" is the last time up to
+ * which such an alert may have been told, or 0: at any time.
  */
 ngx_uint_t ngx_http_ilert_rules_untold(int64_t doubted, int64_t began,
     int64_t now);

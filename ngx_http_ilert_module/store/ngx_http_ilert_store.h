@@ -176,11 +176,12 @@ typedef struct {
                                             /* of it; 0: as its source says */
     ngx_str_t                   summary;    /* for digests; empty if its */
                                             /* source has none */
-    int64_t                     began;      /* wall clock, ms: since when */
-                                            /* Kapacitor has been telling of */
-                                            /* this, and of no other alert */
-                                            /* with this alert key; 0: this */
-                                            /* is not known */
+    int64_t                     began;      /* wall clock, ms: when its */
+                                            /* alert has begun, if this is */
+                                            /* the first that Kapacitor has */
+                                            /* sent of it, and of this alert */
+                                            /* key; 0: it is not, or this is */
+                                            /* not known */
     unsigned                    passthrough:1;  /* a body of Kapacitor's */
 
     /*

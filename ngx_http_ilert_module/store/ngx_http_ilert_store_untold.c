@@ -11,15 +11,15 @@
 
 
 /*
- * An alert of which ilert was told nothing does not end there, either.  It is
- * known that nothing was told if the alert has begun, at Kapacitor, when
- * nothing was in doubt any longer: since then each event is in a row of its
- * alert, and this alert has none.  Such an alert gets a row that says that it
- * is resolved, and was never told: its RESOLVE is dropped as any that says
- * what ilert shows.
+ * An alert of which ilert was told nothing does not end there, either.  That
+ * nothing was told is known if the alert has begun when nothing was in doubt
+ * any longer, and if its first webhook came to us: since then each alert that
+ * had an event has a row, and this one has none.  It gets a row that says that
+ * it is resolved, and was never told (told is 0).  So its RESOLVE is dropped
+ * as any other that says what ilert shows.
  *
- * The row is added with the alert's first ALERT, or with the first webhook
- * that the mapping ignores.  Only one that is not OK says when it began.
+ * The row is added with the first webhook, whether that is an ALERT or the
+ * mapping ignores it.
  */
 
 

@@ -563,9 +563,9 @@ ngx_uint_t ngx_http_ilert_digest_is_key(ngx_str_t *key);
 void ngx_http_ilert_untold_doubt(ngx_http_ilert_store_work_t *work);
 
 /*
- * An ALERT was the first that came of the alert, which Kapacitor has been
- * telling of since "began": notes that ilert was told nothing of it, if that
- * is known.  The alert is to be shown.
+ * An ALERT was the first that came of the alert, with this "began": notes that
+ * ilert was told nothing of the alert, if that is known.  work_show() is to be
+ * called afterwards.
  */
 void ngx_http_ilert_untold_new(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, int64_t began);

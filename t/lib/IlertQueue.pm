@@ -37,7 +37,9 @@ package IlertQueue;
 # post($id, $level, %opt)       one webhook of the alert $id; returns the
 #     answer of IlertTest's post with {result}, $ilert_result.
 #     source => 'ops', size => bytes in its details, previous => its
-#     previousLevel, recoverable => 'false', message => text, type => 'COMMENT', priority => 'HIGH', and options of post
+#     previousLevel, recoverable => 'false', message => text, time => seconds
+#     since 1970 (default: a time long ago), duration => ns,
+#     type => 'COMMENT', priority => 'HIGH', and options of post
 #   start_post(..), finish(@handles): several at once
 # say(@webhooks)        posts "ID LEVEL", one after the other; a type, or a
 #                       priority, may follow; say({ source => "a" }, ..)
@@ -116,7 +118,7 @@ use IlertTest ();
 our $KEY = 'il1api5ec4e7a01';
 our $KAP = 'il1kap5ec4e7b01';
 
-my @BODY = qw(size previous message recoverable);
+my @BODY = qw(size previous message recoverable time duration);
 my @OURS = qw(queue sources rate defaults timeout http server endpoint);
 my $STATE = qr/^(?:ALERT|RESOLVE)$/;
 my $OWN = qr/: (?:resolved by an operator|opened again so .* called)$/;
@@ -314,13 +316,16 @@ sub webhook {
 
     my $details = 'x' x ($opt{size} // 0);
     my $message = $opt{message} // "$id $n";
-    my $time = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime($EPOCH + $n));
+    my $time = $opt{time} // $EPOCH + $n;
+    my $duration = $opt{duration} // 0;
+    my $stamp = strftime('%Y-%m-%dT%H:%M:%S', gmtime($time))
+                . ($time =~ /(\.\d+)$/ ? $1 : '') . 'Z';
     my $more = join '', map { qq(,"$_":$opt{$_}) }
                         grep { defined $opt{$_} } qw(recoverable);
     $more .= qq(,"previousLevel":"$opt{previous}") if defined $opt{previous};
 
     return qq({"id":"$id","message":"$message","details":"$details",)
-         . qq("time":"$time","duration":0,"level":"$level"$more}\n);
+         . qq("time":"$stamp","duration":$duration,"level":"$level"$more}\n);
 }
 
 sub start_post {
@@ -538,8 +543,8 @@ sub faults {
     my (@faults, %sent, %last, %taken, %times, %newest);
 
     my $source = $opt{source};
-    my @ledger = grep { ($source // $_->{source}) eq $_->{source} }
-                 $self->ledger;
+    my @ledger = grep { ($source // $_->{source}) eq $_->{source}
+                        && $_->{type} ne 'off' } $self->ledger;
 
     for (@ledger) {
         my $name = "$_->{source}/" . IlertFake::fold($_->{id});

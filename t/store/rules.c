@@ -20,8 +20,8 @@ typedef ngx_http_ilert_shown_t  shown_t;
 /*
  * What is shown or said, in short: an ALERT is the first letter of its level
  * (O, I, W, C), R is a RESOLVE, A an ACCEPT, M a COMMENT; "-" and "+" are the
- * priorities LOW and HIGH, "=" is what was found to be a repeat; a digit is the
- * message of an ALERT that nothing will resolve.  Nothing is known of "?",
+ * priorities LOW and HIGH, "=" is what was found to be a repeat; a digit is
+ * the message of an ALERT that nothing will resolve.  Nothing is known of "?",
  * others may have told of "*", and "R" is resolved.
  */
 
@@ -328,8 +328,8 @@ test_replaces(void)
 
 
 /*
- * It goes (g), is held as a repeat (h), or by a delay (w), or is dropped (d), by
- * "off", "repeats", and "latest".
+ * It goes (g), is held as a repeat (h), or by a delay (w), or is dropped (d),
+ * by "off", "repeats", and "latest".
  */
 
 static void
