@@ -14,7 +14,8 @@ use Test::More;
 use IlertChaosOracle;
 
 # Webhooks: "2 OK 202", the second one of the alert, sent at 20 s and answered
-# a second later; "-" is no answer, "x" no connection; "202r": was relayed.
+# a second later; "-" is no answer, "x" no connection; "202r": was relayed;
+# "202i": was ignored.
 # Requests: "2" was read by ilert a second after the answer, "2@50" at 50 s,
 # and taken; "2?" likewise, but the answer was lost; "2!" was answered 400.
 
@@ -26,7 +27,8 @@ sub history {
         my ($n, $level, $status) = split;
         my $number = $status =~ /(\d+)/ ? $1 : 0;
         push @webhooks, { source => 'ops', id => 'K', n => $n,
-            level => $level, type => $level eq 'OK' ? 'RESOLVE' : 'ALERT',
+            level => $level, type => $status =~ /i/ ? 'off'
+                                     : $level eq 'OK' ? 'RESOLVE' : 'ALERT',
             begun => 10 * $n, ended => 10 * $n + 1, status => $number,
             refused => $status eq 'x' ? 1 : 0,
             result => $status =~ /r/ ? 'DELIVERED' : 'ACCEPTED' };
@@ -71,6 +73,10 @@ subtest 'lost' => sub {
              '1 CRITICAL 202, 2 OK x', '', 'OK');
     is_found('', 'both waited, and cancel out', '1 CRITICAL 202, 2 OK 202',
              '', 'OK');
+    is_found('', 'one that is ignored', '1 CRITICAL 202, 2 WARNING 202i',
+             '1', 'CRITICAL');
+    is_found('', 'one of which all but the end is ignored',
+             '1 CRITICAL 202i, 2 OK 202', '', 'OK');
     is_found('lost', 'each has to arrive without coalescing',
              '1 CRITICAL 202, 2 CRITICAL 202', '1', 'CRITICAL', @OFF);
     is_found('lost', 'with "repeats", an alert of which only the end came',

@@ -27,6 +27,8 @@ package IlertChaos;
 # what is left, and half of them one more webhook.  All of it must be answered
 # 202, and delivered soon.
 #
+# Of a host of "level" the INFOs are ignored, unless Kapacitor is asked.
+#
 # With "asked", each location has a Kapacitor that can be asked: what was lost
 # is repaired, and in the end ilert shows what Kapacitor knows, whatever it was
 # answered.  Half of the Kapacitors send nothing in calm, then.
@@ -64,6 +66,7 @@ use constant {
     AGREE => 30,        # ilert shows what Kapacitor knows after that
     PATIENCE => 20,     # a change is told to ilert, if nothing is in its way
     GRACE => 12,        # nothing need be delivered after a fault has ended
+    LATER => 70,        # have gone by when the chaos begins
 };
 
 # GRACE of some kinds.  A source that is refused is probed after 30 s, and
@@ -124,6 +127,8 @@ sub make_nginx {
     my ($self, $kinds) = @_;
     my $hot = $kinds->{shared} ? 'hot' : 'calm';
 
+    $self->{quiet} = !$kinds->{asked};
+
     my $q = IlertStatus->new(
         daemon => 1, workers => WORKERS, timeout => '2s',
         log_level => 'notice', queue => 'disk/queue',
@@ -133,8 +138,10 @@ sub make_nginx {
                                     ? 'kapacitor' : 'api' } keys %KEY },
         sources => sources($kinds),
         http => "map \$kapacitor_level \$by_level { default calm; "
-                . "CRITICAL $hot; }",
+                . "CRITICAL $hot; }"
+                . ' map $kapacitor_level $quiet { INFO off; }',
         server => 'location = /level { ilert_kapacitor $by_level; '
+                  . ($self->{quiet} ? 'ilert_event_type $quiet; ' : '')
                   . 'add_header X-Result $ilert_result always; }'
                   . ($kinds->{asked} ? $self->kapacitors_to_ask : ''));
 
@@ -297,7 +304,9 @@ my %BEGIN = (
         $self->trouble($f->{for} + 20);
         $self->set_disk;
     },
-    clock => sub { my ($self, $f) = @_; $self->{shim}->clock($f->{to}) },
+    clock => sub { my ($self, $f) = @_;
+        $self->{shim}->clock($f->{to} + LATER);
+    },
     down => sub { my ($self, $f) = @_;
         $self->trouble(1) if $f->{all};
         $self->{fake}->refuse(all => $f->{all}) },
@@ -575,15 +584,33 @@ sub give_orders {
 sub post {
     my ($self, $client, $level) = @_;
     my ($host, $location) = @$client{qw(host location)};
+    my %when = began($client, $level);
     my $handle = $client->{handle} = $self->{q}->start_post($host, $level,
-        source => $location, timeout => KAPACITOR);
+        source => $location, timeout => KAPACITOR, %when);
+    my $entry = $handle->{entry};
+
+    $entry->{type} = 'off'
+        if $self->{quiet} && $location eq 'level' && $level eq 'INFO';
 
     # as IlertQueue::webhook has it
 
-    my $n = $handle->{entry}{n};
     $self->{asked}{$location}->set($TOPIC, $host, $level, details => '',
-        ns => (1772352930 + $n) * 1_000_000_000, message => "$host $n",
-        duration => 0) if $self->{asked};
+        ns => $when{time} =~ tr/.//dr . '000000',
+        message => "$host $entry->{n}", duration => $when{duration})
+        if $self->{asked};
+}
+
+# The time and the duration of a webhook.  By Kapacitor's clock a minute has
+# gone by since the database was made, so that it is known of which alerts
+# ilert was told nothing, until there is doubt.
+
+sub began {
+    my ($client, $level) = @_;
+    my $now = sprintf '%.3f', time() + LATER;
+    my $began = $client->{began} //= $now;
+
+    $client->{began} = undef if $level eq 'OK';
+    return (time => $now, duration => int(($now - $began) * 1e9));
 }
 
 sub hear {
@@ -646,6 +673,10 @@ sub run {
 
     $self->{faults} = [ map { { %$_ } } @{$plan->{faults}} ];
     $self->{t}->start;
+    IlertTest::wait_until(sub {
+        eval { $self->{q}->value('select doubted from total') }
+    }, 10, 'a database');
+    $self->{shim}->clock(LATER) if $self->{shim};
     $self->{begun} = time();
 
     if (!eval { $self->chaos; $self->calm; 1 }) {

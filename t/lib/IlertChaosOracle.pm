@@ -10,7 +10,8 @@ package IlertChaosOracle;
 # judge(%history): a list of { kind, alert, text }.  Times are in seconds.
 #     webhooks => list, in the order of each alert, of { source, id, n, level,
 #         type, begun, ended, status, result, refused }: the Nth webhook of the
-#         alert "source/id".  A status of 0 means that there was no answer, and
+#         alert "source/id"; of type "off" are those that are ignored, of
+#         which nothing must come to ilert.  A status of 0 means that there was no answer, and
 #         "refused" that there was no connection, so that nginx does not have
 #         the webhook
 #     requests => list, in the order in which ilert read them, of { alert
@@ -75,7 +76,7 @@ sub history {
     my (%in) = @_;
     my %alerts;
 
-    for (@{$in{webhooks}}) {
+    for (grep { $_->{type} ne 'off' } @{$in{webhooks}}) {
         $alerts{name($_)}{webhooks}{$_->{n}} = $_;
     }
 
@@ -308,14 +309,14 @@ sub outside {
 # Changes that ilert was told too late.  Later webhooks may have been told in
 # the place of a change.  Then the time counts from the first of these webhooks
 # on, if ilert showed the level of none of them meanwhile.  Repeats do not
-# count, since they may be held.
+# count, since they may be held; nor does what was over before it was told.
 
 sub late {
     my ($h) = @_;
 
     return of_each($h, sub {
         my ($alert, $webhooks, $requests) = @_;
-        my ($level, $newest, @found) = ('', 0);
+        my ($level, $newest, @found) = ('OK', 0);
 
         for my $r (grep { $_->{taken} } @$requests) {
             my $w = $webhooks->{$r->{n}} or next;
