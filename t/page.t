@@ -25,14 +25,16 @@ my $b = IlertBrowser::start();
 
 my $LOST = 'il1api5ec4e7f07';
 my $PAGE = 'location = /status/page { ilert_status html; }';
+my $SERVER = "$PAGE location /control/ { ilert_control; }";
 
 my $q = IlertQueue->new(
     keys => { $IlertQueue::KEY => 'api', $LOST => 'api' },
     sources => {
-        ops => 'retry 50ms 400ms; rate 50r/m;',
+        ops => 'retry 50ms 400ms; rate 600r/m;',
         lost => "integration_key $LOST; retry 50ms 400ms; resolve_delay 1h;",
     },
-    server => "$PAGE location /control/ { ilert_control; }",
+    server => "$SERVER location = /chat { ilert_fallback; "
+              . 'proxy_pass http://127.0.0.1:9; }',
     http => "server { listen 127.0.0.1:%%PORT_1%%; $PAGE }",
 );
 
@@ -115,7 +117,7 @@ subtest 'it loads' => sub {
     like(text('#queue-path'), qr/\Q@{[$q->dir]}\E/, 'and where it is');
     is($b->js('return ' . source('ops', 'state')), 'ok', 'a source');
     is($b->js('return ' . source('ops', 'budget')),
-       '0 of 50, 5 kept for the urgent', 'its budget');
+       '0 of 600, 60 kept for the urgent', 'its budget');
     like(text('#endpoint-table'), qr/default ok/, 'an endpoint');
     is(text('#no-dead'), 'None: ilert refused nothing.', 'no dead letter');
 };
@@ -430,7 +432,7 @@ subtest 'without a mouse' => sub {
         .*Replay\ event\ N\ of\ source\ ops\|
         Discard\ event\ N\ of\ source\ ops.*\|
         Resolve\ alert\ one\ of\ source\ ops\|
-        Silence\ alert\ one\ of\ source\ ops\|
+        Silence\ alert\ one\ of\ source\ ops\|.*
         silence-source\|silence-key\|silence-for\|
         silence-from\|(?:silence-from\|)*silence-comment\|Silence\|
         ask-source\|ask-key\|
@@ -668,6 +670,35 @@ subtest 'an end that is held back' => sub {
     ok($b->wait_js(source('lost', 'held') . ' === ""'), 'and not held');
 };
 
+# Nothing is late before ten seconds are over, so the page is told what the
+# server would say then.
+
+subtest 'another way out' => sub {
+    fresh();
+    is(text('#fallback'), 'ok Another way out. Nothing urgent waits for too '
+       . 'long.', 'is there');
+
+    my $say = sub {
+        return $b->js('Object.assign(data.fallback, arguments[0]);'
+            . 'overview(); fallback();'
+            . 'return ["headline", "attention", "fallback"].map(id => document'
+            . '.getElementById(id).textContent.replace(/\s+/g, " ").trim())'
+            . '.join(" | ")', { since => '2026-03-01T02:00:00.000Z', @_ });
+    };
+
+    like($say->(state => 'late', waiting => 1),
+         qr/^Urgent\ alerts\ wait\ for\ too\ long.*\ \|
+            .*1\ urgent\ alert\ waits\ for\ ilert\ since\ .*
+            nobody\ has\ been\ told\ yet.*\ \|\ late\ Another/x, 'late');
+    like($say->(state => 'told', waiting => 2,
+                last => '2026-03-01T02:10:00.000Z'),
+         qr/2 urgent alerts wait .*; people were told another way .* ago/,
+         'told');
+    like($say->(state => 'failing', waiting => 0, error => $hostile{markup}),
+         qr/^The other way out fails.*has failed: \Q$hostile{markup}\E/,
+         'failing');
+};
+
 subtest 'an alert is resolved' => sub {
     fresh();
     my $key = $hostile{entity};
@@ -752,7 +783,7 @@ subtest 'the set-up' => sub {
 
 subtest 'without a queue' => sub {
     is_deeply(odd_words(), [], 'with one no word is odd');
-    $q->change(queue => undef);
+    $q->change(queue => undef, server => $SERVER);
     $q->reload;
     $b->open($URL);
     ok($b->wait_js('document.getElementById("headline").textContent'
