@@ -24,14 +24,16 @@ plan(skip_all => 'no disk: not all is well') unless IlertTest::on_disk();
 my $b = IlertBrowser::start();
 
 my $LOST = 'il1api5ec4e7f07';
+my $STORM = 'il1api5ec4e7f08';
 my $PAGE = 'location = /status/page { ilert_status html; }';
 my $SERVER = "$PAGE location /control/ { ilert_control; }";
 
 my $q = IlertQueue->new(
-    keys => { $IlertQueue::KEY => 'api', $LOST => 'api' },
+    keys => { map { $_ => 'api' } $IlertQueue::KEY, $LOST, $STORM },
     sources => {
         ops => 'retry 50ms 400ms; rate 600r/m;',
         lost => "integration_key $LOST; retry 50ms 400ms; resolve_delay 1h;",
+        storm => "integration_key $STORM; digest 1 members=none;",
     },
     server => "$SERVER location = /chat { ilert_fallback; "
               . 'proxy_pass http://127.0.0.1:9; }',
@@ -670,6 +672,29 @@ subtest 'an end that is held back' => sub {
     ok($b->wait_js(source('lost', 'held') . ' === ""'), 'and not held');
 };
 
+subtest 'a digest' => sub {
+    fresh();
+    my $n = $fake->counts->{events};
+    $q->say({ source => 'storm' }, 'gust1 CRITICAL', 'gust2 CRITICAL',
+            'gust3 WARNING');
+    ok($fake->wait_events($n + 2), 'one by itself, and the digest');
+
+    ok($b->wait_js(source('storm', 'held') . '.endsWith('
+                   . '"2 events are only in the list of the digest")'),
+       'what it holds back');
+    like($b->js('return ' . source('storm', 'held')),
+         qr/^It has a digest since [\d:]+, which lists [12] CRITICAL/,
+         'and what it lists');
+    like(text('#attention'), qr/storm has a digest since .*, which lists /,
+         'is said');
+    ok(live('Digest of storm: open.'), 'aloud, too');
+    ok($b->wait_js(row('waits', 'gust2')), 'it waits');
+    is($b->js('return ' . row('waits', 'gust2') . '.parts.what.textContent'),
+       'the end of the digest', 'for that');
+    ok($b->wait_js(row('open', 'ilert-digest:storm')), 'an alert of its own');
+    is_deeply(odd_words(), [], 'no word is odd');
+};
+
 # Nothing is late before ten seconds are over, so the page is told what the
 # server would say then.
 
@@ -793,7 +818,8 @@ subtest 'without a queue' => sub {
     is(text('#queue-size'), 'There is no queue.', 'in words');
     is($b->js('return [...document.querySelectorAll("main button")].filter('
               . 'e => e.checkVisibility()).map(e => e.textContent).join(" ")'),
-       'Test Test Look it up', 'no buttons but for tests and the question');
+       'Test Test Test Look it up',
+       'no buttons but for tests and the question');
     $q->post('relayed', 'CRITICAL');
     ok($b->wait_js(source('ops', 'delivered') . ' > 0'), 'it counts');
     is_deeply(odd_words(), [], 'no word is odd');
