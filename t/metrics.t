@@ -42,7 +42,7 @@ my @DELIVERY = qw(0.05 0.1 0.25 0.5 1.0 2.5 5.0 10.0 30.0 60.0 300.0 900.0
 my %LABELS = (
     ilert_info => 'version',
     (map { +"ilert_events_${_}_total" => 'source' }
-         qw(accepted ignored coalesced delivered dead retried)),
+         qw(accepted ignored coalesced silenced delivered dead retried)),
     (map { +"ilert_${_}_total" => 'code source' }
          qw(requests webhooks_rejected webhooks_unavailable)),
     (map { +"ilert_$_" => 'source' }

@@ -187,6 +187,7 @@ struct ngx_http_ilert_counters_source_s {
     ngx_atomic_t                 accepted;
     ngx_atomic_t                 ignored;
     ngx_atomic_t                 coalesced;
+    ngx_atomic_t                 silenced;
     ngx_atomic_t                 delivered;
     ngx_atomic_t                 retried;
     ngx_atomic_t                 dead;

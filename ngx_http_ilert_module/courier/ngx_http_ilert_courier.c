@@ -745,6 +745,8 @@ ngx_http_ilert_courier_source_done(ngx_http_ilert_source_t *source,
                                            take->paused);
         ngx_http_ilert_counters_add(source->counters->coalesced,
                                     take->coalesced);
+        ngx_http_ilert_counters_add(source->counters->silenced,
+                                    take->silenced);
         ngx_http_ilert_counters_add(source->counters->dead, take->expired);
     }
 

@@ -104,6 +104,13 @@ ngx_http_ilert_queue_log_counts(ngx_http_ilert_queue_log_t *ql,
                       "and became dead letters", ql->path, n);
     }
 
+    if (job->lapsed) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "ilert queue \"%V\": %ui silences are over, "
+                      "silence %L is the last of them",
+                      ql->path, job->lapsed, job->lapsed_id);
+    }
+
     n = ngx_http_ilert_queue_count(&ql->silent, job->silent);
 
     if (n) {

@@ -242,6 +242,11 @@ ngx_http_ilert_queue_wait_answer(ngx_queue_t *accepts, ngx_uint_t accepted)
                                         se->coalesced);
         }
 
+        if (accepted && se->silenced) {
+            source = ngx_http_ilert_queue_wait_source(se);
+            ngx_http_ilert_counters_add(source->counters->silenced, 1);
+        }
+
         if (accepted && se->clash_len) {
             ngx_http_ilert_queue_wait_clash(se);
         }

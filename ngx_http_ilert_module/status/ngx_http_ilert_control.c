@@ -12,6 +12,7 @@
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_control.h"
+#include "ngx_http_ilert_control_silence.h"
 #include "ngx_http_ilert_control_test.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_queue.h"
@@ -28,7 +29,8 @@
  * What an order is about, which is the first word of the path behind the
  * location's name.  Paths are dead/ID/ACTION, dead/ACTION?source=NAME,
  * refused/ID/ACTION, refused/ACTION, sources/NAME/ACTION, and
- * alert/ACTION?source=NAME&alert_key=KEY.
+ * alert/ACTION?source=NAME&alert_key=KEY; those that begin with "silence" are
+ * in control_silence.c.
  */
 
 typedef enum {
@@ -66,8 +68,10 @@ static ngx_uint_t ngx_http_ilert_control_is_named(ngx_str_t *host,
     ngx_http_server_name_t *name);
 static ngx_uint_t ngx_http_ilert_control_ends(ngx_str_t *host,
     ngx_str_t *end);
+static void ngx_http_ilert_control_below(ngx_http_request_t *r,
+    ngx_str_t *path);
 static ngx_int_t ngx_http_ilert_control_parse(ngx_http_request_t *r,
-    ngx_http_ilert_control_ctx_t *ctx);
+    ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *path, const char **error);
 static ngx_int_t ngx_http_ilert_control_target(ngx_http_request_t *r,
     ngx_http_ilert_store_order_t *order, ngx_str_t *name,
     ngx_http_ilert_control_what_e what);
@@ -152,9 +156,18 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
 {
     const                          char                    *error;
     ngx_int_t                      rc;
+    ngx_str_t                      path;
     ngx_http_ilert_control_ctx_t  *ctx;
 
-    if (r->method != NGX_HTTP_POST) {
+    ngx_http_ilert_control_below(r, &path);
+
+    if (ngx_http_ilert_control_silence_is_one(&path)) {
+
+        if (r->method != NGX_HTTP_DELETE) {
+            return ngx_http_ilert_answer_not_allowed(r, "DELETE");
+        }
+
+    } else if (r->method != NGX_HTTP_POST) {
         return ngx_http_ilert_answer_not_allowed(r, "POST");
     }
 
@@ -178,7 +191,11 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
     ctx->order.handler = ngx_http_ilert_control_done;
     ctx->order.data = ctx;
 
-    rc = ngx_http_ilert_control_parse(r, ctx);
+    rc = ngx_http_ilert_control_parse(r, ctx, &path, &error);
+
+    if (rc == NGX_ABORT) {
+        return ngx_http_ilert_answer_reject(r, NGX_HTTP_BAD_REQUEST, error);
+    }
 
     if (rc == NGX_DECLINED) {
         return ngx_http_ilert_answer_reject(r, NGX_HTTP_NOT_FOUND,
@@ -187,8 +204,10 @@ ngx_http_ilert_control_handler(ngx_http_request_t *r)
                              "dead/discard?source=NAME, refused/ID/discard, "
                              "refused/discard, sources/NAME/pause, "
                              "sources/NAME/resume, sources/NAME/discard, "
-                             "sources/NAME/test or "
-                             "alert/resolve?source=NAME&alert_key=KEY");
+                             "sources/NAME/test, "
+                             "alert/resolve?source=NAME&alert_key=KEY, "
+                             "silence?source=NAME&alert_key=PATTERN&for=TIME "
+                             "or silence/ID");
     }
 
     if (rc != NGX_OK) {
@@ -494,58 +513,78 @@ ngx_http_ilert_control_ends(ngx_str_t *host, ngx_str_t *end)
 
 
 /*
- * Sets the order by the request's URI.  The URI is read as the client has sent
- * it, because the name of a source may have an encoded "/".  Returns
- * NGX_DECLINED if there is no such action, or NGX_ERROR if there is no memory.
+ * Sets "path" to the part of the URI behind the location's name.  The URI is
+ * read as the client has sent it, because the name of a source may have an
+ * encoded "/".
+ */
+
+static void
+ngx_http_ilert_control_below(ngx_http_request_t *r, ngx_str_t *path)
+{
+    u_char                     *p;
+    ngx_http_ilert_loc_conf_t  *ilcf;
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
+
+    *path = r->unparsed_uri;
+
+    p = ngx_strlchr(path->data, path->data + path->len, '?');
+    if (p) {
+        path->len = p - path->data;
+    }
+
+    if (path->len < ilcf->control.len
+        || ngx_strncmp(path->data, ilcf->control.data, ilcf->control.len) != 0)
+    {
+        /* the URI was rewritten, or the location's name in it is encoded */
+
+        *path = r->uri;
+    }
+
+    if (path->len < ilcf->control.len) {
+        ngx_str_null(path);
+        return;
+    }
+
+    path->data += ilcf->control.len;
+    path->len -= ilcf->control.len;
+}
+
+
+/*
+ * Sets the order by that part of the URI, and by arguments.  Returns
+ * NGX_DECLINED if there is no such action, NGX_ABORT if an argument is wrong,
+ * then "error" says what, or NGX_ERROR if there is no memory.
  */
 
 static ngx_int_t
 ngx_http_ilert_control_parse(ngx_http_request_t *r,
-    ngx_http_ilert_control_ctx_t *ctx)
+    ngx_http_ilert_control_ctx_t *ctx, ngx_str_t *path, const char **error)
 {
     u_char                        *p, *last, *slash;
     ngx_int_t                      rc;
-    ngx_str_t                      path, name, action;
-    ngx_http_ilert_loc_conf_t     *ilcf;
+    ngx_str_t                      name, action;
     ngx_http_ilert_store_order_t  *order;
     ngx_http_ilert_control_what_e  what;
 
-    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
-
-    path = r->unparsed_uri;
-
-    p = ngx_strlchr(path.data, path.data + path.len, '?');
-    if (p) {
-        path.len = p - path.data;
+    if (ngx_http_ilert_control_silence_is(path)) {
+        return ngx_http_ilert_control_silence_parse(r, path,
+                                                    &ctx->order.order,
+                                                    &ctx->path, error);
     }
 
-    if (path.len < ilcf->control.len
-        || ngx_strncmp(path.data, ilcf->control.data, ilcf->control.len) != 0)
-    {
-        /* the URI was rewritten, or the location's name in it is encoded */
+    p = path->data;
+    last = p + path->len;
 
-        path = r->uri;
-    }
-
-    if (path.len < ilcf->control.len) {
-        return NGX_DECLINED;
-    }
-
-    path.data += ilcf->control.len;
-    path.len -= ilcf->control.len;
-
-    p = path.data;
-    last = p + path.len;
-
-    if (path.len > 5 && ngx_strncmp(p, "dead/", 5) == 0) {
+    if (path->len > 5 && ngx_strncmp(p, "dead/", 5) == 0) {
         what = NGX_HTTP_ILERT_CONTROL_DEAD;
         p += 5;
 
-    } else if (path.len > 8 && ngx_strncmp(p, "refused/", 8) == 0) {
+    } else if (path->len > 8 && ngx_strncmp(p, "refused/", 8) == 0) {
         what = NGX_HTTP_ILERT_CONTROL_REFUSED;
         p += 8;
 
-    } else if (path.len > 8 && ngx_strncmp(p, "sources/", 8) == 0) {
+    } else if (path->len > 8 && ngx_strncmp(p, "sources/", 8) == 0) {
         what = NGX_HTTP_ILERT_CONTROL_SOURCES;
         p += 8;
 
@@ -588,7 +627,7 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
         return rc;
     }
 
-    return ngx_http_ilert_control_path(ctx, &path);
+    return ngx_http_ilert_control_path(ctx, path);
 }
 
 
@@ -843,6 +882,12 @@ ngx_http_ilert_control_answer(ngx_http_ilert_control_ctx_t *ctx)
                   "ilert control: %V by %V, count: %ui", &ctx->path,
                   &r->connection->addr_text, order->count);
 
+    if (so->made) {
+        return ngx_http_ilert_answer_send(r, NGX_HTTP_OK, "application/json",
+                                        ngx_http_ilert_control_silence_write,
+                                          so);
+    }
+
     return ngx_http_ilert_answer_send(r, NGX_HTTP_OK, "application/json",
                                       ngx_http_ilert_control_write,
                                       &order->count);
@@ -861,13 +906,19 @@ ngx_http_ilert_control_apply(ngx_http_request_t *r,
     imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
 
     if (order->order.action != NGX_HTTP_ILERT_STORE_PAUSE
-        && order->order.action != NGX_HTTP_ILERT_STORE_RESUME)
+        && order->order.action != NGX_HTTP_ILERT_STORE_RESUME
+        && order->order.action != NGX_HTTP_ILERT_STORE_ADD_SILENCE)
     {
         return;
     }
 
     source = ngx_http_ilert_find_source(imcf, &order->order.source);
     if (source == NULL) {
+        return;
+    }
+
+    if (order->order.action == NGX_HTTP_ILERT_STORE_ADD_SILENCE) {
+        ngx_http_ilert_counters_add(source->counters->silenced, order->count);
         return;
     }
 

@@ -80,6 +80,7 @@ ngx_http_ilert_status_json(ngx_http_ilert_json_writer_t *w, void *data)
     ngx_http_ilert_status_json_away(w, st);
     ngx_http_ilert_status_json_open(w, st);
     ngx_http_ilert_status_json_waiters(w, st);
+    ngx_http_ilert_status_json_silences(w, st);
     ngx_http_ilert_status_json_dead(w, st);
     ngx_http_ilert_status_json_setup(w, st);
 

@@ -48,6 +48,10 @@ void ngx_http_ilert_status_json_alert(ngx_http_ilert_json_writer_t *w,
 void ngx_http_ilert_status_json_open(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);
 
+/* silences that are not over */
+void ngx_http_ilert_status_json_silences(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st);
+
 /* dead letters */
 void ngx_http_ilert_status_json_dead(ngx_http_ilert_json_writer_t *w,
     ngx_http_ilert_status_t *st);

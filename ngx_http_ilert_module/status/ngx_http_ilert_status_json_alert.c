@@ -88,6 +88,10 @@ ngx_http_ilert_status_json_alert(ngx_http_ilert_json_writer_t *w, void *data)
     ngx_http_ilert_status_json_next(w, "next_try");
     ngx_http_ilert_status_json_time(w, ngx_http_ilert_status_next_try(st));
 
+    ngx_http_ilert_status_json_next(w, "silence");
+    ngx_http_ilert_status_json_number(w, query->state.silence
+                                         ? query->state.silence : -1);
+
     ngx_http_ilert_status_json_why(w, st);
     ngx_http_ilert_status_json_events(w, st);
     ngx_http_ilert_status_json_dead(w, st);

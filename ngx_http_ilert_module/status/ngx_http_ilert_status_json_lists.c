@@ -65,6 +65,54 @@ ngx_http_ilert_status_json_open(ngx_http_ilert_json_writer_t *w,
         ngx_http_ilert_status_json_next(w, "last_event");
         ngx_http_ilert_status_json_time(w, open[i].last);
 
+        ngx_http_ilert_status_json_next(w, "silence");
+        ngx_http_ilert_status_json_number(w, open[i].silence
+                                             ? open[i].silence : -1);
+
+        ngx_http_ilert_json_literal(w, "}");
+    }
+
+    ngx_http_ilert_json_literal(w, "]");
+}
+
+
+void
+ngx_http_ilert_status_json_silences(ngx_http_ilert_json_writer_t *w,
+    ngx_http_ilert_status_t *st)
+{
+    ngx_uint_t                       i, n;
+    ngx_http_ilert_store_silence_t  *silence;
+
+    ngx_http_ilert_status_json_next(w, "silences");
+    ngx_http_ilert_json_literal(w, "[");
+
+    n = st->query ? st->query->silences.nelts : 0;
+    silence = n ? st->query->silences.elts : NULL;
+
+    for (i = 0; i < n; i++) {
+        ngx_http_ilert_status_json_item(w, i);
+
+        ngx_http_ilert_status_json_first(w, "id");
+        ngx_http_ilert_status_json_number(w, silence[i].id);
+
+        ngx_http_ilert_status_json_next(w, "source");
+        ngx_http_ilert_json_string(w, &silence[i].source);
+
+        ngx_http_ilert_status_json_next(w, "alert_key");
+        ngx_http_ilert_json_string(w, &silence[i].pattern);
+
+        ngx_http_ilert_status_json_next(w, "from");
+        ngx_http_ilert_status_json_time(w, silence[i].from);
+
+        ngx_http_ilert_status_json_next(w, "until");
+        ngx_http_ilert_status_json_time(w, silence[i].until);
+
+        ngx_http_ilert_status_json_next(w, "comment");
+        ngx_http_ilert_status_json_text(w, &silence[i].comment);
+
+        ngx_http_ilert_status_json_next(w, "held");
+        ngx_http_ilert_status_json_number(w, silence[i].held);
+
         ngx_http_ilert_json_literal(w, "}");
     }
 

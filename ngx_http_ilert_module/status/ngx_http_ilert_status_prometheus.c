@@ -100,6 +100,9 @@ static ngx_http_ilert_metric_t  ngx_http_ilert_metrics[] = {
       "Accepted events that need no request of their own.",
       ngx_http_ilert_metric_counter(coalesced) },
 
+    { "events_silenced", "Events that a silence held back.",
+      ngx_http_ilert_metric_counter(silenced) },
+
     { "events_delivered", "Requests that ilert took.",
       ngx_http_ilert_metric_counter(delivered) },
 

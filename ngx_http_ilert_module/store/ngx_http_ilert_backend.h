@@ -419,6 +419,7 @@ struct ngx_http_ilert_store_work_s {
     ngx_http_ilert_store_t     *store;
     ngx_pool_t                 *pool;
     int64_t                     now;        /* of the job */
+    int64_t                     longest;    /* likewise */
 
     ngx_http_ilert_store_total_t  total;
     ngx_http_ilert_store_total_t  saved;    /* what is kept */
@@ -514,7 +515,10 @@ typedef enum {
     /* WAITING, next is after "time", not .._RELEASED: in the order of next */
     NGX_HTTP_ILERT_ALERTS_LATE,
 
-    /* WAITING, of "source": in the order of urgency and head */
+    /*
+     * WAITING, of "source", but not held by a silence: in the order of urgency
+     * and head
+     */
     NGX_HTTP_ILERT_ALERTS_TIMED,
 
     /*

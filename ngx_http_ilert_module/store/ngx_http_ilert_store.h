@@ -215,6 +215,7 @@ typedef struct {
     ngx_uint_t                  coalesced;  /* events that need no request */
                                             /* now: this one, the one before */
                                             /* it, or both */
+    ngx_uint_t                  silenced;   /* 1: a silence holds it */
     ngx_uint_t                  urgency;
 
     /* set if the event has been taken */
@@ -285,6 +286,11 @@ typedef struct {
 #define NGX_HTTP_ILERT_STORE_RELEASED  INT64_MAX
 
 
+/* silences that there may be at a time */
+
+#define NGX_HTTP_ILERT_STORE_SILENCES  1000
+
+
 /* how many events of a source a job may take */
 
 typedef struct {
@@ -305,6 +311,8 @@ typedef struct {
     ngx_uint_t                  taken;
     ngx_uint_t                  coalesced;  /* events that need no request */
     ngx_uint_t                  expired;    /* too old: now dead letters */
+    ngx_uint_t                  silenced;   /* events that a silence holds */
+                                            /* from now on */
     unsigned                    more:1;     /* more than "n" could be taken */
     unsigned                    paused:1;   /* an order has paused it */
 
@@ -468,8 +476,11 @@ typedef struct {
     int64_t                     id;         /* from 1 on */
     ngx_str_t                   source;     /* name of the source that it */
                                             /* was made for */
-    int64_t                     owner;      /* id of the budget of the key; */
-                                            /* 0: that of the source */
+    int64_t                     owner;      /* id of the budget of the key */
+                                            /* that this source has now; 0: */
+                                            /* it is not known */
+    int64_t                     source_id;  /* of that source; 0: there is */
+                                            /* none */
     ngx_str_t                   pattern;    /* of alert keys, folded; "*" is */
                                             /* any characters, "?" is one */
     int64_t                     from;       /* times: from .. until - 1 */
@@ -623,7 +634,9 @@ struct ngx_http_ilert_store_query_s {
     /* of the event that came now; said.repeat is set, too */
 
     ngx_http_ilert_rule_e       rule;
-    int64_t                     until;      /* if the rule is HOLD */
+    ngx_uint_t                  hold;       /* the urgency by which it would */
+                                            /* be held back, or 0 */
+    int64_t                     until;      /* if it would be held */
     ngx_uint_t                  urgency;
     unsigned                    behind:1;   /* others would go before it */
     unsigned                    replaces:1; /* it would take the place of */
@@ -836,6 +849,8 @@ typedef struct {
                                             /* old, or had no room */
     ngx_uint_t                  damaged;    /* events whose rows make no */
                                             /* sense: now dead letters */
+    ngx_uint_t                  lapsed;     /* silences that are over, and */
+    int64_t                     lapsed_id;  /* the last one of these */
     ngx_uint_t                  silent;     /* alerts that were forgotten, */
                                             /* not heard of for too long */
     ngx_uint_t                  forgotten;  /* alerts, to make room; this */
@@ -929,6 +944,10 @@ typedef struct {
     ngx_http_ilert_store_mark_t  oldest[2]; /* those that make room */
     u_char                      heard[NGX_HTTP_ILERT_STORE_HEARD_KEY];
                                             /* what was heard */
+
+    /* likewise for what silences hold: id of a source, and a head */
+
+    int64_t                     silenced[2];
 
     ngx_http_ilert_backend_data_t  *private;    /* the backend's own */
 } ngx_http_ilert_store_t;

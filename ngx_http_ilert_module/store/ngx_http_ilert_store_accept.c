@@ -16,6 +16,9 @@
  */
 
 
+static ngx_int_t ngx_http_ilert_accept_passed(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_event_t *ev, ngx_uint_t *passed);
 static ngx_http_ilert_store_waiting_t *ngx_http_ilert_accept_replaced(
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
 static ngx_uint_t ngx_http_ilert_accept_goes_on(
@@ -92,12 +95,22 @@ ngx_http_ilert_alert_foresee(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    if (fate->rule == NGX_HTTP_ILERT_GO) {
-        return ngx_http_ilert_silence_holds(work, alert, &ev->said,
-                                            &fate->hold, &fate->until);
+    if (fate->rule != NGX_HTTP_ILERT_GO) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    if (fate->replaced && ngx_http_ilert_rules_held(fate->replaced->urgency)
+        && ev->said.type == NGX_HTTP_ILERT_RESOLVE
+        && shown.shows == NGX_HTTP_ILERT_SHOWS_RESOLVED)
+    {
+        /* with "coalesce off", too: it was never told, and now it is over */
+
+        fate->rule = NGX_HTTP_ILERT_DROP;
+        return NGX_OK;
+    }
+
+    return ngx_http_ilert_silence_holds(work, alert, &ev->said, &fate->hold,
+                                        &fate->until);
 }
 
 
@@ -110,7 +123,7 @@ ngx_int_t
 ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
 {
-    ngx_uint_t                       urgency, turn;
+    ngx_uint_t                       urgency, turn, passed;
     ngx_http_ilert_store_row_t       was;
     ngx_http_ilert_store_fate_t      fate;
     ngx_http_ilert_store_waiting_t  *replaced;
@@ -120,6 +133,10 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
     }
 
     was = alert->row;
+
+    if (ngx_http_ilert_accept_passed(work, alert, ev, &passed) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (ngx_http_ilert_alert_foresee(work, alert, ev, &fate) != NGX_OK) {
         return NGX_ERROR;
@@ -136,9 +153,11 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
 
     /* a repeat that waits was counted as coalesced when it was found */
 
-    ev->coalesced = (replaced && !replaced->said.repeat)
+    ev->coalesced = passed + (replaced && !replaced->said.repeat)
                     + (fate.rule == NGX_HTTP_ILERT_DROP
                        || fate.rule == NGX_HTTP_ILERT_HOLD);
+
+    ev->silenced = (fate.hold == NGX_HTTP_ILERT_SILENCED);
 
     if (fate.rule == NGX_HTTP_ILERT_DROP) {
         return ngx_http_ilert_accept_dropped(work, alert, replaced, ev);
@@ -186,6 +205,53 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Of what is held back only the newest state counts.  If others, which set no
+ * state, wait behind it, the new event cannot take its place: then it is
+ * removed, "passed" is 1, and they need not wait any longer.
+ */
+
+static ngx_int_t
+ngx_http_ilert_accept_passed(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev,
+    ngx_uint_t *passed)
+{
+    ngx_http_ilert_store_waiting_t  *first, *last;
+
+    *passed = 0;
+
+    last = ngx_http_ilert_work_last(alert);
+
+    if (last == NULL || ngx_http_ilert_rules_is_state(last->said.type)
+        || alert->row.state != NGX_HTTP_ILERT_STORE_WAITING
+        || !ngx_http_ilert_rules_held(alert->row.urgency)
+        || !ngx_http_ilert_rules_is_state(ev->said.type))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_FRONT, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    first = ngx_http_ilert_work_first(alert);
+
+    if (first && first->seq == alert->row.head) {
+
+        if (ngx_http_ilert_alert_drop(work, alert, first) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        *passed = 1;
+    }
+
+    return ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK,
+                                     0);
 }
 
 

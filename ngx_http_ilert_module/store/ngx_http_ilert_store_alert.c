@@ -171,7 +171,10 @@ static ngx_int_t
 ngx_http_ilert_alert_reopened(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
 {
+    int64_t                since;
     ngx_http_ilert_said_t  said;
+
+    since = alert->row.since;
 
     said = ev->said;
     said.level = NGX_HTTP_ILERT_OK;
@@ -185,7 +188,15 @@ ngx_http_ilert_alert_reopened(ngx_http_ilert_store_work_t *work,
     alert->row.delivered = work->now;
     alert->row.changed = work->now;
 
-    return ngx_http_ilert_alert_rehead(work, alert);
+    if (ngx_http_ilert_alert_rehead(work, alert) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* it waits since then: a silence may have held it before */
+
+    alert->row.since = since;
+
+    return NGX_OK;
 }
 
 
@@ -629,6 +640,14 @@ ngx_http_ilert_alert_hold(ngx_http_ilert_store_alert_t *alert,
 
     if (urgency == NGX_HTTP_ILERT_REPEATS) {
         alert->row.since = until;
+    }
+
+    if (urgency == NGX_HTTP_ILERT_SILENCED) {
+
+        /* no digest lists it */
+
+        alert->row.bad = 0;
+        alert->row.begun = 0;
     }
 
     if (alert->shown.told > now) {

@@ -15,7 +15,8 @@
 /*
  * Carries out orders of operators: dead letters are replayed or discarded,
  * a source is paused or resumed, its waiting events are discarded, or refused
- * webhooks are, an alert is resolved.
+ * webhooks are, an alert is resolved.  Those about silences are carried out by
+ * store_silence_order.c.
  *
  * An order may concern any number of records, but a job goes through a bounded
  * number of them: "more" says that some are left, and "next" says where the
@@ -109,7 +110,6 @@ ngx_http_ilert_control_order(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_order_t *order)
 {
     ngx_int_t                      rc;
-    ngx_str_t                      owner;
     ngx_uint_t                     known;
     ngx_http_ilert_store_ident_t  *source;
 
@@ -122,6 +122,10 @@ ngx_http_ilert_control_order(ngx_http_ilert_store_work_t *work,
 
     if (order->action == NGX_HTTP_ILERT_STORE_END_ALERT) {
         return ngx_http_ilert_control_end(work, order);
+    }
+
+    if (order->action == NGX_HTTP_ILERT_STORE_END_SILENCE) {
+        return ngx_http_ilert_silence_end(work, order);
     }
 
     if (order->id) {
@@ -145,9 +149,8 @@ ngx_http_ilert_control_order(ngx_http_ilert_store_work_t *work,
 
     order->known = 1;
 
-    ngx_str_null(&owner);
-
-    rc = ngx_http_ilert_work_source(work, &order->source, &owner, &source);
+    rc = ngx_http_ilert_work_source(work, &order->source, &order->owner,
+                                    &source);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -162,6 +165,9 @@ ngx_http_ilert_control_order(ngx_http_ilert_store_work_t *work,
 
     case NGX_HTTP_ILERT_STORE_EMPTY:
         return ngx_http_ilert_control_empty(work, order, source);
+
+    case NGX_HTTP_ILERT_STORE_ADD_SILENCE:
+        return ngx_http_ilert_silence_add(work, order, source);
 
     case NGX_HTTP_ILERT_STORE_PAUSE:
         ngx_http_ilert_control_pause(work, order, source);

@@ -188,6 +188,7 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
     job->expired = 0;
     job->dropped = 0;
     job->damaged = 0;
+    job->lapsed = 0;
     job->silent = 0;
     job->more = 0;
     job->releasing = 0;
@@ -201,6 +202,7 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
         job->takes[i].taken = 0;
         job->takes[i].coalesced = 0;
         job->takes[i].expired = 0;
+        job->takes[i].silenced = 0;
         job->takes[i].more = 0;
         job->takes[i].paused = 0;
     }
@@ -211,6 +213,7 @@ ngx_http_ilert_job_reset(ngx_http_ilert_store_job_t *job)
     {
         ev = ngx_queue_data(q, ngx_http_ilert_store_event_t, queue);
         ev->coalesced = 0;
+        ev->silenced = 0;
         ev->late = 0;
         ev->news = NGX_HTTP_ILERT_STORE_NEWS;
         ev->clash_len = 0;
@@ -512,6 +515,7 @@ ngx_http_ilert_job_transaction(ngx_http_ilert_store_t *store,
     rc = ngx_http_ilert_work_create(&work, store, job->now);
 
     if (rc == NGX_OK) {
+        work.longest = job->longest;
         work.session = job->session;
 
         rc = store->backend->begin(&work);
@@ -789,6 +793,7 @@ ngx_http_ilert_job_clean(ngx_http_ilert_store_work_t *work,
                                                 - job->dropped)
            != NGX_OK
         || ngx_http_ilert_forget_heard(work) != NGX_OK
+        || ngx_http_ilert_silence_clean(work, job) != NGX_OK
         || work->store->backend->save(work) != NGX_OK)
     {
         return NGX_ERROR;
@@ -938,4 +943,5 @@ ngx_http_ilert_store_close(ngx_http_ilert_store_t *store)
     ngx_memzero(store->old, sizeof(store->old));
     ngx_memzero(store->oldest, sizeof(store->oldest));
     ngx_memzero(store->heard, sizeof(store->heard));
+    ngx_memzero(store->silenced, sizeof(store->silenced));
 }

@@ -64,6 +64,9 @@ static ngx_int_t ngx_http_ilert_query_refused(
     ngx_http_ilert_store_refused_t *refused);
 static ngx_int_t ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query);
+static ngx_int_t ngx_http_ilert_query_silence(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_query_t *query,
+    ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_query_owner(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query,
     ngx_http_ilert_store_ident_t *source, int64_t *owner);
@@ -109,6 +112,7 @@ ngx_http_ilert_query_answer(ngx_http_ilert_store_t *store,
 
     if (rc == NGX_OK) {
         work.reading = 1;
+        work.longest = INT64_MAX - job->now;
 
         rc = store->backend->begin(&work);
 
@@ -153,12 +157,14 @@ ngx_http_ilert_query_all(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    if (ngx_http_ilert_digest_query(work, query) != NGX_OK) {
+    if (ngx_http_ilert_digest_query(work, query) != NGX_OK
+        || ngx_http_ilert_silence_query(work, query) != NGX_OK
+        || ngx_http_ilert_query_dead(work, query) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    return (ngx_http_ilert_query_dead(work, query) == NGX_OK)
-           ? ngx_http_ilert_query_kept(work, query) : NGX_ERROR;
+    return ngx_http_ilert_query_kept(work, query);
 }
 
 
@@ -397,8 +403,9 @@ ngx_http_ilert_query_open_alert(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query, ngx_str_t *source,
     ngx_http_ilert_store_alert_t *alert)
 {
-    int64_t                       n, received;
-    ngx_http_ilert_store_open_t  *open;
+    int64_t                          n, received;
+    ngx_http_ilert_store_open_t     *open;
+    ngx_http_ilert_store_silence_t  *silence;
 
     received = 0;
 
@@ -406,6 +413,10 @@ ngx_http_ilert_query_open_alert(ngx_http_ilert_store_work_t *work,
         && work->store->backend->count(work, alert->id, 1, &n, &received)
            != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_ilert_silence_of(work, alert, &silence) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -419,6 +430,7 @@ ngx_http_ilert_query_open_alert(ngx_http_ilert_store_work_t *work,
     open->level = alert->row.level;
     open->opened = alert->row.opened;
     open->last = ngx_max(alert->row.accepted, received);
+    open->silence = silence ? silence->id : 0;
 
     return ngx_http_ilert_query_copy(work, query, &open->key,
                                      &alert->alert_key);
@@ -578,7 +590,7 @@ ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     int64_t                        owner;
     ngx_int_t                      rc;
     ngx_str_t                     *key;
-    ngx_http_ilert_store_alert_t  *alert;
+    ngx_http_ilert_store_alert_t  *alert, none;
     ngx_http_ilert_store_ident_t  *source;
 
     rc = ngx_http_ilert_work_find_source(work, &query->source, &source);
@@ -602,8 +614,26 @@ ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     }
 
     if (query->foresee) {
-        return ngx_http_ilert_query_foresee(work, query,
-                                            (rc == NGX_OK) ? alert : NULL);
+
+        if (rc == NGX_DECLINED) {
+
+            /* as if it had just been added, but it is never saved */
+
+            ngx_memzero(&none, sizeof(ngx_http_ilert_store_alert_t));
+
+            none.key = *key;
+            none.row.owner = owner;
+            none.row.source = source->id;
+            ngx_queue_init(&none.waiting);
+
+            if (query->said.type == NGX_HTTP_ILERT_ALERT) {
+                ngx_http_ilert_untold_new(work, &none, query->began);
+            }
+
+            alert = &none;
+        }
+
+        return ngx_http_ilert_query_foresee(work, query, alert);
     }
 
     if (ngx_http_ilert_query_letters(work, query, source->id, key) != NGX_OK) {
@@ -627,6 +657,10 @@ ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
         query->next = alert->row.next;
     }
 
+    if (ngx_http_ilert_query_silence(work, query, alert) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_ilert_query_copy(work, query, &query->state.key,
                                   &alert->alert_key)
         != NGX_OK)
@@ -635,6 +669,37 @@ ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     }
 
     return ngx_http_ilert_query_events(work, query, alert);
+}
+
+
+/*
+ * Says which silence holds for the alert now.  What it holds is judged again
+ * before it ends, but goes then at the earliest.
+ */
+
+static ngx_int_t
+ngx_http_ilert_query_silence(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query, ngx_http_ilert_store_alert_t *alert)
+{
+    ngx_http_ilert_store_silence_t  *silence;
+
+    if (ngx_http_ilert_silence_of(work, alert, &silence) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (silence == NULL) {
+        return NGX_OK;
+    }
+
+    query->state.silence = silence->id;
+
+    if (alert->row.state == NGX_HTTP_ILERT_STORE_WAITING
+        && alert->row.urgency == NGX_HTTP_ILERT_SILENCED)
+    {
+        query->next = silence->until;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -668,7 +733,7 @@ ngx_http_ilert_query_owner(ngx_http_ilert_store_work_t *work,
 
 /*
  * Finds out what would become of an event of the alert that came now, by the
- * rules for accepting one.  "alert" is NULL if there is none yet.
+ * rules for accepting one.
  */
 
 static ngx_int_t
@@ -677,20 +742,6 @@ ngx_http_ilert_query_foresee(ngx_http_ilert_store_work_t *work,
 {
     ngx_http_ilert_store_fate_t   fate;
     ngx_http_ilert_store_event_t  ev;
-
-    if (alert == NULL) {
-
-        alert = ngx_pcalloc(work->pool, sizeof(ngx_http_ilert_store_alert_t));
-        if (alert == NULL) {
-            return ngx_http_ilert_work_no_memory(work);
-        }
-
-        ngx_queue_init(&alert->waiting);
-
-        if (query->said.type == NGX_HTTP_ILERT_ALERT) {
-            ngx_http_ilert_untold_new(work, alert, query->began);
-        }
-    }
 
     if (alert->row.head == 0) {
         alert->edges = NGX_HTTP_ILERT_STORE_ALL;
@@ -711,6 +762,7 @@ ngx_http_ilert_query_foresee(ngx_http_ilert_store_work_t *work,
     query->shown = alert->shown;
     query->said.repeat = ev.said.repeat;
     query->rule = fate.rule;
+    query->hold = fate.hold;
     query->until = fate.until;
     query->urgency = ev.urgency;
     query->behind = !fate.alone;

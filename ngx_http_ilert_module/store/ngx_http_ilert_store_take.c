@@ -45,6 +45,14 @@ static ngx_int_t ngx_http_ilert_take_consider(
 static ngx_int_t ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_alert_t *alert, ngx_uint_t without);
+static ngx_uint_t ngx_http_ilert_take_expires(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *first);
+static ngx_int_t ngx_http_ilert_take_silenced(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
+    int64_t until);
 static ngx_int_t ngx_http_ilert_take_open(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
@@ -152,7 +160,7 @@ ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_which_e which, int64_t source, int64_t time,
     ngx_uint_t *n)
 {
-    ngx_uint_t                       i;
+    ngx_uint_t                       i, held;
     ngx_array_t                      alerts;
     ngx_http_ilert_store_alert_t   **alert;
     ngx_http_ilert_store_filter_t    filter;
@@ -171,7 +179,16 @@ ngx_http_ilert_take_ready(ngx_http_ilert_store_work_t *work,
     alert = alerts.elts;
 
     for (i = 0; i < alerts.nelts; i++) {
-        if (ngx_http_ilert_alert_free(work, alert[i], 0) != NGX_OK) {
+
+        held = 0;
+
+        if (alert[i]->row.urgency == NGX_HTTP_ILERT_SILENCED
+            && ngx_http_ilert_silence_keeps(work, alert[i], &held) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (!held && ngx_http_ilert_alert_free(work, alert[i], 0) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -447,8 +464,7 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
                                       next, work->now, &until);
 
     if (rule == NGX_HTTP_ILERT_GO
-        && ngx_http_ilert_rules_expired(&take->policy, &alert->shown,
-                                        &ev->said, work->now))
+        && ngx_http_ilert_take_expires(work, take, alert, first))
     {
         rule = ev->said.repeat ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_EXPIRE;
     }
@@ -461,7 +477,7 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     }
 
     if (hold) {
-        return ngx_http_ilert_take_hold(work, alert, hold, until);
+        return ngx_http_ilert_take_silenced(work, job, take, alert, until);
     }
 
     switch (rule) {
@@ -496,6 +512,61 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
 
         return ngx_http_ilert_take_spare(work, job, take, alert, rule, until);
     }
+}
+
+
+/*
+ * Returns 1 if the first event is too old to go.  The time in which it was
+ * held back, by a silence or the like, does not count: then the alert waits
+ * since a later time than the event.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_take_expires(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_waiting_t *first)
+{
+    ngx_http_ilert_said_t  said;
+
+    said = first->said;
+
+    if (alert->row.since > first->since && !said.repeat) {
+        said.received = ngx_max(said.received, alert->row.since);
+    }
+
+    return ngx_http_ilert_rules_expired(&take->policy, &alert->shown, &said,
+                                        work->now);
+}
+
+
+/*
+ * Holds the first event, which a silence holds, or drops it if something else
+ * is to be told when the silence ends.
+ */
+
+static ngx_int_t
+ngx_http_ilert_take_silenced(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job, ngx_http_ilert_store_take_t *take,
+    ngx_http_ilert_store_alert_t *alert, int64_t until)
+{
+    ngx_uint_t  later;
+
+    if (ngx_http_ilert_silence_later(work, alert, &later) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (later) {
+        take->coalesced++;
+        job->coalesced++;
+
+        return ngx_http_ilert_take_spare(work, job, take, alert,
+                                         NGX_HTTP_ILERT_DROP, 0);
+    }
+
+    take->silenced++;
+
+    return ngx_http_ilert_take_hold(work, alert, NGX_HTTP_ILERT_SILENCED,
+                                    until);
 }
 
 

@@ -540,8 +540,9 @@ static ngx_int_t
 ngx_http_ilert_waiters_add(ngx_http_ilert_waiters_t *wt,
     ngx_http_ilert_waiters_found_t *found)
 {
-    ngx_int_t                       rc;
-    ngx_http_ilert_store_waiter_t  *waiter;
+    ngx_int_t                        rc;
+    ngx_http_ilert_store_waiter_t   *waiter;
+    ngx_http_ilert_store_silence_t  *silence;
 
     waiter = ngx_array_push(wt->waiters);
     if (waiter == NULL) {
@@ -564,6 +565,18 @@ ngx_http_ilert_waiters_add(ngx_http_ilert_waiters_t *wt,
     } else {
         waiter->urgency = found->alert->row.urgency;
         ngx_http_ilert_waiters_for(found, waiter);
+
+        if (waiter->waits == NGX_HTTP_ILERT_FOR_SILENCE) {
+
+            rc = ngx_http_ilert_silence_of(wt->work, found->alert, &silence);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            if (silence) {
+                waiter->next = silence->until;
+            }
+        }
 
         rc = ngx_http_ilert_waiters_event(wt, found, waiter);
 

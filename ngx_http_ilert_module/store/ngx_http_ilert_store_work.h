@@ -38,6 +38,7 @@
  * store_accept.c   decides what becomes of a new event
  * store_untold.c   knows of which alerts ilert was told nothing
  * store_silence.c  knows the silences, and which alerts they hold for
+ * store_silence_order.c  adds and removes silences
  * store_alert.c    decides what becomes of an alert and its events
  * store_budget.c   counts requests
  * store_work.c     has the records of a transaction, each of them once
@@ -584,6 +585,65 @@ ngx_int_t ngx_http_ilert_untold_notes(ngx_http_ilert_store_work_t *work,
 ngx_int_t ngx_http_ilert_silence_holds(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said,
     ngx_uint_t *hold, int64_t *until);
+
+/*
+ * Of an alert whose first event is held by a silence: sets "held" to 1 if it
+ * still is to be, and for how long, otherwise to 0.
+ */
+ngx_int_t ngx_http_ilert_silence_keeps(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t *held);
+
+/*
+ * Sets "later" to 1 if an ALERT or a RESOLVE waits behind the alert's first
+ * event: then that one is not what is to be told when a silence ends.
+ */
+ngx_int_t ngx_http_ilert_silence_later(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t *later);
+
+/*
+ * Loads all silences, into work->silences, unless that has been done.  Those
+ * that are over may be among them.
+ */
+ngx_int_t ngx_http_ilert_silence_load(ngx_http_ilert_store_work_t *work);
+
+/* Returns 1 if the silence holds for that alert at the work's time. */
+ngx_uint_t ngx_http_ilert_silence_is_of(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_silence_t *silence,
+    ngx_http_ilert_store_alert_t *alert);
+
+/*
+ * Sets "silence" to the one that holds for the alert now, and longest of all
+ * that do, or to NULL.
+ */
+ngx_int_t ngx_http_ilert_silence_of(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert,
+    ngx_http_ilert_store_silence_t **silence);
+
+/*
+ * Lists the silences in an answer, of the query's source or of all, and counts
+ * what each of them holds: up to 1,000 alerts are gone through for that.
+ */
+ngx_int_t ngx_http_ilert_silence_query(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query);
+
+
+/* store_silence_order.c */
+
+/*
+ * These carry out a part of an order, .._ADD_SILENCE for a source, or
+ * .._END_SILENCE.
+ */
+ngx_int_t ngx_http_ilert_silence_add(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order, ngx_http_ilert_store_ident_t *source);
+ngx_int_t ngx_http_ilert_silence_end(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_order_t *order);
+
+/*
+ * Removes silences that are over, and lets a bounded number of alerts go that
+ * no silence holds any longer, whatever the reason.
+ */
+ngx_int_t ngx_http_ilert_silence_clean(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_job_t *job);
 
 
 /*

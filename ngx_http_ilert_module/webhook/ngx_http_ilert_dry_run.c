@@ -227,6 +227,13 @@ ngx_http_ilert_dry_run_judge(ngx_http_ilert_dry_run_t *dr,
                                                 : query->urgency];
     dr->replaces = query->replaces;
 
+    if (query->hold == NGX_HTTP_ILERT_SILENCED) {
+        dr->becomes = "silenced";
+        dr->why = "a silence holds for its alert";
+        dr->held = query->until - query->said.received;
+        return;
+    }
+
     switch (query->rule) {
 
     case NGX_HTTP_ILERT_HOLD:

@@ -1169,6 +1169,7 @@ test_tidy(void)
     hold(&work, "d", HELD, NOW + 1000);
     hold(&work, "a", SILENCED, NOW + 1000);
     hold(&work, "f", LISTED, RELEASED);
+    (void) add_silence(&work, "a", NOW, NOW + DAY);
     kept_end(&t, &work);
 
     sql(&t, "DELETE FROM event WHERE alert ="

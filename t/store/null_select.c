@@ -136,6 +136,7 @@ null_matches(null_alert_t *alert, ngx_http_ilert_store_filter_t *filter,
         *first = row->urgency;
         *second = row->head;
         return row->state == NGX_HTTP_ILERT_STORE_WAITING
+               && row->urgency != NGX_HTTP_ILERT_SILENCED
                && row->source == filter->source;
 
     case NGX_HTTP_ILERT_ALERTS_HELD:

@@ -138,6 +138,17 @@ ngx_pcalloc(ngx_pool_t *pool, size_t size)
 }
 
 
+u_char *
+ngx_pstrdup(ngx_pool_t *pool, ngx_str_t *src)
+{
+    u_char  *p;
+
+    p = ngx_palloc(pool, src->len + 1);
+
+    return (p && src->len) ? memcpy(p, src->data, src->len) : p;
+}
+
+
 void *
 ngx_array_push(ngx_array_t *a)
 {
@@ -1080,6 +1091,7 @@ main(int argc, char **argv)
         { "rules", heard_rule_cases, 0 },
         { "rules", fallback_cases, 0 },
         { "rules", digest_rule_cases, 0 },
+        { "rules", pattern_cases, 0 },
         { "events", event_cases, 0 },
         { "coalesce", coalesce_cases, 0 },
         { "coalesce", delay_cases, 0 },
@@ -1092,6 +1104,7 @@ main(int argc, char **argv)
         { "control", control_cases, 0 },
         { "refused", refused_cases, 0 },
         { "silence", silence_cases, 0 },
+        { "silences", silences_cases, 0 },
         { "couriers", courier_cases, 0 },
         { "letters", letter_cases, 0 },
         { "heard", heard_cases, 0 },

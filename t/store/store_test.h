@@ -302,6 +302,7 @@ typedef struct {
 
 extern test_case_t  rule_cases[];
 extern test_case_t  fallback_cases[];
+extern test_case_t  pattern_cases[];
 extern test_case_t  sqlite_cases[];
 extern test_case_t  event_cases[];
 extern test_case_t  event_sqlite_cases[];
@@ -323,6 +324,7 @@ extern test_case_t  refused_cases[];
 extern test_case_t  refused_sqlite_cases[];
 extern test_case_t  silence_cases[];
 extern test_case_t  silence_sqlite_cases[];
+extern test_case_t  silences_cases[];
 extern test_case_t  storm_cases[];
 extern test_case_t  trouble_cases[];
 extern test_case_t  ask_cases[];

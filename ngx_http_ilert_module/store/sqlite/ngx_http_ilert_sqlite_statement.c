@@ -271,7 +271,7 @@ static const char  *ngx_http_ilert_sqlite_sql[NGX_HTTP_ILERT_SQLITE_NSTMTS] = {
         NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
         " FROM alert INDEXED BY alert_waiting"
         " WHERE source = ?1 AND " NGX_HTTP_ILERT_SQLITE_IS_WAITING
-        " ORDER BY urgency, head LIMIT ?2",
+        " AND urgency IS NOT 6 ORDER BY urgency, head LIMIT ?2",
 
     [NGX_HTTP_ILERT_SQLITE_LIST_HELD] =
         NGX_HTTP_ILERT_SQLITE_SELECT_ALERT
