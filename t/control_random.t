@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 
 # "ilert_control" by chance, under load: sources are paused, resumed, and
-# emptied, alerts resolved, dead letters replayed and discarded, while ilert,
-# the disk, and workers come and go.  No event goes before an older one of its
-# alert, no alert is opened after its end, what ilert shows in the end is what
-# Kapacitor said last, and the status agrees at any time.
+# emptied, alerts resolved and silenced, dead letters replayed and discarded,
+# while ilert, the disk, and workers come and go.  No event goes before an older
+# one of its alert, no alert is opened after its end, what ilert shows in the
+# end is what Kapacitor said last, and the status agrees at any time.
 
 use warnings;
 use strict;
@@ -42,18 +42,36 @@ sub open_at_ilert {
 
 my %MAY = map { $_ => 1 } 200, 404, 409, 503;
 
+sub ends {
+    my ($q, $silence) = @_;
+    return $q->test->request('DELETE', "/control/silence/$silence->{id}",
+                             timeout => 20);
+}
+
 sub steer {
     my ($q, $answers) = @_;
     my $name = pick(@NAMES);
-    my @ids = map { $_->{id} } @{$q->status->{dead}};
+    my $status = $q->status;
+    my @ids = map { $_->{id} } @{$status->{dead}};
+
+    # those that last end by chance, too
+
+    if (@{$status->{silences}} && chance(0.2)) {
+        my $answer = ends($q, pick(@{$status->{silences}}));
+        $answers->{"the end of a silence $answer->{status}"}++;
+        return $MAY{$answer->{status}};
+    }
+
     my $path = pick("sources/$name/pause", "sources/$name/resume",
         "sources/$name/resume", "sources/$name/discard",
         "dead/replay?source=$name", "dead/replay?source=$name",
+        "silence?source=$name&alert_key=" . pick('*', 'k1', 'k?') . '&for='
+            . pick('1s', '1h'),
         "dead/discard?source=$name",
         "alert/resolve?source=$name&alert_key=k" . int(rand 8),
         @ids ? 'dead/' . pick(@ids) . '/replay' : ());
     my $answer = $q->control($path, timeout => 20);
-    $answers->{$path =~ s/\d+/ID/r =~ s/every|repeats|latest/NAME/r
+    $answers->{$path =~ s/\d{4,}/ID/r =~ s/every|repeats|latest/NAME/r
                . " $answer->{status}"}++;
     return $MAY{$answer->{status}};
 }
@@ -114,6 +132,11 @@ sub by_chance {
 
     is($q->control("sources/$_/resume")->{status}, 200, "$_ is resumed")
         for @NAMES;
+
+    # some may be over by now
+
+    like(ends($q, $_)->{status}, qr/^(?:200|404)$/, "silence $_->{id} ends")
+        for @{$q->status->{silences}};
     ok($q->last_words, 'a last word of each alert');
     $q->becomes(sub { !$_->{queue}{pending}
                       && !grep { $_->{held} } values %{$_->{sources}} },
