@@ -192,7 +192,8 @@ subtest 'held, and what goes' => sub {
     my $alert = $q->alert('ops', 'OPEN1');
     is_deeply([ $alert->{silence}, $alert->{reason},
                 $alert->{next_try} ],
-              [ $id, 'a silence holds it back', $one->{until} ], 'why it waits');
+              [ $id, 'a silence holds it back', $one->{until} ],
+              'why it waits');
     is($q->alert('ops', 'other')->{silence}, undef, 'another one');
     my ($waits) = grep { $_->{alert_key} eq 'open3' }
                        @{$q->status->{waiting_list}};
@@ -258,8 +259,8 @@ subtest 'what waits is held at once' => sub {
 
     my $id = silenced(alert_key => 'wa*');
     is(of_ops('silenced'), 3, 'are held');
-    ok($t->grep_log(qr/ilert\ control:\ a\ silence\ of\ "wa\*"\ of\ source\ "ops"
-                       .* count:\ 3$/x), 'the log');
+    ok($t->grep_log(qr/ilert\ control:\ a\ silence\ of\ "wa\*"\ of\ source
+                       \ "ops".*\ count:\ 3$/x), 'the log');
     $q->does('sources/ops/resume', 1);
     comes('way 1', 'what was under way');
     $q->say('way WARNING');

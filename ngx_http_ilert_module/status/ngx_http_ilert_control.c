@@ -588,7 +588,7 @@ ngx_http_ilert_control_parse(ngx_http_request_t *r,
         what = NGX_HTTP_ILERT_CONTROL_SOURCES;
         p += 8;
 
-    } else if (path.len > 6 && ngx_strncmp(p, "alert/", 6) == 0) {
+    } else if (path->len > 6 && ngx_strncmp(p, "alert/", 6) == 0) {
         what = NGX_HTTP_ILERT_CONTROL_ALERT;
         p += 6;
 

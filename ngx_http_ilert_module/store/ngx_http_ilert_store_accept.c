@@ -209,9 +209,9 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
 
 
 /*
- * Of what is held back only the newest state counts.  If others, which set no
- * state, wait behind it, the new event cannot take its place: then it is
- * removed, "passed" is 1, and they need not wait any longer.
+ * Of ALERTs that a silence or a digest holds only the newest state counts.  If
+ * events that set no state wait behind one, a new one cannot take its place:
+ * then it is removed, "passed" is 1, and they need not wait any longer.
  */
 
 static ngx_int_t
@@ -227,7 +227,8 @@ ngx_http_ilert_accept_passed(ngx_http_ilert_store_work_t *work,
 
     if (last == NULL || ngx_http_ilert_rules_is_state(last->said.type)
         || alert->row.state != NGX_HTTP_ILERT_STORE_WAITING
-        || !ngx_http_ilert_rules_held(alert->row.urgency)
+        || (alert->row.urgency != NGX_HTTP_ILERT_SILENCED
+            && alert->row.urgency != NGX_HTTP_ILERT_LISTED)
         || !ngx_http_ilert_rules_is_state(ev->said.type))
     {
         return NGX_OK;

@@ -209,11 +209,21 @@ static ngx_int_t
 ngx_http_ilert_alert_not_reopened(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert)
 {
+    int64_t  since;
+
+    since = alert->row.since;
+
     alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
     alert->shown.lowered = 0;
     alert->row.changed = work->now;
 
-    return ngx_http_ilert_alert_rehead(work, alert);
+    if (ngx_http_ilert_alert_rehead(work, alert) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    alert->row.since = since;
+
+    return NGX_OK;
 }
 
 

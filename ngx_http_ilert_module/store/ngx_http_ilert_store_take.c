@@ -47,8 +47,7 @@ static ngx_int_t ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_uint_t without);
 static ngx_uint_t ngx_http_ilert_take_expires(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_take_t *take,
-    ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *first);
+    ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev);
 static ngx_int_t ngx_http_ilert_take_silenced(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_job_t *job,
     ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
@@ -464,7 +463,7 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
                                       next, work->now, &until);
 
     if (rule == NGX_HTTP_ILERT_GO
-        && ngx_http_ilert_take_expires(work, take, alert, first))
+        && ngx_http_ilert_take_expires(work, take, alert, ev))
     {
         rule = ev->said.repeat ? NGX_HTTP_ILERT_DROP : NGX_HTTP_ILERT_EXPIRE;
     }
@@ -524,13 +523,13 @@ ngx_http_ilert_take_decide(ngx_http_ilert_store_work_t *work,
 static ngx_uint_t
 ngx_http_ilert_take_expires(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t *alert,
-    ngx_http_ilert_store_waiting_t *first)
+    ngx_http_ilert_store_event_t *ev)
 {
     ngx_http_ilert_said_t  said;
 
-    said = first->said;
+    said = ev->said;
 
-    if (alert->row.since > first->since && !said.repeat) {
+    if (alert->row.since > said.since && !said.repeat) {
         said.received = ngx_max(said.received, alert->row.since);
     }
 
