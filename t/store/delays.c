@@ -499,9 +499,12 @@ test_raise(void)
     check_int(take_n(&t, "ops", 1), 0);
     ngx_http_ilert_store_close(&t.store);
 
+    /* a digest has let it go already */
+
     t.now += MINUTE;
     ev = take_one(&t, "ops");
     check_int(ev->said.own, NGX_HTTP_ILERT_OWN_NONE);
+    check_int(ev->said.freed, 1);
     check_int(ev->urgency, NGX_HTTP_ILERT_CRITICAL_FIRST);
     check_int(ev->attempts, 0);
     decide(&t, ev, DONE);
