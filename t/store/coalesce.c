@@ -440,6 +440,13 @@ static const line_t  delay_latest_cases[] = {
     { "C . R >120 . E .", "C1 R2 E" },
     { "E t a C >1 .", "E E C1" },
     { "C . C E . C .", "C1 E C3" },
+    { "R . >120 . E .", "R1 E" },
+
+    /* nothing ends what nothing resolves, but its RESOLVE is held still */
+
+    { "C/1 C/2 R . | >120 .", "C1 C2 | R3" },
+    { "C/1 . R . C/1 .", "C1" },
+    { "C/1 . R . C/2 .", "C1 C3" },
 
     { NULL, NULL }
 };
@@ -745,7 +752,7 @@ play_note(play_t *p, const char *fmt, ...)
 
 
 static void
-play_note(play_t *p, int64_t began)
+play_ignored(play_t *p, int64_t began)
 {
     ngx_str_t  key = ngx_string(" K");
 
@@ -868,7 +875,7 @@ play(play_t *p, const char *s)
 
     case 'n':
     case 'N':
-        play_note(p, *s == 'n' ? p->t.now : NOW);
+        play_ignored(p, *s == 'n' ? p->t.now : NOW);
         break;
 
     case 'D':
@@ -921,7 +928,12 @@ play_all(ngx_uint_t coalesce, int64_t delay, const line_t *cases)
         check_str(p.got, cases->wanted);
         check_counts(&p.t);
         check_heads(&p.t);
-        check_str(kept_letters(&p.t, "i"), "");
+
+        /* what opens an alert again is no event */
+
+        if (strchr(cases->wanted, '^')) {
+            check_str(kept_letters(&p.t, "i"), "");
+        }
 
         if (test_failures > failures) {
             printf("#   %s\n", cases->happens);
@@ -1656,19 +1668,19 @@ test_raise(void)
 static void
 test_untold(void)
 {
-    play_all(LATEST, untold_cases);
-    play_all(REPEATS, untold_repeats_cases);
-    play_all(OFF, untold_off_cases);
+    play_all(LATEST, 0, untold_cases);
+    play_all(REPEATS, 0, untold_repeats_cases);
+    play_all(OFF, 0, untold_off_cases);
 }
 
 
 static void
 test_traps(void)
 {
-    play_all(REPEATS, trap_cases);
-    play_all(LATEST, trap_cases);
-    play_all(REPEATS, trap_repeats_cases);
-    play_all(LATEST, trap_latest_cases);
+    play_all(REPEATS, 0, trap_cases);
+    play_all(LATEST, 0, trap_cases);
+    play_all(REPEATS, 0, trap_repeats_cases);
+    play_all(LATEST, 0, trap_latest_cases);
 }
 
 
