@@ -538,7 +538,6 @@ static const line_t  untold_cases[] = {
 
     { "D >61 n C t m R >1 .", "C1 R2" },
     { "D >61 n C t K R .", "C1 R2" },
-    { "D >61 n C t x R .", "C1 R2" },
 
     /* an alert of which an ALERT came first */
 
@@ -1046,6 +1045,13 @@ test_notes_written(void)
     check_int(outcome.coalesced, 1);
     check_str(kept_events(&t, NULL), "");
     check_counts(&t);
+
+    /* ilert may have done something with what it has refused */
+
+    accept_one(&t, "ops", "a", ALERT, "2");
+    decide(&t, take_one(&t, "ops"), DEAD);
+    accept_one(&t, "ops", "a", RESOLVE, "3");
+    check_str(drain(&t, "ops"), "a:3");
 
     teardown(&t);
 }
