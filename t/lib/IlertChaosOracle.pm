@@ -11,9 +11,9 @@ package IlertChaosOracle;
 #     webhooks => list, in the order of each alert, of { source, id, n, level,
 #         type, begun, ended, status, result, refused }: the Nth webhook of the
 #         alert "source/id"; of type "off" are those that are ignored, of
-#         which nothing must come to ilert.  A status of 0 means that there was no answer, and
-#         "refused" that there was no connection, so that nginx does not have
-#         the webhook
+#         which nothing must come to ilert.  A status of 0 means that there was
+#         no answer, and "refused" that there was no connection, so that nginx
+#         does not have the webhook
 #     requests => list, in the order in which ilert read them, of { alert
 #         ("source/id"), n, time, status (answered), taken, unsure (the sender
 #         cannot know whether it was taken) }
