@@ -3,8 +3,8 @@
  * A storm, in seconds instead of hours: what Kapacitor sends, what ilert
  * makes of it, and who is between them.
  *
- *     storm DIR [hosts=500] [minutes=30] [rate=50] [foreign=0] [phase=0]
- *         [seed=1] [crash=MS] [jump_at=MS] [jump=MS] [SENDER ...]
+ *     storm DIR [hosts=500] [minutes=30] [rate=50] [reserve=5] [foreign=0]
+ *         [phase=0] [seed=1] [crash=MS] [jump_at=MS] [jump=MS] [SENDER ...]
  *
  * The hosts of a rack fail within 30 seconds and are evaluated every 10
  * seconds: a webhook at each while it is not OK, and one when it is OK again.
@@ -31,12 +31,13 @@ typedef struct {
     const char     *name;
     const char     *text;
     void          (*send)(ilert_t *ilert);
+    ngx_uint_t      bound;          /* it sends nothing */
 } sender_t;
 
 
 /* Kapacitor */
 
-static void
+void
 storm_add(storm_t *storm, int64_t time, ngx_uint_t host, ngx_uint_t level)
 {
     webhook_t  *w;
@@ -58,10 +59,11 @@ static void
 storm_host(storm_t *storm, ngx_uint_t host)
 {
     int64_t     time, recovers;
-    ngx_uint_t  i, warnings, flap, good, level, last;
+    ngx_uint_t  i, warnings, flap, good, level, last, stays;
 
     time = rnd(30 * SECOND);
     recovers = (storm->conf.minutes - 1) * 60 * SECOND + rnd(120 * SECOND);
+    stays = (storm->conf.stay && rnd(100) < storm->conf.stay);
 
     warnings = (host % 3 == 0) ? 3 + rnd(10) : 0;
     flap = (host % 10 == 1) ? rnd(6) : 6;
@@ -90,9 +92,26 @@ storm_host(storm_t *storm, ngx_uint_t host)
         time += STORM_EVERY;
     }
 
-    if (last != NGX_HTTP_ILERT_OK) {
+    if (stays) {
+        storm_add(storm, time, host, CRITICAL);
+
+    } else if (last != NGX_HTTP_ILERT_OK) {
         storm_add(storm, time, host, NGX_HTTP_ILERT_OK);
     }
+}
+
+
+void
+storm_fail(storm_t *storm, ngx_uint_t host, ngx_uint_t level, int64_t from,
+    int64_t to)
+{
+    int64_t  time;
+
+    for (time = from; time < to; time += STORM_EVERY) {
+        storm_add(storm, time, host, level);
+    }
+
+    storm_add(storm, time, host, NGX_HTTP_ILERT_OK);
 }
 
 
@@ -112,12 +131,9 @@ storm_compare(const void *one, const void *two)
 void
 storm_begin(storm_t *storm, storm_conf_t *conf)
 {
-    int64_t     *since;
-    webhook_t   *w;
-    ngx_uint_t   i, *level;
+    ngx_uint_t  i;
 
-    memset(storm, 0, sizeof(storm_t));
-    storm->conf = *conf;
+    storm_empty(storm, conf);
 
     rnd_seed(conf->seed);
 
@@ -125,10 +141,37 @@ storm_begin(storm_t *storm, storm_conf_t *conf)
         storm_host(storm, i);
     }
 
+    storm_sort(storm);
+}
+
+
+void
+storm_empty(storm_t *storm, storm_conf_t *conf)
+{
+    memset(storm, 0, sizeof(storm_t));
+    storm->conf = *conf;
+}
+
+
+void
+storm_sort(storm_t *storm)
+{
+    int64_t     *since, at;
+    webhook_t   *w;
+    ngx_uint_t   i, hosts, *level;
+
+    hosts = storm->conf.hosts + storm->conf.probes;
+
+    for (i = storm->conf.hosts; i < hosts; i++) {
+        at = storm->conf.probe_at
+             + (i - storm->conf.hosts) * storm->conf.probe_every;
+        storm_fail(storm, i, CRITICAL, at, at + 600 * SECOND);
+    }
+
     qsort(storm->webhooks, storm->n, sizeof(webhook_t), storm_compare);
 
-    level = calloc(conf->hosts, sizeof(ngx_uint_t));
-    since = calloc(conf->hosts, sizeof(int64_t));
+    level = calloc(hosts, sizeof(ngx_uint_t));
+    since = calloc(hosts, sizeof(int64_t));
 
     for (i = 0; i < storm->n; i++) {
         w = &storm->webhooks[i];
@@ -164,142 +207,6 @@ storm_trip(storm_t *storm, ngx_uint_t request)
     n = (request + storm->conf.seed) * 2654435761u;
 
     return STORM_TRIP * 6 / 10 + (n >> 16) % (STORM_TRIP * 8 / 10);
-}
-
-
-/* ilert */
-
-void
-ilert_begin(ilert_t *ilert, storm_t *storm)
-{
-    memset(ilert, 0, sizeof(ilert_t));
-
-    ilert->storm = storm;
-    ilert->hosts = calloc(storm->conf.hosts, sizeof(shown_host_t));
-}
-
-
-void
-ilert_free(ilert_t *ilert)
-{
-    free(ilert->hosts);
-    free(ilert->used);
-}
-
-
-static uint16_t *
-ilert_window(ilert_t *ilert, int64_t time)
-{
-    ngx_uint_t  n;
-
-    n = (time + STORM_WINDOW - ilert->storm->conf.phase) / STORM_WINDOW;
-
-    while (ilert->nwindows <= n) {
-
-        if (ilert->nwindows % 1024 == 0) {
-            ilert->used = realloc(ilert->used, (ilert->nwindows + 1024)
-                                               * sizeof(uint16_t));
-        }
-
-        ilert->used[ilert->nwindows++] = ilert->storm->conf.foreign;
-    }
-
-    return &ilert->used[n];
-}
-
-
-static void
-ilert_alert(ilert_t *ilert, ngx_uint_t webhook, int64_t time)
-{
-    webhook_t     *w;
-    shown_host_t  *host;
-
-    w = &ilert->storm->webhooks[webhook];
-    host = &ilert->hosts[w->host];
-
-    if (webhook < host->resolved) {
-        ilert->phantoms++;
-    }
-
-    if (host->open && host->level == w->level) {
-        ilert->repeats++;
-        return;
-    }
-
-    if (w->level == CRITICAL) {
-        ilert->slowest = ngx_max(ilert->slowest, time - w->since);
-
-        if (!host->was_critical) {
-            host->was_critical = 1;
-            ilert->first = ngx_max(ilert->first, time);
-        }
-    }
-
-    if (!host->open) {
-        host->changed = time;
-    }
-
-    host->open = 1;
-    host->level = w->level;
-}
-
-
-ngx_uint_t
-ilert_request(ilert_t *ilert, ngx_uint_t webhook, int64_t time)
-{
-    uint16_t      *used;
-    webhook_t     *w;
-    shown_host_t  *host;
-
-    ilert->requests++;
-
-    used = ilert_window(ilert, time);
-
-    if (*used >= ilert->storm->conf.rate) {
-        ilert->limited++;
-        return 0;
-    }
-
-    (*used)++;
-
-    w = &ilert->storm->webhooks[webhook];
-    host = &ilert->hosts[w->host];
-
-    if (w->level != NGX_HTTP_ILERT_OK) {
-        ilert_alert(ilert, webhook, time);
-        return 1;
-    }
-
-    if (host->open) {
-        host->open = 0;
-        host->changed = time;
-
-    } else {
-        ilert->repeats++;
-    }
-
-    host->resolved = webhook + 1;
-
-    return 1;
-}
-
-
-/* what is known of each at the end is that it is OK */
-
-void
-ilert_end(ilert_t *ilert)
-{
-    int64_t     time;
-    ngx_uint_t  i;
-
-    time = ilert->storm->end;
-
-    for (i = 0; i < ilert->storm->conf.hosts; i++) {
-        ilert->phantoms += ilert->hosts[i].open;
-        time = ngx_max(time, ilert->hosts[i].changed);
-    }
-
-    ilert->truth = ngx_max(ilert->truth, time - ilert->storm->end);
 }
 
 
@@ -397,56 +304,138 @@ send_agent(ilert_t *ilert)
 static void
 send_off(ilert_t *ilert)
 {
-    send_store(ilert, OFF);
+    send_store(ilert, storm_policy(OFF));
 }
 
 
 static void
 send_repeats(ilert_t *ilert)
 {
-    send_store(ilert, REPEATS);
+    send_store(ilert, storm_policy(REPEATS));
 }
 
 
 static void
 send_latest(ilert_t *ilert)
 {
-    send_store(ilert, LATEST);
+    send_store(ilert, storm_policy(LATEST));
 }
 
 
-static sender_t  senders[] = {
-    { "naive", "first in, first out", send_naive },
-    { "agent", "ilert's agent", send_agent },
-    { "off", "`coalesce off`", send_off },
-    { "repeats", "`coalesce repeats`", send_repeats },
-    { "best_repeats", "optimum", send_best_repeats },
-    { "bound_repeats", "bound", bound_repeats },
-    { "latest", "`coalesce latest`", send_latest },
-    { "best_latest", "optimum", send_best_latest },
-    { "bound_latest", "bound", bound_latest },
-    { NULL, NULL, NULL }
-};
+static void
+send_delay(ilert_t *ilert)
+{
+    send_store(ilert, storm_digest(0, 0, 120 * SECOND));
+}
 
 
 static void
-print_minutes(int64_t time)
+send_low(ilert_t *ilert)
 {
-    printf(" | %8.1f", time / 60000.0);
+    send_store(ilert, storm_digest(10, NGX_HTTP_ILERT_MEMBERS_LOW, 0));
+}
+
+
+static void
+send_low_delay(ilert_t *ilert)
+{
+    send_store(ilert, storm_digest(10, NGX_HTTP_ILERT_MEMBERS_LOW,
+                                   120 * SECOND));
+}
+
+
+static void
+send_later(ilert_t *ilert)
+{
+    send_store(ilert, storm_digest(10, NGX_HTTP_ILERT_MEMBERS_LATER, 0));
+}
+
+
+static void
+send_none(ilert_t *ilert)
+{
+    send_store(ilert, storm_digest(10, NGX_HTTP_ILERT_MEMBERS_NONE, 0));
+}
+
+
+static void
+send_none_delay(ilert_t *ilert)
+{
+    send_store(ilert, storm_digest(10, NGX_HTTP_ILERT_MEMBERS_NONE,
+                                   120 * SECOND));
+}
+
+
+static sender_t  waits = { "waits", NULL, NULL, 0 };
+
+static sender_t  senders[] = {
+    { "naive", "first in, first out", send_naive, 0 },
+    { "agent", "ilert's agent", send_agent, 0 },
+    { "off", "`coalesce off`", send_off, 0 },
+    { "repeats", "`coalesce repeats`", send_repeats, 0 },
+    { "best_repeats", "optimum", send_best_repeats, 0 },
+    { "bound_repeats", "bound", bound_repeats, 1 },
+    { "latest", "`coalesce latest`", send_latest, 0 },
+    { "best_latest", "optimum", send_best_latest, 0 },
+    { "bound_latest", "bound", bound_latest, 1 },
+    { "delay", "`latest`, `resolve_delay 2m`", send_delay, 0 },
+    { "later", "`digest 10 members=later`", send_later, 0 },
+    { "low", "`digest 10`", send_low, 0 },
+    { "low_delay", "the same, `resolve_delay 2m`", send_low_delay, 0 },
+    { "none", "`digest 10 members=none`", send_none, 0 },
+    { "none_delay", "the same, `resolve_delay 2m`", send_none_delay, 0 },
+    { NULL, NULL, NULL, 0 }
+};
+
+
+/* in seconds, or in minutes if that is long */
+
+static void
+print_time(int64_t time)
+{
+    if (time == STORM_NEVER) {
+        printf(" | %9s", "never");
+
+    } else if (time < 1000 * SECOND) {
+        printf(" | %7.1f s", time / 1000.0);
+
+    } else {
+        printf(" | %5.1f min", time / 60000.0);
+    }
 }
 
 
 static void
 print_figures(sender_t *sender, ilert_t *ilert)
 {
-    printf("| %-19s | %8d | %6d", sender->text, (int) ilert->requests,
-           (int) ilert->limited);
+    printf("| %-29s | %8d | %6d | %5d", sender->text, (int) ilert->requests,
+           (int) ilert->limited, (int) ilert->pages);
 
-    print_minutes(ilert->first);
-    print_minutes(ilert->slowest);
-    print_minutes(ilert->truth);
+    print_time(ilert->median);
+    print_time(ilert->worst);
+    print_time(ilert->known == STORM_NEVER
+               ? STORM_NEVER : ngx_max(ilert->known - ilert->failed, 0));
+    print_time(ilert->truth);
 
-    printf(" | %3d |\n", (int) (ilert->phantoms + ilert->lost));
+    printf(" | %9.0f | %9.0f | %3d |\n", ilert->missing / 60000.0,
+           ilert->nothing / 60000.0, (int) (ilert->phantoms + ilert->lost));
+    fflush(stdout);
+}
+
+
+/* what is only known as a bound */
+
+static void
+print_bound(sender_t *sender, ilert_t *ilert)
+{
+    printf("| %-29s | %8d |        |      ", sender->text,
+           (int) ilert->requests);
+
+    printf(" |          ");
+    print_time(ilert->slowest);
+    printf(" |          ");
+    print_time(ilert->truth);
+    printf(" |           |           |     |\n");
     fflush(stdout);
 }
 
@@ -486,6 +475,7 @@ storm_option(storm_conf_t *conf, const char *arg)
     option(hosts)
     option(minutes)
     option(rate)
+    option(reserve)
     option(foreign)
     option(phase)
     option(seed)
@@ -512,6 +502,7 @@ storm(int argc, char **argv)
     conf.hosts = 500;
     conf.minutes = 30;
     conf.rate = 50;
+    conf.reserve = 5;
     conf.seed = 1;
 
     for (i = 1; i < argc; i++) {
@@ -524,9 +515,10 @@ storm(int argc, char **argv)
            "\n\n", (int) storm.n, (int) conf.hosts, (int) storm.changes,
            (int) (conf.rate - conf.foreign));
 
-    printf("| %-19s | %8s | %6s | %8s | %8s | %8s | %3s |\n"
-           "|---|---|---|---|---|---|---|\n", "", "requests", "429",
-           "CRITICAL", "slowest", "truth", "bad");
+    printf("| %-29s | %8s | %6s | %5s | %9s | %9s | %9s | %9s | %9s | %9s "
+           "| %3s |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+           "", "requests", "429", "pages", "median", "slowest", "all", "truth",
+           "not shown", "nothing", "bad");
     fflush(stdout);
 
     for (sender = senders; sender->name; sender++) {
@@ -539,16 +531,29 @@ storm(int argc, char **argv)
         sender->send(&ilert);
         ilert_end(&ilert);
 
-        print_figures(sender, &ilert);
+        if (sender->bound) {
+            print_bound(sender, &ilert);
+
+        } else {
+            print_figures(sender, &ilert);
+        }
+
         ilert_free(&ilert);
     }
 
     storm_free(&storm);
 
-    printf("\nCRITICAL: minutes until ilert knows it of the last host\n"
-           "slowest: minutes from CRITICAL till ilert knows, at most\n"
-           "truth: minutes from the last recovery until ilert shows the truth"
-           "\nbad: phantoms, and events that were given up\n");
+    printf("\nmedian, slowest: from a host's first CRITICAL till it is shown, "
+           "or named by a digest\n"
+           "all: from the last failure until something is shown of all hosts\n"
+           "truth: from the last recovery until ilert shows the truth\n"
+           "not shown, nothing: minutes of hosts, CRITICAL and not shown, or "
+           "shown and OK\n"
+           "bad: phantoms, and events that were given up\n");
+
+    if (is_wanted(&waits, argc, argv)) {
+        storm_waits();
+    }
 
     return test_failures != 0;
 }

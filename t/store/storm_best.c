@@ -12,6 +12,10 @@
  * soon be over goes when none of these waits, for it is news.  Repeats go when
  * they are due, if there are requests that no news will need.
  *
+ * What is not urgent leaves the reserve, and is spread beyond half of the
+ * rate, as ours has to: an optimum is one under the same rule.  Urgent is what
+ * opens an alert as CRITICAL, or raises it to that.
+ *
  * With "repeats" each change of level is news, in order.  It is needed when
  * its host is CRITICAL next, and the one goes that is needed first: no other
  * order makes the one that is the latest less late.
@@ -61,6 +65,8 @@ typedef struct {
     storm_t        *storm;
     best_host_t    *hosts;
     ngx_uint_t      rate;
+    ngx_uint_t      reserve;
+    int64_t         lesser;         /* when what is not urgent went last */
     sent_t         *sent;           /* in order */
     ngx_uint_t      n;
     ngx_uint_t      webhook;        /* not yet known */
@@ -81,6 +87,8 @@ best_begin(best_t *best, ilert_t *ilert)
     best->ilert = ilert;
     best->storm = ilert->storm;
     best->rate = ilert->storm->conf.rate - ilert->storm->conf.foreign;
+    best->reserve = ngx_min(ilert->storm->conf.reserve, best->rate - 1);
+    best->lesser = -STORM_WINDOW;
     best->hosts = calloc(ilert->storm->conf.hosts, sizeof(best_host_t));
     best->sent = malloc(2 * ilert->storm->n * sizeof(sent_t));
 
@@ -132,16 +140,66 @@ best_level(best_t *best, change_t *change)
 }
 
 
-/* when there is a request left */
+/* when there is one of so many left */
+
+static int64_t
+best_free(best_t *best, int64_t time, ngx_uint_t rate)
+{
+    if (best->n < rate) {
+        return time;
+    }
+
+    return ngx_max(time, best->sent[best->n - rate].time + PERIOD);
+}
+
 
 static int64_t
 best_room(best_t *best, int64_t time)
 {
-    if (best->n < best->rate) {
-        return time;
-    }
+    return best_free(best, time, best->rate);
+}
 
-    return ngx_max(time, best->sent[best->n - best->rate].time + PERIOD);
+
+/* when there is one left for what is not urgent, and the gap is over */
+
+static int64_t
+best_lesser(best_t *best, int64_t time)
+{
+    int64_t     next, gap, shrinks;
+    ngx_uint_t  used, left;
+
+    for ( ;; ) {
+        time = best_free(best, time, best->rate - best->reserve);
+
+        for (used = 0;
+             used < best->n
+             && best->sent[best->n - used - 1].time + PERIOD > time;
+             used++)
+        {
+            /* void */
+        }
+
+        if (2 * used < best->rate) {
+            return time;
+        }
+
+        left = best->rate - best->reserve - used;
+        next = best->sent[best->n - used].time + PERIOD;
+
+        /*
+         * A gap of a part of the window, and of the time until one more is
+         * free, which becomes shorter while one waits.
+         */
+
+        gap = (STORM_WINDOW - 1) / (int64_t) (best->rate - best->reserve) + 1;
+        shrinks = (next - best->lesser) / (int64_t) (left + 1) + 1;
+
+        if (best->lesser + ngx_max(gap, shrinks) <= time) {
+            return time;
+        }
+
+        time = ngx_min(best->lesser + ngx_max(gap, shrinks), next);
+    }
 }
 
 
@@ -239,7 +297,8 @@ best_class(best_t *best, best_host_t *host, change_t *now)
 
 
 static best_host_t *
-best_latest_next(best_t *best, int64_t time, ngx_uint_t *webhook)
+best_latest_next(best_t *best, int64_t time, ngx_uint_t urgent,
+    ngx_uint_t *webhook)
 {
     int64_t       since, first;
     change_t     *now;
@@ -259,6 +318,11 @@ best_latest_next(best_t *best, int64_t time, ngx_uint_t *webhook)
         }
 
         class = best_class(best, host, now);
+
+        if (urgent && class != 0 && class != 2) {
+            continue;
+        }
+
         since = class ? now->time : best_first(best, host)->time;
 
         if (next == NULL || class < least
@@ -281,13 +345,15 @@ static ngx_uint_t
 best_fits(best_t *best, int64_t time, ngx_uint_t at)
 {
     sent_t      *first, *last;
-    ngx_uint_t   i;
+    ngx_uint_t   i, rate;
 
-    i = (at > best->rate) ? at - best->rate : 0;
+    rate = best->rate - best->reserve;
 
-    for ( /* void */ ; i <= at && i + best->rate <= best->n; i++) {
+    i = (at > rate) ? at - rate : 0;
+
+    for ( /* void */ ; i <= at && i + rate <= best->n; i++) {
         first = &best->sent[i];
-        last = &best->sent[i + best->rate - 1];
+        last = &best->sent[i + rate - 1];
 
         if (ngx_max(last->time, time) - ngx_min(first->time, time) < PERIOD) {
             return 0;
@@ -373,8 +439,8 @@ void
 send_best_latest(ilert_t *ilert)
 {
     best_t        best;
-    int64_t       time;
-    ngx_uint_t    webhook;
+    int64_t       time, lesser;
+    ngx_uint_t    webhook, urgent;
     best_host_t  *host;
 
     best_begin(&best, ilert);
@@ -383,10 +449,20 @@ send_best_latest(ilert_t *ilert)
 
     for ( ;; ) {
         time = best_room(&best, time);
-        host = best_latest_next(&best, time, &webhook);
+        lesser = best_lesser(&best, time);
+
+        host = best_latest_next(&best, time, lesser > time, &webhook);
 
         if (host) {
+            urgent = (best.storm->webhooks[webhook].level == CRITICAL);
             best_send(&best, host, webhook, time);
+
+            if (!urgent) {
+                best.lesser = time;
+            }
+
+        } else if (best_latest_next(&best, time, 0, &webhook)) {
+            time = ngx_min(lesser, best_wait(&best, time));
 
         } else if (time > best.storm->end) {
             break;
@@ -429,8 +505,25 @@ best_due(best_t *best)
 }
 
 
+/* whether a CRITICAL of the host waits, which pulls those before it */
+
+static ngx_uint_t
+best_is_urgent(best_t *best, best_host_t *host, int64_t time)
+{
+    ngx_uint_t  i;
+
+    for (i = host->next; i < host->n && host->changes[i].time <= time; i++) {
+        if (best_level(best, &host->changes[i]) == CRITICAL) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static best_host_t *
-best_repeats_next(best_t *best, int64_t time)
+best_repeats_next(best_t *best, int64_t time, ngx_uint_t urgent)
 {
     change_t     *change, *first;
     ngx_uint_t    i;
@@ -448,7 +541,9 @@ best_repeats_next(best_t *best, int64_t time)
 
         change = &host->changes[host->next];
 
-        if (change->time > time) {
+        if (change->time > time
+            || (urgent && !best_is_urgent(best, host, time)))
+        {
             continue;
         }
 
@@ -468,7 +563,7 @@ void
 send_best_repeats(ilert_t *ilert)
 {
     best_t        best;
-    int64_t       time;
+    int64_t       time, lesser;
     ngx_uint_t    left;
     best_host_t  *host;
 
@@ -480,11 +575,21 @@ send_best_repeats(ilert_t *ilert)
 
     while (left) {
         time = best_room(&best, time);
-        host = best_repeats_next(&best, time);
+        lesser = best_lesser(&best, time);
+
+        host = best_repeats_next(&best, time, lesser > time);
 
         if (host) {
+
+            if (!best_is_urgent(&best, host, time)) {
+                best.lesser = time;
+            }
+
             best_send(&best, host, host->changes[host->next++].webhook, time);
             left--;
+
+        } else if (best_repeats_next(&best, time, 0)) {
+            time = ngx_min(lesser, best_wait(&best, time));
 
         } else {
             time = best_wait(&best, time);
@@ -589,6 +694,10 @@ bound_latest(ilert_t *ilert)
     for (i = 0; i < best.storm->conf.hosts; i++) {
         bound_add(&best, &best.hosts[i].changes[best.hosts[i].n - 1]);
     }
+
+    /* these are not urgent */
+
+    best.rate -= best.reserve;
 
     ilert->truth = bound_time(&best, NEVER) - best.storm->end;
     ilert->requests = 2 * best.storm->conf.hosts;

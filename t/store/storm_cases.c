@@ -30,6 +30,7 @@ conf_of(ngx_uint_t hosts, ngx_uint_t minutes)
     conf.hosts = hosts;
     conf.minutes = minutes;
     conf.rate = hosts / 10;
+    conf.reserve = (conf.rate + 9) / 10;
     conf.seed = 1 + rnd(1000000);
     conf.phase = rnd(STORM_WINDOW);
 
@@ -43,7 +44,7 @@ begin(storm_conf_t conf, ngx_uint_t coalesce)
     storm_begin(&the_storm, &conf);
 
     ilert_begin(&got, &the_storm);
-    send_store(&got, coalesce);
+    send_store(&got, storm_policy(coalesce));
     ilert_end(&got);
 
     ilert_begin(&best, &the_storm);
@@ -271,6 +272,125 @@ test_jumps(void)
 }
 
 
+/*
+ * Small storms with digests, delays, and reserves, at random: some of the
+ * hosts stay bad.  Times are of hosts that are CRITICAL for the first time:
+ * urgent ones do not wait for the others, and a digest names what it keeps
+ * back.
+ */
+
+static void
+random_policy(ngx_http_ilert_policy_t *policy)
+{
+    *policy = *storm_policy(LATEST);
+
+    policy->resolve_delay = rnd(2) ? rnd(120) * SECOND : 0;
+
+    if (rnd(4)) {
+        policy->digest.n = 2 + rnd(9);
+        policy->digest.interval = (5 + rnd(15)) * SECOND;
+        policy->digest.members = rnd(3);
+    }
+}
+
+
+static void
+random_check(ngx_http_ilert_policy_t *policy)
+{
+    storm_conf_t  *conf;
+
+    conf = &the_storm.conf;
+
+    /* what it shows in the end is so, with nobody called for nothing */
+
+    check_int(got.phantoms, 0);
+    check(got.pages <= 2 * the_storm.changes);
+
+    if (conf->jump_at == 0) {
+
+        /* times are those of arrival: that of a request is in its trip */
+
+        check(ilert_most(&got, STORM_WINDOW) <= conf->rate);
+        check_int(got.limited, 0);
+    }
+
+    if (conf->crash || conf->jump_at) {
+        return;
+    }
+
+    /* without one they wait for each other */
+
+    if (policy->digest.n) {
+        check(got.probe_worst <= 6 * SECOND);
+        check(got.worst <= 6 * SECOND);
+    }
+}
+
+
+static void
+random_storm(ngx_uint_t n)
+{
+    storm_conf_t             conf;
+    ngx_http_ilert_policy_t  policy;
+
+    memset(&conf, 0, sizeof(storm_conf_t));
+
+    conf.hosts = 30 + rnd(70);
+    conf.minutes = 2 + rnd(4);
+    conf.rate = 40 + rnd(30);
+    conf.reserve = 3 + rnd(5);
+    conf.phase = rnd(STORM_WINDOW);
+    conf.stay = rnd(2) ? rnd(20) : 0;
+    conf.probes = 8;
+    conf.probe_at = 30 * SECOND + rnd(MINUTE);
+    conf.probe_every = 30 * SECOND;
+    conf.seed = 1 + rnd(1000000);
+    conf.strict = 1;
+
+    if (n % 4 == 1) {
+        conf.crash = rnd(6 * MINUTE);
+
+    } else if (n % 8 == 3) {
+        conf.jump_at = rnd(6 * MINUTE);
+        conf.jump = -(int64_t) rnd(60) * MINUTE;
+    }
+
+    random_policy(&policy);
+
+    storm_begin(&the_storm, &conf);
+    ilert_begin(&got, &the_storm);
+    send_store(&got, &policy);
+    ilert_end(&got);
+
+    random_check(&policy);
+
+    if (test_failures) {
+        printf("# hosts=%d minutes=%d rate=%d reserve=%d phase=%d seed=%u"
+               " crash=%d jump_at=%d jump=%d stay=%d; delay=%d digest=%d"
+               " interval=%d members=%d; requests=%d phantoms=%d wrong=%d"
+               " worst=%d probe=%d most=%d\n",
+               (int) conf.hosts, (int) conf.minutes, (int) conf.rate,
+               (int) conf.reserve, (int) conf.phase, conf.seed,
+               (int) conf.crash, (int) conf.jump_at, (int) conf.jump,
+               (int) conf.stay, (int) policy.resolve_delay,
+               (int) policy.digest.n, (int) policy.digest.interval,
+               (int) policy.digest.members, (int) got.requests,
+               (int) got.phantoms, (int) got.wrong, (int) got.worst,
+               (int) got.probe_worst, (int) ilert_most(&got, STORM_WINDOW));
+    }
+
+    ilert_free(&got);
+    storm_free(&the_storm);
+}
+
+
+static void
+test_random(void)
+{
+    at_random(40, random_storm);
+}
+
+
 test_case_t  storm_cases[] = {
     { "storm: latest", test_latest },
     { "storm: repeats", test_repeats },
@@ -279,5 +399,6 @@ test_case_t  storm_cases[] = {
     { "storm: others use the key", test_foreign },
     { "storm: killed", test_crash },
     { "storm: the clock is set", test_jumps },
+    { "storm: small ones at random", test_random },
     { NULL, NULL }
 };
