@@ -2,9 +2,9 @@
 
 # "ilert_control" by chance, under load: sources are paused, resumed, and
 # emptied, alerts resolved and silenced, dead letters replayed and discarded,
-# while ilert, the disk, and workers come and go.  No event goes before an older
-# one of its alert, no alert is opened after its end, what ilert shows in the
-# end is what Kapacitor said last, and the status agrees at any time.
+# while ilert, the disk, and workers come and go.  No event goes before an
+# older one of its alert, no alert is opened after its end, what ilert shows in
+# the end is what Kapacitor said last, and the status agrees at any time.
 
 use warnings;
 use strict;

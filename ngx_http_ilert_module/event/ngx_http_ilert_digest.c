@@ -208,3 +208,13 @@ ngx_http_ilert_digest_ends(ngx_http_ilert_digest_t *digest,
 
     return 0;
 }
+
+
+ngx_uint_t
+ngx_http_ilert_digest_is_key(ngx_str_t *key)
+{
+    static ngx_str_t  prefix = ngx_string("ilert-digest:");
+
+    return key->len >= prefix.len
+           && ngx_memcmp(key->data, prefix.data, prefix.len) == 0;
+}

@@ -119,4 +119,8 @@ ngx_uint_t ngx_http_ilert_digest_ends(ngx_http_ilert_digest_t *digest,
     int64_t *until);
 
 
+/* Returns 1 if the folded alert key is that of a digest. */
+ngx_uint_t ngx_http_ilert_digest_is_key(ngx_str_t *key);
+
+
 #endif /* _NGX_HTTP_ILERT_DIGEST_H_INCLUDED_ */

@@ -945,13 +945,3 @@ ngx_http_ilert_digest_query(ngx_http_ilert_store_work_t *work,
 
     return NGX_OK;
 }
-
-
-ngx_uint_t
-ngx_http_ilert_digest_is_key(ngx_str_t *key)
-{
-    static ngx_str_t  prefix = ngx_string("ilert-digest:");
-
-    return key->len >= prefix.len
-           && ngx_memcmp(key->data, prefix.data, prefix.len) == 0;
-}

@@ -554,9 +554,6 @@ ngx_int_t ngx_http_ilert_digest_load(ngx_http_ilert_store_work_t *work);
 ngx_int_t ngx_http_ilert_digest_query(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query);
 
-/* Returns 1 if the folded alert key is that of a digest. */
-ngx_uint_t ngx_http_ilert_digest_is_key(ngx_str_t *key);
-
 
 /* store_untold.c */
 
