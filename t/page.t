@@ -649,6 +649,80 @@ EOJ
     $b->console;
 };
 
+# Sets the fields of the form and presses Enter in the last one.
+
+sub hush {
+    my (%value) = @_;
+
+    for my $field (sort keys %value) {
+        $b->js('document.getElementById("silence-" + arguments[0]).value'
+               . ' = arguments[1]', $field, $value{$field});
+    }
+
+    $b->js('document.getElementById("silence-outcome").textContent = "";'
+           . 'document.getElementById("silence-comment").focus()');
+    $b->press('Enter');
+    return $b->wait_js('document.getElementById("confirm").open');
+}
+
+my $UNTIL = 'document.getElementById("silence-outcome").textContent';
+
+subtest 'silences' => sub {
+    fresh();
+    is(text('#silenced'), 'Nothing is silenced.', 'none');
+    $q->say('noisy CRITICAL');
+    ok($b->wait_js(row('open', 'noisy')), 'an open alert');
+    $b->js(row('open', 'noisy') . '.parts.silencing.classList.add("hush")');
+    $b->click('.hush');
+    is(join(' ', map { $b->js("return document.getElementById('silence-$_')"
+                              . '.value') } qw(source key)), 'ops noisy',
+       'its button fills the form');
+    is(focused(), 'silence-for', 'all but for how long');
+
+    ok(hush(for => 'ever'), 'asks');
+    $b->click('#confirm-yes');
+    ok($b->wait_js("$UNTIL.startsWith('Silence refused: for:')"),
+       'what is wrong is said');
+
+    ok(hush(for => '1h', comment => $hostile{markup}), 'asks again');
+    like(text('#confirm'), qr/^Silence these alerts\? noisy of ops For 1h,/,
+         'says what');
+    $b->click('#confirm-yes');
+    ok(live('Silence: done'), 'said');
+    ok($b->wait_js(row('silence', 'noisy')), 'it is listed');
+    like($b->js('return ' . row('silence', 'noisy')
+                . '.textContent.replace(/\s+/g, " ")'),
+         qr/noisy\ source\ ops\ until\ \d\d:\d\d\ ends\ in\ \d+\ min\ 0
+            \ alerts\ \Q$hostile{markup}\E/x, 'with all that is known of it');
+    ok($b->wait_js(row('open', 'noisy') . '.parts.silence.textContent'
+                   . '.startsWith("silenced until ")'), 'and at its alert');
+
+    my $requests = $fake->counts->{requests};
+    $q->say('noisy OK');
+    ok($fake->wait_requests($requests + 1), 'its end is sent');
+    $q->say('noisy CRITICAL');
+    ok($b->wait_js('/^1 alert is silenced until \d\d:\d\d\.$/.test('
+                   . 'document.getElementById("silenced").textContent)'),
+       'it holds what comes');
+    like(text('#attention'), qr/1 alert is silenced until/, 'not forgotten');
+    is($b->js('return ' . source('ops', 'held')), '1 event is silenced',
+       'at its source, too');
+    ok($b->wait_js(row('waits', 'noisy')), 'it waits');
+    is($b->js('return ' . row('waits', 'noisy') . '.parts.what.textContent'),
+       'the end of a silence', 'for that');
+    is($fake->counts->{requests}, $requests + 1, 'nothing is sent');
+    is_deeply(odd_words(), [], 'no word is odd');
+    is_deeply($b->js($CONTRAST), [], 'contrast');
+
+    confirm(row('silence', 'noisy') . '.parts.endSilence');
+    ok(live('End: done'), 'ended');
+    ok($fake->wait_requests($requests + 2), 'and it is sent');
+    is($fake->request(-1)->{alert_key}, 'noisy', 'the right one');
+    ok($b->wait_js('document.getElementById("silenced").textContent'
+                   . ' === "Nothing is silenced."'), 'is said');
+    quiet('there', qr/with a status of 400/);
+};
+
 subtest 'an end that is held back' => sub {
     fresh();
     my $n = $fake->counts->{events};
@@ -988,6 +1062,8 @@ sub picture {
            $_ % 3 ? "link:access-$_ OK" : ()) } 1 .. 9);
     $later->(4);
 
+    $t->post('/control/silence?source=batch&alert_key=backup%3A*&for=5h'
+             . '&comment=tapes%20are%20changed', '');
     $b->size(1200, 900);
     $b->media('prefers-color-scheme' => 'light');
     $b->open('http://127.0.0.1:' . $t->port(0) . '/status/page');
