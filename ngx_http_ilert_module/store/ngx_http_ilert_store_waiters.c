@@ -426,6 +426,8 @@ ngx_http_ilert_waiters_digest(ngx_http_ilert_waiters_t *wt, ngx_str_t *name,
         return NGX_ERROR;
     }
 
+    alert = NULL;
+
     rc = ngx_http_ilert_work_find_source(wt->work, name, &ident);
 
     if (rc == NGX_OK) {
@@ -513,6 +515,8 @@ ngx_http_ilert_waiters_letter(ngx_http_ilert_waiters_t *wt,
     if (folded == NULL) {
         return NGX_ERROR;
     }
+
+    alert = NULL;
 
     rc = ngx_http_ilert_work_find_source(wt->work, &letter->source, &ident);
 
