@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_event_digest.h"
 #include "ngx_http_ilert_store_work.h"
 
 
@@ -182,7 +183,6 @@ static ngx_int_t
 ngx_http_ilert_turn_digest(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t **digest)
 {
-    u_char                        *p;
     ngx_int_t                      rc;
     ngx_str_t                      key, *folded;
     ngx_http_ilert_store_ident_t  *source;
@@ -193,14 +193,11 @@ ngx_http_ilert_turn_digest(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    key.len = sizeof("ilert-digest:") - 1 + take->source.len;
-    key.data = ngx_pnalloc(work->pool, key.len);
-    if (key.data == NULL) {
+    if (ngx_http_ilert_event_digest_key(&take->source, &key, work->pool)
+        != NGX_OK)
+    {
         return ngx_http_ilert_work_no_memory(work);
     }
-
-    p = ngx_cpymem(key.data, "ilert-digest:", sizeof("ilert-digest:") - 1);
-    ngx_memcpy(p, take->source.data, take->source.len);
 
     folded = ngx_http_ilert_work_fold(work, &key);
     if (folded == NULL) {
