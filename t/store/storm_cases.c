@@ -272,6 +272,79 @@ test_jumps(void)
 }
 
 
+/* the storm of the benchmark: a dozen pages, and every CRITICAL is named */
+
+static void
+digest_storm(ngx_uint_t members, int64_t delay)
+{
+    storm_conf_t  conf;
+
+    conf = conf_of(500, 30);
+    conf.seed = 1;
+
+    storm_begin(&the_storm, &conf);
+    ilert_begin(&got, &the_storm);
+    send_store(&got, storm_digest(10, members, delay));
+    ilert_end(&got);
+
+    check_int(got.phantoms, 0);
+    check_int(got.limited, 0);
+    check(got.worst <= 6 * SECOND);
+    check(got.known - got.failed <= 5 * SECOND);
+    check(got.missing <= 210 * MINUTE);
+
+    printf("# %d requests, %d pages, %.0f minutes not shown, %.0f for nothing,"
+           " truth after %.0f s\n", (int) got.requests, (int) got.pages,
+           got.missing / 60000.0, got.nothing / 60000.0, got.truth / 1000.0);
+}
+
+
+static void
+test_digest_none(void)
+{
+    digest_storm(NGX_HTTP_ILERT_MEMBERS_NONE, 0);
+    check(got.pages <= 11);
+    check(got.requests <= 175);
+    check(got.nothing <= 250 * MINUTE);
+    check(got.truth <= 35 * SECOND);
+    ilert_free(&got);
+    storm_free(&the_storm);
+}
+
+
+static void
+test_digest_low(void)
+{
+    digest_storm(NGX_HTTP_ILERT_MEMBERS_LOW, 0);
+    check(got.pages <= 25);
+    ilert_free(&got);
+    storm_free(&the_storm);
+}
+
+
+/* at most one page for each host */
+
+static void
+test_delay(void)
+{
+    storm_conf_t  conf;
+
+    conf = conf_of(500, 30);
+    conf.seed = 1;
+
+    storm_begin(&the_storm, &conf);
+    ilert_begin(&got, &the_storm);
+    send_store(&got, storm_digest(0, 0, 120 * SECOND));
+    ilert_end(&got);
+
+    check_int(got.phantoms, 0);
+    check(got.pages <= conf.hosts);
+
+    ilert_free(&got);
+    storm_free(&the_storm);
+}
+
+
 /*
  * Small storms with digests, delays, and reserves, at random: some of the
  * hosts stay bad.  Times are of hosts that are CRITICAL for the first time:
@@ -399,6 +472,9 @@ test_case_t  storm_cases[] = {
     { "storm: others use the key", test_foreign },
     { "storm: killed", test_crash },
     { "storm: the clock is set", test_jumps },
+    { "storm: digest, members=none", test_digest_none },
+    { "storm: digest, members=low", test_digest_low },
+    { "storm: resolve_delay", test_delay },
     { "storm: small ones at random", test_random },
     { NULL, NULL }
 };
