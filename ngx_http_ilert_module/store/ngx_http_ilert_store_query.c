@@ -64,6 +64,8 @@ static ngx_int_t ngx_http_ilert_query_refused(
     ngx_http_ilert_store_refused_t *refused);
 static ngx_int_t ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query);
+static void ngx_http_ilert_query_none(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query, ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_query_silence(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_query_t *query,
     ngx_http_ilert_store_alert_t *alert);
@@ -616,19 +618,11 @@ ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     if (query->foresee) {
 
         if (rc == NGX_DECLINED) {
-
-            /* as if it had just been added, but it is never saved */
-
-            ngx_memzero(&none, sizeof(ngx_http_ilert_store_alert_t));
+            ngx_http_ilert_query_none(work, query, &none);
 
             none.key = *key;
             none.row.owner = owner;
             none.row.source = source->id;
-            ngx_queue_init(&none.waiting);
-
-            if (query->said.type == NGX_HTTP_ILERT_ALERT) {
-                ngx_http_ilert_untold_new(work, &none, query->began);
-            }
 
             alert = &none;
         }
@@ -669,6 +663,22 @@ ngx_http_ilert_query_alert(ngx_http_ilert_store_work_t *work,
     }
 
     return ngx_http_ilert_query_events(work, query, alert);
+}
+
+
+/* Makes an alert as if it had just been added, which is never saved. */
+
+static void
+ngx_http_ilert_query_none(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_query_t *query, ngx_http_ilert_store_alert_t *alert)
+{
+    ngx_memzero(alert, sizeof(ngx_http_ilert_store_alert_t));
+
+    ngx_queue_init(&alert->waiting);
+
+    if (query->said.type == NGX_HTTP_ILERT_ALERT) {
+        ngx_http_ilert_untold_new(work, alert, query->began);
+    }
 }
 
 
