@@ -250,7 +250,7 @@ subtest 'a native source' => sub {
 subtest 'clients that do not wait' => sub {
     $q->forget;
     my $body = sub { IlertQueue::webhook("gone$_[0]", $_[0], 'CRITICAL',
-                                          1000) };
+                                          size => 1000) };
 
     for my $reset (0, 1) {
         $t->finish(map { $t->start_post('/ops', $body->($_), abort => -1,

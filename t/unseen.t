@@ -168,7 +168,7 @@ sub added {
 sub last_one { $q->status->{refused}{last} }
 
 my $GOOD = IlertQueue::webhook('a', 1, 'CRITICAL');
-my $LARGE = IlertQueue::webhook('a', 1, 'CRITICAL', 1000);
+my $LARGE = IlertQueue::webhook('a', 1, 'CRITICAL', size => 1000);
 
 sub refused {
     my ($uri, $body, $status, %opt) = @_;

@@ -177,17 +177,18 @@ ngx_http_ilert_counters_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
     }
 
     /*
-     * twice what is needed, and an eighth, which the slab allocator needs; all
-     * else is in the least size
+     * twice what is needed, and an eighth, which the slab allocator needs, and
+     * the history; all else is in the least size
      */
 
     for (size = NGX_HTTP_ILERT_COUNTERS_SIZE;
-         size < 2 * room + room / 8
-                + ngx_http_ilert_counters_room(ngx_http_ilert_history_size());
+         size < 2 * room + room / 8;
          size *= 2)
     {
         /* void */
     }
+
+    size += ngx_http_ilert_counters_room(ngx_http_ilert_history_size());
 
     shm_zone = ngx_shared_memory_add(cf, &ngx_http_ilert_counters_zone_name,
                                      size, &ngx_http_ilert_module);

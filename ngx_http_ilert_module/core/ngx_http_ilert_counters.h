@@ -155,9 +155,8 @@ typedef struct {
 typedef struct {
     int64_t                      waiting[NGX_HTTP_ILERT_URGENCIES];
                                             /* events */
-    int64_t                      oldest[NGX_HTTP_ILERT_URGENCIES];
-                                            /* since when one waits, or 0; */
-                                            /* known of pending ones only */
+    int64_t                      oldest[NGX_HTTP_ILERT_COUNTERS_PENDING];
+                                            /* since when one waits, or 0 */
     int64_t                      dead;      /* dead letters */
     int64_t                      open;      /* open alerts */
 } ngx_http_ilert_counters_waiting_t;

@@ -697,8 +697,10 @@ ngx_http_ilert_status_sum(ngx_http_ilert_counters_waiting_t *sum,
     ngx_uint_t  i;
 
     for (i = 0; i < NGX_HTTP_ILERT_URGENCIES; i++) {
-
         sum->waiting[i] += waiting->waiting[i];
+    }
+
+    for (i = 0; i < NGX_HTTP_ILERT_COUNTERS_PENDING; i++) {
 
         if (waiting->oldest[i]
             && (sum->oldest[i] == 0 || waiting->oldest[i] < sum->oldest[i]))
