@@ -177,7 +177,7 @@ subtest 'a minute later' => sub {
     is(open_at_ilert(map { "restarted-$_" } 1 .. 4),
        'restarted-2 restarted-3 restarted-4', 'what is absent is over');
     ok(wait_until(sub { open_at_ilert(map { "wiped-$_" } 1 .. 5)
-                        eq 'wiped-5' }, 5), 'all that is absent')
+                        eq 'wiped-5' }, 20), 'all that is absent')
         or diag(open_at_ilert(map { "wiped-$_" } 1 .. 5));
     is(open_at_ilert(map { "disabled-$_" } 1 .. 3),
        'disabled-1 disabled-2 disabled-3', 'not what is not listed');
