@@ -411,12 +411,97 @@ test_held(void)
 }
 
 
+/* takes one event, and has it delivered unless "keep" is set */
+
+static void
+take_next(test_t *t, ngx_uint_t keep)
+{
+    event_t  *ev;
+
+    t->ids[0]++;
+    t->job.nids = 1;
+
+    check_int(take_n(t, "ops", 1), 1);
+
+    if (!keep) {
+        ev = only(t);
+        verdict(t, ev, DONE);
+        check_int(run(t), OK);
+    }
+}
+
+
+/*
+ * What a digest has named is not urgent: the digest's own alert is, until
+ * ilert has taken it.
+ */
+
+static void
+test_named(void)
+{
+    test_t       t;
+    char         key[32];
+    event_t     *ev;
+    ngx_uint_t   i;
+
+    setup(&t, "waiters_named");
+
+    t.ids[0] = 1000;
+    t.policy.coalesce = LATEST;
+    t.policy.digest.n = 3;
+    t.policy.digest.interval = 15 * SECOND;
+    t.policy.digest.members = NGX_HTTP_ILERT_MEMBERS_LATER;
+    t.policy.digest.max_size = 65536;
+
+    for (i = 0; i < 5; i++) {
+        sprintf(key, "%d", (int) i);
+        level(accept_event(&t, "ops", key, ALERT, "{}"),
+              i == 4 ? CRITICAL : WARNING)->said.priority
+            = i == 4 ? 0 : NGX_HTTP_ILERT_HIGH;
+    }
+
+    check_int(run(&t), OK);
+
+    for (i = 0; i < 3; i++) {
+        take_next(&t, 0);
+    }
+
+    take_next(&t, 1);
+    ev = keep(only(&t));
+    check_int(ev->said.own, NGX_HTTP_ILERT_OWN_DIGEST);
+    check_str(waits(&t, "", 0),
+              "ops/ilert-digest:ops ALERT CRITICAL 0 for verdict; "
+              "ops/3 ALERT WARNING 0 for turn; "
+              "ops/4 ALERT CRITICAL 0 for turn");
+    check_str(waits(&t, "", 1),
+              "ops/ilert-digest:ops ALERT CRITICAL 0 for verdict");
+
+    verdict(&t, ev, DONE);
+    check_int(run(&t), OK);
+    check_str(waits(&t, "", 0),
+              "ops/3 ALERT WARNING 0 for turn named; "
+              "ops/4 ALERT CRITICAL 0 for turn named");
+    check_str(waits(&t, "", 1), "");
+
+    /* a level that it has not named, and an alert that is new to it */
+
+    comes(&t, 5, "ops", "3", ALERT, CRITICAL);
+    comes(&t, 6, "ops", "5", ALERT, CRITICAL);
+    check_str(waits(&t, "", 1),
+              "ops/3 ALERT CRITICAL 0 for turn; "
+              "ops/5 ALERT CRITICAL 6 for turn");
+
+    teardown(&t);
+}
+
+
 test_case_t  waiter_cases[] = {
     { "waiters: order", test_order },
     { "waiters: for what", test_for },
     { "waiters: urgent ones", test_urgent },
     { "waiters: dead letters", test_letters },
     { "waiters: what is held", test_held },
+    { "waiters: what a digest names", test_named },
     { "waiters: many", test_many },
     { NULL, NULL }
 };
