@@ -133,6 +133,34 @@ ngx_http_ilert_digest_of(ngx_http_ilert_store_work_t *work, int64_t source)
 }
 
 
+ngx_int_t
+ngx_http_ilert_digest_alert(ngx_http_ilert_store_work_t *work,
+    ngx_str_t *name, ngx_http_ilert_store_alert_t **alert)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                      key, *folded;
+    ngx_http_ilert_store_ident_t  *source;
+
+    if (ngx_http_ilert_event_digest_key(name, &key, work->pool) != NGX_OK) {
+        return ngx_http_ilert_work_no_memory(work);
+    }
+
+    folded = ngx_http_ilert_work_fold(work, &key);
+    if (folded == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_ilert_work_find_source(work, name, &source);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_ilert_work_find_alert(work, source->owner, source->id,
+                                          folded, alert);
+}
+
+
 /* Finds the digest of a source, or adds its record. */
 
 static ngx_int_t

@@ -8,7 +8,6 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_event.h"
-#include "ngx_http_ilert_event_digest.h"
 #include "ngx_http_ilert_store_work.h"
 
 
@@ -183,9 +182,7 @@ static ngx_int_t
 ngx_http_ilert_turn_digest(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_take_t *take, ngx_http_ilert_store_alert_t **digest)
 {
-    ngx_int_t                      rc;
-    ngx_str_t                      key, *folded;
-    ngx_http_ilert_store_ident_t  *source;
+    ngx_int_t  rc;
 
     *digest = NULL;
 
@@ -193,25 +190,7 @@ ngx_http_ilert_turn_digest(ngx_http_ilert_store_work_t *work,
         return NGX_OK;
     }
 
-    if (ngx_http_ilert_event_digest_key(&take->source, &key, work->pool)
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    folded = ngx_http_ilert_work_fold(work, &key);
-    if (folded == NULL) {
-        return ngx_http_ilert_work_no_memory(work);
-    }
-
-    if (ngx_http_ilert_work_find_source(work, &take->source, &source)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_ilert_work_find_alert(work, source->owner, source->id,
-                                        folded, digest);
+    rc = ngx_http_ilert_digest_alert(work, &take->source, digest);
 
     if (rc != NGX_OK || (*digest)->row.head == 0
         || (*digest)->row.state != NGX_HTTP_ILERT_STORE_READY)

@@ -354,8 +354,7 @@ static ngx_int_t
 ngx_http_ilert_waiters_named(ngx_http_ilert_waiters_t *wt,
     ngx_http_ilert_waiters_source_t *source)
 {
-    ngx_uint_t                     i, taken;
-    ngx_array_t                    digests;
+    ngx_uint_t                      taken;
     ngx_http_ilert_store_digest_t  *digest;
 
     if (source->looked) {
@@ -364,35 +363,23 @@ ngx_http_ilert_waiters_named(ngx_http_ilert_waiters_t *wt,
 
     source->looked = 1;
 
-    if (ngx_array_init(&digests, wt->work->pool, 4,
-                       sizeof(ngx_http_ilert_store_digest_t))
-        != NGX_OK)
-    {
-        return ngx_http_ilert_work_no_memory(wt->work);
-    }
-
-    if (wt->work->store->backend->digests(wt->work, &digests) != NGX_OK) {
+    if (ngx_http_ilert_digest_load(wt->work) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    digest = digests.elts;
+    digest = ngx_http_ilert_digest_of(wt->work, source->counted->id);
 
-    for (i = 0; i < digests.nelts; i++) {
-
-        if (digest[i].source != source->counted->id
-            || digest[i].state.opened == 0)
-        {
-            continue;
-        }
-
-        if (ngx_http_ilert_waiters_digest(wt, &source->counted->name, &taken)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        source->digest = taken ? &digest[i].state : NULL;
+    if (digest == NULL || digest->state.opened == 0) {
+        return NGX_OK;
     }
+
+    if (ngx_http_ilert_waiters_digest(wt, &source->counted->name, &taken)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    source->digest = taken ? &digest->state : NULL;
 
     return NGX_OK;
 }
@@ -404,36 +391,13 @@ static ngx_int_t
 ngx_http_ilert_waiters_digest(ngx_http_ilert_waiters_t *wt, ngx_str_t *name,
     ngx_uint_t *taken)
 {
-    u_char                        *p;
     ngx_int_t                      rc;
-    ngx_str_t                      key, *folded;
     ngx_http_ilert_store_alert_t  *alert;
-    ngx_http_ilert_store_ident_t  *ident;
 
     *taken = 0;
-
-    key.len = sizeof("ilert-digest:") - 1 + name->len;
-    key.data = ngx_pnalloc(wt->work->pool, key.len);
-    if (key.data == NULL) {
-        return ngx_http_ilert_work_no_memory(wt->work);
-    }
-
-    p = ngx_cpymem(key.data, "ilert-digest:", sizeof("ilert-digest:") - 1);
-    ngx_memcpy(p, name->data, name->len);
-
-    folded = ngx_http_ilert_work_fold(wt->work, &key);
-    if (folded == NULL) {
-        return NGX_ERROR;
-    }
-
     alert = NULL;
 
-    rc = ngx_http_ilert_work_find_source(wt->work, name, &ident);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_ilert_work_find_alert(wt->work, ident->owner, ident->id,
-                                            folded, &alert);
-    }
+    rc = ngx_http_ilert_digest_alert(wt->work, name, &alert);
 
     if (rc == NGX_OK) {
         *taken = (alert->row.head == 0

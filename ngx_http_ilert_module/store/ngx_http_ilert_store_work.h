@@ -550,6 +550,13 @@ ngx_http_ilert_store_digest_t *ngx_http_ilert_digest_of(
 /* Loads all digests, to work->digests. */
 ngx_int_t ngx_http_ilert_digest_load(ngx_http_ilert_store_work_t *work);
 
+/*
+ * Finds the alert that the digest of a source, by its name, is at ilert, or
+ * returns NGX_DECLINED if there is none.
+ */
+ngx_int_t ngx_http_ilert_digest_alert(ngx_http_ilert_store_work_t *work,
+    ngx_str_t *name, ngx_http_ilert_store_alert_t **alert);
+
 /* Lists the digests that are open in query->digests. */
 ngx_int_t ngx_http_ilert_digest_query(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_query_t *query);

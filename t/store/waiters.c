@@ -414,20 +414,32 @@ test_held(void)
 /* takes one event, and has it delivered unless "keep" is set */
 
 static void
-take_next(test_t *t, ngx_uint_t keep)
+take_next(test_t *t, const char *source, ngx_uint_t keep)
 {
     event_t  *ev;
 
     t->ids[0]++;
     t->job.nids = 1;
 
-    check_int(take_n(t, "ops", 1), 1);
+    check_int(take_n(t, source, 1), 1);
 
     if (!keep) {
         ev = only(t);
         verdict(t, ev, DONE);
         check_int(run(t), OK);
     }
+}
+
+
+static void
+has_digest(test_t *t)
+{
+    t->ids[0] = 1000;
+    t->policy.coalesce = LATEST;
+    t->policy.digest.n = 3;
+    t->policy.digest.interval = 15 * SECOND;
+    t->policy.digest.members = NGX_HTTP_ILERT_MEMBERS_LATER;
+    t->policy.digest.max_size = 65536;
 }
 
 
@@ -446,12 +458,7 @@ test_named(void)
 
     setup(&t, "waiters_named");
 
-    t.ids[0] = 1000;
-    t.policy.coalesce = LATEST;
-    t.policy.digest.n = 3;
-    t.policy.digest.interval = 15 * SECOND;
-    t.policy.digest.members = NGX_HTTP_ILERT_MEMBERS_LATER;
-    t.policy.digest.max_size = 65536;
+    has_digest(&t);
 
     for (i = 0; i < 5; i++) {
         sprintf(key, "%d", (int) i);
@@ -463,10 +470,10 @@ test_named(void)
     check_int(run(&t), OK);
 
     for (i = 0; i < 3; i++) {
-        take_next(&t, 0);
+        take_next(&t, "ops", 0);
     }
 
-    take_next(&t, 1);
+    take_next(&t, "ops", 1);
     ev = keep(only(&t));
     check_int(ev->said.own, NGX_HTTP_ILERT_OWN_DIGEST);
     check_str(waits(&t, "", 0),
@@ -495,6 +502,39 @@ test_named(void)
 }
 
 
+/* the alert key of a digest has not all of a long name of its source */
+
+static void
+test_named_long(void)
+{
+    char         name[301], key[32];
+    test_t       t;
+    ngx_uint_t   i;
+
+    setup(&t, "waiters_named_long");
+
+    has_digest(&t);
+
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+
+    for (i = 0; i < 5; i++) {
+        sprintf(key, "%d", (int) i);
+        level(accept_event(&t, name, key, ALERT, "{}"), CRITICAL);
+    }
+
+    check_int(run(&t), OK);
+
+    for (i = 0; i < 4; i++) {
+        take_next(&t, name, 0);
+    }
+
+    check(strstr(waits(&t, "", 0), " for turn named") != NULL);
+
+    teardown(&t);
+}
+
+
 test_case_t  waiter_cases[] = {
     { "waiters: order", test_order },
     { "waiters: for what", test_for },
@@ -502,6 +542,7 @@ test_case_t  waiter_cases[] = {
     { "waiters: dead letters", test_letters },
     { "waiters: what is held", test_held },
     { "waiters: what a digest names", test_named },
+    { "waiters: what a digest with a long name names", test_named_long },
     { "waiters: many", test_many },
     { NULL, NULL }
 };
