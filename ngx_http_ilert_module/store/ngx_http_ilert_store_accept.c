@@ -178,9 +178,7 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
     }
 
     if (fate.hold) {
-        ngx_http_ilert_alert_hold(alert, fate.hold, fate.until, work->now);
-        ngx_http_ilert_work_show(work, alert);
-        return NGX_OK;
+        return ngx_http_ilert_alert_hold(work, alert, fate.hold, fate.until);
     }
 
     if (turn) {

@@ -67,6 +67,8 @@ static ngx_int_t ngx_http_ilert_alert_reopened(
     ngx_http_ilert_store_event_t *ev);
 static ngx_int_t ngx_http_ilert_alert_not_reopened(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert);
+static ngx_int_t ngx_http_ilert_alert_follow(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said);
 static ngx_int_t ngx_http_ilert_alert_again(
@@ -171,10 +173,7 @@ static ngx_int_t
 ngx_http_ilert_alert_reopened(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_store_event_t *ev)
 {
-    int64_t                since;
     ngx_http_ilert_said_t  said;
-
-    since = alert->row.since;
 
     said = ev->said;
     said.level = NGX_HTTP_ILERT_OK;
@@ -186,17 +185,8 @@ ngx_http_ilert_alert_reopened(ngx_http_ilert_store_work_t *work,
     }
 
     alert->row.delivered = work->now;
-    alert->row.changed = work->now;
 
-    if (ngx_http_ilert_alert_rehead(work, alert) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* it waits since then: a silence may have held it before */
-
-    alert->row.since = since;
-
-    return NGX_OK;
+    return ngx_http_ilert_alert_follow(work, alert);
 }
 
 
@@ -209,12 +199,25 @@ static ngx_int_t
 ngx_http_ilert_alert_not_reopened(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert)
 {
+    alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
+    alert->shown.lowered = 0;
+
+    return ngx_http_ilert_alert_follow(work, alert);
+}
+
+
+/*
+ * The event itself goes now.  It waits since the same time as before, which is
+ * later than when it came if a silence has held it.
+ */
+
+static ngx_int_t
+ngx_http_ilert_alert_follow(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert)
+{
     int64_t  since;
 
     since = alert->row.since;
-
-    alert->shown.shows = NGX_HTTP_ILERT_SHOWS_UNKNOWN;
-    alert->shown.lowered = 0;
     alert->row.changed = work->now;
 
     if (ngx_http_ilert_alert_rehead(work, alert) != NGX_OK) {
@@ -640,10 +643,21 @@ ngx_http_ilert_alert_free(ngx_http_ilert_store_work_t *work,
  * time of "repeat" begins anew, but only once.
  */
 
-void
-ngx_http_ilert_alert_hold(ngx_http_ilert_store_alert_t *alert,
-    ngx_uint_t urgency, int64_t until, int64_t now)
+ngx_int_t
+ngx_http_ilert_alert_hold(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t urgency, int64_t until)
 {
+    ngx_http_ilert_store_waiting_t  *first;
+
+    first = ngx_http_ilert_work_first(alert);
+
+    if (first->urgency != urgency
+        && ngx_http_ilert_alert_set_urgency(work, alert, first, urgency)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     alert->row.state = NGX_HTTP_ILERT_STORE_WAITING;
     alert->row.next = until;
     alert->row.urgency = urgency;
@@ -652,15 +666,11 @@ ngx_http_ilert_alert_hold(ngx_http_ilert_store_alert_t *alert,
         alert->row.since = until;
     }
 
-    if (urgency == NGX_HTTP_ILERT_SILENCED) {
-
-        /* no digest lists it */
-
-        alert->row.bad = 0;
-        alert->row.begun = 0;
+    if (alert->shown.told > work->now) {
+        alert->shown.told = work->now;
     }
 
-    if (alert->shown.told > now) {
-        alert->shown.told = now;
-    }
+    ngx_http_ilert_work_show(work, alert);
+
+    return NGX_OK;
 }

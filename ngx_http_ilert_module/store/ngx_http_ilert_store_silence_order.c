@@ -321,16 +321,13 @@ ngx_http_ilert_silence_hold_first(ngx_http_ilert_store_work_t *work,
         return ngx_http_ilert_alert_drop(work, alert, first);
     }
 
-    if (ngx_http_ilert_alert_set_urgency(work, alert, first, hold) != NGX_OK) {
+    *held = 1;
+
+    if (ngx_http_ilert_digest_silenced(work, alert) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_ilert_alert_hold(alert, hold, until, work->now);
-    ngx_http_ilert_work_show(work, alert);
-
-    *held = 1;
-
-    return NGX_OK;
+    return ngx_http_ilert_alert_hold(work, alert, hold, until);
 }
 
 

@@ -662,18 +662,7 @@ ngx_http_ilert_take_hold(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    if (ngx_http_ilert_alert_set_urgency(work, alert,
-                                         ngx_http_ilert_work_first(alert),
-                                         urgency)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_http_ilert_alert_hold(alert, urgency, until, work->now);
-    ngx_http_ilert_work_show(work, alert);
-
-    return NGX_OK;
+    return ngx_http_ilert_alert_hold(work, alert, urgency, until);
 }
 
 

@@ -331,11 +331,11 @@ ngx_int_t ngx_http_ilert_alert_set_urgency(ngx_http_ilert_store_work_t *work,
 
 /*
  * Holds the alert's first event back until a time, which may be .._RELEASED:
- * "urgency" says by what, see the head of store_alert.c.  That event must have
- * this urgency already.
+ * "urgency", which the event gets, says by what, see the head of
+ * store_alert.c.
  */
-void ngx_http_ilert_alert_hold(ngx_http_ilert_store_alert_t *alert,
-    ngx_uint_t urgency, int64_t until, int64_t now);
+ngx_int_t ngx_http_ilert_alert_hold(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert, ngx_uint_t urgency, int64_t until);
 
 /*
  * These let the alert's first event go.  With ready() it must not be held back

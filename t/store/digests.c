@@ -641,6 +641,53 @@ test_removed(void)
 }
 
 
+/* silences at once hold what is listed, or what is to be sent when it comes */
+
+static void
+test_silenced(void)
+{
+    test_t   t;
+    order_t  o;
+
+    setup_digest(&t, "silenced", NONE);
+
+    storm_of(&t, 6);
+    check_str(play(&t), "a0 a1 a2 DIGEST");
+    check(strstr(last_body, "6 alerts are bad"));
+
+    order(&t, &o, NGX_HTTP_ILERT_STORE_ADD_SILENCE, "ops", 0);
+    o.owner = o.source;
+    o.key.data = (u_char *) "a5";
+    o.key.len = 2;
+    o.from = t.now;
+    o.until = t.now + 3600 * SECOND;
+    check_int(run(&t), OK);
+    check_int(waits_as(&t, NGX_HTTP_ILERT_SILENCED), 1);
+
+    t.now += 15 * SECOND;
+    check_str(play(&t), "DIGEST");
+    check(strstr(last_body, "5 alerts are bad"));
+
+    order(&t, &o, NGX_HTTP_ILERT_STORE_ADD_SILENCE, "ops", 0);
+    o.owner = o.source;
+    o.key.data = (u_char *) "a0";
+    o.key.len = 2;
+    o.from = t.now;
+    o.until = t.now + 3600 * SECOND;
+    check_int(run(&t), OK);
+
+    (void) says(&t, "a0", ALERT, WARNING);
+    check_int(run(&t), OK);
+    check_int(waits_as(&t, NGX_HTTP_ILERT_SILENCED), 2);
+
+    t.now += 15 * SECOND;
+    check_str(play(&t), "DIGEST");
+    check(strstr(last_body, "4 alerts are bad"));
+
+    teardown(&t);
+}
+
+
 /* more than one job frees */
 
 static void
@@ -890,6 +937,7 @@ test_case_t  digest_cases[] = {
     { "digest: only warnings", test_warnings },
     { "digest: it is removed", test_removed },
     { "digest: it is removed, and lists many", test_removed_many },
+    { "digest: what is silenced", test_silenced },
     { "digest: it is refused", test_refused },
     { "digest: it stays", test_stays },
     { "digest: the source is paused", test_paused },

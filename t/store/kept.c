@@ -647,18 +647,10 @@ remove_alert(work_t *work, alert_t *alert, int64_t n)
 void
 kept_hold_back(work_t *work, alert_t *alert, ngx_uint_t urgency, int64_t until)
 {
-    waiting_t  *first;
-
     check(ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_FRONT, 0)
           == NGX_OK);
-
-    first = ngx_http_ilert_work_first(alert);
-    check(first != NULL);
-
-    check(ngx_http_ilert_alert_set_urgency(work, alert, first, urgency)
-          == NGX_OK);
-
-    ngx_http_ilert_alert_hold(alert, urgency, until, work->now);
+    check(ngx_http_ilert_work_first(alert) != NULL);
+    check(ngx_http_ilert_alert_hold(work, alert, urgency, until) == NGX_OK);
 }
 
 
