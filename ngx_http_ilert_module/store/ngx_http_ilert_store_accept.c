@@ -16,6 +16,8 @@
  */
 
 
+static ngx_int_t ngx_http_ilert_accept_edges(
+    ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_accept_passed(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_event_t *ev, ngx_uint_t *passed);
@@ -51,6 +53,10 @@ ngx_http_ilert_alert_foresee(ngx_http_ilert_store_work_t *work,
 {
     ngx_http_ilert_shown_t           shown;
     ngx_http_ilert_store_waiting_t  *last;
+
+    if (ngx_http_ilert_accept_edges(work, alert) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     last = ngx_http_ilert_work_last(alert);
 
@@ -114,6 +120,21 @@ ngx_http_ilert_alert_foresee(ngx_http_ilert_store_work_t *work,
 }
 
 
+/* Loads the last waiting events, by which all is decided, if some wait. */
+
+static ngx_int_t
+ngx_http_ilert_accept_edges(ngx_http_ilert_store_work_t *work,
+    ngx_http_ilert_store_alert_t *alert)
+{
+    if (alert->row.head == 0) {
+        alert->edges = NGX_HTTP_ILERT_STORE_ALL;
+    }
+
+    return ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK,
+                                     0);
+}
+
+
 /*
  * The new event is added to the waiting ones, or takes the place of the last
  * one.  If no other one waits, it may be dropped or held at once.
@@ -134,11 +155,10 @@ ngx_http_ilert_alert_accept(ngx_http_ilert_store_work_t *work,
 
     was = alert->row;
 
-    if (ngx_http_ilert_accept_passed(work, alert, ev, &passed) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_ilert_alert_foresee(work, alert, ev, &fate) != NGX_OK) {
+    if (ngx_http_ilert_accept_edges(work, alert) != NGX_OK
+        || ngx_http_ilert_accept_passed(work, alert, ev, &passed) != NGX_OK
+        || ngx_http_ilert_alert_foresee(work, alert, ev, &fate) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -249,8 +269,7 @@ ngx_http_ilert_accept_passed(ngx_http_ilert_store_work_t *work,
         *passed = 1;
     }
 
-    return ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK,
-                                     0);
+    return NGX_OK;
 }
 
 

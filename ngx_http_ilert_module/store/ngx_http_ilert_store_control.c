@@ -270,10 +270,6 @@ ngx_http_ilert_control_end(ngx_http_ilert_store_work_t *work,
         return rc;
     }
 
-    if (alert->row.head == 0) {
-        alert->edges = NGX_HTTP_ILERT_STORE_ALL;
-    }
-
     ev->id = order->id;
     ev->said.type = NGX_HTTP_ILERT_RESOLVE;
     ev->said.own = NGX_HTTP_ILERT_OWN_ORDER;
@@ -282,9 +278,7 @@ ngx_http_ilert_control_end(ngx_http_ilert_store_work_t *work,
     ev->passthrough = order->passthrough;
     ev->source_id = source->id;
 
-    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
-        != NGX_OK
-        || ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK
+    if (ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK
         || ngx_http_ilert_digest_accepted(work, alert, ev) != NGX_OK)
     {
         return NGX_ERROR;

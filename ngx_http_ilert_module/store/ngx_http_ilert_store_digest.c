@@ -878,16 +878,6 @@ ngx_http_ilert_digest_put(ngx_http_ilert_store_work_t *work,
         return NGX_ERROR;
     }
 
-    if (alert->row.head == 0) {
-        alert->edges = NGX_HTTP_ILERT_STORE_ALL;
-    }
-
-    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
     return ngx_http_ilert_alert_accept(work, alert, ev);
 }
 

@@ -862,16 +862,6 @@ ngx_http_ilert_job_accept(ngx_http_ilert_store_work_t *work,
         ngx_http_ilert_untold_new(work, alert, ev->began);
     }
 
-    if (alert->row.head == 0) {
-        alert->edges = NGX_HTTP_ILERT_STORE_ALL;
-    }
-
-    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
     if (ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK
         || ngx_http_ilert_digest_accepted(work, alert, ev) != NGX_OK)
     {

@@ -295,10 +295,7 @@ ngx_http_ilert_letter_replay(ngx_http_ilert_store_work_t *work,
     ev->policy.coalesce = NGX_HTTP_ILERT_COALESCE_OFF;
     ev->said.freed = (ev->said.type == NGX_HTTP_ILERT_RESOLVE);
 
-    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
-        != NGX_OK
-        || ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK)
-    {
+    if (ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -753,19 +753,12 @@ ngx_http_ilert_query_foresee(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_fate_t   fate;
     ngx_http_ilert_store_event_t  ev;
 
-    if (alert->row.head == 0) {
-        alert->edges = NGX_HTTP_ILERT_STORE_ALL;
-    }
-
     ngx_memzero(&ev, sizeof(ngx_http_ilert_store_event_t));
 
     ev.said = query->said;
     ev.policy = query->policy;
 
-    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
-        != NGX_OK
-        || ngx_http_ilert_alert_foresee(work, alert, &ev, &fate) != NGX_OK)
-    {
+    if (ngx_http_ilert_alert_foresee(work, alert, &ev, &fate) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -253,12 +253,6 @@ ngx_http_ilert_silent_add(ngx_http_ilert_store_work_t *work,
     ev->source_id = take->id;
     ev->policy.digest = take->policy.digest;
 
-    if (ngx_http_ilert_work_edges(work, alert, NGX_HTTP_ILERT_STORE_BACK, 0)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
     if (ngx_http_ilert_alert_accept(work, alert, ev) != NGX_OK) {
         return NGX_ERROR;
     }

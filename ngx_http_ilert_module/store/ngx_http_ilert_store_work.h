@@ -241,8 +241,8 @@ void ngx_http_ilert_work_check_digest(ngx_http_ilert_store_digest_t *digest);
 
 /*
  * store_alert.c decides, and only changes records.  Before these functions are
- * called, the edges of the alert must have been loaded: .._BACK for a new
- * event, .._FRONT for all else.
+ * called, the .._FRONT edges of the alert must have been loaded; those of
+ * store_accept.c load what they need.
  */
 
 /*
