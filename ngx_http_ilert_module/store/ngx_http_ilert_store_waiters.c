@@ -56,6 +56,8 @@ typedef struct {
 typedef struct {
     ngx_http_ilert_store_work_t      *work;
     ngx_http_ilert_store_query_t     *query;
+    int64_t                           waiting[NGX_HTTP_ILERT_URGENCIES];
+                                                /* events of all sources */
     ngx_array_t                       sources;  /* waiters_source_t */
     ngx_array_t                       taken;    /* store_alert_t * */
     ngx_array_t                       found;    /* waiters_found_t, of one */
@@ -143,7 +145,7 @@ ngx_http_ilert_waiters_list(ngx_http_ilert_store_work_t *work,
 static ngx_int_t
 ngx_http_ilert_waiters_begin(ngx_http_ilert_waiters_t *wt)
 {
-    ngx_uint_t                        i;
+    ngx_uint_t                        i, k;
     ngx_array_t                       sources;
     ngx_http_ilert_store_filter_t     filter;
     ngx_http_ilert_store_counted_t   *counted;
@@ -169,7 +171,13 @@ ngx_http_ilert_waiters_begin(ngx_http_ilert_waiters_t *wt)
 
     counted = sources.elts;
 
+    ngx_memzero(wt->waiting, sizeof(wt->waiting));
+
     for (i = 0; i < sources.nelts; i++) {
+
+        for (k = 0; k < NGX_HTTP_ILERT_URGENCIES; k++) {
+            wt->waiting[k] += ngx_max(counted[i].waiting[k], 0);
+        }
 
         if (wt->query->source.len
             && !ngx_http_ilert_text_same(&wt->query->source,
@@ -220,11 +228,12 @@ ngx_http_ilert_waiters_of(ngx_http_ilert_waiters_t *wt, ngx_uint_t urgency)
 
     source = wt->sources.elts;
 
-    for (i = 0; i < wt->sources.nelts; i++) {
+    /*
+     * An alert is urgent by any of its events, which may be of other sources
+     * than the first one, whose alert it is.
+     */
 
-        if (source[i].counted->waiting[urgency] <= 0) {
-            continue;
-        }
+    for (i = 0; wt->waiting[urgency] > 0 && i < wt->sources.nelts; i++) {
 
         if (ngx_http_ilert_waiters_select(wt, &source[i], urgency,
                                           NGX_HTTP_ILERT_ALERTS_HELD)

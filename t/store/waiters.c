@@ -502,6 +502,30 @@ test_named(void)
 }
 
 
+/* an alert is that of its first event, and urgent by another source's */
+
+static void
+test_shared(void)
+{
+    test_t    t;
+    event_t  *ev;
+
+    setup(&t, "waiters_shared");
+
+    level(accept_event(&t, "warn", "a", ALERT, "{}"), WARNING);
+    ev = accept_event(&t, "crit", "a", ALERT, "{}");
+    ngx_str_set(&ev->owner, "warn");
+
+    check_int(run(&t), OK);
+
+    check_str(waits(&t, "", 0), "warn/a ALERT WARNING 0 for turn");
+    check_str(waits(&t, "warn", 0), "warn/a ALERT WARNING 0 for turn");
+    check_str(waits(&t, "", 1), "warn/a ALERT CRITICAL 0 for turn");
+
+    teardown(&t);
+}
+
+
 /* the alert key of a digest has not all of a long name of its source */
 
 static void
@@ -541,6 +565,7 @@ test_case_t  waiter_cases[] = {
     { "waiters: urgent ones", test_urgent },
     { "waiters: dead letters", test_letters },
     { "waiters: what is held", test_held },
+    { "waiters: of sources that share a key", test_shared },
     { "waiters: what a digest names", test_named },
     { "waiters: what a digest with a long name names", test_named_long },
     { "waiters: many", test_many },
