@@ -10,6 +10,7 @@ use strict;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use POSIX ();
 use Test::More;
 
 use IlertQueue;
@@ -124,19 +125,37 @@ subtest 'the folder is moved away' => sub {
     is_deeply([ $q->faults ], [], 'the audit');
 };
 
-subtest 'its files are removed' => sub {
-    my $dir = $q->dir;
+subtest 'its lock is removed' => sub {
+    my $lock = $q->dir . '/courier.lock';
 
-    for my $file (qw(courier.lock wakeup)) {
-        $q->forget;
-        unlink "$dir/$file" or die "$file: $!";
-        ok(wait_until(sub { -e "$dir/$file" && $q->courier }, 10),
-           "$file is made anew");
-        $q->calm(1.2);
-        is_deeply([ locks(inode($dir)) ], [ $q->courier ], 'one courier');
-        spread("$file ", 'CRITICAL');
-        quiet_audit($file);
-    }
+    $q->forget;
+    unlink $lock or die "$lock: $!";
+    ok(wait_until(sub { -e $lock && $q->courier }, 10), 'it is made anew');
+    $q->calm(1.2);
+    is_deeply([ locks(inode($q->dir)) ], [ $q->courier ], 'one courier');
+    spread('lock ', 'CRITICAL');
+    quiet_audit('the lock');
+};
+
+# Releases before 0.2.0 had a FIFO in the folder.  A policy of SELinux, for
+# example, allows nginx files there, and nothing else.
+
+subtest 'what is in the place of the former FIFO' => sub {
+    my $path = $q->dir . '/wakeup';
+
+    POSIX::mkfifo($path, 0600) or die "$path: $!";
+    $q->reload;
+    ok(wait_until(sub { !-e $path }, 10), 'the FIFO is removed');
+
+    $q->forget;
+    $t->write_file('queue/wakeup', "not a FIFO\n");
+    $q->reload;
+    spread('file ', 'CRITICAL');
+    quiet_audit('a file');
+    is(-s $path, 11, 'which is left alone');
+    unlink $path;
+    is_deeply([ grep { !-f } glob($q->dir . '/*') ], [],
+              'all that is there is a file');
 };
 
 subtest 'a new database' => sub {

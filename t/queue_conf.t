@@ -345,7 +345,7 @@ subtest 'the folder' => sub {
 
     my %files = %{$q->files};
     my @known = qw(ballast courier.lock masters queue.db queue.db-shm
-                   queue.db-wal wakeup);
+                   queue.db-wal);
     is_deeply([ sort keys %files ], \@known, 'what is in it');
 
     for my $name (@known) {
@@ -358,7 +358,6 @@ subtest 'the folder' => sub {
     is($files{ballast}[2], 4 << 20, 'size of the ballast');
     my $blocks = (stat $q->dir . '/ballast')[12];
     cmp_ok($blocks * 512, '>=', 4 << 20, 'which is there');
-    ok(-p $q->dir . '/wakeup', 'wakeup is a FIFO');
 
     # looked at while it is in use
 

@@ -218,7 +218,7 @@ subtest 'files that are gone' => sub {
     ok($q->drained(5), 'with a new one: delivers');
 
     # the rest of the folder
-    unlink "$dir/$_" for qw(wakeup courier.lock ballast);
+    unlink "$dir/$_" for qw(courier.lock ballast);
     is($q->post('c', 'CRITICAL')->{result}, 'ACCEPTED', 'without the rest');
     ok($q->drained(5));
     $q->reload;

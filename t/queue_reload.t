@@ -242,6 +242,15 @@ subtest 'a binary upgrade' => sub {
         $n->test->upgrade(sub {
             ok($n->courier, 'both serve');
             $n->load(clients => 8, rate => 100, seconds => 0.7);
+
+            # some of these come to workers of the other master
+
+            for my $i (1 .. 10) {
+                ok($n->drained(30), 'nothing waits');
+                $n->post("lone $i", 'CRITICAL');
+            }
+
+            ok($n->drained(30), 'the courier finds what the others took');
         });
         $upgraded = time();
         return 0;

@@ -396,12 +396,3 @@ rename(const char *from, const char *to)
 
     return shim_fails_path(from, 1) ? -1 : next(from, to);
 }
-
-
-int
-mkfifo(const char *path, mode_t mode)
-{
-    real(mkfifo)
-
-    return shim_fails_path(path, 1) ? -1 : next(path, mode);
-}

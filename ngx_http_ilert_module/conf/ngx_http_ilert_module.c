@@ -19,6 +19,7 @@
 #include "ngx_http_ilert_heartbeat.h"
 #include "ngx_http_ilert_hooks.h"
 #include "ngx_http_ilert_location.h"
+#include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_queue_masters.h"
@@ -541,6 +542,7 @@ ngx_http_ilert_init_module(ngx_cycle_t *cycle)
 
     if (imcf->queue.path.len) {
         ngx_http_ilert_queue_create(cycle, &imcf->queue);
+        ngx_http_ilert_lock_init_module(cycle, &imcf->queue.path);
     }
 
 #endif

@@ -19,6 +19,7 @@
 #include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_pause.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_queue_masters.h"
 #include "ngx_http_ilert_reconcile.h"
 #include "ngx_http_ilert_refusal.h"
 #include "ngx_http_ilert_store.h"
@@ -43,8 +44,10 @@
  *               becomes a verdict, which is in the next job, and sets "more".
  *
  * "more" is set when events are submitted in this worker, when another worker
- * writes to the FIFO, by each verdict, at the end of a pause, and once
+ * writes to the pipe, by each verdict, at the end of a pause, and once
  * a minute, in case that something waits of which the courier was not told.
+ * Workers of another master, which are there while nginx is upgraded, cannot
+ * write to the pipe: as long as there are some, it is set twice a second.
  *
  * Invariants:
  *
@@ -273,6 +276,12 @@ ngx_http_ilert_courier_tick_handler(ngx_event_t *ev)
         && ngx_http_ilert_lock_look() != NGX_OK)
     {
         ngx_http_ilert_courier_step_down(co);
+    }
+
+    if (ngx_http_ilert_lock_is_held() && !co->leaving
+        && !ngx_http_ilert_queue_masters_is_alone(co->conf))
+    {
+        ngx_http_ilert_courier_more(co, 1);
     }
 
     /* a worker that exits gives signs of life, but does not become courier */

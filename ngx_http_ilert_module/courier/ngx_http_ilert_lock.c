@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include <ngx_channel.h>
 
 #include <sys/file.h>
 
@@ -26,13 +27,26 @@
  * anew takes the place.  So a lock counts only if it is on the file that has
  * the name now.
  *
- * Every worker has the FIFO open, and writes a byte to it when it has
- * committed events.  Only the courier reads it.  Workers of another master,
- * which are there while nginx is upgraded, use the same FIFO.
+ * All workers have a pipe, which their master has made: a worker writes a byte
+ * to it when it has committed events, and the courier alone reads it.  A FIFO
+ * in the folder could be used by workers of another master, too, but is
+ * a thing that security policies, as those of SELinux, do not expect there.
  */
 
 #define NGX_HTTP_ILERT_LOCK_FILE      "/courier.lock"
+
+/* the FIFO in the folder that releases before 0.2.0 used */
+
 #define NGX_HTTP_ILERT_LOCK_FIFO      "/wakeup"
+
+
+/* of a master, and inherited by its workers */
+
+typedef struct {
+    ngx_socket_t                     fds[2];    /* for reading, for writing */
+    uint32_t                         path;      /* hash of the folder's path */
+    unsigned                         open:1;
+} ngx_http_ilert_lock_pipe_t;
 
 
 /* of a worker */
@@ -44,10 +58,8 @@ typedef struct {
     ngx_fd_t                         lock;      /* the file, when it is open */
     dev_t                            device;    /* of the file, if "held" */
     ino_t                            inode;
-    ngx_fd_t                         fifo;      /* for writing */
     ngx_connection_t                *connection;    /* for reading, "held" */
     u_char                          *lock_name;
-    u_char                          *fifo_name;
 
     /*
      * A number in shared memory, which is another one each time that a worker
@@ -72,11 +84,58 @@ static void ngx_http_ilert_lock_fault(ngx_http_ilert_lock_t *lk,
     const char *what, u_char *name);
 static ngx_int_t ngx_http_ilert_lock_try(ngx_http_ilert_lock_t *lk);
 static void ngx_http_ilert_lock_write_pid(ngx_http_ilert_lock_t *lk);
+static void ngx_http_ilert_lock_delete_fifo(ngx_http_ilert_lock_t *lk);
 static ngx_int_t ngx_http_ilert_lock_listen(ngx_http_ilert_lock_t *lk);
-static void ngx_http_ilert_lock_fifo_handler(ngx_event_t *rev);
+static void ngx_http_ilert_lock_pipe_handler(ngx_event_t *rev);
 
 
-static ngx_http_ilert_lock_t  ngx_http_ilert_lock;
+static ngx_http_ilert_lock_pipe_t  ngx_http_ilert_lock_pipe;
+static ngx_http_ilert_lock_t       ngx_http_ilert_lock;
+
+
+void
+ngx_http_ilert_lock_init_module(ngx_cycle_t *cycle, ngx_str_t *path)
+{
+    uint32_t                     hash;
+    ngx_uint_t                   i;
+    ngx_http_ilert_lock_pipe_t  *lp;
+
+    lp = &ngx_http_ilert_lock_pipe;
+
+    hash = ngx_crc32_long(path->data, path->len);
+
+    if (lp->open) {
+
+        if (lp->path == hash) {
+            return;
+        }
+
+        /* workers of the earlier configuration have the pipe open, too */
+
+        ngx_close_channel(lp->fds, cycle->log);
+        lp->open = 0;
+    }
+
+    if (pipe(lp->fds) == -1) {
+        ngx_log_error(NGX_LOG_CRIT, cycle->log, ngx_errno, "pipe() failed");
+        return;
+    }
+
+    for (i = 0; i < 2; i++) {
+
+        if (ngx_nonblocking(lp->fds[i]) == -1
+            || fcntl(lp->fds[i], F_SETFD, FD_CLOEXEC) == -1)
+        {
+            ngx_log_error(NGX_LOG_CRIT, cycle->log, ngx_errno,
+                          "fcntl() of a pipe failed");
+            ngx_close_channel(lp->fds, cycle->log);
+            return;
+        }
+    }
+
+    lp->path = hash;
+    lp->open = 1;
+}
 
 
 ngx_int_t
@@ -92,14 +151,11 @@ ngx_http_ilert_lock_init_process(ngx_cycle_t *cycle, ngx_str_t *path,
     lk->path = path;
     lk->client = client;
     lk->lock = NGX_INVALID_FILE;
-    lk->fifo = NGX_INVALID_FILE;
 
     lk->lock_name = ngx_http_ilert_lock_name(cycle->pool, path,
                                              NGX_HTTP_ILERT_LOCK_FILE);
-    lk->fifo_name = ngx_http_ilert_lock_name(cycle->pool, path,
-                                             NGX_HTTP_ILERT_LOCK_FIFO);
 
-    return (lk->lock_name && lk->fifo_name) ? NGX_OK : NGX_ERROR;
+    return lk->lock_name ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -153,17 +209,6 @@ ngx_http_ilert_lock_look(void)
                       "delivers again", lk->path);
     }
 
-    if (!ngx_http_ilert_lock_is_there(lk->connection->fd, lk->fifo_name)
-        && ngx_http_ilert_lock_open(lk) == NGX_OK)
-    {
-        ngx_close_connection(lk->connection);
-
-        if (ngx_http_ilert_lock_listen(lk) != NGX_OK) {
-            lk->connection = NULL;
-            return NGX_DECLINED;
-        }
-    }
-
     return NGX_OK;
 }
 
@@ -206,23 +251,11 @@ ngx_http_ilert_lock_is_there(ngx_fd_t fd, u_char *name)
 static ngx_int_t
 ngx_http_ilert_lock_open(ngx_http_ilert_lock_t *lk)
 {
-    ngx_uint_t  another;
-
-    another = 0;
-
     if (lk->lock != NGX_INVALID_FILE
         && !ngx_http_ilert_lock_is_there(lk->lock, lk->lock_name))
     {
         (void) ngx_close_file(lk->lock);
         lk->lock = NGX_INVALID_FILE;
-    }
-
-    if (lk->fifo != NGX_INVALID_FILE
-        && !ngx_http_ilert_lock_is_there(lk->fifo, lk->fifo_name))
-    {
-        (void) ngx_close_file(lk->fifo);
-        lk->fifo = NGX_INVALID_FILE;
-        another = 1;
     }
 
     if (lk->lock == NGX_INVALID_FILE) {
@@ -232,30 +265,6 @@ ngx_http_ilert_lock_open(ngx_http_ilert_lock_t *lk)
         if (lk->lock == NGX_INVALID_FILE) {
             ngx_http_ilert_lock_fault(lk, ngx_open_file_n, lk->lock_name);
             return NGX_ERROR;
-        }
-    }
-
-    if (lk->fifo == NGX_INVALID_FILE) {
-
-        if (mkfifo((char *) lk->fifo_name, 0600) == -1
-            && ngx_errno != NGX_EEXIST)
-        {
-            ngx_http_ilert_lock_fault(lk, "mkfifo()", lk->fifo_name);
-            return NGX_ERROR;
-        }
-
-        lk->fifo = open((char *) lk->fifo_name, O_RDWR|O_NONBLOCK|O_CLOEXEC);
-
-        if (lk->fifo == NGX_INVALID_FILE) {
-            ngx_http_ilert_lock_fault(lk, ngx_open_file_n, lk->fifo_name);
-            return NGX_ERROR;
-        }
-
-        if (another) {
-
-            /* a byte in the old FIFO may not have been read */
-
-            ngx_http_ilert_lock_wake();
         }
     }
 
@@ -412,6 +421,7 @@ ngx_http_ilert_lock_try(ngx_http_ilert_lock_t *lk)
     lk->seat = ngx_http_ilert_life_take_seat();
 
     ngx_http_ilert_lock_write_pid(lk);
+    ngx_http_ilert_lock_delete_fifo(lk);
 
     lk->client->begins();
 
@@ -440,9 +450,29 @@ ngx_http_ilert_lock_write_pid(ngx_http_ilert_lock_t *lk)
 }
 
 
+/* Workers of an earlier release, if there are some, make it anew. */
+
+static void
+ngx_http_ilert_lock_delete_fifo(ngx_http_ilert_lock_t *lk)
+{
+    u_char           name[NGX_MAX_PATH];
+    ngx_file_info_t  fi;
+
+    if (lk->path->len + sizeof(NGX_HTTP_ILERT_LOCK_FIFO) > NGX_MAX_PATH) {
+        return;
+    }
+
+    ngx_sprintf(name, "%V" NGX_HTTP_ILERT_LOCK_FIFO "%Z", lk->path);
+
+    if (ngx_link_info(name, &fi) != NGX_FILE_ERROR && S_ISFIFO(fi.st_mode)) {
+        (void) ngx_delete_file(name);
+    }
+}
+
+
 /*
- * Opens the FIFO for reading, as an idle connection: when the worker is to
- * exit, nginx closes idle connections, and so our handler is called at once.
+ * Reads the pipe, as an idle connection: when the worker is to exit, nginx
+ * closes idle connections, and so our handler is called at once.
  */
 
 static ngx_int_t
@@ -451,10 +481,14 @@ ngx_http_ilert_lock_listen(ngx_http_ilert_lock_t *lk)
     ngx_fd_t           fd;
     ngx_connection_t  *c;
 
-    fd = open((char *) lk->fifo_name, O_RDWR|O_NONBLOCK|O_CLOEXEC);
+    if (!ngx_http_ilert_lock_pipe.open) {
+        return NGX_ERROR;
+    }
 
-    if (fd == NGX_INVALID_FILE) {
-        ngx_http_ilert_lock_fault(lk, ngx_open_file_n, lk->fifo_name);
+    fd = fcntl(ngx_http_ilert_lock_pipe.fds[0], F_DUPFD_CLOEXEC, 0);
+
+    if (fd == -1) {
+        ngx_http_ilert_lock_fault(lk, "fcntl() of a pipe", lk->lock_name);
         return NGX_ERROR;
     }
 
@@ -473,7 +507,7 @@ ngx_http_ilert_lock_listen(ngx_http_ilert_lock_t *lk)
     c->idle = 1;
     c->log = ngx_cycle->log;
 
-    c->read->handler = ngx_http_ilert_lock_fifo_handler;
+    c->read->handler = ngx_http_ilert_lock_pipe_handler;
     c->read->log = c->log;
     c->write->log = c->log;
 
@@ -494,7 +528,7 @@ ngx_http_ilert_lock_listen(ngx_http_ilert_lock_t *lk)
 
 
 static void
-ngx_http_ilert_lock_fifo_handler(ngx_event_t *rev)
+ngx_http_ilert_lock_pipe_handler(ngx_event_t *rev)
 {
     u_char                  buf[512];
     ssize_t                 n;
@@ -520,16 +554,17 @@ ngx_http_ilert_lock_fifo_handler(ngx_event_t *rev)
 void
 ngx_http_ilert_lock_wake(void)
 {
-    ngx_http_ilert_lock_t  *lk;
+    ngx_http_ilert_lock_pipe_t  *lp;
 
-    lk = &ngx_http_ilert_lock;
+    lp = &ngx_http_ilert_lock_pipe;
 
-    /* if the FIFO is full, the courier is woken in any case */
+    /* if the pipe is full, the courier is woken in any case */
 
-    if (lk->fifo != NGX_INVALID_FILE && write(lk->fifo, "", 1) == -1
+    if (lp->open && write(lp->fds[1], "", 1) == -1
         && ngx_errno != NGX_EAGAIN)
     {
-        ngx_http_ilert_lock_fault(lk, "write()", lk->fifo_name);
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, ngx_errno,
+                      "write() to a pipe failed");
     }
 }
 
@@ -617,6 +652,14 @@ ngx_http_ilert_lock_let_go(void)
     lk->held = 0;
 
     if (lk->connection) {
+
+        /*
+         * The pipe stays open in other workers, and so closing it here would
+         * not remove it from this worker's events.
+         */
+
+        (void) ngx_del_event(lk->connection->read, NGX_READ_EVENT, 0);
+
         ngx_close_connection(lk->connection);
         lk->connection = NULL;
     }

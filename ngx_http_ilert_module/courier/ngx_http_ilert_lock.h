@@ -17,7 +17,7 @@
 /*
  * Which worker is the courier: the one that has the lock on the queue's
  * folder, among the workers of all masters.  And how the courier is woken: by
- * a byte in a FIFO in the folder.
+ * a byte in a pipe that all workers of a master have open.
  *
  * All functions are called on the event loop.
  */
@@ -36,13 +36,21 @@ typedef struct {
     /* this worker has got the lock */
     void                       (*begins)(void);
 
-    /* this worker has the lock, and a byte was written to the FIFO */
+    /* this worker has the lock, and a byte was written to the pipe */
     void                       (*woken)(void);
 
     /* this worker has the lock, and is to exit */
     void                       (*exits)(void);
 } ngx_http_ilert_lock_client_t;
 
+
+/*
+ * Makes the pipe, before there are workers.  A pipe is kept when nginx is
+ * reloaded, unless "path", the folder's, is another one: then workers of both
+ * configurations run for a while, and each courier has to get its own bytes.
+ * If there is no pipe, which is logged, no worker becomes the courier.
+ */
+void ngx_http_ilert_lock_init_module(ngx_cycle_t *cycle, ngx_str_t *path);
 
 /*
  * Begins in a worker.  "path" is the folder's; it and the client must stay as
@@ -60,9 +68,8 @@ void ngx_http_ilert_lock_compete(void);
 
 /*
  * Is called twice a second by the worker that has the lock: gives a sign of
- * life, and opens the FIFO again if its file is another one.  Returns NGX_OK,
- * or NGX_DECLINED if this worker must let the lock go, because another worker
- * has taken its place, or because there is no connection for the FIFO.
+ * life.  Returns NGX_OK, or NGX_DECLINED if this worker must let the lock go,
+ * because another worker has taken its place.
  */
 ngx_int_t ngx_http_ilert_lock_look(void);
 
@@ -91,7 +98,10 @@ ngx_uint_t ngx_http_ilert_lock_seat(void);
 void ngx_http_ilert_lock_set_job(ngx_http_ilert_store_job_t *job);
 
 
-/* Writes a byte to the FIFO. */
+/*
+ * Writes a byte to the pipe: wakes the courier, unless that is a worker of
+ * another master.
+ */
 void ngx_http_ilert_lock_wake(void);
 
 

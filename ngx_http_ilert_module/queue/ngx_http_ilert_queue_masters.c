@@ -28,8 +28,12 @@ static ngx_int_t ngx_http_ilert_queue_masters_name(
     ngx_http_ilert_queue_conf_t *conf, u_char *name);
 static ngx_uint_t ngx_http_ilert_queue_masters_is_there(
     ngx_http_ilert_queue_conf_t *conf, ngx_fd_t fd);
+static void ngx_http_ilert_queue_masters_rejoin(
+    ngx_http_ilert_queue_conf_t *conf);
 static off_t ngx_http_ilert_queue_masters_byte(
     ngx_http_ilert_queue_conf_t *conf);
+static ngx_uint_t ngx_http_ilert_queue_masters_is_locked(ngx_fd_t fd,
+    off_t from, off_t to, struct flock *fl);
 static ngx_uint_t ngx_http_ilert_queue_masters_search(ngx_cycle_t *cycle,
     ngx_fd_t fd, off_t from, off_t to, ngx_pid_t *pid);
 static ngx_uint_t ngx_http_ilert_queue_masters_is_related(ngx_cycle_t *cycle,
@@ -114,6 +118,26 @@ ngx_http_ilert_queue_masters_is_there(ngx_http_ilert_queue_conf_t *conf,
 }
 
 
+/* Takes the lock of this worker on the file that is there now. */
+
+static void
+ngx_http_ilert_queue_masters_rejoin(ngx_http_ilert_queue_conf_t *conf)
+{
+    ngx_fd_t  fd;
+
+    fd = ngx_http_ilert_queue_masters_fd;
+
+    if (fd != NGX_INVALID_FILE
+        && !ngx_http_ilert_queue_masters_is_there(conf, fd))
+    {
+        (void) ngx_close_file(fd);
+
+        ngx_http_ilert_queue_masters_fd = NGX_INVALID_FILE;
+        ngx_http_ilert_queue_masters_join(conf);
+    }
+}
+
+
 static off_t
 ngx_http_ilert_queue_masters_byte(ngx_http_ilert_queue_conf_t *conf)
 {
@@ -127,6 +151,52 @@ ngx_http_ilert_queue_masters_byte(ngx_http_ilert_queue_conf_t *conf)
 }
 
 
+ngx_uint_t
+ngx_http_ilert_queue_masters_is_alone(ngx_http_ilert_queue_conf_t *conf)
+{
+    off_t         byte;
+    ngx_fd_t      fd;
+    struct flock  fl;
+
+    ngx_http_ilert_queue_masters_rejoin(conf);
+
+    fd = ngx_http_ilert_queue_masters_fd;
+    byte = ngx_http_ilert_queue_masters_byte(conf);
+
+    return fd != NGX_INVALID_FILE
+           && !ngx_http_ilert_queue_masters_is_locked(fd, 0, byte - 1, &fl)
+           && !ngx_http_ilert_queue_masters_is_locked(fd, byte + 1,
+                                          NGX_HTTP_ILERT_MASTERS_LAST, &fl);
+}
+
+
+/*
+ * Returns 1 with "fl" set to the lock of another process on one of the bytes,
+ * or 0 if there is none.
+ */
+
+static ngx_uint_t
+ngx_http_ilert_queue_masters_is_locked(ngx_fd_t fd, off_t from, off_t to,
+    struct flock *fl)
+{
+    if (from > to) {
+        return 0;
+    }
+
+    ngx_memzero(fl, sizeof(struct flock));
+
+    fl->l_type = F_WRLCK;
+    fl->l_whence = SEEK_SET;
+    fl->l_start = from;
+
+    /* a length of 0 is up to the last byte */
+
+    fl->l_len = (to == NGX_HTTP_ILERT_MASTERS_LAST) ? 0 : to - from + 1;
+
+    return fcntl(fd, F_GETLK, fl) != -1 && fl->l_type != F_UNLCK;
+}
+
+
 u_char *
 ngx_http_ilert_queue_masters_another(ngx_cycle_t *cycle,
     ngx_http_ilert_queue_conf_t *conf, u_char *p, u_char *last)
@@ -136,18 +206,9 @@ ngx_http_ilert_queue_masters_another(ngx_cycle_t *cycle,
     ngx_pid_t   pid;
     ngx_uint_t  another;
 
+    ngx_http_ilert_queue_masters_rejoin(conf);
+
     fd = ngx_http_ilert_queue_masters_fd;
-
-    if (fd != NGX_INVALID_FILE
-        && !ngx_http_ilert_queue_masters_is_there(conf, fd))
-    {
-        (void) ngx_close_file(fd);
-
-        ngx_http_ilert_queue_masters_fd = NGX_INVALID_FILE;
-        ngx_http_ilert_queue_masters_join(conf);
-
-        fd = ngx_http_ilert_queue_masters_fd;
-    }
 
     if (fd == NGX_INVALID_FILE) {
         fd = ngx_http_ilert_queue_masters_open(conf, O_RDONLY);
@@ -201,21 +262,7 @@ ngx_http_ilert_queue_masters_search(ngx_cycle_t *cycle, ngx_fd_t fd,
 {
     struct flock  fl;
 
-    if (from > to) {
-        return 0;
-    }
-
-    ngx_memzero(&fl, sizeof(struct flock));
-
-    fl.l_type = F_WRLCK;
-    fl.l_whence = SEEK_SET;
-    fl.l_start = from;
-
-    /* a length of 0 is up to the last byte */
-
-    fl.l_len = (to == NGX_HTTP_ILERT_MASTERS_LAST) ? 0 : to - from + 1;
-
-    if (fcntl(fd, F_GETLK, &fl) == -1 || fl.l_type == F_UNLCK) {
+    if (!ngx_http_ilert_queue_masters_is_locked(fd, from, to, &fl)) {
         return 0;
     }
 

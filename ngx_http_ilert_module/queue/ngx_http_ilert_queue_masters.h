@@ -35,6 +35,13 @@
 void ngx_http_ilert_queue_masters_join(ngx_http_ilert_queue_conf_t *conf);
 
 /*
+ * Returns 1 if no other master has workers at the folder.  If that cannot be
+ * told, as the file cannot be opened, returns 0.  Is called by a worker.
+ */
+ngx_uint_t ngx_http_ilert_queue_masters_is_alone(
+    ngx_http_ilert_queue_conf_t *conf);
+
+/*
  * If another master has workers at the folder, and neither of the two is being
  * upgraded to the other, writes a text about it from "p" on, to "last" at
  * most, and without a zero.  Returns the end of the text, or "p".  Is called

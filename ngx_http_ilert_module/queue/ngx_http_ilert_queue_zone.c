@@ -32,7 +32,6 @@ static ngx_int_t ngx_http_ilert_queue_next_file(
     ngx_http_ilert_queue_conf_t *conf, ngx_dir_t *dir, u_char *name,
     ngx_file_info_t *fi);
 static ngx_uint_t ngx_http_ilert_queue_is_ours(u_char *name);
-static ngx_uint_t ngx_http_ilert_queue_is_file(ngx_file_info_t *fi);
 
 
 extern ngx_module_t  ngx_thread_pool_module;
@@ -53,7 +52,6 @@ static const char  *ngx_http_ilert_queue_files[] = {
     "ballast",
     "courier.lock",
     "masters",
-    "wakeup",
     NULL
 };
 
@@ -277,7 +275,7 @@ ngx_http_ilert_queue_give(ngx_cycle_t *cycle,
         }
 
         if (ngx_fd_info(fd, &fi) == 0
-            && ngx_http_ilert_queue_is_file(&fi) && fi.st_nlink == 1
+            && ngx_is_file(&fi) && fi.st_nlink == 1
             && fchownat(fd, "", user, -1, AT_EMPTY_PATH) == -1)
         {
             ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
@@ -348,8 +346,7 @@ ngx_http_ilert_queue_foreign(ngx_cycle_t *cycle,
 
 /*
  * Sets "name", which has room for NGX_MAX_PATH bytes, and "fi" for the queue's
- * next file or FIFO of the folder.  Returns NGX_OK, or NGX_DONE if there is
- * none.
+ * next file of the folder.  Returns NGX_OK, or NGX_DONE if there is none.
  */
 
 static ngx_int_t
@@ -366,9 +363,7 @@ ngx_http_ilert_queue_next_file(ngx_http_ilert_queue_conf_t *conf,
 
         ngx_sprintf(name, "%V/%s%Z", &conf->path, ngx_de_name(dir));
 
-        if (ngx_link_info(name, fi) == 0
-            && ngx_http_ilert_queue_is_file(fi))
-        {
+        if (ngx_link_info(name, fi) == 0 && ngx_is_file(fi)) {
             return NGX_OK;
         }
     }
@@ -398,11 +393,5 @@ ngx_http_ilert_queue_is_ours(u_char *name)
     return 0;
 }
 
-
-static ngx_uint_t
-ngx_http_ilert_queue_is_file(ngx_file_info_t *fi)
-{
-    return S_ISREG(fi->st_mode) || S_ISFIFO(fi->st_mode);
-}
 
 #endif

@@ -14,7 +14,7 @@ package IlertShim;
 # write_error($errno)   of each write; 0: none
 # sync_error($errno)    of each sync
 # open_error($errno)    of each open(); EROFS: of those that could change the
-#                       folder, and of unlink(), rename(), mkfifo()
+#                       folder, and of unlink() and rename()
 # set(%what)            several at once: clock, stuck, write, sync, open,
 #                       folder
 # well                  the disk is as it should be; the clock stays
