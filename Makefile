@@ -17,6 +17,7 @@
 #                       and the rules, and takes two minutes
 # make bench            t/bench/run
 # make install          into DESTDIR and MODULESDIR
+# make deb              the Debian package, in build/deb/ (tools/deb)
 # make clean
 #
 # V=1 shows each command, TESTS="t/event.t t/captures.t" runs some tests only.
@@ -68,7 +69,7 @@ export ILERT_MODULE = $(CURDIR)/$(MODULE)
 
 
 .PHONY: module run test asan fuzz powerloss chaos bench install clean
-.PHONY: lint analyze cov
+.PHONY: lint analyze cov deb
 
 module:
 	@tools/build module
@@ -136,6 +137,10 @@ install: module
 	$(if $(MODULESDIR),,$(error which MODULESDIR?))
 	mkdir -p $(DESTDIR)$(MODULESDIR)
 	install -m 644 $(MODULE) $(DESTDIR)$(MODULESDIR)/
+
+deb:
+	@tools/setup deb
+	@tools/deb
 
 clean:
 	rm -rf build

@@ -122,6 +122,9 @@ END
     't/x.t' => "#!/usr/bin/perl\n\n# A test.\n\nuse warnings;\nuse strict;\n",
     'tools/x' => "#!/bin/sh\n#\n# tools/x\n#\n# Does nothing.\n\nset -u\n",
     'Makefile' => "all:\n\ttrue\n",
+    'debian/rules' => "#!/usr/bin/make -f\n\nall:\n\ttrue\n",
+    'debian/control' => 'Maintainer: ' . 'a' x 60 . " <a\@x.example>\n",
+    'debian/x.postrm' => "#!/bin/sh\n\n# A script.\n\nset -e\n\n#DEBHELPER#\n",
     'x.md' => "# Title\n\nSome text.\n\n| " . 'a' x 90 . " |\n\n"
               . "[a](https://x.example/" . 'a' x 90 . ")\n\n"
               . "```\n" . 'a' x 90 . "\n```\n",
@@ -175,7 +178,9 @@ my @faults = (
     [ 'prefix: a variable', $C, qr/ngx_http_ilert_x_names\[\]/, 'names[]' ],
     [ 'libc: malloc()', $C, qr/return NGX_ERROR/, 'return malloc(1) != NULL' ],
     [ 'strict: Perl', 't/x.t', qr/use strict;\n/, '' ],
+    [ 'width: of a package', 'debian/control', qr/Maintainer/, 'Uploaders' ],
     [ 'strict: sh', 'tools/x', qr/set -u\n/, "true\n" ],
+    [ 'strict: sh of a package', 'debian/x.postrm', qr/set -e\n/, "true\n" ],
 );
 
 sub written {
