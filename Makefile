@@ -16,6 +16,9 @@
 #                       (tools/cov); TESTS=t/store.t is enough for the store
 #                       and the rules, and takes two minutes
 # make bench            t/bench/run
+# make matrix           t/*.t, the package, and the quick start, in trees of
+#                       several Debians (tools/matrix), as root; takes hours,
+#                       MATRIX="sid-gcc trixie-deb" runs these parts only
 # make install          into DESTDIR and MODULESDIR
 # make deb              the Debian package, in build/deb/ (tools/deb)
 # make clean
@@ -44,6 +47,7 @@ CHAOS_SEEDS ?= 10
 CHAOS_TIME ?= 120
 CHAOS_FAULTS ?=
 CHAOS_WITHOUT ?=
+MATRIX ?=
 
 export NGINX_SRC CC CFLAGS LDFLAGS JOBS V FUZZ_TIME MAKE
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -69,7 +73,7 @@ export ILERT_MODULE = $(CURDIR)/$(MODULE)
 
 
 .PHONY: module run test asan fuzz powerloss chaos bench install clean
-.PHONY: lint analyze cov deb
+.PHONY: lint analyze cov deb matrix
 
 module:
 	@tools/build module
@@ -132,6 +136,9 @@ bench:
 	@tools/setup $(BUILD) run bench
 	@tools/build $(if $(NGINX_SRC),nginx,module)
 	@t/bench/run
+
+matrix:
+	@tools/matrix $(MATRIX)
 
 install: module
 	$(if $(MODULESDIR),,$(error which MODULESDIR?))
