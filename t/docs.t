@@ -19,6 +19,7 @@ use Test::More;
 
 use IlertFake;
 use IlertQueue;
+use IlertReadme;
 use IlertTest;
 
 my $TOP = dirname($FindBin::Bin);
@@ -154,7 +155,7 @@ subtest 'configurations of the pages' => sub {
     }
 
     like($text{'README.md'},
-         qr/^```nginx\n\Q$text{'docs\/examples\/minimal.conf'}\E```$/m,
+         qr/<<'END'\n\Q$text{'docs\/examples\/minimal.conf'}\EEND$/m,
          'README.md has docs/examples/minimal.conf');
 };
 
@@ -770,12 +771,22 @@ subtest 'packages of README.md' => sub {
     my @needed = map { /^ +(?:command_of|header_of) \S+ (\S+)$/gm }
                  @functions{qw(compiler libraries)};
 
-    my ($line) = $text{'README.md'} =~ /^ *apt-get install (.*?[^\\])$/ms;
-    my %there = map { $_ => 1 } split /[\s\\]+/, $line;
+    my @with = ([ 'the quick start', (IlertReadme::steps('make'))[0],
+                  qw(nginx nginx-dev ca-certificates curl) ]);
+
+    for my $heading ("nginx.org's packages", 'Any other nginx') {
+        push @with, [ $heading, section($text{'README.md'}, "## $heading") ];
+    }
 
     cmp_ok(scalar @needed, '>', 5, 'packages that are needed');
-    ok($there{$_}, "README.md has $_") for @needed, 'nginx', 'nginx-dev',
-                                           'ca-certificates', 'curl';
+
+    for (@with) {
+        my ($where, $commands, @more) = @$_;
+        my ($line) = $commands =~ /^apt-get install (.*?[^\\])$/ms;
+        my %there = map { $_ => 1 } split /[\s\\]+/, $line;
+
+        ok($there{$_}, "$where has $_") for @needed, @more;
+    }
 };
 
 # the anchors of a page, as GitHub makes them
@@ -801,6 +812,8 @@ subtest 'links and lines' => sub {
             my ($path, $anchor) = $link =~ /^([^#]*)#?(.*)$/;
             my $target = $path eq '' ? $page
                        : $page =~ m{^(.*/)} ? "$1$path" : $path;
+
+            $target =~ s{^docs/\.\./}{};
 
             push @broken, $link
                 if !-e "$TOP/$target"

@@ -20,6 +20,7 @@ use IlertConnect;
 use IlertDNS;
 use IlertFake;
 use IlertKapacitor;
+use IlertReadme;
 use IlertShim;
 use IlertTest qw(done wait_until webhook_request);
 
@@ -184,12 +185,6 @@ http {
 }
 CONF
 
-sub readme {
-    my ($chapter) = IlertTest::slurp(IlertTest::top() . '/README.md')
-                    =~ /^## Getting started\n(.*?)^## /ms;
-    return map { s/^   //gmr } $chapter =~ /^ *```sh\n(.*?)^ *```$/gms;
-}
-
 # Runs a step; returns what it printed.  %path: what is elsewhere here
 
 sub step {
@@ -207,34 +202,31 @@ sub step {
 }
 
 sub minimal {
-    my ($install, $load, $key, $conf, $start, $try) = readme();
+    my $load = "echo 'load_module modules/ngx_http_ilert_module.so;' "
+               . ">/etc/nginx/modules-enabled/50-mod-http-ilert.conf\n";
+    my ($install, $key, $conf, $reload, $try, $look, $over)
+        = IlertReadme::steps('make');
 
     $t = IlertTest->new(full => 1, conf => layout(), module => 0,
                         fake => $fake, workers => 1);
     my $dir = $t->dir;
     my %path = ('/etc/nginx' => $dir, '/etc/resolv.conf' => 'resolv.conf',
-                'docs/examples/minimal.conf' => 'minimal.conf',
+                '/usr/lib/nginx' => "$dir/lib",
+                '/var/lib/nginx' => "$dir/var",
                 '127.0.0.1:8080' => '127.0.0.1:' . $t->port(0),
+                'service nginx' => 'echo service nginx',
                 'modules/ngx_http_ilert_module.so' => $ENV{ILERT_MODULE}
                     // IlertTest::top() . '/build/ngx_http_ilert_module.so');
 
-    mkdir "$dir/$_" for 'modules-enabled', 'conf.d';
+    mkdir "$dir/$_" for 'modules-enabled', 'conf.d', 'var';
+    like($install =~ s/\s*\\\n\s*/ /gr, qr/^\Q$load\E/m,
+         'the module is loaded');
     step($load, '', %path) if $path{'modules/ngx_http_ilert_module.so'} ne '';
 
     step($key, "$KEY{ops}\n", %path);
     is(sprintf('%04o', (stat "$dir/$_->[0]")[2] & 07777), $_->[1],
        "the mode of $_->[0]") for ['ilert', '0700'], ['ilert/ops.key', '0600'];
 
-    my %replace = replacements('127.0.0.1:8080');
-    my $from = join '|', map { quotemeta } sort { length $b <=> length $a }
-                         grep { $_ ne '127.0.0.53' } keys %replace;
-    my $text = IlertTest::slurp(IlertTest::top()
-                                . '/docs/examples/minimal.conf');
-    $text =~ s/($from)/$replace{$1}/g;
-    $text =~ s/%%PORT_0%%/$t->port(0)/ge;
-    $text =~ s/%%DIR%%/$dir/g;
-
-    $t->write_file('minimal.conf', $text);
     $t->write_file('resolv.conf', <<'END');
 # nameserver 192.0.2.9
 search example.com
@@ -245,41 +237,64 @@ options edns0
 END
     step($conf, '', %path);
 
-    $text = $t->read_file('conf.d/ilert.conf');
-    like($text, qr/^ *resolver 192\.0\.2\.1 \[2001:db8::1\];$/m,
-         'the name servers of the machine');
-    $t->write_file('conf.d/ilert.conf',
-                   $text =~ s/resolver \S+ \S+;/"resolver " . $dns->address
-                                                . ";"/er);
+    # what is elsewhere here has its place, and the name server is ours
+
+    my $text = $t->read_file('conf.d/ilert.conf');
+    $text =~ s/^( *resolver) (.*);$/"$1 " . $dns->address . ';'/me
+        or die "no resolver\n";
+    is($2, '192.0.2.1 [2001:db8::1]', 'the name servers of the machine');
+
+    my $ilert = 'api.ilert.com:' . $fake->port . '/';
+    $text =~ s{api\.ilert\.com/}{$ilert};
+    $text =~ s{/etc/ssl/certs/ca-certificates\.crt}{$certificates->{ca_file}};
+    $t->write_file('conf.d/ilert.conf', $text);
 
     my ($code, $output) = $t->test_conf(layout());
     ok($code == 0 && $output !~ /\[\w+\]/, 'nginx -t') or diag($output);
+    is($reload, "nginx -t && service nginx reload\n", 'and a reload');
     $t->start;
 
-    tried($try, %path);
+    tried($try, $look, $over, %path);
     in_order();
+
+    $t->stop;
+    step(IlertReadme::undo('make'), '', %path);
+    is_deeply([ grep { -e } "$dir/ilert",
+                glob "$dir/{conf.d,modules-enabled,var}/*" ], [],
+              'nothing is left of it');
 }
 
-# the request of README.md, by curl if there is one
+# the requests of README.md, by curl if there is one
 
 sub tried {
-    my ($try, %path) = @_;
+    my ($try, $look, $over, %path) = @_;
 
     SKIP: {
         skip('no curl', 1) if system('command -v curl >/dev/null');
 
-        my $n = $fake->requests;
-        like(step($try =~ s/curl/curl -sS/r, '', %path),
-             qr/^\{"status":"accepted","event":"[1-9]\d*"\}/, 'the answer');
-        $fake->wait_requests($n + 1);
+        my ($n, $sent) = (scalar $fake->requests, 0);
+
+        my $curl = sub { step($_[0] =~ s/curl/curl -sS/r, '', %path) };
+        my $sent_on = sub {
+            like($curl->($_[0]),
+                 qr/^\{"status":"accepted","event":"[1-9]\d*"\}/,
+                 'the answer');
+            $fake->wait_requests($n + ++$sent);
+        };
+
+        $sent_on->($try);
 
         my $request = $fake->request(-1);
         is($request->{json}{summary}, 'This is a test', 'what ilert shows');
         is($request->{sni}, 'api.ilert.com', 'the name of the server, in TLS');
         is(shown(), 'ops: try: open', 'an alert');
 
-        step($try =~ s/curl/curl -sS/r =~ s/CRITICAL/OK/r, '', %path);
-        $fake->wait_requests($n + 2);
+        ok(wait_until(sub {
+            my $answer = $curl->($look);
+            $answer =~ /"shows":"open"/ && $answer =~ /"waiting":0/
+        }, 30, 'the alert on the page'), 'and on the page');
+
+        $sent_on->($over);
         is(shown(), 'ops: try: resolved', 'and its end');
     }
 }
