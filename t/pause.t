@@ -31,7 +31,7 @@ for my $name (qw(pause differ)) {
     }
 
     is($status, 0, "the program \"$name\" is built")
-        or BAIL_OUT("no $name: $errors");
+        or do { diag($errors); BAIL_OUT("no $name") };
 
     my ($tests, $why) = (0, '');
 

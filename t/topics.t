@@ -440,14 +440,16 @@ sub driver {
     my $dir = tempdir('topics-XXXXXX', DIR => top() . '/build/t',
                       CLEANUP => 1);
     my @include = map { "-I '$_'" } top() . '/ngx_http_ilert_module/event',
-        $objs, map { "$src/$_" } qw(core event event/modules os/unix);
+        $objs, map { "$src/$_" }
+               qw(core event event/modules event/quic os/unix);
 
     my $cc = $ENV{CC} || 'cc';
     my $text = `$cc -shared -fPIC -g -O1 -W -Wall -Wno-unused-parameter \\
         -Werror @include -o '$dir/topics.so' \\
         '$FindBin::Bin/topics/topics_test.c' 2>&1`;
 
-    is($?, 0, 'the driver is built') or BAIL_OUT("no driver: $text");
+    is($?, 0, 'the driver is built')
+        or do { diag($text); BAIL_OUT('no driver') };
 
     local $ENV{LD_PRELOAD} = join ':', grep { length } $module,
         "$dir/topics.so";
