@@ -137,6 +137,34 @@ subtest 'its lock is removed' => sub {
     quiet_audit('the lock');
 };
 
+# Something else is in the lock's place: nobody can be the courier.
+
+subtest 'no courier' => sub {
+    my $lock = $q->dir . '/courier.lock';
+    my $error = 'no worker delivers what is in the queue';
+    my $mark = $t->mark;
+
+    $q->forget;
+
+    # a worker may make it anew in between
+
+    ok(wait_until(sub { unlink $lock; mkdir $lock }, 10), 'a directory')
+        or return;
+
+    ok(wait_until(sub { ($q->ready)[0] == 503 }, 30), 'it is not ready');
+    ok(wait_until(sub { ($q->status->{queue}{error} // '') eq $error }, 30),
+       'the state says why');
+    is($q->status->{queue}{state}, 'error', 'it is an error');
+    spread('idle ', 'CRITICAL');
+    ok($t->wait_log(qr/\[crit\].*"\Q$lock\E" failed, nothing that waits is/,
+                    10, $mark), 'a line');
+
+    rmdir $lock or die "$lock: $!";
+    ok(wait_until(sub { ($q->ready)[0] == 200 }, 30), 'it is ready');
+    quiet_audit('a directory');
+    is($q->status->{queue}{state}, 'ok', 'the state is as it was');
+};
+
 # Releases before 0.2.0 had a FIFO in the folder.  A policy of SELinux, for
 # example, allows nginx files there, and nothing else.
 

@@ -603,7 +603,8 @@ subtest 'errors of the queue' => sub {
 
     push @errors, map { joined($_) }
         $text{"${CODE}_status_gather.c"}
-            =~ /ngx_snprintf\(error->data,[^"]*?($pieces)/g;
+            =~ /(?:ngx_snprintf\(error->data|ngx_str_set\((?:&st->)?error),
+                [^"]*?($pieces)/gx;
 
     for my $format (@errors) {
         my $pattern = pattern($format);

@@ -97,7 +97,6 @@ void
 ngx_http_ilert_lock_init_module(ngx_cycle_t *cycle, ngx_str_t *path)
 {
     uint32_t                     hash;
-    ngx_uint_t                   i;
     ngx_http_ilert_lock_pipe_t  *lp;
 
     lp = &ngx_http_ilert_lock_pipe;
@@ -116,21 +115,11 @@ ngx_http_ilert_lock_init_module(ngx_cycle_t *cycle, ngx_str_t *path)
         lp->open = 0;
     }
 
-    if (pipe(lp->fds) == -1) {
-        ngx_log_error(NGX_LOG_CRIT, cycle->log, ngx_errno, "pipe() failed");
+    if (pipe2(lp->fds, O_NONBLOCK|O_CLOEXEC) == -1) {
+        ngx_log_error(NGX_LOG_CRIT, cycle->log, ngx_errno,
+                      "ilert queue \"%V\": there is no pipe for the workers, "
+                      "nothing that waits is delivered", path);
         return;
-    }
-
-    for (i = 0; i < 2; i++) {
-
-        if (ngx_nonblocking(lp->fds[i]) == -1
-            || fcntl(lp->fds[i], F_SETFD, FD_CLOEXEC) == -1)
-        {
-            ngx_log_error(NGX_LOG_CRIT, cycle->log, ngx_errno,
-                          "fcntl() of a pipe failed");
-            ngx_close_channel(lp->fds, cycle->log);
-            return;
-        }
     }
 
     lp->path = hash;
@@ -488,7 +477,7 @@ ngx_http_ilert_lock_listen(ngx_http_ilert_lock_t *lk)
     fd = fcntl(ngx_http_ilert_lock_pipe.fds[0], F_DUPFD_CLOEXEC, 0);
 
     if (fd == -1) {
-        ngx_http_ilert_lock_fault(lk, "fcntl() of a pipe", lk->lock_name);
+        ngx_http_ilert_lock_fault(lk, "fcntl()", (u_char *) "pipe");
         return NGX_ERROR;
     }
 
@@ -563,8 +552,8 @@ ngx_http_ilert_lock_wake(void)
     if (lp->open && write(lp->fds[1], "", 1) == -1
         && ngx_errno != NGX_EAGAIN)
     {
-        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, ngx_errno,
-                      "write() to a pipe failed");
+        ngx_http_ilert_lock_fault(&ngx_http_ilert_lock, "write()",
+                                  (u_char *) "pipe");
     }
 }
 

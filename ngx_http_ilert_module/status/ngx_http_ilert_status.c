@@ -12,7 +12,6 @@
 #include "ngx_http_ilert_clock.h"
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_counters.h"
-#include "ngx_http_ilert_lock.h"
 #include "ngx_http_ilert_page.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_reply.h"
@@ -504,12 +503,9 @@ ngx_http_ilert_status_ready(ngx_http_ilert_status_ctx_t *ctx,
             ngx_str_set(&answer.error, "the queue cannot be written to");
         }
 
-#if (NGX_THREADS)
+    } else if (ngx_http_ilert_status_is_idle(&answer.error)) {
 
-    } else if (!ngx_http_ilert_lock_runs()) {
-        ngx_str_set(&answer.error, "no worker delivers what is in the queue");
-
-#endif
+        /* void */
 
     } else {
         status = NGX_HTTP_OK;

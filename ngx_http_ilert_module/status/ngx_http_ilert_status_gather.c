@@ -214,6 +214,11 @@ ngx_http_ilert_status_queue(ngx_http_ilert_status_t *st,
         return;
     }
 
+    if (ngx_http_ilert_status_is_idle(&st->error)) {
+        ngx_str_set(&st->state, "error");
+        return;
+    }
+
     if (st->query == NULL) {
         ngx_str_set(&st->state, "error");
         ngx_str_set(&st->error, "the queue does not answer");
@@ -422,6 +427,22 @@ ngx_http_ilert_status_is_silent(ngx_str_t *error, ngx_pool_t *pool)
     return 0;
 
 #endif
+}
+
+
+ngx_uint_t
+ngx_http_ilert_status_is_idle(ngx_str_t *error)
+{
+#if (NGX_THREADS)
+
+    if (!ngx_http_ilert_lock_runs()) {
+        ngx_str_set(error, "no worker delivers what is in the queue");
+        return 1;
+    }
+
+#endif
+
+    return 0;
 }
 
 

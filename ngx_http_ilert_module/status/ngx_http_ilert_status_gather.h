@@ -161,5 +161,11 @@ ngx_int_t ngx_http_ilert_status_gather(ngx_http_ilert_status_t *st,
 ngx_uint_t ngx_http_ilert_status_is_silent(ngx_str_t *error,
     ngx_pool_t *pool);
 
+/*
+ * Returns 1 if there is no courier, and sets "error" to a text that says so.
+ * This worker becomes the courier, if it can.  There need be a queue.
+ */
+ngx_uint_t ngx_http_ilert_status_is_idle(ngx_str_t *error);
+
 
 #endif /* _NGX_HTTP_ILERT_STATUS_GATHER_H_INCLUDED_ */
