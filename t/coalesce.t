@@ -40,7 +40,7 @@ $sources{default} = "integration_key $KEY{default}; $more";
 
 my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 my $q = IlertQueue->new(
-    workers => 2, log_level => 'notice', shim => $shim, timeout => '1s',
+    workers => 2, log_level => 'notice', shim => $shim, timeout => '20s',
     sources => \%sources, defaults => 1, rate => 'off',
     keys => { map { $KEY{$_} => $_ eq 'native' ? 'kapacitor' : 'api' }
               keys %KEY });
@@ -324,7 +324,7 @@ fresh 'under way' => sub {
                   hook($mode, $id, @$known) });
     ok($q->settled, 'known');
     my $n = $fake->counts->{requests};
-    $fake->rule(delay => 0.8);
+    $fake->rule(hold => 1);
     $each->(sub { my ($mode, $id, undef, undef, $first) = @_;
                   hook($mode, $id, $first) });
     ok($fake->wait_requests($n + 2 * @UNDER_WAY, 3), 'under way');
@@ -345,8 +345,8 @@ fresh 'under way' => sub {
 # Nobody knows whether ilert has them: what ends them is sent.
 
 fresh 'no verdict' => sub {
-    my @rules = map { $fake->rule(match => qr/"[vw]$_ \d"/, hang => 1,
-                                  take => $_) } 0, 1;
+    my @rules = map { $fake->rule(match => qr/"[vw]$_ \d"/, hold => 1,
+                                  reset => 'after', take => $_) } 0, 1;
     for my $mode (@MODES) {
         hook($mode, $_, 'C') for qw(v0 w0 v1 w1);
     }
@@ -355,7 +355,6 @@ fresh 'no verdict' => sub {
         hook($mode, $_, 'O') for qw(v0 v1);
         hook($mode, $_, 'O', 'W', 'O') for qw(w0 w1);
     }
-    sleep(0.7);
     $fake->drop_rule($_) for @rules;
     $q->settled(0.8);
 
@@ -393,7 +392,9 @@ fresh 'a restart knows what is shown, and a crash does not' => sub {
     $q->settled;
     $q->crash;
     $q->start;
-    hook($_, 'z', 'C', 'O') for @MODES;
+    hook($_, 'z', 'C') for @MODES;
+    $q->settled;
+    hook($_, 'z', 'O') for @MODES;
     $q->settled;
     hook($_, 'z', 'O') for @MODES;
     $q->crash;

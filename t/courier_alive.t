@@ -207,7 +207,7 @@ subtest 'with the lock of the database, and it quits' => sub {
     ok($t->wait_log(qr/\[notice\] $worker#.*gracefully shutting down/, 10,
                     $mark), 'it quits');
 
-    ok(!wait_until(sub {
+    ok(!IlertWait::wait_quietly(sub {
         $t->poll(0.1);
         return $t->grep_log(qr/ and was killed/, $mark);
     }, 14), 'nobody kills it');

@@ -23,10 +23,14 @@ my $KEY = 'il1api0123';
 my $NATIVE = 'il1kap0123';
 
 my $CONF = <<'CONF';
-    proxy_read_timeout 1s;
+    proxy_read_timeout 20s;
     server {
         listen 127.0.0.1:%%PORT_0%%;
         location / { proxy_pass http://%%FAKE%%/api/; }
+        location /hang/ {
+            proxy_read_timeout 1s;
+            proxy_pass http://%%FAKE%%/api/;
+        }
         location /small { client_max_body_size 10; return 200; }
         location /kept {
             proxy_http_version 1.1;
@@ -330,7 +334,12 @@ subtest 'records' => sub {
 
     $fake->reset;
     is(scalar(() = $fake->requests), 0, 'reset');
-    ok(!$fake->wait_requests(1, 0.05), 'wait in vain');
+    {
+        local $IlertWait::PATIENCE = 0.05;
+        local *Test::More::diag = sub { };
+        no warnings 'redefine';
+        ok(!$fake->wait_requests(1), 'wait in vain');
+    }
     post_event();
     ok($fake->wait_events(1, 1), 'wait');
 };
@@ -347,8 +356,7 @@ subtest 'many' => sub {
         is(scalar(() = $fake->requests), $round * 50);
     }
 
-    my $seconds = time() - $begun;
-    cmp_ok($seconds, '<', 30, sprintf '500 requests in %.2f s', $seconds);
+    note(sprintf '500 requests in %.2f s', time() - $begun);
     is(keys %{$fake->alerts->{$KEY}}, 50);
 };
 
@@ -401,7 +409,10 @@ subtest 'rules: broken answers' => sub {
     {
         $fake->reset;
         $fake->rule(@$rule);
-        my $r = $t->post('/events', event(), timeout => 2);
+        my $uri = $rule->[0] eq 'hang' ? '/hang/events' : '/events';
+        # what is no answer has no end either
+        my %timeout = $rule->[0] eq 'raw' ? (timeout => 3) : ();
+        my $r = $t->post($uri, event(), %timeout);
         # what is no HTTP/1.x nginx passes on as HTTP/0.9
         my $status = $rule->[0] eq 'hang' ? 504
                    : $rule->[1] eq 'nonsense' ? 0 : 502;
@@ -413,7 +424,7 @@ subtest 'rules: broken answers' => sub {
 
         $fake->clear_rules;
         $fake->rule(@$rule, take => 1);
-        $t->post('/events', event(), timeout => 0.5);
+        $t->post($uri, event(), %timeout);
         is($fake->counts->{events}, 1, 'taken');
     }
 
@@ -447,7 +458,7 @@ subtest 'rules: broken answers' => sub {
 
     $fake->reset;
     $fake->rule(endless => 1);
-    $r = $t->post('/events', event(), timeout => 0.5);
+    $r = $t->post('/events', event(), timeout => 3);
     is($r->{status}, 202, 'endless');
     ok($r->{timeout}, 'has no end');
     cmp_ok(length $r->{body}, '>', 100_000, 'and is large');
@@ -464,11 +475,11 @@ subtest 'rules: broken answers' => sub {
 
 subtest 'parallel' => sub {
     $fake->reset;
-    $fake->rule(delay => 0.3);
+    $fake->rule(delay => 2);
     my @h = map { $t->start_post('/events', event(alertKey => $_)) }
             qw(a A b);
-    $t->poll(0.1);
-    is($fake->counts->{inflight}, 3, 'in work');
+    ok(wait_until(sub { $t->poll(0.01); $fake->counts->{inflight} == 3 }),
+       'in work');
     is(join(' ', map { $_->{status} } $t->finish(@h)), '202 202 202');
     my @r = $fake->requests;
     is(join(' ', sort map { $_->{parallel} } @r), '1 1 2', 'of one key');
@@ -487,7 +498,7 @@ subtest 'refuse and accept' => sub {
 subtest 'rate' => sub {
     my $limited = IlertFake->start(keys => { a1 => 'api', b1 => 'api' },
                                    rate => { a1 => 2 }, rate_total => 3,
-                                   window => 2, phase => time() - 0.01);
+                                   window => 3600, phase => time());
     my $post = sub {
         my ($key) = @_;
         return $t->post('/api/events', event(integrationKey => $key),
@@ -498,7 +509,10 @@ subtest 'rate' => sub {
     my $r = $post->('a1');
     is($r->{json}{code}, 'TOO_MANY_REQUESTS');
     ok(!$r->{header}{'retry-after'}, 'no Retry-After');
-    ok(wait_until(sub { $post->('a1')->{status} == 202 }, 5), 'a new window');
+    $limited->limit(window => 0.5);
+    is($post->('a1')->{status}, 202, 'another window');
+    ok(wait_until(sub { $post->('a1')->{status} == 429 }), 'has its limit');
+    ok(wait_until(sub { $post->('a1')->{status} == 202 }), 'and its end');
     is(scalar(() = $limited->errors), 0);
     $limited->stop;
     is($post->('a1')->{status}, 0, 'stopped');
@@ -507,7 +521,8 @@ subtest 'rate' => sub {
 subtest 'limits' => sub {
     my $limited = IlertFake->start(keys => { a1 => 'api', b1 => 'api' },
                                    rate => 4, foreign => { a1 => 3 },
-                                   retry_after => 7);
+                                   retry_after => 7, window => 3600,
+                                   phase => time());
     my $post = sub {
         my ($key) = @_;
         return $t->post('/api/events', event(integrationKey => $key),
@@ -528,16 +543,16 @@ subtest 'limits' => sub {
     is(join(' ', map { $post->('a1')->{status} } 1 .. 6),
        '202 202 202 202 202 202', 'other limits');
 
-    my (%windows, $r);
-    my $end = time() + 1;
-    while (time() < $end) {
-        $r = $post->('b1');
-        my $n = int((time() - 0.01) * 5);
-        $windows{$n}++ if $r->{status} == 202;
-        $t->poll(0.005);
-    }
-    my $n = keys %windows;
-    ok($n >= 4 && $n <= 6, "$n fixed windows a second");
+    # one is taken in each window; by its own time one may seem to be in the
+    # window before
+
+    my $r;
+    my $taken = sub { grep { $_->{taken} && $_->{key} eq 'b1' }
+                      $limited->requests };
+    $limited->limit(window => 0.2, phase => 0);
+    ok(wait_until(sub { $r = $post->('b1'); $taken->() >= 8 }), 'windows');
+    my %windows = map { int($_->{time} * 5) => 1 } ($taken->())[3 .. 7];
+    cmp_ok(scalar keys %windows, '>=', 4, 'one in each');
     ok(!defined $r->{header}{'retry-after'});
     $limited->stop;
 };
@@ -597,10 +612,11 @@ subtest 'client' => sub {
     is($status->(length => 1000, timeout => 0.2), 0, 'too long a length');
     is($status->(abort => 100), 0, 'abort');
 
-    my $n = $fake->counts->{requests};
+    my $hold = $fake->rule(hold => 1);
     is($status->(abort => -1), 0, 'abort after the request');
     ok(wait_until(sub { $t->access_log =~ / 499 / }, 5), 'nginx noticed');
     is($status->(abort => -1, abort_reset => 1), 0, 'by RST');
+    $fake->drop_rule($hold);
 
     my $r = $t->head('/pings/il1hbt0789');
     is($r->{status}, 202, 'HEAD');
@@ -945,6 +961,7 @@ subtest 'the end of a test' => sub {
 
     ($status, $text) = script(q{
         kill 'KILL', $t->master;
+        $IlertWait::PATIENCE = 2;
         done();
     });
     isnt($status, 0, 'a dead master fails the test');
@@ -957,6 +974,7 @@ subtest 'the end of a test' => sub {
             exec 'sleep', 20;
         }
         sleep 1;
+        $IlertWait::PATIENCE = 2;
         done();
     });
     isnt($status, 0, 'a left-over process fails the test');
@@ -970,6 +988,43 @@ subtest 'the end of a test' => sub {
     like($text, qr/^not ok 5 - no key/m);
     like($text, qr/access\.log: .*il1api7777/);
     like($text, qr/answer to/);
+};
+
+# What a test that fails says
+
+subtest 'failures' => sub {
+    my ($status, $text) = script(q{
+        $IlertWait::PATIENCE = 0.1;
+        ok($fake->wait_requests(3), 'three');
+        ok(0, 'again');
+        done();
+    });
+
+    isnt($status, 0, 'a wait in vain');
+    like($text, qr/^# waited 0\.1 s in vain for 3 requests at ilert, not 0, /m,
+         'says for what');
+    like($text, qr{^# the end of \S+/error\.log:\n(?:# .*\n)*
+                   #\ .*\ start\ worker\ process\ \d+\n}mx,
+         'with the end of the log');
+    is(scalar(() = $text =~ /the end of/g), 1, 'once');
+};
+
+subtest 'held answers' => sub {
+    $fake->reset;
+    my $held = $fake->rule(match => qr/held/, hold => 1);
+    my $lost = $fake->rule(match => qr/lost/, hold => 1, reset => 'after',
+                           take => 1);
+    my @h = map { $t->start_post('/events', event(alertKey => $_)) }
+            qw(held lost);
+    ok(wait_until(sub { $t->poll(0.01); $fake->counts->{inflight} == 2 }),
+       'in work');
+    is(post_event()->{status}, 202, 'others are answered');
+    $fake->drop_rule($held);
+    is(($t->finish($h[0]))[0]{status}, 202, 'when the rule is dropped');
+    is($fake->counts->{inflight}, 1, 'the other one is still in work');
+    $fake->clear_rules;
+    is(($t->finish($h[1]))[0]{status}, 502, 'and has its end');
+    is($fake->counts->{events}, 3, 'all are taken');
 };
 
 subtest 'processes' => sub {

@@ -314,7 +314,8 @@ subtest 'max_age' => sub {
 
     ok(wait_until(sub { my %key = map { $_->{key} => 1 } grep {
         $_->{status} == 429 } $e->fake->requests; 3 == keys %key }, 30),
-       'all keys wait');
+       'all keys are refused');
+    ok(wait_until(sub { !$e->marks }), 'and wait');
     $e->pass(70);
     $e->post('age4', 'CRITICAL', source => 'age');
     $e->post('gone', 'CRITICAL', source => 'gone');

@@ -12,7 +12,7 @@ package IlertBrowser;
 #
 # open($url)            returns when the page is loaded; the object
 # js($body, @arguments) runs the body of a function in the page
-# wait_js($expression, [seconds])  waits until it is true (default 20 s);
+# wait_js($expression, [seconds])  waits until it is true (see IlertWait);
 #                       returns its value, or '' and a diag
 # click($selector)      as with a mouse
 # press(@keys)          Tab, Shift+Tab, Enter, Escape, Home, Space, or text
@@ -39,6 +39,7 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use IlertFake;
+use IlertWait;
 
 my $JSON = JSON::PP->new->utf8->allow_nonref;
 
@@ -91,7 +92,7 @@ sub new {
     $self->_run;
     $LIVE{$self->{pid}} = 1;
 
-    my $end = time() + 20;
+    my $end = time() + IlertWait::patience();
     while (!eval { $self->_ask(GET => '/status')->{ready} }) {
         die "chromedriver does not start: " . $self->_output
             if time() > $end || waitpid($self->{pid}, WNOHANG);
@@ -183,18 +184,8 @@ sub js {
 
 sub wait_js {
     my ($self, $expression, $seconds) = @_;
-    my $end = time() + ($seconds || 20);
-
-    while (1) {
-        my $value = $self->js("return $expression");
-        return $value if $value;
-        last if time() > $end;
-        sleep(0.05);
-    }
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    Test::More::diag("in vain: $expression");
-    return '';
+    return IlertWait::wait_until(sub { $self->js("return $expression") },
+                                 $seconds, $expression);
 }
 
 sub click {

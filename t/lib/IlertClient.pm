@@ -12,6 +12,7 @@ use Scalar::Util qw(refaddr);
 use Time::HiRes qw(time);
 
 use IlertSchema;
+use IlertWait qw(patience);
 
 my %ACTIVE;
 
@@ -31,7 +32,7 @@ sub begin {
     my $self = bless {
         method => $method, uri => $uri, opt => \%opt,
         in => '', out => '', sent => 0, wait => 0,
-        begun => $now, deadline => $now + ($opt{timeout} || 10),
+        begun => $now, deadline => $now + ($opt{timeout} || patience()),
         kept => $opt{connection} ? 1 : 0,
     }, $class;
 
@@ -226,10 +227,10 @@ sub _read {
     return if $self->{complete};
     $self->_parse() or return;
 
-    # if the server has said that it will close, it gets two seconds for that
+    # if the server has said that it will close, it gets some time for that
     $self->{complete} = time() - $self->{begun};
     return $self->_end() unless $self->{closing};
-    my $until = time() + 2;
+    my $until = time() + 20;
     $self->{deadline} = $until if $until < $self->{deadline};
 }
 
@@ -361,7 +362,8 @@ sub open {
 
     my $socket = IO::Socket::INET->new(
         PeerAddr => $opt{address} || '127.0.0.1',
-        PeerPort => $opt{port}, Proto => 'tcp', Timeout => 10);
+        PeerPort => $opt{port}, Proto => 'tcp',
+        Timeout => IlertWait::patience());
     my $self = bless { socket => $socket, error => "$!" }, $class;
     return $self unless $socket;
 
@@ -373,7 +375,8 @@ sub open {
         my %arguments = ref $opt{tls} ? %{$opt{tls}}
             : (SSL_verify_mode => IO::Socket::SSL::SSL_VERIFY_NONE());
 
-        if (!IO::Socket::SSL->start_SSL($socket, Timeout => 10, %arguments)) {
+        if (!IO::Socket::SSL->start_SSL($socket,
+                Timeout => IlertWait::patience(), %arguments)) {
             $self->{error} = IO::Socket::SSL::errstr();
             delete $self->{socket};
             return $self;

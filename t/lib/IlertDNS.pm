@@ -97,7 +97,8 @@ sub mode {
 
 sub wait_queries {
     my ($self, $n, $seconds) = @_;
-    return $self->wait_for(sub { $self->queries >= $n }, $seconds);
+    return $self->wait_for(sub { $self->queries >= $n }, $seconds,
+                           "$n queries");
 }
 
 

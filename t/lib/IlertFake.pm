@@ -53,6 +53,7 @@ package IlertFake;
 #                           text.  Without a status the request is judged as
 #                           usual, and the rest applies to that answer
 #     delay => seconds      before the answer (a taken event counts at once)
+#     hold => 1             the answer waits until the rule is dropped
 #     hang => 1             request read, no answer; hang => 'before': its body
 #                           is not read either
 #     reset => 'accept'     RST when the connection is accepted (match unused)
@@ -100,7 +101,7 @@ package IlertFake;
 #       inflight (requests in work now) }
 # tls_errors                list of failed handshakes (text)
 # wait_events($n, $seconds), wait_requests($n, $seconds): true when there are
-#       that many (default 10 s)
+#       that many (see IlertWait)
 # reset                     forgets requests, events, alerts, rules, windows
 #
 # Functions: IlertFake::free_port([$address]): a port nobody else takes as long
@@ -209,8 +210,8 @@ sub rule {
     my ($self, %rule) = @_;
 
     _check_names('member of a rule', \%rule, qw(match times take status
-        reason headers body delay hang reset close huge endless interim drip
-        raw));
+        reason headers body delay hold hang reset close huge endless interim
+        drip raw));
 
     $rule{match} = "$rule{match}" if defined $rule{match};
     return $self->call('rule', \%rule);
@@ -280,7 +281,10 @@ sub wait_requests { my ($self, @how) = @_; $self->_wait('requests', @how) }
 
 sub _wait {
     my ($self, $what, $n, $seconds) = @_;
-    return $self->wait_for(sub { $self->counts->{$what} >= $n }, $seconds);
+    my $come = 0;
+
+    return $self->wait_for(sub { ($come = $self->counts->{$what}) >= $n },
+                           $seconds, sub { "$n $what at ilert, not $come" });
 }
 
 

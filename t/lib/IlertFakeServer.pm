@@ -900,6 +900,13 @@ sub tell {
 sub answer {
     my ($self, $c, $r, $rule, $status, $message) = @_;
 
+    if ($rule->{hold} && !$c->{work}{held}++) {
+        push @{$self->{held}{$rule->{number}}}, sub {
+            $self->answer($c, $r, $rule, $status, $message) if $c->{sock};
+        };
+        return;
+    }
+
     return $self->begin_nothing($c, $rule, 'after')
         if $rule->{hang} || _place($rule) eq 'after';
 
@@ -1118,7 +1125,6 @@ sub command {
 
 sub command_keys { my ($self, $keys) = @_; $self->{keys} = $keys; 1 }
 sub command_rules { $_[0]{rules} }
-sub command_clear_rules { my ($self) = @_; $self->{rules} = []; 1 }
 sub command_alerts { $_[0]{alerts} }
 sub command_tls_errors { $_[0]{tls_errors} }
 sub command_accept { my ($self) = @_; $self->open_listener(); 1 }
@@ -1141,6 +1147,14 @@ sub command_rule {
 sub command_drop_rule {
     my ($self, $number) = @_;
     @{$self->{rules}} = grep { $_->{number} != $number } @{$self->{rules}};
+    $_->() for @{delete $self->{held}{$number} || []};
+    return 1;
+}
+
+sub command_clear_rules {
+    my ($self) = @_;
+    my @numbers = map { $_->{number} } @{$self->{rules}};
+    $self->command_drop_rule($_) for @numbers;
     return 1;
 }
 
@@ -1156,7 +1170,7 @@ sub command_refuse {
 sub command_reset {
     my ($self) = @_;
     $self->forget();
-    $self->{rules} = [];
+    $self->command_clear_rules();
     $self->{tls_errors} = [];
     return 1;
 }

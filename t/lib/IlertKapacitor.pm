@@ -128,7 +128,8 @@ sub webhooks { @{$_[0]->call('webhooks')} }
 
 sub idle {
     my ($self, $seconds) = @_;
-    return $self->wait_for(sub { !$self->call('busy') }, $seconds);
+    return $self->wait_for(sub { !$self->call('busy') }, $seconds,
+                           'the end of webhooks under way');
 }
 
 sub open {

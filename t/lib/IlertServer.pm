@@ -18,10 +18,9 @@ package IlertServer;
 #                           test, and sets the title of the process
 #
 # For the test:
-#     call($name, @arguments)   the answer; dies if there is none in 30 s
+#     call($name, @arguments)   the answer; dies if there is none in 60 s
 #     pid, stop             an object stops its process when it is destroyed
-#     wait_for(sub { }, $seconds)   true as soon as the sub is (10 s); '' after
-#                           that time
+#     wait_for(sub { }, $seconds, $what)   IlertWait::wait_until
 
 use warnings;
 use strict;
@@ -34,7 +33,9 @@ use POSIX ();
 use Scalar::Util qw(weaken);
 use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM);
 use Storable ();
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
+
+use IlertWait;
 
 my %STARTED;                          # objects of this process, weak
 
@@ -85,22 +86,15 @@ sub call {
 
     local $SIG{PIPE} = 'IGNORE';
     write_frame($self->{control}, \@command);
-    my $answer = read_frame($self->{control}, 30);
+    my $answer = read_frame($self->{control}, 60);
 
     croak "the $self->{name} does not answer ($command[0])" unless $answer;
     return $answer->[0];
 }
 
 sub wait_for {
-    my ($self, $sub, $seconds) = @_;
-    my $deadline = time() + ($seconds // 10);
-
-    until ($sub->()) {
-        return '' if time() > $deadline;
-        sleep(0.01);
-    }
-
-    return 1;
+    my ($self, @how) = @_;
+    return IlertWait::wait_until(@how);
 }
 
 sub stop {

@@ -10,6 +10,7 @@ package IlertShim;
 # clock($seconds)       is added to the time of day, may be negative
 # pass($seconds)        as if so much more time went by: timers are moved too,
 #                       but a process has to be woken to see it
+# now                   the time that nginx has, in seconds since 1970
 # stuck(0 | 1 | $pid)   a sync does not return, or none in that process
 # write_error($errno)   of each write; 0: none
 # sync_error($errno)    of each sync
@@ -27,6 +28,7 @@ use strict;
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use File::Temp ();
+use Time::HiRes qw(time);
 
 use IlertTest ();
 
@@ -93,6 +95,7 @@ sub store {
 sub set { my ($self, %what) = @_; %$self = (%$self, %what); $self->store }
 sub clock { $_[0]->set(clock => $_[1]) }
 sub pass { $_[0]->set(passed => $_[0]{passed} + $_[1]) }
+sub now { time() + $_[0]{clock} + $_[0]{passed} }
 sub stuck { $_[0]->set(stuck => $_[1]) }
 sub write_error { $_[0]->set(write => $_[1]) }
 sub sync_error { $_[0]->set(sync => $_[1]) }

@@ -425,7 +425,7 @@ sub new {
 
 sub get {
     my ($self, $uri, %opt) = @_;
-    return $self->test->get($uri, timeout => 8, %opt);
+    return $self->test->get($uri, %opt);
 }
 
 sub uri {
@@ -531,7 +531,7 @@ sub workers_say {
 
 sub control {
     my ($self, $path, %opt) = @_;
-    return $self->test->post("/control/$path", '', timeout => 8, %opt);
+    return $self->test->post("/control/$path", '', %opt);
 }
 
 sub does {

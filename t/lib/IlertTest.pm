@@ -48,7 +48,7 @@ package IlertTest;
 #
 # Life.  Each dies with the reason and the end of the log if it fails.
 #     start                 returns the object when all workers are ready
-#     stop                  QUIT; waits for the end, 30 s, then it is a fault
+#     stop                  QUIT; waits for the end; none is a fault
 #     stop('TERM')          another signal
 #     reload                HUP; returns when the new workers serve and the old
 #                           ones take no more connections (they may live on)
@@ -81,7 +81,7 @@ package IlertTest;
 #                           added; undef removes it.  The defaults are
 #                           Kapacitor's: Host, User-Agent, Content-Length,
 #                           Content-Type, Accept-Encoding (GET: Host only)
-#       body => bytes, timeout => 10, port => N, address => '127.0.0.1',
+#       body => bytes, timeout => 60, port => N, address => '127.0.0.1',
 #       http => '1.0', chunked => bytes in a chunk, no_length => 1, length => N
 #       pieces => bytes in a write | [strings] (instead of the whole request)
 #       pause => seconds between writes
@@ -116,7 +116,7 @@ package IlertTest;
 #
 # Functions:
 #     wait_until(sub { }, seconds, what)   true value of sub; '' and a diag
-#                                   when the time is over (default 10 s)
+#                                   when the time is over (see IlertWait)
 #     nginx_t($conf, %opt)          (exit code, output) of nginx -t with the
 #                                   options of new; lines as nginx writes them
 #                                   to a terminal: "nginx: [emerg] .. in F:N".
@@ -183,6 +183,7 @@ use Time::HiRes qw(sleep time);
 
 use IlertClient;
 use IlertFake;
+use IlertWait qw(patience wait_quietly wait_until);
 
 our @EXPORT = qw(done webhook webhooks wait_until nginx_t);
 our @EXPORT_OK = qw(
@@ -561,7 +562,7 @@ sub start {
 
     $self->{pid} = $pid;
     $self->_find_daemon() if $self->{opt}{daemon};
-    my $ready = _wait(sub { $self->_reap || $self->_ready }, 30);
+    my $ready = wait_quietly(sub { $self->_reap || $self->_ready });
 
     if (!$self->{pid} || !$ready) {
         my $log = $self->_all_logs();
@@ -575,13 +576,13 @@ sub start {
 sub _find_daemon {
     my ($self) = @_;
 
-    _wait(sub { waitpid($self->{pid}, WNOHANG) }, 30);
+    wait_quietly(sub { waitpid($self->{pid}, WNOHANG) });
     if ($?) {
         delete $self->{pid};
         return;
     }
 
-    _wait(sub { -s $self->path('nginx.pid') }, 30);
+    wait_quietly(sub { -s $self->path('nginx.pid') });
     my $text = slurp($self->path('nginx.pid'));
     ($self->{pid}) = defined $text ? $text =~ /^(\d+)/ : ();
     $self->{adopted} = 1;
@@ -716,12 +717,12 @@ sub reload {
     kill 'HUP', $self->{pid};
 
     my @emerg;
-    my $ready = _wait(sub {
+    my $ready = wait_quietly(sub {
         $self->_reap and return 1;
         @emerg = $self->grep_log(qr/\[emerg\]/, $mark) and return 1;
         return if grep { $before{$_} } $self->workers;
         return $self->_ready;
-    }, 30);
+    });
 
     if ($opt{fail}) {
         die "reload: the configuration was not refused\n" unless @emerg;
@@ -742,22 +743,22 @@ sub upgrade {
     my $new;
 
     kill 'USR2', $old;
-    _wait(sub {
+    wait_quietly(sub {
         my $text = slurp($self->path('nginx.pid'));
         ($new) = defined $text ? $text =~ /^(\d+)\n/ : ();
         return $new && $new != $old;
-    }, 30) or die "no new master:\n" . _tail($self->_all_logs) . "\n";
+    }) or die "no new master:\n" . _tail($self->_all_logs) . "\n";
 
     {
         local $self->{pid} = $new;
-        _wait(sub { $self->_ready }, 30) or die "no new workers\n";
+        wait_quietly(sub { $self->_ready }) or die "no new workers\n";
     }
 
     $meanwhile->() if $meanwhile;
 
     kill 'QUIT', $old;
-    if (!_wait(sub { $self->_reap }, 30)) {
-        $self->_fault(process => 'the old master was still there after 30 s');
+    if (!wait_quietly(sub { $self->_reap })) {
+        $self->_fault(process => 'the old master does not end');
         kill 'KILL', $old;
         waitpid $old, 0;
     }
@@ -775,10 +776,10 @@ sub kill_worker {
     $self->expect_log(qr/process $pid exited/);
 
     kill $signal, $pid or croak "kill $pid: $!";
-    _wait(sub {
+    wait_quietly(sub {
         my @now = $self->workers;
         return @now >= @before && !grep { $_ == $pid } @now;
-    }, 30) or die "no successor of worker $pid\n";
+    }) or die "no successor of worker $pid\n";
 
     return $pid;
 }
@@ -795,11 +796,11 @@ sub crash {
     delete @$self{qw(pid killed adopted)};
 
     # new processes may have begun meanwhile, and threads may have sockets yet
-    _wait(sub {
+    wait_quietly(sub {
         my @born = $self->_processes;
         kill 'KILL', @born;
         return !@born && !grep { _threads($_) } @pids;
-    }, 10) or die "processes survived KILL\n";
+    }) or die "processes survived KILL\n";
 }
 
 # Returns the threads of a process that are not dead.
@@ -823,12 +824,12 @@ sub stop {
     $self->{killed} = $signal eq 'KILL';
     kill $signal, $pid;
 
-    if (!_wait(sub { $self->_reap }, 30)) {
-        $self->_fault(process => "nginx was still there 30 s after $signal");
+    if (!wait_quietly(sub { $self->_reap })) {
+        $self->_fault(process => "nginx does not end after $signal");
         $self->{killed} = 1;
         kill 'TERM', $pid;
-        _wait(sub { $self->_reap }, 3) || kill 'KILL', $pid;
-        _wait(sub { $self->_reap }, 3);
+        wait_quietly(sub { $self->_reap }, 3) || kill 'KILL', $pid;
+        wait_quietly(sub { $self->_reap });
     }
 
     $self->_stop_left_over();
@@ -859,12 +860,12 @@ sub _zombie {
 sub _stop_left_over {
     my ($self) = @_;
 
-    return if _wait(sub { !$self->_processes }, $self->{killed} ? 5 : 2);
+    return if wait_quietly(sub { !$self->_processes });
 
     my @left = $self->_processes or return;
     $self->_fault(process => "left over: $_ " . _command_line($_)) for @left;
     kill 'KILL', @left;
-    _wait(sub { !$self->_processes }, 5);
+    wait_quietly(sub { !$self->_processes });
 }
 
 
@@ -920,9 +921,9 @@ sub _all_logs {
 }
 
 sub _tail {
-    my ($text) = @_;
+    my ($text, $most) = (@_, 30);
     my @lines = split /\n/, $text;
-    splice @lines, 0, @lines - 30 if @lines > 30;
+    splice @lines, 0, @lines - $most if @lines > $most;
     return join "\n", @lines;
 }
 
@@ -1004,6 +1005,28 @@ sub done {
     $DONE = 1;
     Test::More::done_testing();
 }
+
+# A test that fails shows how the error logs end, and what of them it has not
+# shown before; the first three times.
+
+my $shown = 0;
+
+sub _show_logs {
+    my ($hub, $event) = @_;
+    return if !$event->causes_fail || !$event->facet_data->{assert}
+              || $OWNER != $$ || $shown >= 3;
+
+    for my $self (grep { defined } values %LIVE) {
+        my $lines = _tail($self->log_since($self->{shown} // 0), 15);
+        $self->{shown} = $self->mark;
+        next if $lines eq '';
+        $shown++;
+        Test::More::diag("the end of $self->{dir}/error.log:");
+        Test::More::diag($lines);
+    }
+}
+
+Test2::API::test2_stack()->top->listen(\&_show_logs, inherit => 1);
 
 sub _show {
     my (@texts) = @_;
@@ -1158,30 +1181,6 @@ sub _conf_name {
 
 
 # Functions ---------------------------------------------------------------
-
-sub _wait {
-    my ($sub, $seconds) = @_;
-    my $deadline = time() + $seconds;
-    my $pause = 0.002;
-
-    while (1) {
-        my $value = $sub->();
-        return $value if $value;
-        return '' if time() > $deadline;
-        sleep($pause);
-        $pause *= 1.5 if $pause < 0.03;
-    }
-}
-
-sub wait_until {
-    my ($sub, $seconds, $what) = @_;
-
-    $seconds = 10 unless defined $seconds;
-    my $value = _wait($sub, $seconds);
-    Test::More::diag("waited $seconds s for " . ($what || 'a condition'))
-        unless $value;
-    return $value;
-}
 
 # A file system of its own; false if we may not make one.
 
