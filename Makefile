@@ -10,6 +10,8 @@
 #                       from CHAOS_SEED on; CHAOS_FAULTS="kill,reload" has
 #                       these kinds of faults only, CHAOS_WITHOUT="stop" all
 #                       others (t/lib/IlertChaosPlan.pm lists them)
+# make soak             SOAK_TIME seconds of webhooks at a steady rate: is what
+#                       nginx uses level to the end? (t/soak/run)
 # make lint             style that a machine can see (tools/lint)
 # make analyze          gcc, clang, clang-tidy, and cppcheck (tools/analyze)
 # make cov              t/*.t, and the lines and branches that they reach
@@ -42,6 +44,7 @@ TESTS = $(SLOW_TESTS) $(filter-out $(SLOW_TESTS),$(sort $(wildcard t/*.t)))
 
 PROVE = prove -It/lib -j$(shell expr $(JOBS) + 1)
 FUZZ_TIME = 600
+SOAK_TIME ?= 3600
 CHAOS_SEED ?=
 CHAOS_SEEDS ?= 10
 CHAOS_TIME ?= 120
@@ -73,7 +76,7 @@ export ILERT_MODULE = $(CURDIR)/$(MODULE)
 
 
 .PHONY: module run test asan fuzz powerloss chaos bench install clean
-.PHONY: lint analyze cov deb matrix
+.PHONY: lint analyze cov soak deb matrix
 
 module:
 	@tools/build module
@@ -110,6 +113,11 @@ chaos:
 	@CHAOS_SEED="$(CHAOS_SEED)" CHAOS_SEEDS="$(CHAOS_SEEDS)" \
 		CHAOS_TIME="$(CHAOS_TIME)" CHAOS_FAULTS="$(CHAOS_FAULTS)" \
 		CHAOS_WITHOUT="$(CHAOS_WITHOUT)" t/chaos/run
+
+soak:
+	@tools/setup $(BUILD) test
+	@tools/build $(if $(NGINX_SRC),nginx,module)
+	@SOAK_TIME="$(SOAK_TIME)" t/soak/run
 
 lint:
 	@tools/lint

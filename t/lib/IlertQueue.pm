@@ -22,6 +22,7 @@ package IlertQueue;
 #                         are written
 #     timeout => '2s'     proxy_read_timeout and proxy_connect_timeout
 #     http, server, endpoint => more directives there
+#     now => 1            webhooks are of the time when they are sent
 #     keys => { .. }      of the fake, default { $IlertQueue::KEY => 'api' }
 #     fake => IlertFake or its options
 #     shim => IlertShim   for pass
@@ -120,7 +121,7 @@ our $KEY = 'il1api5ec4e7a01';
 our $KAP = 'il1kap5ec4e7b01';
 
 my @BODY = qw(size previous message recoverable time duration);
-my @OURS = qw(queue sources rate defaults timeout http server endpoint);
+my @OURS = qw(queue sources rate defaults timeout http server endpoint now);
 my $STATE = qr/^(?:ALERT|RESOLVE)$/;
 my $OWN = qr/: (?:resolved by an operator|opened again so .* called)$/;
 my %TYPE = (OK => 'RESOLVE', map { $_ => 'ALERT' } qw(INFO WARNING CRITICAL));
@@ -154,7 +155,7 @@ sub new {
     my $self = bless {
         queue => 'queue', timeout => '2s', http => '', server => '',
         rate => $opt{defaults} ? '' : 'off', defaults => 0,
-        endpoint => '', sources => { ops => 'retry 50ms 400ms;' },
+        endpoint => '', now => 0, sources => { ops => 'retry 50ms 400ms;' },
         n => {}, ledger => [],
     }, $class;
 
@@ -347,6 +348,7 @@ sub start_post {
     my ($source, $type, $priority) = delete @opt{qw(source type priority)};
     $source ||= 'ops';
     my %body = map { $_ => delete $opt{$_} } @BODY;
+    $body{time} //= sprintf '%.3f', time() if $self->{now};
     $opt{headers} = [ @{$opt{headers} || []}, 'X-Type' => $type,
                       'X-Priority' => $priority ];
 
