@@ -644,12 +644,12 @@ ngx_http_ilert_control_target(ngx_http_request_t *r,
     ngx_http_ilert_store_order_t *order, ngx_str_t *name,
     ngx_http_ilert_control_what_e what)
 {
-    u_char     *src, *dst;
-    ngx_int_t   id;
+    off_t    id;
+    u_char  *src, *dst;
 
     if (what != NGX_HTTP_ILERT_CONTROL_SOURCES && name->len) {
 
-        id = ngx_atoi(name->data, name->len);
+        id = ngx_atoof(name->data, name->len);
 
         if (id <= 0) {
             return NGX_DECLINED;

@@ -75,7 +75,7 @@ ngx_int_t
 ngx_http_ilert_control_silence_parse(ngx_http_request_t *r, ngx_str_t *path,
     ngx_http_ilert_store_order_t *order, ngx_str_t *line, const char **error)
 {
-    ngx_int_t  id;
+    off_t  id;
 
     if (!ngx_http_ilert_control_silence_is_one(path)) {
         order->action = NGX_HTTP_ILERT_STORE_ADD_SILENCE;
@@ -83,8 +83,8 @@ ngx_http_ilert_control_silence_parse(ngx_http_request_t *r, ngx_str_t *path,
         return ngx_http_ilert_control_silence_add(r, order, line, error);
     }
 
-    id = ngx_atoi(path->data + sizeof(NGX_HTTP_ILERT_CONTROL_SILENCE),
-                  path->len - sizeof(NGX_HTTP_ILERT_CONTROL_SILENCE));
+    id = ngx_atoof(path->data + sizeof(NGX_HTTP_ILERT_CONTROL_SILENCE),
+                   path->len - sizeof(NGX_HTTP_ILERT_CONTROL_SILENCE));
 
     if (id <= 0) {
         return NGX_DECLINED;
@@ -94,12 +94,12 @@ ngx_http_ilert_control_silence_parse(ngx_http_request_t *r, ngx_str_t *path,
     order->id = id;
 
     line->data = ngx_pnalloc(r->pool, sizeof("the end of silence ")
-                                      + NGX_INT_T_LEN);
+                                      + NGX_OFF_T_LEN);
     if (line->data == NULL) {
         return NGX_ERROR;
     }
 
-    line->len = ngx_sprintf(line->data, "the end of silence %i", id)
+    line->len = ngx_sprintf(line->data, "the end of silence %O", id)
                 - line->data;
 
     return NGX_OK;

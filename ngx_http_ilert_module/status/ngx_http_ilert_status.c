@@ -43,7 +43,7 @@ typedef struct {
     ngx_str_t                      source;
     ngx_str_t                      key;
     ngx_uint_t                     format;
-    ngx_int_t                      refused; /* id of a webhook, or 0 */
+    off_t                          refused; /* id of a webhook, or 0 */
     unsigned                       alert:1;         /* "alert_key=" */
     unsigned                       ready:1;         /* "ready" */
     unsigned                       committed:1;     /* the last commit is */
@@ -102,7 +102,7 @@ ngx_http_ilert_status_handler(ngx_http_request_t *r)
     if (!ctx->ready && ctx->format != NGX_HTTP_ILERT_STATUS_PROMETHEUS
         && ngx_http_ilert_answer_arg(r, "refused", &value) == NGX_OK)
     {
-        ctx->refused = ngx_atoi(value.data, value.len);
+        ctx->refused = ngx_atoof(value.data, value.len);
 
         if (ctx->refused <= 0) {
             return ngx_http_ilert_answer_reject(r, NGX_HTTP_BAD_REQUEST,
