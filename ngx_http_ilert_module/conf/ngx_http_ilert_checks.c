@@ -97,6 +97,7 @@ static void ngx_http_ilert_checks_location_reached(
     ngx_http_ilert_checks_t *ch);
 static ngx_uint_t ngx_http_ilert_checks_is_covered(
     ngx_http_ilert_checks_t *ch, ngx_str_t *path);
+static void ngx_http_ilert_checks_location_size(ngx_http_ilert_checks_t *ch);
 
 
 static ngx_http_ilert_checks_entry_t  ngx_http_ilert_checks_of_queue[] = {
@@ -131,6 +132,7 @@ static ngx_http_ilert_checks_entry_t  ngx_http_ilert_checks_of_location[] = {
     { ngx_string("location_slash"), ngx_http_ilert_checks_location_slash, 0 },
     { ngx_string("location_reached"),
       ngx_http_ilert_checks_location_reached, 0 },
+    { ngx_string("location_size"), ngx_http_ilert_checks_location_size, 0 },
     { ngx_null_string, NULL, 0 }
 };
 
@@ -798,4 +800,31 @@ ngx_http_ilert_checks_location_reached(ngx_http_ilert_checks_t *ch)
                               "answers all of them with %ui",
                               ch->location->file_name, ch->location->line,
                               where, status);
+}
+
+
+/*
+ * A body that is read before there is a location has passed the server's
+ * limit, which is 1m by default, instead of ours.
+ */
+
+static void
+ngx_http_ilert_checks_location_size(ngx_http_ilert_checks_t *ch)
+{
+    off_t  size, max;
+
+    size = ngx_http_ilert_reach_early_size(ch->location);
+    max = ch->location->max_body_size;
+
+    if (size == 0 || (max && max <= size)) {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "webhooks to \"ilert_kapacitor\" in %s:%ui "
+                              "are refused if they are larger than %O bytes, "
+                              "as \"client_body_early_read\" reads them by "
+                              "the limit of the server, use "
+                              "\"client_max_body_size %O\" in that server",
+                              ch->location->file_name, ch->location->line,
+                              size, max);
 }

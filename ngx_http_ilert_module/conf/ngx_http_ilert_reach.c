@@ -40,6 +40,8 @@ typedef struct {
 
 
 static ngx_module_t *ngx_http_ilert_reach_rewrite_module(ngx_cycle_t *cycle);
+static ngx_command_t *ngx_http_ilert_reach_command(ngx_module_t *module,
+    const char *name);
 static ngx_uint_t ngx_http_ilert_reach_is_known(ngx_module_t *module);
 static ngx_uint_t ngx_http_ilert_reach_answer(ngx_module_t *module,
     ngx_http_core_loc_conf_t *clcf, void **loc_conf);
@@ -50,6 +52,7 @@ static size_t ngx_http_ilert_reach_next_regex(
     ngx_http_script_regex_code_t *code, ngx_http_core_loc_conf_t *clcf,
     ngx_uint_t *status);
 #endif
+static ngx_uint_t ngx_http_ilert_reach_is_possible(ngx_array_t *predicates);
 
 
 static ngx_http_ilert_reach_code_t  ngx_http_ilert_reach_codes[] = {
@@ -132,17 +135,29 @@ ngx_http_ilert_reach_is_known(ngx_module_t *module)
 {
     ngx_command_t  *cmd;
 
-    for (cmd = module->commands; cmd->name.len; cmd++) {
+    cmd = ngx_http_ilert_reach_command(module, "rewrite_log");
 
-        if (ngx_strcmp(cmd->name.data, "rewrite_log") == 0) {
-            return cmd->set == ngx_conf_set_flag_slot
-                   && cmd->conf == NGX_HTTP_LOC_CONF_OFFSET
-                   && cmd->offset
-                      == offsetof(ngx_http_ilert_reach_rewrite_t, log);
+    return cmd
+           && cmd->set == ngx_conf_set_flag_slot
+           && cmd->conf == NGX_HTTP_LOC_CONF_OFFSET
+           && cmd->offset == offsetof(ngx_http_ilert_reach_rewrite_t, log);
+}
+
+
+/* Returns NULL if the module has no such directive. */
+
+static ngx_command_t *
+ngx_http_ilert_reach_command(ngx_module_t *module, const char *name)
+{
+    ngx_command_t  *cmd;
+
+    for (cmd = module->commands; cmd->name.len; cmd++) {
+        if (ngx_strcmp(cmd->name.data, name) == 0) {
+            return cmd;
         }
     }
 
-    return 0;
+    return NULL;
 }
 
 
@@ -249,3 +264,72 @@ ngx_http_ilert_reach_next_regex(ngx_http_script_regex_code_t *code,
 }
 
 #endif
+
+
+/*
+ * The member of nginx's configuration exists since nginx 1.31.5.  The command
+ * tells whether this nginx has it, and where.
+ */
+
+off_t
+ngx_http_ilert_reach_early_size(ngx_http_ilert_loc_conf_t *ilcf)
+{
+    u_char                    *p;
+    ngx_array_t               *predicates;
+    ngx_command_t             *cmd;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cmd = ngx_http_ilert_reach_command(&ngx_http_core_module,
+                                       "client_body_early_read");
+
+    if (cmd == NULL
+        || cmd->set != ngx_http_set_predicate_slot
+        || cmd->conf != NGX_HTTP_SRV_CONF_OFFSET)
+    {
+        return 0;
+    }
+
+    cscf = ilcf->conf_ctx->srv_conf[ngx_http_core_module.ctx_index];
+
+    p = (u_char *) cscf + cmd->offset;
+    predicates = *(ngx_array_t **) p;
+
+    if (!ngx_http_ilert_reach_is_possible(predicates)) {
+        return 0;
+    }
+
+    clcf = cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    return clcf->client_max_body_size;
+}
+
+
+/* Returns 0 if all predicates are constants that are never true. */
+
+static ngx_uint_t
+ngx_http_ilert_reach_is_possible(ngx_array_t *predicates)
+{
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *cv;
+
+    if (predicates == NULL) {
+        return 0;
+    }
+
+    cv = predicates->elts;
+
+    for (i = 0; i < predicates->nelts; i++) {
+
+        value = &cv[i].value;
+
+        if (cv[i].lengths
+            || (value->len && (value->len != 1 || value->data[0] != '0')))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -23,6 +23,8 @@
 typedef enum {
     NGX_HTTP_ILERT_UNSEEN_ANYWHERE = 0,
     NGX_HTTP_ILERT_UNSEEN_HEADER,           /* it came to no location */
+    NGX_HTTP_ILERT_UNSEEN_EARLY,            /* its body was read before a */
+                                            /* location was looked for */
     NGX_HTTP_ILERT_UNSEEN_BODY              /* our handler waited for it */
 } ngx_http_ilert_unseen_place_e;
 
@@ -45,7 +47,10 @@ static ngx_int_t ngx_http_ilert_unseen_begin(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_unseen_log(ngx_http_request_t *r);
 static ngx_str_t *ngx_http_ilert_unseen_reason(ngx_uint_t status,
     ngx_http_ilert_unseen_place_e place);
-static ngx_uint_t ngx_http_ilert_unseen_has_no_location(ngx_http_request_t *r);
+static ngx_http_ilert_unseen_place_e ngx_http_ilert_unseen_place(
+    ngx_http_request_t *r, ngx_http_ilert_loc_conf_t *ilcf, ngx_uint_t status);
+static ngx_uint_t ngx_http_ilert_unseen_has_no_location(ngx_http_request_t *r,
+    ngx_uint_t status);
 static ngx_http_ilert_loc_conf_t *ngx_http_ilert_unseen_location(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_unseen_uri(ngx_http_request_t *r,
@@ -75,6 +80,11 @@ static ngx_http_ilert_unseen_reason_t  ngx_http_ilert_unseen_reasons[] = {
 
     { NGX_HTTP_REQUEST_TIME_OUT, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: the request did not come in time") },
+
+    { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, NGX_HTTP_ILERT_UNSEEN_EARLY,
+      ngx_string("nginx answered itself: the body is larger than "
+                 "\"client_max_body_size\" of the server, by which "
+                 "\"client_body_early_read\" reads it") },
 
     { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, NGX_HTTP_ILERT_UNSEEN_ANYWHERE,
       ngx_string("nginx answered itself: the body is larger than "
@@ -224,7 +234,7 @@ ngx_http_ilert_unseen_log(ngx_http_request_t *r)
 
     status = r->err_status ? r->err_status : r->headers_out.status;
 
-    if (ngx_http_ilert_unseen_has_no_location(r)) {
+    if (ngx_http_ilert_unseen_has_no_location(r, status)) {
 
         if (status < NGX_HTTP_BAD_REQUEST) {
             return NGX_OK;
@@ -240,8 +250,7 @@ ngx_http_ilert_unseen_log(ngx_http_request_t *r)
             return NGX_OK;
         }
 
-        place = ctx ? NGX_HTTP_ILERT_UNSEEN_BODY
-                    : NGX_HTTP_ILERT_UNSEEN_ANYWHERE;
+        place = ngx_http_ilert_unseen_place(r, ilcf, status);
     }
 
     if (status == 0) {
@@ -276,13 +285,46 @@ ngx_http_ilert_unseen_reason(ngx_uint_t status,
 
 
 /*
+ * A body that was refused as too large without need was refused by the limit
+ * of the server, not by that of the location.  How large it would have been is
+ * only known if the client has told.
+ */
+
+static ngx_http_ilert_unseen_place_e
+ngx_http_ilert_unseen_place(ngx_http_request_t *r,
+    ngx_http_ilert_loc_conf_t *ilcf, ngx_uint_t status)
+{
+    off_t  size;
+
+    if (ngx_http_get_module_ctx(r, ngx_http_ilert_module)) {
+        return NGX_HTTP_ILERT_UNSEEN_BODY;
+    }
+
+    size = r->headers_in.content_length_n;
+
+    if (status == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE
+        && (size == -1 ? !r->internal && r->phase_handler == 0
+                       : ilcf->max_body_size == 0
+                         || size <= ilcf->max_body_size))
+    {
+        return NGX_HTTP_ILERT_UNSEEN_EARLY;
+    }
+
+    return NGX_HTTP_ILERT_UNSEEN_ANYWHERE;
+}
+
+
+/*
  * Returns 1 if nginx could not read the request line or the header, and the
  * request may have been a webhook.  If "error_page" has sent such a request to
- * a location, it can be told by its URI as received, which is empty.
+ * a location, it can be told by its URI as received, which is empty.  If the
+ * header is fine, and only the body that "client_body_early_read" asks for is
+ * not, the location is known by its URI.
  */
 
 static ngx_uint_t
-ngx_http_ilert_unseen_has_no_location(ngx_http_request_t *r)
+ngx_http_ilert_unseen_has_no_location(ngx_http_request_t *r,
+    ngx_uint_t status)
 {
     ngx_http_ilert_srv_conf_t  *iscf;
 
@@ -292,7 +334,12 @@ ngx_http_ilert_unseen_has_no_location(ngx_http_request_t *r)
         return 0;
     }
 
-    return r->internal ? r->unparsed_uri.len == 0 : r->phase_handler == 0;
+    if (r->internal) {
+        return r->unparsed_uri.len == 0;
+    }
+
+    return r->phase_handler == 0 && r->request_body == NULL
+           && status != NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
 }
 
 
