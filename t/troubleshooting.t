@@ -7,6 +7,8 @@
 use warnings;
 use strict;
 
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -45,6 +47,8 @@ my @elsewhere = (
     'connect() to ADDRESS failed (13: Permission denied)',
     'dlopen() "FILE" failed (libsqlite3',
     'needs an nginx built with threads',
+    'requires the SQLite library',
+    'the installed nginx does not load',
 );
 
 sub rows { return grep { /^`?\Q$_[0]\E/ } sort keys %row }
@@ -114,6 +118,61 @@ sub said {
                            files => { 'ilert/ops.key' => "$file\n" });
     return ($t->test_conf(conf($change), disk => 1, %opt))[1];
 }
+
+
+# make --------------------------------------------------------------------
+
+# tools/build in a folder in which it finds only what we put there; nginx is
+# a script that says what it is asked for
+
+subtest 'make fails' => sub {
+    my $dir = tempdir(CLEANUP => 1);
+    my $build = slurp("$TOP/tools/build");
+
+    $build =~ s{^PATH=.*}{PATH=$dir/bin:/usr/bin:/bin}m or die 'no PATH';
+    $build =~ s{^(nginx_dev)=.*}{$1=$dir/dev}m or die 'no nginx_dev';
+
+    my $file = sub {
+        my ($name, $text) = @_;
+        make_path(dirname("$dir/$name"));
+        open my $out, '>', "$dir/$name" or die "$name: $!\n";
+        print $out $text;
+        close $out or die "$name: $!\n";
+        chmod 0755, "$dir/$name";
+    };
+
+    my $made = sub { return scalar `'$dir/tools/build' module 2>&1` };
+    my $nginx = sub {
+        $file->('bin/nginx', "#!/bin/sh\necho 'nginx version: nginx/1.0.0' "
+                             . "'configure arguments: $_[0] ' >&2\n");
+    };
+
+    $file->('tools/build', $build);
+    local $ENV{NGINX_SRC} = '';
+
+    if (!-e '/usr/bin/nginx' && !-e '/bin/nginx') {
+        shows('nginx is not installed', $made->());
+
+    } else {
+        push @elsewhere, 'nginx is not installed';
+    }
+
+    $nginx->('--prefix=/etc/nginx');
+    shows('the installed nginx is not', $made->());
+    $nginx->('--prefix=/usr/share/nginx');
+    shows('nginx-dev is not', $made->());
+
+    $file->('dev/conf_flags', '');
+    $file->('dev/src/core/nginx.h', qq{#define NGINX_VERSION "1.0.1"\n});
+    shows('nginx is NUMBER', $made->());
+
+    $ENV{NGINX_SRC} = "$dir/none";
+    shows('NGINX_SRC=FILE', $made->());
+
+    mkdir "$dir/a b";
+    shows('nginx cannot be built',
+          scalar `make -f '$TOP/Makefile' -C '$dir/a b' 2>&1`);
+};
 
 
 # nginx -t ----------------------------------------------------------------
@@ -260,7 +319,8 @@ subtest 'the answer is not 202' => sub {
     $t->start;
 
     if (system('command -v curl >/dev/null') == 0) {
-        shows('curl: (7)', `curl -sS http://127.0.0.1:$nobody/ 2>&1`);
+        shows('curl: (7)',
+              scalar `curl -sS http://127.0.0.1:$nobody/ 2>&1`);
 
     } else {
         push @elsewhere, 'curl: (7)';
