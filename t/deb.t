@@ -28,6 +28,16 @@ sub text {
     return scalar <$file>;
 }
 
+sub write_file {
+    my ($name, $text, $mode) = @_;
+
+    make_path(dirname($name));
+    open my $file, '>', $name or die "cannot write $name: $!";
+    print $file $text;
+    close $file or die "cannot write $name: $!";
+    chmod $mode, $name if defined $mode;
+}
+
 
 # What is said -------------------------------------------------------------
 
@@ -64,6 +74,73 @@ like($minimal, qr{^ilert_queue /var/lib/nginx/ilert;$}m,
 like($minimal, qr{ /etc/nginx/ilert/\w+\.key;$}m, 'and the keys are');
 
 
+# The version of a build ---------------------------------------------------
+
+# tools/deb in a small tree, with a dpkg-buildpackage that only says what it
+# was given
+
+sub built {
+    my ($tree, $what, %env) = @_;
+
+    local @ENV{keys %env} = values %env;
+    local $ENV{V} = 1;
+    local $ENV{PATH} = "$tree/../bin:$ENV{PATH}";
+
+    my $output = `"$tree/tools/deb" 2>&1`;
+    is($?, 0, $what) or diag($output);
+
+    return $output;
+}
+
+subtest 'the version of a build' => sub {
+    plan(skip_all => 'no git, or no dpkg-dev')
+        if system('git --version >/dev/null 2>&1')
+           || system('dpkg-parsechangelog --version >/dev/null 2>&1');
+
+    my $dir = tempdir(CLEANUP => 1);
+    my $tree = "$dir/tree";
+    my $commit = "git -C '$tree' -c user.name=a -c user.email=a\@x.example "
+                 . "-c commit.gpgsign=false";
+
+    for ([ 'bin/dpkg-buildpackage',
+           "#!/bin/sh\nhead -5 debian/changelog; ls; touch ../a.deb\n" ],
+         [ 'tree/tools/deb', text('tools/deb') ],
+         [ 'tree/debian/changelog', text('debian/changelog') ],
+         [ 'tree/README', "text\n" ], [ 'tree/build/x', "text\n" ])
+    {
+        write_file("$dir/$_->[0]", $_->[1], 0755);
+    }
+
+    my $release = qr/^$NAME \(\Q$version\E-\d+(?:~\w[\w.]*)?\) /m;
+    my $before = qr/^$NAME \(\Q$version\E~git(\d+\.\d+)-\d+(?:~\S+)?\) /m;
+
+    like(built($tree, 'an archive'), $release, 'is a release');
+
+    system("$commit init -q && $commit add README debian tools "
+           . "&& $commit commit -q -m a") == 0 or die 'no commit';
+    write_file("$tree/notes", "text\n");
+
+    my $output = built($tree, 'a commit', DEBEMAIL => 'ops@x.example');
+    my ($time) = $output =~ $before;
+    ok($time, 'is before the release') or diag($output);
+    like($output, qr/^README\ndebian\ntools\nbuild/m,
+         'what git knows is in it');
+    like($output, qr/^ -- \S+ <ops\@x\.example>  /m, 'and who has built it');
+
+    write_file("$tree/README", "another text\n");
+    ($output) = built($tree, 'a change') =~ $before;
+    cmp_ok($output // '', 'ge', $time, 'is newer');
+
+    system("$commit commit -q -a -m b && $commit tag v$version") == 0
+        or die 'no tag';
+    like(built($tree, 'a tag'), $release, 'is a release');
+    like(built($tree, 'another version', DEB_VERSION => '9.0'),
+         qr/^$NAME \(9\.0-1/m, 'as is said');
+    is_deeply([ map { s{.*/}{}r } sort glob "$dir/tree/build/deb/*" ],
+              [ 'a.deb', "${NAME}_9.0.orig.tar.xz" ], 'what is left');
+};
+
+
 # What is done -------------------------------------------------------------
 
 # The scripts of the package, with another folder instead of /, and with an
@@ -71,16 +148,6 @@ like($minimal, qr{ /etc/nginx/ilert/\w+\.key;$}m, 'and the keys are');
 
 my $root = tempdir(CLEANUP => 1);
 my ($queue, $keys) = ("$root/var/lib/nginx/ilert", "$root/etc/nginx/ilert");
-
-sub write_file {
-    my ($name, $text, $mode) = @_;
-
-    make_path(dirname($name));
-    open my $file, '>', $name or die "cannot write $name: $!";
-    print $file $text;
-    close $file or die "cannot write $name: $!";
-    chmod $mode, $name if defined $mode;
-}
 
 sub stand_in {
     my ($name, $text) = @_;
