@@ -103,7 +103,7 @@ subtest 'the version of a build' => sub {
                  . "-c commit.gpgsign=false";
 
     for ([ 'bin/dpkg-buildpackage',
-           "#!/bin/sh\nhead -5 debian/changelog; ls; touch ../a.deb\n" ],
+           "#!/bin/sh\nhead -6 debian/changelog; ls; touch ../a.deb\n" ],
          [ 'tree/tools/deb', text('tools/deb') ],
          [ 'tree/debian/changelog', text('debian/changelog') ],
          [ 'tree/README', "text\n" ], [ 'tree/build/x', "text\n" ])
