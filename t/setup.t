@@ -435,6 +435,30 @@ subtest 'the owner of files' => sub {
 
 # A file that was named by mistake is left alone.
 
+subtest 'a queue that others may write to' => sub {
+    my $q = IlertStatus->new;
+    my $text = '"%s" of "ilert_queue" can be written to by other users than '
+               . 'that of worker processes, use "chmod go-w %1$s"';
+
+    mkdir $q->dir or die "mkdir: $!";
+
+    for my $mode (0777, 0770, 01733) {
+        chmod $mode, $q->dir;
+        is(($q->test->conf_lines($q->conf))[1],
+           '[warn] ' . sprintf($text, 'queue'), sprintf 'mode %04o', $mode);
+    }
+
+    $q->test->expect_log(qr/can be written to by other users/);
+    $q->start;
+    is_deeply([ setup($q) ], [ 'queue_mode: ' . sprintf $text, $q->dir ],
+              'is in the status');
+
+    chmod 0755, $q->dir;
+    $q->reload;
+    is_deeply([ setup($q) ], [], 'nothing is said of one that they may read');
+    $q->stop;
+};
+
 subtest 'a queue that is no directory' => sub {
     plan(skip_all => 'needs threads') unless IlertTest::has_threads();
 

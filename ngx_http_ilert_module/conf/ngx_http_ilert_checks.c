@@ -72,6 +72,7 @@ static void ngx_cdecl ngx_http_ilert_checks_say(ngx_http_ilert_checks_t *ch,
 #if (NGX_THREADS)
 static void ngx_http_ilert_checks_queue_disk(ngx_http_ilert_checks_t *ch);
 static void ngx_http_ilert_checks_queue_owner(ngx_http_ilert_checks_t *ch);
+static void ngx_http_ilert_checks_queue_mode(ngx_http_ilert_checks_t *ch);
 static void ngx_http_ilert_checks_queue_shared(ngx_http_ilert_checks_t *ch);
 #endif
 static void ngx_http_ilert_checks_endpoint_internal(
@@ -104,6 +105,7 @@ static ngx_http_ilert_checks_entry_t  ngx_http_ilert_checks_of_queue[] = {
 #if (NGX_THREADS)
     { ngx_string("queue_disk"), ngx_http_ilert_checks_queue_disk, 0 },
     { ngx_string("queue_owner"), ngx_http_ilert_checks_queue_owner, 0 },
+    { ngx_string("queue_mode"), ngx_http_ilert_checks_queue_mode, 0 },
     { ngx_string("queue_shared"), ngx_http_ilert_checks_queue_shared, 1 },
 #endif
     { ngx_null_string, NULL, 0 }
@@ -325,6 +327,27 @@ ngx_http_ilert_checks_queue_owner(ngx_http_ilert_checks_t *ch)
                               "\"chown -R %d %V\" gives it to them",
                               &name, (int) owner, (int) user, (int) user,
                               &ch->imcf->queue.path);
+}
+
+
+/* Who may write to the folder can put another database in place of ours. */
+
+static void
+ngx_http_ilert_checks_queue_mode(ngx_http_ilert_checks_t *ch)
+{
+    ngx_file_info_t  fi;
+
+    if (ngx_file_info(ch->imcf->queue.path.data, &fi) == NGX_FILE_ERROR
+        || !ngx_is_dir(&fi)
+        || (fi.st_mode & (S_IWGRP|S_IWOTH)) == 0)
+    {
+        return;
+    }
+
+    ngx_http_ilert_checks_say(ch, "\"%V\" of \"ilert_queue\" can be "
+                              "written to by other users than that of worker "
+                              "processes, use \"chmod go-w %V\"",
+                              &ch->imcf->queue.path, &ch->imcf->queue.path);
 }
 
 
