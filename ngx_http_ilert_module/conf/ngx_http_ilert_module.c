@@ -27,6 +27,7 @@
 #include "ngx_http_ilert_reconcile_conf.h"
 #include "ngx_http_ilert_refuse.h"
 #include "ngx_http_ilert_resolve.h"
+#include "ngx_http_ilert_site.h"
 #include "ngx_http_ilert_source.h"
 #include "ngx_http_ilert_status.h"
 #include "ngx_http_ilert_unseen.h"
@@ -616,7 +617,7 @@ ngx_http_ilert_postconfiguration(ngx_conf_t *cf)
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ilert_module);
 
     if (ngx_http_ilert_resolve(cf, imcf) != NGX_OK
-        || ngx_http_ilert_control_init(cf) != NGX_OK
+        || ngx_http_ilert_site_init(cf) != NGX_OK
         || ngx_http_ilert_counters_init(cf, imcf) != NGX_OK
         || ngx_http_ilert_refuse_init(cf, imcf) != NGX_OK)
     {

@@ -336,7 +336,8 @@ typedef struct {
 typedef struct {
     ngx_str_t                    control;   /* location of "ilert_control" */
     ngx_array_t                  names;     /* ngx_http_server_name_t, with */
-                                            /* "ilert_control" only */
+                                            /* "ilert_control" and */
+                                            /* "ilert_kapacitor" only */
     unsigned                     webhooks:1;    /* it has "ilert_kapacitor" */
     unsigned                     near:1;    /* it has, or it is the default */
                                             /* server of an address at which */

@@ -18,18 +18,10 @@
  * refused webhooks are discarded, and a source is paused, resumed, emptied or
  * tested.
  *
- * The configuration has to limit who may give orders.  This part only prevents
- * that the page of another site gives them, in the name of an operator whose
- * browser shows that page.
+ * The configuration has to limit who may give orders.  This part only refuses
+ * those of pages of another site.
  */
 
-
-/*
- * Copies the names of servers that have a location with "ilert_control".  It
- * is called when all servers are known.  Returns NGX_OK, or NGX_ERROR if there
- * is no memory.
- */
-ngx_int_t ngx_http_ilert_control_init(ngx_conf_t *cf);
 
 /* This is the content handler of a location with "ilert_control". */
 ngx_int_t ngx_http_ilert_control_handler(ngx_http_request_t *r);

@@ -22,6 +22,7 @@
 #include "ngx_http_ilert_repair.h"
 #include "ngx_http_ilert_reply.h"
 #include "ngx_http_ilert_route.h"
+#include "ngx_http_ilert_site.h"
 #include "ngx_http_ilert_test.h"
 #include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_webhook.h"
@@ -78,11 +79,14 @@ static ngx_int_t ngx_http_ilert_webhook_answer(ngx_http_request_t *r,
     ngx_uint_t status, const char *word, const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_ilert_webhook_method_not_allowed(
     ngx_http_request_t *r);
+static ngx_int_t ngx_http_ilert_webhook_forbidden(ngx_http_request_t *r,
+    const char *reason);
 
 
 ngx_int_t
 ngx_http_ilert_webhook_handler(ngx_http_request_t *r)
 {
+    const                  char  *foreign;
     ngx_int_t              rc;
     ngx_http_ilert_ctx_t  *ctx;
 
@@ -101,6 +105,12 @@ ngx_http_ilert_webhook_handler(ngx_http_request_t *r)
 
     if (r->method != NGX_HTTP_POST) {
         return ngx_http_ilert_webhook_method_not_allowed(r);
+    }
+
+    foreign = ngx_http_ilert_site_foreign(r);
+
+    if (foreign) {
+        return ngx_http_ilert_webhook_forbidden(r, foreign);
     }
 
     r->request_body_in_single_buf = 1;
@@ -877,4 +887,16 @@ ngx_http_ilert_webhook_method_not_allowed(ngx_http_request_t *r)
     ngx_str_set(&error, "method: expected POST");
 
     return ngx_http_ilert_webhook_reject(r, NGX_HTTP_NOT_ALLOWED, &error);
+}
+
+
+static ngx_int_t
+ngx_http_ilert_webhook_forbidden(ngx_http_request_t *r, const char *reason)
+{
+    ngx_str_t  error;
+
+    error.data = (u_char *) reason;
+    error.len = ngx_strlen(reason);
+
+    return ngx_http_ilert_webhook_reject(r, NGX_HTTP_FORBIDDEN, &error);
 }
