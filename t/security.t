@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Pages of other sites cannot post webhooks, a key is only where it must be,
-# and texts of a webhook do no harm.
+# docs/security.md: each claim of it names a test, which is there; and the
+# claims that no other file tests: pages of other sites cannot post webhooks,
+# a key is only where it must be, and texts of a webhook do no harm.
 
 use warnings;
 use strict;
@@ -15,7 +16,7 @@ use Time::HiRes qw(sleep);
 
 use IlertQueue;
 use IlertStatus;
-use IlertTest qw(done slurp process_rss);
+use IlertTest qw(done top slurp process_rss);
 
 IlertQueue::need();
 
@@ -68,6 +69,36 @@ $t->write_file('users', 'kapacitor:' . crypt('secret', 'ab') . "\n");
     $q->start;
     umask $mask;
 }
+
+
+subtest 'each claim has its test' => sub {
+    my $text = slurp(top() . '/docs/security.md');
+    my ($claims, @missing) = (0);
+
+    for my $row ($text =~ /^\|(.*)\|$/mg) {
+        my @cells = split /(?<!\\)\|/, $row;
+        my @tests = $cells[-1] =~ /`(\w+\.t)`((?: "[^"]+",?)*)/g or next;
+        $claims++;
+
+        while (my ($name, $subtests) = splice @tests, 0, 2) {
+            my $file = slurp(top() . "/t/$name");
+            push @missing, $name if !defined $file;
+
+            for ($subtests =~ /"([^"]+)"/g) {
+                push @missing, "$name: $_"
+                    if ($file // '') !~ /^\s*subtest ['"]\Q$_\E['"]/m;
+            }
+        }
+    }
+
+    cmp_ok($claims, '>', 40, 'there are claims');
+    is_deeply(\@missing, [], 'and all tests that they name');
+
+    my @rows = map { grep { !/^\| *(?:claim|---|-)/ } split /\n/ }
+               $text =~ /^(\| claim \|.*?)\n\n/msg;
+    is_deeply([ grep { !/`\w+\.t`/ } grep { !/^\|[-|]+$/ } @rows ], [],
+              'no claim is without one');
+};
 
 
 # A browser does not need to ask for such a POST beforehand.
