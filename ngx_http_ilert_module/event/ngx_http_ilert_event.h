@@ -30,6 +30,15 @@
 #define NGX_HTTP_ILERT_EVENT_MIN_SIZE  4096
 
 
+/*
+ * This is how the alert key of an event begins that is an alert of its own,
+ * since its sender has given no alert key.  The id of the event follows.  No
+ * event that comes later is of such an alert, so it never counts as open.
+ */
+
+#define NGX_HTTP_ILERT_EVENT_SINGLE    "ilert-event:"
+
+
 typedef enum {
     NGX_HTTP_ILERT_NO_TYPE = 0,
     NGX_HTTP_ILERT_ALERT,
@@ -120,6 +129,8 @@ struct ngx_http_ilert_event_s {
     ngx_str_t                   alert_key;
     ngx_http_ilert_level_e      level;
     ngx_http_ilert_priority_e   priority;
+    ngx_uint_t                  severity;   /* 1 to 5, 0: the queue does not */
+                                            /* go by it */
     uint64_t                    number;     /* event id */
     ngx_str_t                   id;         /* the same in decimal digits */
     unsigned                    key_cut:1;  /* alert_key is not the whole */

@@ -106,6 +106,7 @@ ngx_http_ilert_rules_told(ngx_http_ilert_shown_t *shown,
                    ? NGX_HTTP_ILERT_SHOWS_OPEN : NGX_HTTP_ILERT_SHOWS_RESOLVED;
     shown->level = said->level;
     shown->priority = said->priority;
+    shown->severity = said->severity;
     shown->told = now;
     shown->message = said->message;
 }
@@ -149,6 +150,7 @@ ngx_http_ilert_rules_replaces(ngx_http_ilert_policy_t *policy,
     return said->type == NGX_HTTP_ILERT_RESOLVE
            || (waits->level == said->level
                && waits->priority == said->priority
+               && waits->severity == said->severity
                && waits->message == said->message);
 }
 
@@ -215,6 +217,7 @@ ngx_http_ilert_rules_judge(ngx_http_ilert_policy_t *policy,
     }
 
     if (shown->level != said->level || shown->priority != said->priority
+        || shown->severity != said->severity
         || (said->message && shown->message != said->message)
         || said->own == NGX_HTTP_ILERT_OWN_DIGEST)
     {

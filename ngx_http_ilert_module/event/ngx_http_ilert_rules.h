@@ -33,6 +33,7 @@ typedef struct {
     ngx_uint_t                  shows;
     ngx_uint_t                  level;      /* that it was told last, by an */
     ngx_uint_t                  priority;   /* ALERT or a RESOLVE */
+    ngx_uint_t                  severity;   /* likewise, as in said_t */
     int64_t                     told;       /* and when; 0: it was told */
                                             /* nothing, "shows" is known */
     int64_t                     message;    /* of that ALERT, as in said_t */
@@ -60,6 +61,8 @@ typedef struct {
     ngx_uint_t                  type;       /* ngx_http_ilert_type_e */
     ngx_uint_t                  level;      /* ngx_http_ilert_level_e */
     ngx_uint_t                  priority;   /* ngx_http_ilert_priority_e */
+    ngx_uint_t                  severity;   /* 1 to 5, if the sender of the */
+                                            /* event has set it, else 0 */
     int64_t                     received;
     int64_t                     since;      /* for judge(): when it came, or */
                                             /* the first that it stands for */

@@ -167,6 +167,7 @@ ngx_http_ilert_queue_wait_store_event(ngx_http_ilert_event_t *ev,
     se->said.type = ev->ilert_type;
     se->said.level = ev->level;
     se->said.priority = ev->priority;
+    se->said.severity = ev->severity;
     se->said.received = ev->received;
     se->said.message = ev->message;
     se->said.freed = ev->prompt;

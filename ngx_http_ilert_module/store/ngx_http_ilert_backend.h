@@ -220,6 +220,7 @@ typedef struct {
                                             /* as its source says */
     int64_t                     message;    /* as in ngx_http_ilert_shown_t */
     int64_t                     lowered;    /* likewise */
+    int64_t                     severity;   /* likewise */
 
     /*
      * These are kept of alerts of sources that have a "digest", and are 0

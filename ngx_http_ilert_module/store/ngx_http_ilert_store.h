@@ -38,6 +38,10 @@
 
 #define NGX_HTTP_ILERT_STORE_SILENCE  (24 * 60 * 60 * 1000)
 
+/* the greatest severity of an event, which is the least severe one */
+
+#define NGX_HTTP_ILERT_STORE_SEVERITY  5
+
 
 /* the verdict of a taken event */
 

@@ -71,6 +71,8 @@ static ngx_int_t ngx_http_ilert_alert_follow(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said);
+static ngx_uint_t ngx_http_ilert_alert_is_single(
+    ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_alert_again(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev);
@@ -178,6 +180,7 @@ ngx_http_ilert_alert_reopened(ngx_http_ilert_store_work_t *work,
     said = ev->said;
     said.level = NGX_HTTP_ILERT_OK;
     said.priority = NGX_HTTP_ILERT_NO_PRIORITY;
+    said.severity = 0;
     said.message = 0;
 
     if (ngx_http_ilert_alert_told(work, alert, &said) != NGX_OK) {
@@ -243,7 +246,8 @@ ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
 
     ngx_http_ilert_rules_told(&alert->shown, said, work->now);
 
-    opens = (said->type == NGX_HTTP_ILERT_ALERT && alert->row.opened == 0);
+    opens = (said->type == NGX_HTTP_ILERT_ALERT && alert->row.opened == 0
+             && !ngx_http_ilert_alert_is_single(alert));
     ends = (said->type == NGX_HTTP_ILERT_RESOLVE && alert->row.opened != 0);
 
     if (!opens && !ends) {
@@ -254,6 +258,22 @@ ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
 
     return ngx_http_ilert_work_tally_open(work, alert->row.source,
                                           opens ? 1 : -1);
+}
+
+
+/* Returns 1 if no other event can be of the alert, and nobody resolves it. */
+
+static ngx_uint_t
+ngx_http_ilert_alert_is_single(ngx_http_ilert_store_alert_t *alert)
+{
+    ngx_str_t  *key;
+
+    static ngx_str_t  begins = ngx_string(NGX_HTTP_ILERT_EVENT_SINGLE);
+
+    key = &alert->key;
+
+    return key->len > begins.len
+           && ngx_memcmp(key->data, begins.data, begins.len) == 0;
 }
 
 

@@ -54,6 +54,10 @@ ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
     row->priority = ngx_http_ilert_work_range(row->priority, 0,
                                               NGX_HTTP_ILERT_HIGH, &damaged);
 
+    row->severity = ngx_http_ilert_work_range(row->severity, 0,
+                                              NGX_HTTP_ILERT_STORE_SEVERITY,
+                                              &damaged);
+
     row->silence = ngx_http_ilert_work_range(row->silence, 0,
                                              NGX_HTTP_ILERT_STORE_SILENCE,
                                              &damaged);
@@ -80,6 +84,7 @@ ngx_http_ilert_work_check_alert(ngx_http_ilert_store_work_t *work,
 
     alert->shown.level = row->level;
     alert->shown.priority = row->priority;
+    alert->shown.severity = row->severity;
     alert->shown.told = row->told;
     alert->shown.message = row->message;
     alert->shown.lowered = (row->lowered != 0);
@@ -109,6 +114,10 @@ ngx_http_ilert_work_check_event(ngx_http_ilert_store_waiting_t *ev,
     ev->said.priority = ngx_http_ilert_work_range((int64_t) ev->said.priority,
                                                   0, NGX_HTTP_ILERT_HIGH,
                                                   &damaged);
+    ev->said.severity = ngx_http_ilert_work_range((int64_t) ev->said.severity,
+                                               0,
+                                               NGX_HTTP_ILERT_STORE_SEVERITY,
+                                               &damaged);
     ev->urgency = ngx_http_ilert_work_range((int64_t) ev->urgency, 0,
                                             NGX_HTTP_ILERT_URGENCIES - 1,
                                             &damaged);

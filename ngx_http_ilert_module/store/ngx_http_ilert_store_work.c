@@ -807,6 +807,7 @@ ngx_http_ilert_work_show(ngx_http_ilert_store_work_t *work,
     alert->row.told = alert->shown.told;
     alert->row.message = alert->shown.message;
     alert->row.lowered = alert->shown.lowered;
+    alert->row.severity = alert->shown.severity;
 }
 
 

@@ -285,6 +285,7 @@ test_new_alert(void)
     alert->row.named = 6;
     alert->row.message = 7;
     alert->row.lowered = 1;
+    alert->row.severity = 4;
     set_text(&alert->summary, "text");
     alert->retold = 1;
 
@@ -296,6 +297,8 @@ test_new_alert(void)
     check_int(alert->row.named, 6);
     check_int(alert->row.message, 7);
     check_int(alert->row.lowered, 1);
+    check_int(alert->row.severity, 4);
+    check_int(alert->shown.severity, 4);
     check(is_text(&alert->summary, "text"));
 
     kept_end(&t, &work);
@@ -316,6 +319,7 @@ test_events(void)
 
     ev = accept_event(&t, "ops", "a", ALERT, "1");
     ev->said.message = -77;
+    ev->said.severity = 5;
     ev = accept_event(&t, "ops", "b", RESOLVE, "2");
     ev->said.own = NGX_HTTP_ILERT_OWN_ORDER;
     ev = accept_event(&t, "ops", "c", ALERT, "3");
@@ -326,6 +330,7 @@ test_events(void)
 
     first = load_first(&work, load(&work, "a"));
     check_int(first->said.message, -77);
+    check_int(first->said.severity, 5);
     check_int(first->said.own, NGX_HTTP_ILERT_OWN_NONE);
     check_int(first->said.freed, 0);
 

@@ -21,8 +21,9 @@ typedef ngx_http_ilert_shown_t  shown_t;
  * What is shown or said, in short: an ALERT is the first letter of its level
  * (O, I, W, C), R is a RESOLVE, A an ACCEPT, M a COMMENT; "-" and "+" are the
  * priorities LOW and HIGH, "=" is what was found to be a repeat; a digit is
- * the message of an ALERT that nothing will resolve.  Nothing is known of "?",
- * others may have told of "*", and "R" is resolved.
+ * the message of an ALERT that nothing will resolve, and "a" to "e" are the
+ * severities from 1 to 5.  Nothing is known of "?", others may have told of
+ * "*", and "R" is resolved.
  */
 
 static said_t
@@ -49,6 +50,9 @@ said_by(const char *s)
 
         } else if (*s >= '1' && *s <= '9') {
             said.message = *s - '0';
+
+        } else if (*s >= 'a' && *s <= 'e') {
+            said.severity = *s - 'a' + 1;
 
         } else {
             said.priority = (*s == '-') ? NGX_HTTP_ILERT_LOW
@@ -82,6 +86,7 @@ shown_by(const char *s)
                                        : NGX_HTTP_ILERT_SHOWS_RESOLVED;
     shown.level = said.level;
     shown.priority = said.priority;
+    shown.severity = said.severity;
     shown.lowered = (said.type == ALERT
                      && said.priority == NGX_HTTP_ILERT_LOW);
     shown.told = NOW;
@@ -194,7 +199,8 @@ test_told(void)
     ngx_uint_t   i, n;
 
     static const char  *shows[] = { "?", "*", "R", "W", "C+", "C1" };
-    static const char  *says[] = { "I", "W-", "C", "C+", "C=", "C2", "W1=" };
+    static const char  *says[] = { "I", "W-", "C", "C+", "C=", "C2", "W1=",
+                                   "Ca", "I-e" };
 
     for (i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
 
@@ -206,6 +212,7 @@ test_told(void)
             check_int(shown.shows, NGX_HTTP_ILERT_SHOWS_OPEN);
             check_int(shown.level, said.level);
             check_int(shown.priority, said.priority);
+            check_int(shown.severity, said.severity);
             check_int(shown.message, said.message);
             check_int(shown.told, NOW + 5);
         }
@@ -217,6 +224,7 @@ test_told(void)
         check_int(shown.shows, NGX_HTTP_ILERT_SHOWS_RESOLVED);
         check_int(shown.level, NGX_HTTP_ILERT_OK);
         check_int(shown.priority, NGX_HTTP_ILERT_LOW);
+        check_int(shown.severity, 0);
         check_int(shown.message, 0);
         check_int(shown.told, NOW + 5);
 
@@ -307,6 +315,13 @@ test_replaces(void)
         { "C",   "C1",  "001" },
         { "C=",  "C1",  "011" },
         { "R",   "C1",  "001" },
+
+        /* another severity is a change */
+
+        { "Ca",  "Ca",  "011" },
+        { "Ca",  "Cb",  "001" },
+        { "C",   "Ca",  "001" },
+        { "Ca=", "Cb",  "011" },
     };
 
     for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -435,6 +450,14 @@ test_judge(void)
         { "C1",  "C1",  "C2", "gdd" },
         { "C1",  "R",   "C1", "ggd" },
         { "C",   "W",   "C1", "ggd" },
+
+        /* another severity is a change */
+
+        { "Ca",  "Ca",  "",   "ghh" },
+        { "Ca",  "Cb",  "",   "ggg" },
+        { "Ca",  "C",   "",   "ggg" },
+        { "C",   "Cb=", "",   "ggg" },
+        { "R",   "Ca",  "",   "ggg" },
 
         { "?",  "A",  "",  "ggg" },
         { "R",  "A",  "R", "ggg" },

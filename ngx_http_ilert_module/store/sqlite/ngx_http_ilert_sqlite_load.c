@@ -406,6 +406,7 @@ ngx_http_ilert_sqlite_read_event(sqlite3_stmt *stmt,
     ev->said.own = NGX_HTTP_ILERT_SQLITE_READ(OWN);
     ev->said.message = NGX_HTTP_ILERT_SQLITE_READ(MESSAGE);
     ev->said.freed = (NGX_HTTP_ILERT_SQLITE_READ(FREED) != 0);
+    ev->said.severity = NGX_HTTP_ILERT_SQLITE_READ(SEVERITY);
 
     ngx_http_ilert_work_check_event(ev, NGX_HTTP_ILERT_SQLITE_READ(SIZE));
 

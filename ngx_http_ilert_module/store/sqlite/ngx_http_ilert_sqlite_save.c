@@ -517,6 +517,7 @@ ngx_http_ilert_sqlite_write_event(ngx_http_ilert_sqlite_db_t *db,
 #define NGX_HTTP_ILERT_SQLITE_VALUE_OWN       ev->said.own
 #define NGX_HTTP_ILERT_SQLITE_VALUE_MESSAGE   ev->said.message
 #define NGX_HTTP_ILERT_SQLITE_VALUE_FREED     ev->said.freed
+#define NGX_HTTP_ILERT_SQLITE_VALUE_SEVERITY  ev->said.severity
 
 #define NGX_HTTP_ILERT_SQLITE_BIND(NAME, name)                                \
     sqlite3_bind_int64(stmt, i++,                                             \

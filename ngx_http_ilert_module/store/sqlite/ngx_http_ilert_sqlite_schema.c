@@ -450,7 +450,16 @@ static const char  *ngx_http_ilert_sqlite_steps[] = {
     "END;\n"
     "CREATE TRIGGER digest_deleted AFTER DELETE ON digest BEGIN\n"
     "    UPDATE total SET digests = digests - 1;\n"
-    "END;\n"
+    "END;\n",
+
+    /* 10: events of other senders may have a severity */
+
+    "ALTER TABLE event ADD COLUMN\n"
+    "    severity   INTEGER  -- 1 to 5, as its sender has set it, 0: not\n"
+    "               NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE alert ADD COLUMN\n"
+    "    severity   INTEGER  -- last delivered, as event.severity\n"
+    "               NOT NULL DEFAULT 0;\n"
 };
 
 ngx_http_ilert_sqlite_schema_t  ngx_http_ilert_sqlite_schema = {

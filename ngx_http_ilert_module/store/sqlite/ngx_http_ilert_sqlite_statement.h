@@ -42,7 +42,8 @@ typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
     COLUMN(GONE, gone)                                                        \
     COLUMN(SILENCE, silence)                                                  \
     COLUMN(MESSAGE, message)                                                  \
-    COLUMN(LOWERED, lowered)
+    COLUMN(LOWERED, lowered)                                                  \
+    COLUMN(SEVERITY, severity)
 
 #define NGX_HTTP_ILERT_SQLITE_ROW(COLUMN)                                     \
     COLUMN(SOURCE, source)                                                    \
@@ -70,7 +71,8 @@ typedef ngx_http_ilert_backend_data_t  ngx_http_ilert_sqlite_db_t;
     COLUMN(AGAIN, again)                                                      \
     COLUMN(OWN, own)                                                          \
     COLUMN(MESSAGE, message)                                                  \
-    COLUMN(FREED, freed)
+    COLUMN(FREED, freed)                                                      \
+    COLUMN(SEVERITY, severity)
 
 /* the columns of a dead letter, without its seq and its body */
 
