@@ -53,7 +53,7 @@ my %drive = (
     keepalive => \&keepalive, resolve => \&resolve, storm => \&storm,
     status => \&status, proxy => \&proxy, traps => \&traps,
     maintenance => \&maintenance, grafana => \&grafana,
-    reconcile => \&reconcile, fallback => \&fallback,
+    reconcile => \&reconcile, fallback => \&fallback, events => \&events,
 );
 
 my @examples = map { basename($_, '.conf') }
@@ -883,6 +883,34 @@ sub ingest {
     is($request->{header}{authorization}, undef,
        'the password stays here');
     is(shown(), 'ops: ep:host=web01: open', 'the alert opens');
+}
+
+
+sub events {
+    start('events', 'beat.ilert.com/' => 'beat.ilert.com:' . $fake->port . '/',
+          files => { map { ("ilert/$_.key" => $KEY{$_}) } qw(ops web) });
+
+    my $event = '{"eventType":"%s","alertKey":"backup","summary":"Backup"%s}';
+
+    posted('/cron', sprintf $event, 'ALERT', '');
+    is(shown(), 'ops: backup: open', 'a cron job');
+    posted('/cron', sprintf $event, 'RESOLVE', '');
+    is(shown(), 'ops: backup: resolved', 'and its end');
+
+    $fake->reset;
+    posted('/api/events', sprintf $event, 'ALERT',
+           qq(,"integrationKey":"$KEY{web}"));
+    is(shown(), 'web: backup: open', 'what has posted to ilert');
+    not_sent('rejected', '/api/events', sprintf $event, 'ALERT', '');
+
+    posted('/kapacitor', '01-levels-04-CRITICAL');
+    is(shown(), 'ops: cpu:host=web01: open; web: backup: open',
+       'beside Kapacitor');
+
+    is($t->get("/api/heartbeats/$KEY{heartbeat}")->{status}, 202,
+       'a heartbeat');
+    is($fake->request(-1)->{uri}, "/api/pings/$KEY{heartbeat}", 'its path');
+    is($t->get('/api/heartbeats/../events')->{status}, 405, 'only with a key');
 }
 
 

@@ -661,7 +661,7 @@ ngx_http_ilert_checks_source_default(ngx_http_ilert_checks_t *ch)
 
     ilcf = ch->location;
 
-    if (ilcf->kapacitor->lengths == NULL
+    if (ilcf->route->lengths == NULL
         || ngx_http_ilert_probe_create(&probe, ilcf->conf_ctx,
                                        &ilcf->clcf->name, ch->log)
            != NGX_OK)
@@ -692,11 +692,13 @@ ngx_http_ilert_checks_default(ngx_http_ilert_checks_t *ch,
     ngx_http_ilert_probe_t *probe, ngx_uint_t unheard)
 {
     ngx_str_t                   value;
+    const char                 *what;
     ngx_http_ilert_loc_conf_t  *ilcf;
 
     ilcf = ch->location;
+    what = ilcf->events ? "events" : "webhooks";
 
-    if (ngx_http_ilert_probe_value(probe, ilcf->kapacitor, unheard, &value)
+    if (ngx_http_ilert_probe_value(probe, ilcf->route, unheard, &value)
         != NGX_OK
         || (value.len == 3 && ngx_strncmp(value.data, "off", 3) == 0)
         || ngx_http_ilert_find_source(ch->imcf, &value))
@@ -705,20 +707,20 @@ ngx_http_ilert_checks_default(ngx_http_ilert_checks_t *ch,
     }
 
     if (value.len == 0) {
-        ngx_http_ilert_checks_say(ch, "\"ilert_kapacitor %V\" in %s:%ui "
-                                  "refuses webhooks of which its \"map\" does "
-                                  "not know the source, use \"default\" with "
-                                  "the name of a source, or with \"off\", in "
-                                  "that \"map\"", &ilcf->kapacitor->value,
-                                  ilcf->file_name, ilcf->line);
+        ngx_http_ilert_checks_say(ch, "\"%V %V\" in %s:%ui refuses %s of "
+                                  "which its \"map\" does not know the "
+                                  "source, use \"default\" with the name of "
+                                  "a source, or with \"off\", in that \"map\"",
+                                  ilcf->directive, &ilcf->route->value,
+                                  ilcf->file_name, ilcf->line, what);
         return 0;
     }
 
-    ngx_http_ilert_checks_say(ch, "\"ilert_kapacitor %V\" in %s:%ui refuses "
-                              "webhooks of which its \"map\" does not know "
-                              "the source, as there is no \"ilert_source\" "
-                              "\"%V\"", &ilcf->kapacitor->value,
-                              ilcf->file_name, ilcf->line, &value);
+    ngx_http_ilert_checks_say(ch, "\"%V %V\" in %s:%ui refuses %s of which "
+                              "its \"map\" does not know the source, as there "
+                              "is no \"ilert_source\" \"%V\"",
+                              ilcf->directive, &ilcf->route->value,
+                              ilcf->file_name, ilcf->line, what, &value);
     return 0;
 }
 
@@ -753,11 +755,14 @@ ngx_http_ilert_checks_location_slash(ngx_http_ilert_checks_t *ch)
         return;
     }
 
-    ngx_http_ilert_checks_say(ch, "\"ilert_kapacitor\" in %s:%ui is in "
-                              "location \"%V\", which does not take webhooks "
-                              "to \"%V\", use \"location = %V\" if they are "
-                              "posted there", ch->location->file_name,
-                              ch->location->line, &clcf->name, &path, &path);
+    ngx_http_ilert_checks_say(ch, "\"%V\" in %s:%ui is in location \"%V\", "
+                              "which does not take %s to \"%V\", use "
+                              "\"location = %V\" if they are posted there",
+                              ch->location->directive,
+                              ch->location->file_name, ch->location->line,
+                              &clcf->name,
+                              ch->location->events ? "events" : "webhooks",
+                              &path, &path);
 }
 
 
@@ -818,9 +823,11 @@ ngx_http_ilert_checks_location_reached(ngx_http_ilert_checks_t *ch)
         return;
     }
 
-    ngx_http_ilert_checks_say(ch, "no webhook reaches \"ilert_kapacitor\" in "
-                              "%s:%ui, a \"return\" or \"rewrite\" in its %s "
-                              "answers all of them with %ui",
+    ngx_http_ilert_checks_say(ch, "no %s reaches \"%V\" in %s:%ui, "
+                              "a \"return\" or \"rewrite\" in its %s answers "
+                              "all of them with %ui",
+                              ch->location->events ? "event" : "webhook",
+                              ch->location->directive,
                               ch->location->file_name, ch->location->line,
                               where, status);
 }

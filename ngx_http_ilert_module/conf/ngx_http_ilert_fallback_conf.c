@@ -246,7 +246,7 @@ ngx_http_ilert_fallback_resolve(ngx_conf_t *cf,
     ilcf = fallback->conf_ctx->loc_conf[ngx_http_ilert_module.ctx_index];
 
     other = ilcf->endpoint ? "ilert_endpoint"
-            : ilcf->kapacitor ? "ilert_kapacitor"
+            : ilcf->route ? (char *) ilcf->directive->data
             : ilcf->reconcile ? "ilert_reconcile"
             : ilcf->status ? "ilert_status"
             : ilcf->control.len ? "ilert_control" : NULL;

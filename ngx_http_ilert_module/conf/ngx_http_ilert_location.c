@@ -10,6 +10,7 @@
 
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_control.h"
+#include "ngx_http_ilert_events.h"
 #include "ngx_http_ilert_location.h"
 #include "ngx_http_ilert_rate.h"
 #include "ngx_http_ilert_source.h"
@@ -23,6 +24,8 @@
 #define NGX_HTTP_ILERT_ENDPOINT_RATE   700
 
 
+static char *ngx_http_ilert_location_route(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_ilert_loc_conf_t *ilcf, ngx_http_handler_pt handler);
 static ngx_int_t ngx_http_ilert_location_test(ngx_conf_t *cf,
     ngx_http_ilert_loc_conf_t *ilcf, ngx_str_t *value);
 static ngx_int_t ngx_http_ilert_location_endpoint_parameters(ngx_conf_t *cf,
@@ -37,33 +40,20 @@ static char *ngx_http_ilert_location_set_handler(ngx_conf_t *cf,
 
 char *
 ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf) {
+    void *conf)
+{
     ngx_http_ilert_loc_conf_t *ilcf = conf;
 
-    ngx_str_t                         *value;
-    ngx_http_ilert_srv_conf_t         *iscf;
-    ngx_http_compile_complex_value_t   ccv;
+    char       *rv;
+    ngx_str_t  *value;
 
-    if (ilcf->kapacitor) {
-        return "is duplicate";
+    rv = ngx_http_ilert_location_route(cf, cmd, ilcf,
+                                       ngx_http_ilert_webhook_handler);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     value = cf->args->elts;
-
-    ilcf->kapacitor = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (ilcf->kapacitor == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = ilcf->kapacitor;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
 
     if (cf->args->nelts == 3
         && ngx_http_ilert_location_test(cf, ilcf, &value[2]) != NGX_OK)
@@ -71,6 +61,70 @@ ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_ilert_location_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ilert_loc_conf_t *ilcf = conf;
+
+    char  *rv;
+
+    rv = ngx_http_ilert_location_route(cf, cmd, ilcf,
+                                       ngx_http_ilert_events_handler);
+
+    if (rv == NGX_CONF_OK) {
+        ilcf->events = 1;
+    }
+
+    return rv;
+}
+
+
+/*
+ * Notes what gives the source of requests to the location, and makes "handler"
+ * its content handler.
+ */
+
+static char *
+ngx_http_ilert_location_route(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_ilert_loc_conf_t *ilcf, ngx_http_handler_pt handler)
+{
+    ngx_str_t                         *value;
+    ngx_http_ilert_srv_conf_t         *iscf;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (ilcf->route && ilcf->directive == &cmd->name) {
+        return "is duplicate";
+    }
+
+    if (ilcf->route) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" and \"%V\" are in the same location, each "
+                           "needs its own", &cmd->name, ilcf->directive);
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    ilcf->route = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (ilcf->route == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = ilcf->route;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ilcf->directive = &cmd->name;
     ilcf->file_name = cf->conf_file->file.name.data;
     ilcf->line = cf->conf_file->line;
 
@@ -84,8 +138,7 @@ ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_ilert_location_set_handler(cf, cmd,
-                                               ngx_http_ilert_webhook_handler);
+    return ngx_http_ilert_location_set_handler(cf, cmd, handler);
 }
 
 

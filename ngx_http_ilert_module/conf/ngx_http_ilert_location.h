@@ -22,10 +22,12 @@
 
 
 /*
- * These are the handlers of the directives "ilert_kapacitor",
+ * These are the handlers of the directives "ilert_kapacitor", "ilert_events",
  * "ilert_endpoint", "ilert_status", "ilert_control", and "ilert_unreadable".
  */
 char *ngx_http_ilert_location_kapacitor(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ilert_location_events(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_ilert_location_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

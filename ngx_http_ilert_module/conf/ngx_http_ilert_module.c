@@ -15,6 +15,7 @@
 #include "ngx_http_ilert_control.h"
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_courier.h"
+#include "ngx_http_ilert_events.h"
 #include "ngx_http_ilert_fallback_conf.h"
 #include "ngx_http_ilert_heartbeat.h"
 #include "ngx_http_ilert_hooks.h"
@@ -86,6 +87,13 @@ static ngx_command_t  ngx_http_ilert_commands[] = {
     { ngx_string("ilert_kapacitor"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_ilert_location_kapacitor,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ilert_events"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ilert_location_events,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -345,7 +353,10 @@ ngx_http_ilert_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
-     *     ilcf->kapacitor = NULL;
+     *     ilcf->route = NULL;
+     *     ilcf->directive = NULL;
+     *     ilcf->events = 0;
+     *     ilcf->by_key = 0;
      *     ilcf->source = NULL;
      *     ilcf->off = 0;
      *     ilcf->conf_ctx = NULL;
@@ -388,14 +399,14 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     /* an inherited directive is not warned of: others may use it */
 
     if (conf->unreadable == NGX_HTTP_ILERT_UNREADABLE_ALERT
-        && conf->kapacitor && conf->kapacitor->lengths == NULL
-        && conf->kapacitor->value.len == 3
-        && ngx_strncmp(conf->kapacitor->value.data, "off", 3) == 0)
+        && conf->route && conf->route->lengths == NULL
+        && conf->route->value.len == 3
+        && ngx_strncmp(conf->route->value.data, "off", 3) == 0)
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"ilert_unreadable alert\" has no effect in "
-                           "location \"%V\": \"ilert_kapacitor off\" has no "
-                           "source", &clcf->name);
+                           "location \"%V\": \"%V off\" has no source",
+                           &clcf->name, conf->directive);
     }
 
     ngx_conf_merge_uint_value(conf->unreadable, prev->unreadable,
@@ -409,13 +420,16 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     /* "if" and "limit_except" have the handler of their location */
 
-    if (clcf->noname && clcf->handler == NULL && prev->kapacitor) {
-        conf->kapacitor = prev->kapacitor;
+    if (clcf->noname && clcf->handler == NULL && prev->route) {
+        conf->route = prev->route;
+        conf->directive = prev->directive;
+        conf->events = prev->events;
         conf->send_test = prev->send_test;
         conf->file_name = prev->file_name;
         conf->line = prev->line;
         conf->clcf = clcf;
-        clcf->handler = ngx_http_ilert_webhook_handler;
+        clcf->handler = conf->events ? ngx_http_ilert_events_handler
+                                     : ngx_http_ilert_webhook_handler;
 
         if (ngx_http_ilert_location_add(cf, conf) != NGX_OK) {
             return NGX_CONF_ERROR;
@@ -432,7 +446,7 @@ ngx_http_ilert_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         clcf->handler = ngx_http_ilert_control_handler;
     }
 
-    if (conf->kapacitor) {
+    if (conf->route) {
         clcf->client_max_body_size = conf->max_body_size;
     }
 

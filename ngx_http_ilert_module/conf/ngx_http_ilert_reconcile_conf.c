@@ -388,7 +388,7 @@ ngx_http_ilert_reconcile_check(ngx_conf_t *cf,
     ilcf = kapacitor->conf_ctx->loc_conf[ngx_http_ilert_module.ctx_index];
 
     other = ilcf->endpoint ? "ilert_endpoint"
-            : ilcf->kapacitor ? "ilert_kapacitor"
+            : ilcf->route ? (char *) ilcf->directive->data
             : ilcf->status ? "ilert_status"
             : ilcf->control.len ? "ilert_control" : NULL;
 
@@ -431,7 +431,7 @@ ngx_http_ilert_reconcile_target(ngx_conf_t *cf,
     ilcf = clcf->loc_conf ? clcf->loc_conf[ngx_http_ilert_module.ctx_index]
                           : NULL;
 
-    if (ilcf == NULL || ilcf->kapacitor == NULL) {
+    if (ilcf == NULL || ilcf->route == NULL || ilcf->events) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "the URI \"%V\" of \"ilert_reconcile\" in %s:%ui leads "
                       "to no location with \"ilert_kapacitor\" in this "
@@ -457,7 +457,7 @@ ngx_http_ilert_reconcile_target(ngx_conf_t *cf,
     locations = imcf->locations.elts;
 
     for (i = 0; i < imcf->locations.nelts; i++) {
-        if (locations[i]->kapacitor == ilcf->kapacitor) {
+        if (locations[i]->route == ilcf->route) {
             locations[i]->reconciled = 1;
         }
     }
@@ -482,7 +482,7 @@ ngx_http_ilert_reconcile_place(ngx_conf_t *cf,
 
     for (i = 0; other[i] != kapacitor; i++) {
 
-        if (other[i]->target->kapacitor == kapacitor->target->kapacitor
+        if (other[i]->target->route == kapacitor->target->route
             || !ngx_http_ilert_text_same(&other[i]->place, &kapacitor->place))
         {
             continue;

@@ -11,6 +11,7 @@
 
 #include "ngx_http_ilert_conf.h"
 #include "ngx_http_ilert_digest_conf.h"
+#include "ngx_http_ilert_events.h"
 #include "ngx_http_ilert_fallback_conf.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_rate.h"
@@ -40,10 +41,15 @@ static ngx_int_t ngx_http_ilert_resolve_source_uri(ngx_conf_t *cf,
     ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_resolve_location(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
+static ngx_int_t ngx_http_ilert_resolve_check_events(ngx_conf_t *cf,
+    ngx_http_ilert_loc_conf_t *ilcf);
 static ngx_int_t ngx_http_ilert_resolve_init_mapping(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf);
 static ngx_uint_t ngx_http_ilert_resolve_is_passthrough(
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
+static ngx_str_t *ngx_http_ilert_resolve_unfit(
+    ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf,
+    ngx_uint_t i);
 static void ngx_http_ilert_resolve_check_mapping(ngx_conf_t *cf,
     ngx_http_ilert_main_conf_t *imcf, ngx_http_ilert_loc_conf_t *ilcf);
 static ngx_int_t ngx_http_ilert_resolve_heartbeat(ngx_conf_t *cf,
@@ -148,7 +154,8 @@ ngx_http_ilert_resolve_check_endpoint(ngx_conf_t *cf,
     clcf = endpoint->conf_ctx->loc_conf[ngx_http_core_module.ctx_index];
 
     if (clcf->handler == NULL
-        || clcf->handler == ngx_http_ilert_webhook_handler)
+        || clcf->handler == ngx_http_ilert_webhook_handler
+        || clcf->handler == ngx_http_ilert_events_handler)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "nothing leaves through \"ilert_endpoint\" \"%V\", "
@@ -328,21 +335,28 @@ ngx_http_ilert_resolve_location(ngx_conf_t *cf,
     ngx_uint_t                 i;
     ngx_http_ilert_source_t  **sources;
 
-    if (ilcf->kapacitor->lengths) {
+    if (ilcf->route->lengths) {
         return NGX_OK;
     }
 
-    name = &ilcf->kapacitor->value;
+    name = &ilcf->route->value;
 
     if (name->len == 3 && ngx_strncmp(name->data, "off", 3) == 0) {
         ilcf->off = 1;
         return NGX_OK;
     }
 
+    if (ilcf->events && name->len == 3
+        && ngx_strncmp(name->data, "key", 3) == 0)
+    {
+        ilcf->by_key = 1;
+        return NGX_OK;
+    }
+
     ilcf->source = ngx_http_ilert_find_source(imcf, name);
 
     if (ilcf->source) {
-        return NGX_OK;
+        return ngx_http_ilert_resolve_check_events(cf, ilcf);
     }
 
     p = list;
@@ -354,11 +368,29 @@ ngx_http_ilert_resolve_location(ngx_conf_t *cf,
     }
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "unknown source \"%V\" in \"ilert_kapacitor\" in %s:%ui, "
-                  "allowed are variables, \"off\" and the names of "
-                  "\"ilert_source\" blocks%*s",
-                  name, ilcf->file_name, ilcf->line,
+                  "unknown source \"%V\" in \"%V\" in %s:%ui, allowed are "
+                  "variables, \"off\"%s and the names of \"ilert_source\" "
+                  "blocks%*s", name, ilcf->directive, ilcf->file_name,
+                  ilcf->line, ilcf->events ? ", \"key\"" : "",
                   (size_t) (p - list), list);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_ilert_resolve_check_events(ngx_conf_t *cf,
+    ngx_http_ilert_loc_conf_t *ilcf)
+{
+    if (!ilcf->events || !ilcf->source->passthrough) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "source \"%V\" of \"ilert_events\" in %s:%ui has a webhook "
+                  "URL, which takes webhooks of Kapacitor only, a source with "
+                  "\"integration_key\" or \"integration_key_file\" is allowed",
+                  &ilcf->source->name, ilcf->file_name, ilcf->line);
 
     return NGX_ERROR;
 }
@@ -385,9 +417,7 @@ ngx_http_ilert_resolve_init_mapping(ngx_conf_t *cf,
 
         /* "if" and "limit_except" have the same settings as their location */
 
-        if (!locations[i]->clcf->noname
-            && ngx_http_ilert_resolve_is_passthrough(imcf, locations[i]))
-        {
+        if (!locations[i]->clcf->noname) {
             ngx_http_ilert_resolve_check_mapping(cf, imcf, locations[i]);
         }
     }
@@ -425,9 +455,28 @@ ngx_http_ilert_resolve_is_passthrough(ngx_http_ilert_main_conf_t *imcf,
 
 
 /*
- * Warns of directives of the mapping that have no effect in a location, all of
- * whose events are passthrough.  A directive of an outer block is not warned
- * of if another location inherits it and uses it.
+ * Returns the name of directive i of the mapping if the location has it, and
+ * if it has no effect there, else NULL.
+ */
+
+static ngx_str_t *
+ngx_http_ilert_resolve_unfit(ngx_http_ilert_main_conf_t *imcf,
+    ngx_http_ilert_loc_conf_t *ilcf, ngx_uint_t i)
+{
+    if (!ilcf->events
+        && !ngx_http_ilert_resolve_is_passthrough(imcf, ilcf))
+    {
+        return NULL;
+    }
+
+    return ngx_http_ilert_mapping_unfit(&ilcf->mapping, i, ilcf->events);
+}
+
+
+/*
+ * Warns of directives of the mapping that have no effect in a location, since
+ * events go on as they came, or are made by ilert.  A directive of an outer
+ * block is not warned of if another location inherits it and uses it.
  */
 
 static void
@@ -446,7 +495,7 @@ ngx_http_ilert_resolve_check_mapping(ngx_conf_t *cf,
 
     for (i = 0; i < NGX_HTTP_ILERT_MAPPING_N; i++) {
 
-        name = ngx_http_ilert_mapping_unfit(&ilcf->mapping, i);
+        name = ngx_http_ilert_resolve_unfit(imcf, ilcf, i);
         if (name == NULL) {
             continue;
         }
@@ -454,7 +503,8 @@ ngx_http_ilert_resolve_check_mapping(ngx_conf_t *cf,
         for (k = 0; k < imcf->locations.nelts; k++) {
             if (locations[k]->mapping.directives[i]
                 == ilcf->mapping.directives[i]
-                && !ngx_http_ilert_resolve_is_passthrough(imcf, locations[k]))
+                && ngx_http_ilert_resolve_unfit(imcf, locations[k], i)
+                   == NULL)
             {
                 break;
             }
@@ -470,6 +520,14 @@ ngx_http_ilert_resolve_check_mapping(ngx_conf_t *cf,
     }
 
     p = ngx_slprintf(p, last, n == 1 ? " has" : " have");
+
+    if (ilcf->events) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "%*s no effect with \"ilert_events\" in %s:%ui: its "
+                      "events go on as they came", (size_t) (p - list), list,
+                      ilcf->file_name, ilcf->line);
+        return;
+    }
 
     if (ilcf->source == NULL) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,

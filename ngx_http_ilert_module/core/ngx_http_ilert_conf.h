@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_event.h"
+#include "ngx_http_ilert_posted.h"
 #include "ngx_http_ilert_rules.h"
 
 
@@ -326,7 +327,8 @@ typedef struct {
     ngx_http_ilert_fallback_conf_t  *fallback;      /* NULL: there is none */
     ngx_http_ilert_refuse_limit_t  *refuse_limit;   /* of requests without */
                                             /* a location; NULL: there is no */
-                                            /* "ilert_kapacitor" */
+                                            /* "ilert_kapacitor", and no */
+                                            /* "ilert_events" */
     ngx_http_ilert_counters_t   *counters;
     ngx_uint_t                   cycle;     /* number that counters.c has */
                                             /* given to this cycle */
@@ -339,6 +341,7 @@ typedef struct {
                                             /* "ilert_control" and */
                                             /* "ilert_kapacitor" only */
     unsigned                     webhooks:1;    /* it has "ilert_kapacitor" */
+                                            /* or "ilert_events" */
     unsigned                     near:1;    /* it has, or it is the default */
                                             /* server of an address at which */
                                             /* another server has */
@@ -346,15 +349,19 @@ typedef struct {
 
 
 struct ngx_http_ilert_loc_conf_s {
-    ngx_http_complex_value_t    *kapacitor; /* "ilert_kapacitor", as given */
+    ngx_http_complex_value_t    *route;     /* of "ilert_kapacitor", or of */
+                                            /* "ilert_events", as given */
+    ngx_str_t                   *directive; /* its name */
+    unsigned                     events:1;  /* it is "ilert_events" */
+    unsigned                     by_key:1;  /* and its value is "key" */
     ngx_http_ilert_source_t     *source;    /* if that is a constant name */
     unsigned                     off:1;     /* if that is "off" */
     unsigned                     send_test:1;   /* "test=send" */
     ngx_flag_t                   dry_run;   /* "ilert_dry_run" */
     ngx_http_core_loc_conf_t    *clcf;      /* of this location, in which */
                                             /* the content handler is ours */
-    ngx_http_conf_ctx_t         *conf_ctx;  /* of the location, with */
-                                            /* "ilert_kapacitor" only */
+    ngx_http_conf_ctx_t         *conf_ctx;  /* of the location, with one */
+                                            /* of these directives only */
 
     ngx_http_ilert_kapacitor_t  *reconcile; /* "ilert_reconcile" */
     unsigned                     reconciled:1;  /* it is the target of one */
@@ -387,6 +394,7 @@ typedef struct {
     /* the request of a webhook; what has not been made yet is NULL */
     ngx_str_t                    body;      /* as received */
     ngx_http_ilert_webhook_t    *webhook;
+    ngx_http_ilert_posted_t     *posted;    /* with "ilert_events" */
     ngx_http_ilert_event_t      *event;     /* also of a request to ilert */
     ngx_str_t                    result;    /* $ilert_result */
     unsigned                     answered:1;    /* by us, not by nginx */

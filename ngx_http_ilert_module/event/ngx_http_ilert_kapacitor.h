@@ -247,4 +247,12 @@ int64_t ngx_http_ilert_kapacitor_began(ngx_http_ilert_webhook_t *wh,
 uint64_t ngx_http_ilert_kapacitor_digest(ngx_http_ilert_webhook_t *wh);
 
 
+/*
+ * Returns what an object is that others post, by the names of its members, and
+ * after a comma what Kapacitor is to use instead, or NULL if that is not
+ * known.
+ */
+const char *ngx_http_ilert_kapacitor_kind(ngx_str_t *body);
+
+
 #endif /* _NGX_HTTP_ILERT_KAPACITOR_H_INCLUDED_ */

@@ -24,7 +24,6 @@ typedef struct {
 } ngx_http_ilert_kapacitor_kind_t;
 
 
-static const char *ngx_http_ilert_kapacitor_kind(ngx_str_t *body);
 static ngx_uint_t ngx_http_ilert_kapacitor_names(
     ngx_http_ilert_json_member_t *members);
 static ngx_http_ilert_json_member_t *ngx_http_ilert_kapacitor_name(
@@ -87,7 +86,7 @@ static ngx_http_ilert_kapacitor_kind_t  ngx_http_ilert_kapacitor_kinds[] = {
       "a webhook of Uptime Kuma, use ilert's integration for it" },
 
     { { ngx_string("eventType"), ngx_string("summary") },
-      "an event for ilert's API, post it to ilert" },
+      "an event for ilert's API, post it to \"ilert_events\"" },
 
     { { ngx_string("event_action"), ngx_string("routing_key") },
       "an event for PagerDuty, use .post() of an |alert" },
@@ -155,9 +154,7 @@ ngx_http_ilert_kapacitor_refuse_text(ngx_http_ilert_kapacitor_ctx_t *ctx,
 }
 
 
-/* Returns what an object is, or NULL if that is not known. */
-
-static const char *
+const char *
 ngx_http_ilert_kapacitor_kind(ngx_str_t *body)
 {
     ngx_uint_t                        i, n;

@@ -115,4 +115,17 @@ ngx_uint_t ngx_http_ilert_text_blank(ngx_str_t *text);
 void ngx_http_ilert_text_line(ngx_str_t *text);
 
 
+/* bytes of the text that the next function makes; what is longer is cut */
+
+#define NGX_HTTP_ILERT_TEXT_ERROR  512
+
+/*
+ * Sets "error" to a text that says why something is declined, in one line.
+ * The format is that of ngx_sprintf().  Returns NGX_DECLINED, or NGX_ERROR if
+ * there is no memory.
+ */
+ngx_int_t ngx_cdecl ngx_http_ilert_text_error(ngx_str_t *error,
+    ngx_pool_t *pool, const char *fmt, ...);
+
+
 #endif /* _NGX_HTTP_ILERT_TEXT_H_INCLUDED_ */

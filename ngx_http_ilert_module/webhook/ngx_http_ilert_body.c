@@ -31,6 +31,7 @@ typedef struct {
     ngx_http_request_t              *request;
     ngx_http_ilert_body_handler_pt   handler;
     ngx_pool_t                      *pool;
+    ngx_uint_t                       posted;    /* it is no webhook */
 } ngx_http_ilert_body_job_t;
 
 
@@ -45,7 +46,7 @@ static ngx_int_t ngx_http_ilert_body_fetch_buf(ngx_buf_t *b, u_char *p,
 #if (NGX_THREADS)
 
 static ngx_int_t ngx_http_ilert_body_post(ngx_http_request_t *r,
-    ngx_http_ilert_body_handler_pt handler);
+    ngx_uint_t posted, ngx_http_ilert_body_handler_pt handler);
 static void ngx_http_ilert_body_free(void *data);
 static void ngx_http_ilert_body_thread(void *data, ngx_log_t *log);
 static void ngx_http_ilert_body_done(ngx_event_t *ev);
@@ -74,7 +75,7 @@ ngx_http_ilert_body_init(ngx_conf_t *cf)
 
 
 void
-ngx_http_ilert_body_parse(ngx_http_request_t *r,
+ngx_http_ilert_body_parse(ngx_http_request_t *r, ngx_uint_t posted,
     ngx_http_ilert_body_handler_pt handler)
 {
     ngx_http_ilert_body_job_t  *job;
@@ -82,9 +83,10 @@ ngx_http_ilert_body_parse(ngx_http_request_t *r,
 #if (NGX_THREADS)
 
     if (ngx_http_ilert_body_size(r) > NGX_HTTP_ILERT_BODY_LARGE
-        && ngx_http_ilert_body_post(r, handler) == NGX_OK)
+        && ngx_http_ilert_body_post(r, posted, handler) == NGX_OK)
     {
-        r->connection->log->action = "parsing kapacitor webhook";
+        r->connection->log->action = posted ? "parsing ilert event"
+                                            : "parsing kapacitor webhook";
         r->main->blocked++;
         return;
     }
@@ -99,6 +101,7 @@ ngx_http_ilert_body_parse(ngx_http_request_t *r,
 
     job->request = r;
     job->pool = r->pool;
+    job->posted = posted;
 
     ngx_http_ilert_body_run(job, r->connection->log);
 
@@ -136,7 +139,11 @@ ngx_http_ilert_body_run(ngx_http_ilert_body_job_t *job, ngx_log_t *log)
     body->rc = ngx_http_ilert_body_fetch(job->request, &body->text, job->pool,
                                          log);
 
-    if (body->rc == NGX_OK) {
+    if (body->rc == NGX_OK && job->posted) {
+        body->rc = ngx_http_ilert_posted_parse(&body->posted, &body->text,
+                                               &body->error, job->pool);
+
+    } else if (body->rc == NGX_OK) {
         body->rc = ngx_http_ilert_kapacitor_parse(&body->webhook, &body->text,
                                                   &body->error, job->pool);
     }
@@ -241,7 +248,7 @@ ngx_http_ilert_body_fetch_buf(ngx_buf_t *b, u_char *p, ngx_log_t *log)
 #if (NGX_THREADS)
 
 static ngx_int_t
-ngx_http_ilert_body_post(ngx_http_request_t *r,
+ngx_http_ilert_body_post(ngx_http_request_t *r, ngx_uint_t posted,
     ngx_http_ilert_body_handler_pt handler)
 {
     ngx_thread_task_t          *task;
@@ -277,6 +284,7 @@ ngx_http_ilert_body_post(ngx_http_request_t *r,
 
     job->request = r;
     job->handler = handler;
+    job->posted = posted;
     job->body.rc = NGX_ERROR;
 
     task->handler = ngx_http_ilert_body_thread;

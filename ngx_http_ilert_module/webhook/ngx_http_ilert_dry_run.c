@@ -172,6 +172,7 @@ ngx_http_ilert_dry_run_query(ngx_http_ilert_event_t *ev)
     query->said.type = ev->ilert_type;
     query->said.level = ev->level;
     query->said.priority = ev->priority;
+    query->said.severity = ev->severity;
     query->said.message = ev->message;
     query->said.received = ngx_http_ilert_clock_now();
     query->policy = source->policy;
@@ -444,7 +445,7 @@ ngx_http_ilert_dry_run_write_event(ngx_http_ilert_json_writer_t *w,
     }
 
     level = ctx->webhook ? &ngx_http_ilert_level_names[ctx->webhook->level]
-                         : &none;
+            : ctx->posted ? &ngx_http_ilert_level_names[ev->level] : &none;
 
     ngx_http_ilert_json_literal(w, ",\"source\":");
     ngx_http_ilert_dry_run_text(w, source);

@@ -304,13 +304,15 @@ ngx_http_ilert_mapping_init(ngx_conf_t *cf,
 
 
 ngx_str_t *
-ngx_http_ilert_mapping_unfit(ngx_http_ilert_mapping_conf_t *conf, ngx_uint_t i)
+ngx_http_ilert_mapping_unfit(ngx_http_ilert_mapping_conf_t *conf, ngx_uint_t i,
+    ngx_uint_t events)
 {
     ngx_http_ilert_mapping_directive_t  *directive;
 
     directive = &ngx_http_ilert_mapping_directives[i];
 
-    return (conf->directives[i] && !directive->fit) ? &directive->name : NULL;
+    return (conf->directives[i] && (events || !directive->fit))
+           ? &directive->name : NULL;
 }
 
 

@@ -56,11 +56,12 @@ ngx_uint_t ngx_http_ilert_mapping_due(ngx_http_ilert_mapping_conf_t *conf,
 
 /*
  * Returns the name of directive i if "conf" has it, and it has no effect on
- * passthrough, where ilert makes the event of Kapacitor's body.  Otherwise
+ * passthrough, where ilert makes the event of Kapacitor's body; or, if
+ * "events" is 1, on events of other senders, on which none has.  Otherwise
  * returns NULL.
  */
 ngx_str_t *ngx_http_ilert_mapping_unfit(ngx_http_ilert_mapping_conf_t *conf,
-    ngx_uint_t i);
+    ngx_uint_t i, ngx_uint_t events);
 
 
 /*

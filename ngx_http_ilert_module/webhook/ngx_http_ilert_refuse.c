@@ -88,10 +88,10 @@ ngx_http_ilert_refuse_init(ngx_conf_t *cf, ngx_http_ilert_main_conf_t *imcf)
 
         /*
          * "if" and "limit_except" share the limit of their location, which
-         * comes before them, and has the same "ilert_kapacitor".
+         * comes before them, and has the same route.
          */
 
-        for (k = 0; locations[k]->kapacitor != locations[i]->kapacitor; k++) {
+        for (k = 0; locations[k]->route != locations[i]->route; k++) {
             /* void */
         }
 
@@ -151,7 +151,7 @@ static void
 ngx_http_ilert_refuse_find(ngx_http_request_t *r,
     ngx_http_ilert_refusal_t *refusal)
 {
-    ngx_str_t              error;
+    ngx_str_t              error, shown;
     ngx_http_ilert_ctx_t  *ctx;
 
     if (refusal->ilcf == NULL) {
@@ -183,9 +183,19 @@ ngx_http_ilert_refuse_find(ngx_http_request_t *r,
         refusal->id = ctx->webhook->id;
         refusal->level = ctx->webhook->level_name;
 
+    } else if (ctx->posted) {
+        refusal->id = ctx->posted->alert_key;
+
     } else {
         ngx_http_ilert_refuse_look(r, refusal);
     }
+
+    /* The body is shown to people, so it must not have a key of ilert's. */
+
+    shown = ctx->body;
+    shown.len = ngx_min(shown.len, NGX_HTTP_ILERT_REFUSED_BODY);
+
+    ngx_http_ilert_posted_hide(&shown);
 }
 
 
@@ -200,6 +210,10 @@ ngx_http_ilert_refuse_look(ngx_http_request_t *r,
         { ngx_string("id"), ngx_null_string },
         { ngx_string("level"), ngx_null_string }
     };
+
+    if (refusal->ilcf->events) {
+        ngx_str_set(&member[0].name, "alertKey");
+    }
 
     text = refusal->body;
     text.len = ngx_min(text.len, NGX_HTTP_ILERT_REFUSE_LOOK);
@@ -310,8 +324,11 @@ ngx_http_ilert_refuse_log(ngx_http_request_t *r,
     }
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "webhook refused: %ui to %V, %V%V%V", refusal->status,
-                  &refusal->address, &refusal->error, &shown, &since);
+                  "%s refused: %ui to %V, %V%V%V",
+                  (refusal->ilcf && refusal->ilcf->events) ? "event"
+                                                           : "webhook",
+                  refusal->status, &refusal->address, &refusal->error, &shown,
+                  &since);
 }
 
 

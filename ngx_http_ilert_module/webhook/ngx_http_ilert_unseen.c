@@ -362,7 +362,7 @@ ngx_http_ilert_unseen_location(ngx_http_request_t *r)
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
 
-    if (ilcf->kapacitor) {
+    if (ilcf->route) {
         return ilcf;
     }
 
@@ -387,7 +387,7 @@ ngx_http_ilert_unseen_location(ngx_http_request_t *r)
 
     ilcf = clcf->loc_conf[ngx_http_ilert_module.ctx_index];
 
-    return ilcf->kapacitor ? ilcf : NULL;
+    return ilcf->route ? ilcf : NULL;
 }
 
 

@@ -14,29 +14,15 @@
 #include "ngx_http_ilert_counters.h"
 #include "ngx_http_ilert_dry_run.h"
 #include "ngx_http_ilert_heard.h"
-#include "ngx_http_ilert_json.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
-#include "ngx_http_ilert_refuse.h"
 #include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_repair.h"
-#include "ngx_http_ilert_reply.h"
+#include "ngx_http_ilert_respond.h"
 #include "ngx_http_ilert_route.h"
 #include "ngx_http_ilert_site.h"
 #include "ngx_http_ilert_test.h"
-#include "ngx_http_ilert_text.h"
 #include "ngx_http_ilert_webhook.h"
-
-
-/* bytes: more than {"status":"rejected","error":""} and a line feed */
-
-#define NGX_HTTP_ILERT_WEBHOOK_ANSWER  64
-
-#define NGX_HTTP_ILERT_UNPROCESSABLE   422
-
-/* bytes of a Content-Encoding that an error shows */
-
-#define NGX_HTTP_ILERT_ENCODING_SHOWN  64
 
 
 static void ngx_http_ilert_webhook_has_body(ngx_http_request_t *r);
@@ -48,17 +34,12 @@ static ngx_int_t ngx_http_ilert_webhook_ignore(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static void ngx_http_ilert_webhook_warn(ngx_http_request_t *r,
     ngx_http_ilert_webhook_t *wh);
-static ngx_int_t ngx_http_ilert_webhook_decline(ngx_http_request_t *r,
-    ngx_str_t *error);
-static ngx_str_t *ngx_http_ilert_webhook_encoding(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ilert_webhook_test(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_webhook_send_test(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static void ngx_http_ilert_webhook_tested(ngx_http_ilert_test_t *test,
     void *data);
-static void ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
-    ngx_http_ilert_source_t *source);
 static ngx_int_t ngx_http_ilert_webhook_submit(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx);
 static ngx_int_t ngx_http_ilert_webhook_passthrough(ngx_http_request_t *r,
@@ -73,21 +54,13 @@ static ngx_http_ilert_source_t *ngx_http_ilert_webhook_known_source(
     ngx_http_request_t *r);
 static void ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer,
     void *data);
-static ngx_int_t ngx_http_ilert_webhook_reject(ngx_http_request_t *r,
-    ngx_uint_t status, ngx_str_t *error);
-static ngx_int_t ngx_http_ilert_webhook_answer(ngx_http_request_t *r,
-    ngx_uint_t status, const char *word, const char *name, ngx_str_t *value);
-static ngx_int_t ngx_http_ilert_webhook_method_not_allowed(
-    ngx_http_request_t *r);
-static ngx_int_t ngx_http_ilert_webhook_forbidden(ngx_http_request_t *r,
-    const char *reason);
 
 
 ngx_int_t
 ngx_http_ilert_webhook_handler(ngx_http_request_t *r)
 {
-    const                  char  *foreign;
     ngx_int_t              rc;
+    const char            *foreign;
     ngx_http_ilert_ctx_t  *ctx;
 
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
@@ -104,13 +77,13 @@ ngx_http_ilert_webhook_handler(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_ilert_module);
 
     if (r->method != NGX_HTTP_POST) {
-        return ngx_http_ilert_webhook_method_not_allowed(r);
+        return ngx_http_ilert_respond_not_allowed(r);
     }
 
     foreign = ngx_http_ilert_site_foreign(r);
 
     if (foreign) {
-        return ngx_http_ilert_webhook_forbidden(r, foreign);
+        return ngx_http_ilert_respond_forbidden(r, foreign);
     }
 
     r->request_body_in_single_buf = 1;
@@ -131,7 +104,7 @@ ngx_http_ilert_webhook_has_body(ngx_http_request_t *r)
 {
     r->connection->log->action = "processing kapacitor webhook";
 
-    ngx_http_ilert_body_parse(r, ngx_http_ilert_webhook_parsed);
+    ngx_http_ilert_body_parse(r, 0, ngx_http_ilert_webhook_parsed);
 }
 
 
@@ -182,7 +155,7 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     }
 
     if (body->rc == NGX_DECLINED) {
-        return ngx_http_ilert_webhook_decline(r, &body->error);
+        return ngx_http_ilert_respond_unread(r, &body->error);
     }
 
     wh = &body->webhook;
@@ -220,7 +193,8 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     }
 
     if (rc == NGX_DECLINED && !off) {
-        return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_REQUEST, &error);
+        return ngx_http_ilert_respond_rejected(r, NGX_HTTP_BAD_REQUEST,
+                                               &error);
     }
 
     rc = ngx_http_ilert_webhook_choose_source(r, ctx, &error);
@@ -230,8 +204,8 @@ ngx_http_ilert_webhook_process(ngx_http_request_t *r,
     }
 
     if (rc == NGX_DECLINED && !off) {
-        return ngx_http_ilert_webhook_reject(r, NGX_HTTP_ILERT_UNPROCESSABLE,
-                                             &error);
+        return ngx_http_ilert_respond_rejected(r, NGX_HTTP_ILERT_UNPROCESSABLE,
+                                               &error);
     }
 
     if (off || ev->source == NULL) {
@@ -261,11 +235,11 @@ ngx_http_ilert_webhook_ignore(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
 
     ngx_str_set(&ctx->result, "IGNORED");
 
-    ngx_http_ilert_webhook_count_ignored(r, ev->source);
+    ngx_http_ilert_respond_count_ignored(r, ev->source);
     ngx_http_ilert_heard_ignored(r, ctx, &key);
 
-    return ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "ignored",
-                                         "event", &ev->id);
+    return ngx_http_ilert_respond(r, NGX_HTTP_ACCEPTED, "ignored", "event",
+                                  &ev->id);
 }
 
 
@@ -287,74 +261,6 @@ ngx_http_ilert_webhook_warn(ngx_http_request_t *r,
     {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "kapacitor webhook is odd, and taken: %V", &wh->odd);
-    }
-}
-
-
-/*
- * Refuses a body that could not be read.  If the request has Content-Encoding,
- * that is the error, whatever the bytes look like.  If the body is plain JSON
- * in spite of that header, it can be read, and is not refused.
- */
-
-static ngx_int_t
-ngx_http_ilert_webhook_decline(ngx_http_request_t *r, ngx_str_t *error)
-{
-    u_char     *p;
-    ngx_str_t  *encoding, value;
-
-    encoding = ngx_http_ilert_webhook_encoding(r);
-
-    if (encoding) {
-        value.data = encoding->data;
-        value.len = ngx_min(encoding->len, NGX_HTTP_ILERT_ENCODING_SHOWN);
-
-        p = ngx_pnalloc(r->pool, NGX_HTTP_ILERT_ENCODING_SHOWN + 128);
-        if (p == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        error->data = p;
-        error->len = ngx_sprintf(p, "body: Content-Encoding \"%V\" is not "
-                                 "decoded, send the body as it is", &value)
-                     - p;
-
-        ngx_http_ilert_text_line(error);
-
-        if (ngx_http_ilert_text_valid(error, r->pool) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
-
-    return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_REQUEST, error);
-}
-
-
-/* Returns the value of Content-Encoding, or NULL if there is no encoding. */
-
-static ngx_str_t *
-ngx_http_ilert_webhook_encoding(ngx_http_request_t *r)
-{
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    static ngx_str_t  none = ngx_string("identity");
-
-    for (i = 0; /* void */ ; i++) {
-
-        value = ngx_http_ilert_reply_header(&r->headers_in.headers,
-                                            "Content-Encoding", i);
-
-        if (value == NULL) {
-            return NULL;
-        }
-
-        if (value->len
-            && (value->len != none.len
-                || ngx_strncasecmp(value->data, none.data, none.len) != 0))
-        {
-            return value;
-        }
     }
 }
 
@@ -383,9 +289,9 @@ ngx_http_ilert_webhook_test(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
     if (ilcf->send_test) {
 
         if (rc == NGX_DECLINED) {
-            return ngx_http_ilert_webhook_reject(r,
-                                                 NGX_HTTP_ILERT_UNPROCESSABLE,
-                                                 &error);
+            return ngx_http_ilert_respond_rejected(r,
+                                                NGX_HTTP_ILERT_UNPROCESSABLE,
+                                                &error);
         }
 
         if (source && !ilcf->dry_run) {
@@ -398,12 +304,12 @@ ngx_http_ilert_webhook_test(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
         ctx->event->source = source;
     }
 
-    ngx_http_ilert_webhook_count_ignored(r, source);
+    ngx_http_ilert_respond_count_ignored(r, source);
 
     ngx_str_set(&ctx->result, "TEST");
 
-    return ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "test", "event",
-                                         &ctx->event->id);
+    return ngx_http_ilert_respond(r, NGX_HTTP_ACCEPTED, "test", "event",
+                                  &ctx->event->id);
 }
 
 
@@ -436,8 +342,8 @@ ngx_http_ilert_webhook_send_test(ngx_http_request_t *r,
 
     ngx_str_set(&ctx->result, "UNAVAILABLE");
 
-    return ngx_http_ilert_webhook_reject(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                         &error);
+    return ngx_http_ilert_respond_rejected(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                           &error);
 }
 
 
@@ -469,7 +375,7 @@ ngx_http_ilert_webhook_tested(ngx_http_ilert_test_t *test, void *data)
     if (failed == NULL) {
         answer.status = NGX_HTTP_ACCEPTED;
         ngx_str_set(&answer.result, "TEST");
-        ngx_http_ilert_webhook_count_ignored(r, ctx->event->source);
+        ngx_http_ilert_respond_count_ignored(r, ctx->event->source);
 
     } else {
         answer.status = (failed->verdict == NGX_HTTP_ILERT_TEST_WAITS)
@@ -479,30 +385,6 @@ ngx_http_ilert_webhook_tested(ngx_http_ilert_test_t *test, void *data)
     }
 
     ngx_http_ilert_webhook_done(&answer, r);
-}
-
-
-static void
-ngx_http_ilert_webhook_count_ignored(ngx_http_request_t *r,
-    ngx_http_ilert_source_t *source)
-{
-    ngx_http_ilert_loc_conf_t   *ilcf;
-    ngx_http_ilert_main_conf_t  *imcf;
-
-    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
-
-    if (ilcf->dry_run) {
-        return;
-    }
-
-    if (source) {
-        ngx_http_ilert_counters_add(source->counters->ignored, 1);
-        return;
-    }
-
-    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
-
-    ngx_http_ilert_counters_add(imcf->counters->ignored, 1);
 }
 
 
@@ -558,7 +440,8 @@ ngx_http_ilert_webhook_submit(ngx_http_request_t *r, ngx_http_ilert_ctx_t *ctx)
     {
         ngx_str_set(&error, "no memory");
         ngx_str_set(&ctx->result, "UNAVAILABLE");
-        return ngx_http_ilert_webhook_reject(r, NGX_HTTP_BAD_GATEWAY, &error);
+        return ngx_http_ilert_respond_rejected(r, NGX_HTTP_BAD_GATEWAY,
+                                               &error);
     }
 
     return NGX_AGAIN;
@@ -745,158 +628,27 @@ ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
     }
 
     if (ctx->webhook->test && answer->status == NGX_HTTP_ACCEPTED) {
-        rc = ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "test",
-                                           "event", &ctx->event->id);
+        rc = ngx_http_ilert_respond(r, NGX_HTTP_ACCEPTED, "test", "event",
+                                    &ctx->event->id);
 
     } else if (answer->status == NGX_HTTP_ACCEPTED && answer->news) {
-        ngx_http_ilert_webhook_count_ignored(r, ctx->event->source);
+        ngx_http_ilert_respond_count_ignored(r, ctx->event->source);
 
-        rc = ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "ignored",
-                                           "event", &ctx->event->id);
+        rc = ngx_http_ilert_respond(r, NGX_HTTP_ACCEPTED, "ignored", "event",
+                                    &ctx->event->id);
 
     } else if (answer->status == NGX_HTTP_ACCEPTED) {
         ngx_http_ilert_counters_accepted(ctx->event->source->counters);
 
-        rc = ngx_http_ilert_webhook_answer(r, NGX_HTTP_ACCEPTED, "accepted",
-                                           "event", &ctx->event->id);
+        rc = ngx_http_ilert_respond(r, NGX_HTTP_ACCEPTED, "accepted", "event",
+                                    &ctx->event->id);
 
     } else {
-        rc = ngx_http_ilert_webhook_reject(r, answer->status, &answer->error);
+        rc = ngx_http_ilert_respond_rejected(r, answer->status,
+                                             &answer->error);
     }
 
     ngx_http_finalize_request(r, rc);
 
     ngx_http_run_posted_requests(c);
-}
-
-
-static ngx_int_t
-ngx_http_ilert_webhook_reject(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_str_t *error)
-{
-    ngx_http_ilert_ctx_t       *ctx;
-    ngx_http_ilert_repair_t    *repair;
-    ngx_http_ilert_loc_conf_t  *ilcf;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
-    repair = ngx_http_ilert_repair_of(r);
-
-    if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
-        ngx_str_set(&ctx->result, "REJECTED");
-    }
-
-    if (repair) {
-
-        if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
-            ngx_http_ilert_repair_refused(repair, status, error);
-        }
-
-        return ngx_http_ilert_webhook_answer(r, status, "rejected", "error",
-                                             error);
-    }
-
-    if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "kapacitor webhook rejected: %V", error);
-    }
-
-    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
-
-    ngx_http_ilert_refuse(r, ilcf, status, error);
-
-    return ngx_http_ilert_webhook_answer(r, status, "rejected", "error",
-                                         error);
-}
-
-
-/* Answers with {"status":"WORD","NAME":"VALUE"}. */
-
-static ngx_int_t
-ngx_http_ilert_webhook_answer(ngx_http_request_t *r, ngx_uint_t status,
-    const char *word, const char *name, ngx_str_t *value)
-{
-    u_char                        *p;
-    size_t                         size;
-    ngx_http_ilert_ctx_t          *ctx;
-    ngx_http_ilert_repair_t       *repair;
-    ngx_http_complex_value_t       cv;
-    ngx_http_ilert_loc_conf_t     *ilcf;
-    ngx_http_ilert_json_writer_t   w;
-
-    static ngx_str_t               type = ngx_string("application/json");
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
-    repair = ngx_http_ilert_repair_of(r);
-
-    if (repair) {
-        repair->result = ctx->result;
-        repair->type = ctx->event ? ctx->event->type : NGX_HTTP_ILERT_NO_TYPE;
-    }
-
-    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_ilert_module);
-
-    if (ilcf->dry_run && r->method == NGX_HTTP_POST) {
-        return ngx_http_ilert_dry_run_answer(r, status, word,
-                                             status < 300 ? NULL : value);
-    }
-
-    ctx->answered = 1;
-
-    size = NGX_HTTP_ILERT_WEBHOOK_ANSWER + value->len
-           + ngx_escape_json(NULL, value->data, value->len);
-
-    p = ngx_pnalloc(r->pool, size);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    w.pos = ngx_sprintf(p, "{\"status\":\"%s\",\"%s\":", word, name);
-    w.last = p + size;
-
-    ngx_http_ilert_json_string(&w, value);
-    ngx_http_ilert_json_literal(&w, "}\n");
-
-    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
-
-    cv.value.data = p;
-    cv.value.len = w.pos - p;
-
-    r->keepalive = 0;
-
-    return ngx_http_send_response(r, status, &type, &cv);
-}
-
-
-static ngx_int_t
-ngx_http_ilert_webhook_method_not_allowed(ngx_http_request_t *r)
-{
-    ngx_str_t         error;
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "Allow");
-    ngx_str_set(&h->value, "POST");
-
-    ngx_str_set(&error, "method: expected POST");
-
-    return ngx_http_ilert_webhook_reject(r, NGX_HTTP_NOT_ALLOWED, &error);
-}
-
-
-static ngx_int_t
-ngx_http_ilert_webhook_forbidden(ngx_http_request_t *r, const char *reason)
-{
-    ngx_str_t  error;
-
-    error.data = (u_char *) reason;
-    error.len = ngx_strlen(reason);
-
-    return ngx_http_ilert_webhook_reject(r, NGX_HTTP_FORBIDDEN, &error);
 }
