@@ -33,6 +33,7 @@ my $q = IlertStatus->new(
     files => { 'keys/dba.key' => "$FILE_KEY\n" },
     server => <<'CONF',
         location = /page { ilert_status html; }
+        location = /api/events { ilert_events ops; }
         location = /try { ilert_kapacitor ops; ilert_dry_run on; }
         location = /locked {
             auth_basic kapacitor;
@@ -125,7 +126,7 @@ subtest 'webhooks from pages of other sites' => sub {
         [ 'Sec-Fetch-Site' => 'cross-site' ],
         [ 'Sec-Fetch-Site' => 'same-site' ])
     {
-        for my $uri ('/ops', '/locked') {
+        for my $uri ('/ops', '/locked', '/api/events') {
             my $r = as_page($uri, 'evil ' . $n++, headers => [ @$headers,
                 Authorization => 'Basic a2FwYWNpdG9yOnNlY3JldA==' ]);
             is($r->{status}, 403, "$uri: @$headers");
@@ -146,7 +147,7 @@ subtest 'webhooks from pages of other sites' => sub {
 
     is($q->status->{refused}{rejected}, $n + 1, 'each is counted');
     is_deeply($q->status->{refused}{kept}, [], 'no body is kept');
-    is(scalar(() = $t->grep_log(qr/webhook refused: 403/, $mark)), 2,
+    is(scalar(() = $t->grep_log(qr/(?:webhook|event) refused: 403/, $mark)), 3,
        'a line for each location');
 
     # what is not of another site
