@@ -196,6 +196,8 @@ subtest 'nginx does not start' => sub {
     shows('no proxy_ssl_trusted_certificate',
           said(sub { s/proxy_ssl_trusted_certificate \S+;// }));
     shows('"ilert_queue" directive is duplicate', said(sub { $_ .= $_ }));
+    shows('"ilert_queue" directive is not allowed',
+          said(sub { s/(server \{)/$1\nilert_queue %%DIR%%\/other;/ }));
 };
 
 subtest 'who is not root may not read the key' => sub {
