@@ -48,6 +48,13 @@
 typedef struct {
     u_char                     *pos;        /* what comes next */
     u_char                     *last;       /* the end of the text */
+
+    /*
+     * The same, but before the white space there, if a bracket is the last
+     * byte then; else NULL.
+     */
+    u_char                     *closed;
+
     ngx_uint_t                  depth;      /* entered, and not left yet */
 
     /*
@@ -59,11 +66,25 @@ typedef struct {
 
     const char                 *error;      /* says what is wrong at pos */
 
+    /*
+     * Where the lengths of the values of the next row go, a byte for each, and
+     * the end of that memory, which is the caller's.  Both are NULL if the
+     * lengths are not wanted.
+     */
+    u_char                     *length;
+    u_char                     *last_length;
+
     /* a string that has been read must be mended */
     ngx_uint_t                  unclean;    /* unsigned  unclean:1; */
 
     /* a row that has been read has an object or an array in it */
     unsigned                    nested:1;
+
+    /*
+     * The lengths of the values of the last row have been noted: it has no
+     * white space, no value of more than 255 bytes, and there was room.
+     */
+    unsigned                    dense:1;
 } ngx_http_ilert_json_reader_t;
 
 
@@ -120,11 +141,12 @@ ngx_int_t ngx_http_ilert_json_end(ngx_http_ilert_json_reader_t *r);
 
 /*
  * Reads a row, which is an array.  Sets "n" to the number of its values, and
- * the first "size" elements of "values" to them.  They are scalars, and so
- * tokens, unless it sets r->nested.
+ * "first" to the first one if there is one.  The values are scalars, and so
+ * tokens, unless it sets r->nested.  If r->length is not NULL, notes their
+ * lengths there, and sets r->dense, or leaves r->length as it is.
  */
 ngx_int_t ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r,
-    ngx_str_t *values, ngx_uint_t size, ngx_uint_t *n);
+    ngx_str_t *first, ngx_uint_t *n);
 
 /*
  * Reads a row of scalars that has been read before, and returns the number of
@@ -164,9 +186,9 @@ ngx_int_t ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
 /*
  * Copies a text that has been read, with U+FFFD in the place of all that is no
  * character: \u0000, half a surrogate pair, and bytes that are no UTF-8.
- * "mended" is allocated from the pool; NGX_HTTP_ILERT_JSON_SHORT more bytes
- * can be read behind its end.  Returns NGX_OK, or NGX_ERROR if there is no
- * memory.
+ * "mended" is allocated from the pool; behind its end there are
+ * NGX_HTTP_ILERT_JSON_SHORT more bytes, which are zero.  Returns NGX_OK, or
+ * NGX_ERROR if there is no memory.
  */
 ngx_int_t ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended,
     ngx_pool_t *pool);

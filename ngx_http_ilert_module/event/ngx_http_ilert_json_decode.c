@@ -184,5 +184,7 @@ ngx_http_ilert_json_mend(ngx_str_t *text, ngx_str_t *mended, ngx_pool_t *pool)
 
     mended->len = out - mended->data;
 
+    ngx_memzero(out, NGX_HTTP_ILERT_JSON_SHORT);
+
     return NGX_OK;
 }

@@ -34,6 +34,8 @@ typedef struct {
 
 static ngx_inline ngx_int_t ngx_http_ilert_json_count(
     ngx_http_ilert_json_reader_t *r);
+static ngx_inline u_char *ngx_http_ilert_json_row_value(
+    ngx_http_ilert_json_reader_t *r, u_char *p);
 static u_char *ngx_http_ilert_json_nested(ngx_http_ilert_json_reader_t *r,
     u_char *p);
 static ngx_inline u_char *ngx_http_ilert_json_scalar_again(u_char *p,
@@ -57,11 +59,25 @@ void
 ngx_http_ilert_json_init(ngx_http_ilert_json_reader_t *r, ngx_str_t *text,
     ngx_uint_t max_values)
 {
+    u_char  *p;
+
     ngx_memzero(r, sizeof(ngx_http_ilert_json_reader_t));
 
     r->pos = text->data;
     r->last = text->data + text->len;
     r->max_values = max_values;
+
+    /* A whole object or array ends in a bracket: see _row(). */
+
+    p = r->last;
+
+    while (p > r->pos && ngx_http_ilert_json_is_space(p[-1])) {
+        p--;
+    }
+
+    if (p > r->pos && (p[-1] == ']' || p[-1] == '}')) {
+        r->closed = p;
+    }
 }
 
 
@@ -186,73 +202,132 @@ ngx_http_ilert_json_count(ngx_http_ilert_json_reader_t *r)
 }
 
 
+/*
+ * A row is followed by at least one bracket.  If the text ends in one, no
+ * token of a row goes on behind it, and so most steps need not look for the
+ * end of the text.
+ */
+
 ngx_int_t
-ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r, ngx_str_t *values,
-    ngx_uint_t size, ngx_uint_t *n)
+ngx_http_ilert_json_row(ngx_http_ilert_json_reader_t *r, ngx_str_t *first,
+    ngx_uint_t *n)
 {
-    u_char      *p, *last, *token;
-    ngx_uint_t   i;
+    u_char      *p, *last, *token, *length, *last_length;
+    size_t       len, longest;
+    ngx_uint_t   i, dense;
 
     *n = 0;
+    r->dense = 0;
 
-    if (ngx_http_ilert_json_peek(r) != '['
+    last = r->closed;
+
+    if (last == NULL
+        || ngx_http_ilert_json_peek(r) != '['
         || ngx_http_ilert_json_count(r) != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    last = r->last;
-    p = ngx_http_ilert_json_skip_space(r->pos + 1, last);
+    dense = 1;
+    longest = 0;
+    length = r->length;
+    last_length = r->last_length;
 
-    if (p < last && *p == ']') {
+    p = r->pos + 1;
+
+    if (*p <= ' ') {
+        p = ngx_http_ilert_json_skip_space(p, last);
+        dense = 0;
+    }
+
+    if (*p == ']') {
         r->pos = p + 1;
         return NGX_OK;
     }
 
-    for (i = 0; p < last; i++) {
+    for (i = 0; /* void */ ; i++) {
 
         token = p;
-
-        if (*p == '-' || (*p >= '0' && *p <= '9')) {
-            p = ngx_http_ilert_json_scan_number(p, last);
-
-        } else if (*p == '"') {
-            p = ngx_http_ilert_json_scan_string(p, last, &r->unclean);
-
-        } else if (*p == '[' || *p == '{') {
-            p = ngx_http_ilert_json_nested(r, p);
-
-        } else {
-            p = ngx_http_ilert_json_scan_word(p, last);
-        }
+        p = ngx_http_ilert_json_row_value(r, p);
 
         if (p == NULL) {
             return NGX_DECLINED;
         }
 
-        if (i < size) {
-            values[i].data = token;
-            values[i].len = p - token;
+        len = p - token;
+
+        if (i == 0) {
+            first->data = token;
+            first->len = len;
         }
 
-        if (p < last && *p != ',') {
+        if (length < last_length) {
+            *length++ = (u_char) len;
+        }
+
+        longest |= len;
+
+        if (*p <= ' ') {
             p = ngx_http_ilert_json_skip_space(p, last);
+            dense = 0;
         }
 
-        if (p < last && *p == ']') {
+        if (*p == ']') {
             *n = i + 1;
             r->pos = p + 1;
+
+            if (dense && longest <= 0xff
+                && length - r->length == (ssize_t) *n)
+            {
+                r->dense = 1;
+                r->length = length;
+            }
+
             return NGX_OK;
         }
 
-        if (p == last || *p != ',') {
+        if (*p != ',') {
             return NGX_DECLINED;
         }
 
-        p = ngx_http_ilert_json_skip_space(p + 1, last);
+        p++;
+
+        if (*p <= ' ') {
+            p = ngx_http_ilert_json_skip_space(p, last);
+            dense = 0;
+        }
+    }
+}
+
+
+/* Returns the place behind the value at p, in a row, or NULL. */
+
+static ngx_inline u_char *
+ngx_http_ilert_json_row_value(ngx_http_ilert_json_reader_t *r, u_char *p)
+{
+    u_char  *end;
+
+    if (*p == '-' || (*p >= '0' && *p <= '9')) {
+        return ngx_http_ilert_json_number(p, NULL);
     }
 
-    return NGX_DECLINED;
+    if (*p == '"') {
+        end = ngx_http_ilert_json_plain(p + 1, r->closed);
+
+        if (end < r->closed && *end == '"') {
+            return end + 1;
+        }
+
+        return ngx_http_ilert_json_scan_string(p, r->closed, &r->unclean);
+    }
+
+    if (*p == '[' || *p == '{') {
+        end = ngx_http_ilert_json_nested(r, p);
+
+        return (end == r->closed) ? NULL : end;
+    }
+
+    return ngx_http_ilert_json_scan_word(p, r->closed);
 }
 
 

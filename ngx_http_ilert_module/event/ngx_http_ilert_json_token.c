@@ -85,6 +85,13 @@ ngx_http_ilert_json_scan_string(u_char *p, u_char *last, ngx_uint_t *unclean)
 
 
 u_char *
+ngx_http_ilert_json_scan_number(u_char *p, u_char *last)
+{
+    return ngx_http_ilert_json_number(p, last);
+}
+
+
+u_char *
 ngx_http_ilert_json_escape(u_char *p, u_char *last, uint32_t *code)
 {
     ngx_int_t  high, low;

@@ -24,6 +24,7 @@
 
 u_char *ngx_http_ilert_json_scan_string(u_char *p, u_char *last,
     ngx_uint_t *unclean);
+u_char *ngx_http_ilert_json_scan_number(u_char *p, u_char *last);
 
 
 /*
@@ -82,13 +83,26 @@ ngx_http_ilert_json_plain(u_char *p, u_char *last)
 }
 
 
+/*
+ * Does what ngx_http_ilert_json_scan_number() does.  "last" is NULL if
+ * a bracket follows somewhere behind the number, so that the end of the text
+ * need not be looked for.
+ */
+
 static ngx_inline u_char *
-ngx_http_ilert_json_scan_number(u_char *p, u_char *last)
+ngx_http_ilert_json_number(u_char *p, u_char *last)
 {
     u_char  *start;
 
+#define ngx_http_ilert_json_more()  (last == NULL || p < last)
+
 #define ngx_http_ilert_json_scan_digits()                                     \
-    for (start = p; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }   \
+    start = p;                                                                \
+                                                                              \
+    while (ngx_http_ilert_json_more() && *p >= '0' && *p <= '9') {            \
+        p++;                                                                  \
+    }                                                                         \
+                                                                              \
     if (p == start) {                                                         \
         return NULL;                                                          \
     }
@@ -97,21 +111,21 @@ ngx_http_ilert_json_scan_number(u_char *p, u_char *last)
         p++;
     }
 
-    if (last - p > 1 && p[0] == '0' && p[1] >= '0' && p[1] <= '9') {
+    ngx_http_ilert_json_scan_digits();
+
+    if (*start == '0' && p - start > 1) {
         return NULL;
     }
 
-    ngx_http_ilert_json_scan_digits();
-
-    if (p < last && *p == '.') {
+    if (ngx_http_ilert_json_more() && *p == '.') {
         p++;
         ngx_http_ilert_json_scan_digits();
     }
 
-    if (p < last && (*p == 'e' || *p == 'E')) {
+    if (ngx_http_ilert_json_more() && (*p == 'e' || *p == 'E')) {
         p++;
 
-        if (p < last && (*p == '+' || *p == '-')) {
+        if (ngx_http_ilert_json_more() && (*p == '+' || *p == '-')) {
             p++;
         }
 
@@ -119,6 +133,7 @@ ngx_http_ilert_json_scan_number(u_char *p, u_char *last)
     }
 
 #undef ngx_http_ilert_json_scan_digits
+#undef ngx_http_ilert_json_more
 
     return p;
 }
@@ -160,12 +175,17 @@ ngx_http_ilert_json_scan(u_char *p, u_char *last, ngx_uint_t *unclean)
 }
 
 
+static ngx_inline ngx_uint_t
+ngx_http_ilert_json_is_space(u_char ch)
+{
+    return ch == ' ' || ch == '\t' || ch == CR || ch == LF;
+}
+
+
 static ngx_inline u_char *
 ngx_http_ilert_json_skip_space(u_char *p, u_char *last)
 {
-    while (p < last && *p <= ' '
-           && (*p == ' ' || *p == '\t' || *p == CR || *p == LF))
-    {
+    while (p < last && *p <= ' ' && ngx_http_ilert_json_is_space(*p)) {
         p++;
     }
 

@@ -35,7 +35,7 @@
  * A webhook takes less than twenty times the memory of its body, whatever is
  * in that.  Texts and rows stay where they are in the body, unless they had to
  * be decoded or mended (see json.h).  A body with too many values is refused,
- * but values in rows do not count, since they take no memory.
+ * but values in rows do not count, since they take a byte at most.
  *
  * The functions are pure: no request, no I/O, nothing that threads share.
  */
@@ -79,6 +79,13 @@ typedef struct {
     u_char                         *last_row;
     u_char                         *last;
 
+    /*
+     * The first "ndense" rows have no white space.  The lengths of their
+     * values, a byte for each, are in "lengths", one row after the other.
+     */
+    u_char                         *lengths;
+    ngx_uint_t                      ndense;
+
     /* not each row has as many values as there are columns */
     unsigned                        uneven:1;
 } ngx_http_ilert_series_t;
@@ -92,6 +99,11 @@ typedef struct {
     ngx_str_t                      *values;     /* its values, as tokens */
     ngx_uint_t                      n;          /* how many it has of those */
     ngx_uint_t                      size;       /* how many are wanted */
+
+    /* the lengths of all values of the next rows, and how many rows */
+    u_char                         *lengths;
+    ngx_uint_t                      ndense;
+    ngx_uint_t                      width;      /* values in each of these */
 
     /*
      * Of the row at hand, NGX_HTTP_ILERT_JSON_SHORT bytes can be read from the

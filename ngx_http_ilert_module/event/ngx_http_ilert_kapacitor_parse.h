@@ -61,6 +61,10 @@ typedef struct {
     ngx_uint_t                      uneven;
     ngx_uint_t                      uneven_width;
 
+    /* where the lengths of the values of the next table go */
+    u_char                         *length;
+    u_char                         *last_length;
+
     /* the name of the member at hand, or a null string */
     ngx_str_t                       member;
 

@@ -16,6 +16,7 @@ static ngx_int_t ngx_http_ilert_kapacitor_find_row(
 static ngx_int_t ngx_http_ilert_kapacitor_set_row(
     ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_series_t *series,
     u_char *row);
+static void ngx_http_ilert_kapacitor_dense_row(ngx_http_ilert_rows_t *rows);
 static ngx_uint_t ngx_http_ilert_kapacitor_same_name(ngx_str_t *name,
     ngx_str_t *pattern);
 
@@ -157,6 +158,14 @@ ngx_http_ilert_kapacitor_rows(ngx_http_ilert_rows_t *rows,
     rows->row = NULL;
     rows->values = values;
     rows->size = series->columns.nelts;
+
+    rows->width = series->columns.nelts;
+    rows->lengths = series->lengths;
+    rows->ndense = 0;
+
+    if (row == series->first_row && !series->uneven) {
+        rows->ndense = series->ndense;
+    }
 }
 
 
@@ -176,12 +185,49 @@ ngx_http_ilert_kapacitor_next_row(ngx_http_ilert_rows_t *rows)
 
     rows->row = reader->pos;
 
-    n = ngx_http_ilert_json_row_again(reader, rows->values, rows->size);
+    if (rows->ndense) {
+        ngx_http_ilert_kapacitor_dense_row(rows);
 
-    rows->n = ngx_min(n, rows->size);
+    } else {
+        n = ngx_http_ilert_json_row_again(reader, rows->values, rows->size);
+        rows->n = ngx_min(n, rows->size);
+    }
+
     rows->slack = (reader->last - reader->pos >= NGX_HTTP_ILERT_JSON_SHORT);
 
     return 1;
+}
+
+
+/* Reads a row without white space, of which the lengths are known. */
+
+static void
+ngx_http_ilert_kapacitor_dense_row(ngx_http_ilert_rows_t *rows)
+{
+    u_char      *p, *length;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    p = rows->row + 1;
+    value = rows->values;
+    length = rows->lengths;
+
+    for (i = 0; i < rows->width; i++) {
+
+        if (i < rows->size) {
+            value[i].data = p;
+            value[i].len = length[i];
+        }
+
+        /* A comma follows, or the bracket. */
+
+        p += length[i] + 1;
+    }
+
+    rows->n = rows->size;
+    rows->lengths += rows->width;
+    rows->ndense--;
+    rows->reader.pos = p;
 }
 
 

@@ -10,6 +10,11 @@
 #include "ngx_http_ilert_kapacitor_parse.h"
 
 
+/* values of a webhook of which the lengths are noted, at most */
+
+#define NGX_HTTP_ILERT_KAPACITOR_LENGTHS  65536
+
+
 static ngx_int_t ngx_http_ilert_kapacitor_plain_table(
     ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_series_t *series,
     ngx_str_t *text);
@@ -21,6 +26,9 @@ static void ngx_http_ilert_kapacitor_flat_row(
     ngx_http_ilert_json_reader_t *reader, ngx_http_ilert_json_writer_t *w,
     size_t *added);
 static ngx_int_t ngx_http_ilert_kapacitor_table(
+    ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_json_reader_t *reader,
+    ngx_http_ilert_series_t *series);
+static ngx_int_t ngx_http_ilert_kapacitor_want_lengths(
     ngx_http_ilert_kapacitor_ctx_t *ctx, ngx_http_ilert_json_reader_t *reader,
     ngx_http_ilert_series_t *series);
 static ngx_int_t ngx_http_ilert_kapacitor_odd_row(
@@ -104,6 +112,7 @@ ngx_http_ilert_kapacitor_plain_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
     ngx_http_ilert_json_init(&reader, text, NGX_HTTP_ILERT_JSON_ANY_NUMBER);
 
     series->first_row = NULL;
+    ctx->length = series->lengths;
 
     rc = ngx_http_ilert_kapacitor_table(ctx, &reader, series);
 
@@ -144,6 +153,8 @@ ngx_http_ilert_kapacitor_flatten(ngx_http_ilert_kapacitor_ctx_t *ctx,
     w.last = p + size;
 
     ngx_http_ilert_kapacitor_flat_table(text, &w, &added);
+
+    ngx_memzero(w.pos, NGX_HTTP_ILERT_JSON_SHORT);
 
     text->data = p;
     text->len = w.pos - p;
@@ -250,6 +261,10 @@ ngx_http_ilert_kapacitor_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
     ctx->uneven = 0;
 
+    if (ngx_http_ilert_kapacitor_want_lengths(ctx, reader, series) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     match = ngx_http_ilert_kapacitor_can_match(ctx, series);
 
     rc = ngx_http_ilert_json_enter(reader, '[');
@@ -270,7 +285,7 @@ ngx_http_ilert_kapacitor_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
 
         series->last_row = reader->pos;
 
-        if (ngx_http_ilert_json_row(reader, &first, 1, &n) != NGX_OK) {
+        if (ngx_http_ilert_json_row(reader, &first, &n) != NGX_OK) {
             return NGX_DECLINED;
         }
 
@@ -282,6 +297,10 @@ ngx_http_ilert_kapacitor_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
         } else if (n != ctx->width && ctx->uneven == 0) {
             ctx->uneven = i;
             ctx->uneven_width = n;
+        }
+
+        if (reader->dense && series->ndense == i) {
+            series->ndense++;
         }
 
         if (match && ctx->row == NULL && n) {
@@ -301,7 +320,44 @@ ngx_http_ilert_kapacitor_table(ngx_http_ilert_kapacitor_ctx_t *ctx,
         rc = ngx_http_ilert_json_next(reader, ']');
     }
 
+    ctx->length = reader->length;
+
     return (rc == NGX_DONE) ? NGX_OK : rc;
+}
+
+
+/*
+ * Makes the reader note the lengths of the values, with which the rows need
+ * not be searched for commas when they are read again.  All tables of
+ * a webhook share the memory.  A value takes two bytes of the body at least.
+ */
+
+static ngx_int_t
+ngx_http_ilert_kapacitor_want_lengths(ngx_http_ilert_kapacitor_ctx_t *ctx,
+    ngx_http_ilert_json_reader_t *reader, ngx_http_ilert_series_t *series)
+{
+    size_t  size;
+
+    if (ctx->length == NULL) {
+
+        size = ngx_min((reader->last - reader->pos) / 2,
+                       NGX_HTTP_ILERT_KAPACITOR_LENGTHS);
+
+        ctx->length = ngx_pnalloc(ctx->pool, size);
+        if (ctx->length == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctx->last_length = ctx->length + size;
+    }
+
+    reader->length = ctx->length;
+    reader->last_length = ctx->last_length;
+
+    series->lengths = reader->length;
+    series->ndense = 0;
+
+    return NGX_OK;
 }
 
 
