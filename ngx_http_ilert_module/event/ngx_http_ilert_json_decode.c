@@ -51,24 +51,12 @@ ngx_http_ilert_json_decode(ngx_str_t *token, ngx_str_t *value,
         next = ngx_http_ilert_json_plain(p, last);
 
         if (next != p) {
-            out = ngx_cpymem(out, p, next - p);
+            out = ngx_http_ilert_text_piece(out, p, next - p, last);
             p = next;
             continue;
         }
 
         if (*p == '\\') {
-
-            /*
-             * Go writes "&" like this, and a dump of an alert, which is HTML,
-             * is full of it.
-             */
-
-            if (last - p >= 6 && ngx_memcmp(p, "\\u0026", 6) == 0) {
-                *out++ = '&';
-                p += 6;
-                continue;
-            }
-
             p = ngx_http_ilert_json_escape(p, last, &code);
             out = ngx_http_ilert_text_put(out, code);
             continue;
@@ -102,7 +90,11 @@ ngx_http_ilert_json_is_plain(ngx_str_t *text, size_t *size)
     *size = text->len;
 
     for ( ;; ) {
-        p = ngx_http_ilert_json_plain(p, last);
+
+        /* When there is an escape, only what is not ASCII is looked for. */
+
+        p = plain ? ngx_http_ilert_json_plain(p, last)
+                  : ngx_http_ilert_json_ascii(p, last);
 
         if (p == last) {
             return plain;
@@ -110,7 +102,6 @@ ngx_http_ilert_json_is_plain(ngx_str_t *text, size_t *size)
 
         if (*p == '\\') {
             plain = 0;
-            p += 2;
             continue;
         }
 

@@ -98,6 +98,13 @@ ngx_http_ilert_json_escape(u_char *p, u_char *last, uint32_t *code)
 
     static u_char  names[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
 
+    /* Go writes "&" like this, and a dump of an alert is full of it. */
+
+    if (last - p >= 6 && ngx_memcmp(p, "\\u0026", 6) == 0) {
+        *code = '&';
+        return p + 6;
+    }
+
     if (last - p < 2) {
         return NULL;
     }

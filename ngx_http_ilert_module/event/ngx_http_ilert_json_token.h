@@ -83,6 +83,31 @@ ngx_http_ilert_json_plain(u_char *p, u_char *last)
 }
 
 
+/* Returns the place of the first byte beyond ASCII from p on, or "last". */
+
+static ngx_inline u_char *
+ngx_http_ilert_json_ascii(u_char *p, u_char *last)
+{
+    uint64_t  eight;
+
+    while (last - p >= 8) {
+        ngx_memcpy(&eight, p, 8);
+
+        if (eight & 0x8080808080808080) {
+            break;
+        }
+
+        p += 8;
+    }
+
+    while (p < last && *p < 0x80) {
+        p++;
+    }
+
+    return p;
+}
+
+
 /*
  * Does what ngx_http_ilert_json_scan_number() does.  "last" is NULL if
  * a bracket follows somewhere behind the number, so that the end of the text

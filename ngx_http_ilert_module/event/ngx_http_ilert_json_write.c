@@ -8,14 +8,21 @@
 #include <ngx_core.h>
 
 #include "ngx_http_ilert_json.h"
+#include "ngx_http_ilert_json_token.h"
 
 
 void
 ngx_http_ilert_json_string(ngx_http_ilert_json_writer_t *w, ngx_str_t *value)
 {
-    size_t  len;
+    size_t   len;
+    u_char  *last;
 
-    len = value->len + ngx_escape_json(NULL, value->data, value->len);
+    len = value->len;
+    last = value->data + len;
+
+    if (ngx_http_ilert_json_plain(value->data, last) != last) {
+        len += ngx_escape_json(NULL, value->data, value->len);
+    }
 
     if ((size_t) (w->last - w->pos) < len + 2) {
         w->full = 1;

@@ -98,6 +98,25 @@ ngx_http_ilert_text_same(ngx_str_t *one, ngx_str_t *two)
 
 
 /*
+ * Copies "len" bytes at p of a text that ends at "last", and returns the place
+ * behind them.  "out" must have room for all of the text from p on: for the
+ * short pieces between escapes a call of memcpy() takes longer than the copy.
+ */
+
+static ngx_inline u_char *
+ngx_http_ilert_text_piece(u_char *out, u_char *p, size_t len, u_char *last)
+{
+    if (len > 16 || last - p < 16) {
+        return ngx_cpymem(out, p, len);
+    }
+
+    ngx_memcpy(out, p, 16);
+
+    return out + len;
+}
+
+
+/*
  * Makes the text begin and end where it has no more of the white space that
  * ilert trims from alert keys: space, tab, CR and LF.  No byte is changed.
  */

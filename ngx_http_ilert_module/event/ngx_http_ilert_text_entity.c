@@ -329,9 +329,14 @@ ngx_http_ilert_text_unescape(ngx_str_t *html, ngx_str_t *text,
             continue;
         }
 
-        do {
-            *out++ = *p++;
-        } while (p < last && *p != '&');
+        next = p + 1;
+
+        while (next < last && *next != '&') {
+            next++;
+        }
+
+        out = ngx_http_ilert_text_piece(out, p, next - p, last);
+        p = next;
     }
 
     text->len = out - text->data;
