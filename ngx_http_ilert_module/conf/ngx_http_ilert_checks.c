@@ -850,11 +850,13 @@ ngx_http_ilert_checks_location_size(ngx_http_ilert_checks_t *ch)
         return;
     }
 
-    ngx_http_ilert_checks_say(ch, "webhooks to \"ilert_kapacitor\" in %s:%ui "
-                              "are refused if they are larger than %O bytes, "
-                              "as \"client_body_early_read\" reads them by "
-                              "the limit of the server, use "
+    ngx_http_ilert_checks_say(ch, "%s to \"%V\" in %s:%ui are refused if "
+                              "they are larger than %O bytes, as "
+                              "\"client_body_early_read\" reads them by the "
+                              "limit of the server, use "
                               "\"client_max_body_size %O\" in that server",
+                              ch->location->events ? "events" : "webhooks",
+                              ch->location->directive,
                               ch->location->file_name, ch->location->line,
                               size, max);
 }
