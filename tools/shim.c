@@ -27,6 +27,9 @@
 typedef struct {
     volatile int64_t  clock;        /* what is added to the time, in seconds */
     volatile int64_t  passed;       /* and what to that of timers as well */
+    volatile int64_t  held;         /* ns of CLOCK_MONOTONIC at which both */
+                                    /* stand still, 0: they go */
+    volatile int64_t  stood;        /* ns that they have stood still before */
     volatile int32_t  stuck;        /* syncs do not return while it is set: */
                                     /* 1, or the number of the only process */
     volatile int32_t  write_error;  /* errno of each write */
@@ -76,10 +79,40 @@ shim_init(void)
 }
 
 
+/* what is to be added to the time of day or to that of timers, in ns */
+
 static int64_t
-shim_time(void)
+shim_offset(int of_day)
 {
-    return control->clock + control->passed;
+    int64_t          held, offset;
+    struct timespec  ts;
+
+    real(clock_gettime)
+
+    offset = control->passed * 1000000000 - control->stood;
+
+    if (of_day) {
+        offset += control->clock * 1000000000;
+    }
+
+    held = control->held;
+
+    if (held) {
+        next(CLOCK_MONOTONIC, &ts);
+        offset -= ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec - held;
+    }
+
+    return offset;
+}
+
+
+static void
+shim_add(struct timespec *ts, int64_t ns)
+{
+    ns += ts->tv_sec * INT64_C(1000000000) + ts->tv_nsec;
+
+    ts->tv_sec = ns / 1000000000;
+    ts->tv_nsec = ns % 1000000000;
 }
 
 
@@ -97,12 +130,12 @@ clock_gettime(clockid_t id, struct timespec *tp)
 
         case CLOCK_REALTIME:
         case CLOCK_REALTIME_COARSE:
-            tp->tv_sec += shim_time();
+            shim_add(tp, shim_offset(1));
             break;
 
         case CLOCK_MONOTONIC:
         case CLOCK_MONOTONIC_COARSE:
-            tp->tv_sec += control->passed;
+            shim_add(tp, shim_offset(0));
             break;
         }
     }
@@ -114,14 +147,21 @@ clock_gettime(clockid_t id, struct timespec *tp)
 int
 gettimeofday(struct timeval *restrict tv, void *restrict tz)
 {
-    int  rc;
+    int              rc;
+    struct timespec  ts;
 
     real(gettimeofday)
 
     rc = next(tv, tz);
 
     if (rc == 0 && tv != NULL) {
-        tv->tv_sec += shim_time();
+        ts.tv_sec = tv->tv_sec;
+        ts.tv_nsec = tv->tv_usec * 1000;
+
+        shim_add(&ts, shim_offset(1));
+
+        tv->tv_sec = ts.tv_sec;
+        tv->tv_usec = ts.tv_nsec / 1000;
     }
 
     return rc;
@@ -131,17 +171,15 @@ gettimeofday(struct timeval *restrict tv, void *restrict tz)
 time_t
 time(time_t *tp)
 {
-    time_t  t;
+    struct timespec  ts;
 
-    real(time)
-
-    t = next(NULL) + shim_time();
+    clock_gettime(CLOCK_REALTIME, &ts);
 
     if (tp != NULL) {
-        *tp = t;
+        *tp = ts.tv_sec;
     }
 
-    return t;
+    return ts.tv_sec;
 }
 
 
@@ -156,7 +194,7 @@ pthread_mutex_timedlock(pthread_mutex_t *restrict mutex,
     real(pthread_mutex_timedlock)
 
     ts = *abstime;
-    ts.tv_sec -= shim_time();
+    shim_add(&ts, -shim_offset(1));
 
     return next(mutex, &ts);
 }
@@ -171,7 +209,7 @@ pthread_cond_timedwait(pthread_cond_t *restrict cond,
     real(pthread_cond_timedwait)
 
     ts = *abstime;
-    ts.tv_sec -= shim_time();
+    shim_add(&ts, -shim_offset(1));
 
     return next(cond, mutex, &ts);
 }

@@ -9,7 +9,10 @@ package IlertShim;
 #
 # clock($seconds)       is added to the time of day, may be negative
 # pass($seconds)        as if so much more time went by: timers are moved too,
-#                       but a process has to be woken to see it
+#                       but a process has to be woken to see it; may be a
+#                       fraction
+# hold, go              the clock and all timers stand still; they go on.  What
+#                       nginx does meanwhile it does at once
 # now                   the time that nginx has, in seconds since 1970
 # stuck(0 | 1 | $pid)   a sync does not return, or none in that process
 # write_error($errno)   of each write; 0: none
@@ -28,7 +31,7 @@ use strict;
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use File::Temp ();
-use Time::HiRes qw(time);
+use Time::HiRes qw(CLOCK_MONOTONIC time);
 
 use IlertTest ();
 
@@ -66,8 +69,9 @@ sub new {
                                DIR => dirname($library));
     chmod 0644, "$file";
     my $self = bless { file => $file, library => $library, clock => 0,
-                       passed => 0, stuck => 0, write => 0, sync => 0,
-                       open => 0, folder => '/nowhere', deadly => '',
+                       passed => 0, held => 0, stood => 0, stuck => 0,
+                       write => 0, sync => 0, open => 0,
+                       folder => '/nowhere', deadly => '',
                        still => '' }, $class;
     return $self->store;
 }
@@ -86,16 +90,49 @@ sub store {
     my ($self) = @_;
 
     open my $file, '+<:raw', "$self->{file}" or die "$self->{file}: $!";
-    print $file pack 'q q l l l l a232 a64 a64',
-        @$self{qw(clock passed stuck write sync open folder deadly still)};
+    print $file pack 'q q q q l l l l a232 a64 a64',
+        @$self{qw(clock passed held stood stuck write sync open folder deadly
+                  still)};
     close $file or die "$self->{file}: $!";
     return $self;
 }
 
 sub set { my ($self, %what) = @_; %$self = (%$self, %what); $self->store }
 sub clock { $_[0]->set(clock => $_[1]) }
-sub pass { $_[0]->set(passed => $_[0]{passed} + $_[1]) }
-sub now { time() + $_[0]{clock} + $_[0]{passed} }
+
+sub pass {
+    my ($self, $seconds) = @_;
+    my $part = $seconds - int $seconds;
+
+    return $self->set(passed => $self->{passed} + int $seconds,
+                      stood => $self->{stood} - int($part * 1e9));
+}
+
+
+sub hold {
+    my ($self) = @_;
+    return $self if $self->{held};
+    return $self->set(held => _monotonic());
+}
+
+sub go {
+    my ($self) = @_;
+    my $held = $self->{held} or return $self;
+    return $self->set(held => 0,
+        stood => $self->{stood} + _monotonic() - $held);
+}
+
+# In ns, of the kernel
+
+sub _monotonic { int(Time::HiRes::clock_gettime(CLOCK_MONOTONIC) * 1e9) }
+
+sub now {
+    my ($self) = @_;
+    my $stood = $self->{stood};
+    $stood += _monotonic() - $self->{held} if $self->{held};
+    return time() + $self->{clock} + $self->{passed} - $stood / 1e9;
+}
+
 sub stuck { $_[0]->set(stuck => $_[1]) }
 sub write_error { $_[0]->set(write => $_[1]) }
 sub sync_error { $_[0]->set(sync => $_[1]) }
