@@ -12,7 +12,6 @@ use lib "$FindBin::Bin/lib";
 
 use Errno qw(EIO ENOSPC);
 use Fcntl qw(LOCK_EX LOCK_NB);
-use File::Path qw(remove_tree);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -36,7 +35,7 @@ my $q = IlertStatus->new(
     http => "ilert_heartbeat %%DIR%%/beat.key interval=${INTERVAL}s;",
     server => 'location /beat/ { internal; ilert_endpoint heartbeat; '
         . 'proxy_pass http://%%FAKE%%/api/pings/$ilert_path; '
-        . 'proxy_read_timeout 2s; }');
+        . 'proxy_set_header X-Time $msec; proxy_read_timeout 2s; }');
 my ($t, $fake) = ($q->test, $q->fake);
 
 $t->expect_log(qr/exited on signal 9/, qr/shared memory zone .* was locked/);
@@ -44,22 +43,23 @@ $t->expect_log(qr/exited on signal 9/, qr/shared memory zone .* was locked/);
 sub pings { grep { $_->{uri} =~ m{/pings/} } $fake->requests }
 sub count { scalar(() = pings()) }
 
-# Time goes by in steps of a second, by the clock of nginx.  Returns the
-# seconds, from now on, at which a ping came.
+# No time goes by but so many steps of a second.  Returns when pings came
+# meanwhile, by the clock of nginx.
 
 sub seconds {
     my ($seconds) = @_;
-    my ($n, @at) = count();
+    my $n = count();
 
-    for my $second (1 .. $seconds) {
+    $q->hold;
+
+    for (1 .. $seconds) {
         $q->pass(1);
         sleep(0.02);
-        my $now = count();
-        push @at, ($second) x ($now - $n);
-        $n = $now;
     }
 
-    return @at;
+    sleep(0.1);
+    $q->go;
+    return map { $_->{header}{'x-time'} } (pings())[$n .. count() - 1];
 }
 
 sub gaps { map { $_[$_] - $_[$_ - 1] } 1 .. $#_ }
@@ -83,7 +83,7 @@ sub none {
     my ($what) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    sleep(0.3);
+    $q->settled;
     my $n = count();
     seconds(4 * $INTERVAL);
     sleep(0.2);
@@ -108,10 +108,12 @@ subtest 'a ping' => sub {
 
 subtest 'an interval' => sub {
     my @at = seconds(10 * $INTERVAL);
-    cmp_ok(scalar @at, '>=', 8, 'pings: ' . @at);
+    cmp_ok(scalar @at, '>=', 5, 'pings: ' . @at);
     cmp_ok(scalar @at, '<=', 11, 'of four workers together');
-    my @gaps = sort { $a <=> $b } gaps(@at);
-    cmp_ok($gaps[0], '>=', $INTERVAL - 1, "never sooner: @gaps");
+
+    # one that is sent late is no reason for the next one to be late
+    my @gaps = sort { $a <=> $b } map { sprintf '%.1f', $_ } gaps(@at);
+    cmp_ok($gaps[0], '>=', $INTERVAL / 2, "never sooner: @gaps");
     is_deeply([ grep { $_->{fault} } pings() ], [], 'all are right');
 };
 
@@ -129,17 +131,17 @@ subtest 'events go on' => sub {
 
 subtest 'reloads' => sub {
     comes('a ping');
-    my @at;
+    my $n = count();
 
     for my $turn (1 .. 10) {
-        my $n = count();
         $turn % 3 ? $q->reload : $t->kill_worker(KILL => $q->courier
                                                  || ($t->workers)[0]);
         sleep(0.15);
-        push @at, ($turn * 6) x (count() - $n);
-        push @at, map { $turn * 6 + $_ } seconds(5);
+        seconds(5);
     }
 
+    $q->settled;
+    my @at = map { $_->{header}{'x-time'} } (pings())[$n .. count() - 1];
     my ($most) = sort { $b <=> $a } map { my $from = $_;
         scalar grep { $_ >= $from && $_ < $from + 59 } @at } @at;
     cmp_ok($most, '<=', 5, "at most five in a minute: @at");
@@ -168,7 +170,7 @@ subtest 'trouble of the queue' => sub {
     comes('pings again', 6 * $INTERVAL);
 
     my $dir = $q->dir;
-    remove_tree($dir);
+    $q->lose_folder;
     ok(wait_until(sub { ($q->ready)[0] == 503 }, 5), 'no folder');
     none('no ping');
     mkdir $dir, 0700;
@@ -229,7 +231,7 @@ subtest 'it is switched off' => sub {
     none('no ping');
     $q->change(http => "ilert_heartbeat %%DIR%%/beat.key;")->reload;
     comes('by default', 70);
-    my @at = seconds(65);
+    my @at = seconds(75);
     ok(@at >= 2 && @at <= 3, 'every 30 seconds') or diag("@at");
 };
 

@@ -60,7 +60,7 @@ for my $name (sort keys %PASS) {
     $sources .= "ilert_source $name { webhook_url $ROOT/$KEY;"
                 . " endpoint $name; }\n";
     $locations .= "location /e_$name/ { internal; ilert_endpoint $name;"
-                  . " proxy_read_timeout 1s; proxy_connect_timeout 1s;"
+                  . " proxy_read_timeout 3s; proxy_connect_timeout 3s;"
                   . " $PASS{$name} }\n";
 }
 

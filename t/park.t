@@ -134,17 +134,21 @@ subtest 'a reload' => sub {
     $q->calm(0.3);
     my $n = $fake->counts->{requests};
 
+    for (5, 10, 20, 40, 80) {
+        $q->pass($_ + 1);
+        ok($fake->wait_requests(++$n), "tries after $_ s");
+        $q->calm(0.2);
+    }
+
     $q->reload;
-    ok($fake->wait_requests($n + 1, 3), 'tries at once');
-    ok(wait_until(sub { !$t->old_workers }, 6));
+    ok($fake->wait_requests($n + 1), 'and at once, not after 160 s');
+    ok(wait_until(sub { !$t->old_workers }));
     $q->calm(0.5);
     cmp_ok($fake->counts->{requests}, '<=', $n + 8, 'and is parked again');
 
     $fake->drop_rule($rule);
     $q->reload;
-    my $begun = time();
-    ok($q->drained(3), 'heals it');
-    cmp_ok(time() - $begun, '<', 2, 'at once');
+    ok($q->drained, 'heals it');
     is_deeply([ $q->faults(parallel => 0) ], []);
 };
 

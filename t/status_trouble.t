@@ -12,7 +12,6 @@ use lib "$FindBin::Bin/lib";
 
 use Errno qw(EIO ENOSPC EROFS);
 use Fcntl qw(F_SETLK F_WRLCK LOCK_EX LOCK_NB SEEK_SET);
-use File::Path qw(remove_tree);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -298,7 +297,7 @@ subtest 'a folder that is not as it was' => sub {
     ok($q->drained);
 
     my $dir = $q->dir;
-    remove_tree($dir);
+    $q->lose_folder;
     not_ready($q, 'without its folder');
     my $s = $q->becomes(sub { $_->{queue}{state} eq 'error' }, 'an error');
     like($s->{queue}{error}, qr/\S/, 'why: ' . ($s->{queue}{error} // ''));

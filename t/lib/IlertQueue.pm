@@ -32,6 +32,7 @@ package IlertQueue;
 #   test, fake, dir (of the queue)
 #   pass($seconds)        as if so much more time went by while nginx slept
 #   run($seconds)         the same, while it ran
+#   hold, go              of the shim; what goes on meanwhile needs no time
 #   start, stop, reload, crash, .. : those of IlertTest
 #   change(%opt)          of the above but keys, for the next start or reload
 #
@@ -96,6 +97,7 @@ package IlertQueue;
 #     the queue gets empty, faults(%opt) finds none, the database is whole; and
 #     stop
 # courier               pid of the process that holds courier.lock, or ''
+# lose_folder           removes the queue's folder
 # have_key              names of the queue's files with an integration key
 # files                 { name => [mode, uid, size] } of the queue's folder
 #
@@ -109,6 +111,7 @@ use strict;
 use Carp qw(croak);
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
 use POSIX qw(strftime);
 use Test::More ();
 use Time::HiRes qw(sleep time);
@@ -202,6 +205,19 @@ sub pass {
     kill 'ALRM', $self->{test}->workers if $self->{test}->running;
 }
 
+sub hold { my ($self) = @_; $self->{shim}->hold; return $self }
+
+sub go {
+    my ($self) = @_;
+
+    if ($self->{shim}{held}) {
+        $self->{shim}->go;
+        $self->pass(0);
+    }
+
+    return $self;
+}
+
 sub run {
     my ($self, $seconds) = @_;
 
@@ -245,6 +261,7 @@ for my $name (qw(start stop reload crash upgrade)) {
     no strict 'refs';
     *$name = sub {
         my ($self, @arguments) = @_;
+        $self->go if $name eq 'stop' && $self->{shim};
         $self->{test}->$name(@arguments);
         return $self;
     };
@@ -742,14 +759,19 @@ sub told_once {
     Test::More::is($over, $begun, 'lines of its end');
 }
 
+# Each worker finds out for itself that it is over.
+
 sub recovers {
     my ($self, $seconds) = @_;
     my $r;
 
     my $accepted = IlertWait::wait_until(sub {
-        $r = $self->post('again', 'CRITICAL', timeout => 20);
-        return $r->{result} eq 'ACCEPTED';
-    }, $seconds, 'a webhook that is committed');
+        for (1 .. 8) {
+            $r = $self->post('again', 'CRITICAL');
+            return 0 if $r->{result} ne 'ACCEPTED';
+        }
+        return 1;
+    }, $seconds, 'webhooks that are committed');
 
     Test::More::ok($accepted, 'it recovers by itself')
         or Test::More::diag($r->{body});
@@ -790,6 +812,16 @@ sub files {
     }
 
     return \%files;
+}
+
+# nginx may make files in it meanwhile.
+
+sub lose_folder {
+    my ($self) = @_;
+    my $dir = $self->dir;
+
+    rename $dir, "$dir.gone" or croak "$dir: $!";
+    remove_tree("$dir.gone");
 }
 
 sub have_key {

@@ -1017,7 +1017,9 @@ sub _show_logs {
               || $OWNER != $$ || $shown >= 3;
 
     for my $self (grep { defined } values %LIVE) {
-        my $lines = _tail($self->log_since($self->{shown} // 0), 15);
+        my $log = $self->log_since($self->{shown} // 0);
+        $log =~ s/^.*(?:signal 14 |\(4: Interrupted system call\)).*\n//mg;
+        my $lines = _tail($log, 15);
         $self->{shown} = $self->mark;
         next if $lines eq '';
         $shown++;
