@@ -31,7 +31,7 @@ for my $name (qw(pause differ)) {
     }
 
     is($status, 0, "the program \"$name\" is built")
-        or do { diag($errors); BAIL_OUT("no $name") };
+        or do { diag($errors); next };
 
     my ($tests, $why) = (0, '');
 
