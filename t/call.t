@@ -30,7 +30,8 @@ my $errors = `$build '$dir/call_module.so' call 2>&1`;
 
 plan skip_all => $errors if $? >> 8 == 3;
 
-is($errors, '', 'the module is built') or BAIL_OUT('no call_module.so');
+is($errors, '', 'the module is built')
+    or do { done_testing(); exit };
 
 
 # The server -------------------------------------------------------------
@@ -324,14 +325,17 @@ subtest 'errors' => sub {
     is(outcome(call('/nothing')), '404 0 ', 'no such location');
 };
 
-subtest 'what is sent' => sub {
-    is(call('/api/echo%20x', args => 'a=1%26b=2')->{reason},
-       'Connection: close; '
-       . 'GET /kapacitor/v1/echo%20x?a=1&b=2 HTTP/1.1; '
-       . "Host: 127.0.0.1:$PORT; $AGENT", 'a GET');
+# Releases of nginx since 1.29.7 leave connections open, unless told otherwise.
 
-    is(call('/host/echo', body => '{}')->{reason},
-       'Connection: close; Content-Length: 2; Content-Type: application/json; '
+subtest 'what is sent' => sub {
+    my $get = call('/api/echo%20x', args => 'a=1%26b=2')->{reason};
+    my $post = call('/host/echo', body => '{}')->{reason};
+
+    s/^Connection: close; // for $get, $post;
+
+    is($get, 'GET /kapacitor/v1/echo%20x?a=1&b=2 HTTP/1.1; '
+       . "Host: 127.0.0.1:$PORT; $AGENT", 'a GET');
+    is($post, 'Content-Length: 2; Content-Type: application/json; '
        . 'Host: Kapacitor.test:9092; POST /kapacitor/v1/echo HTTP/1.0; '
        . $AGENT, 'a POST');
 };

@@ -59,7 +59,8 @@ sub house {
 
     for my $file (glob("$top/ngx_http_ilert_module/{*,*/*}/*.[ch]")) {
         my ($folder, $name, $kind)
-            = $file =~ m{_module/(.+)/ngx_http_ilert_(\w+)\.([ch])\z} or next;
+            = $file =~ m{.*_module/(.+)/ngx_http_ilert_(\w+)\.([ch])\z}
+            or next;
         my $code = bare(text($file));
 
         $part{$name}{folder} = $folder;

@@ -385,6 +385,7 @@ test_faults(void)
     }
 
     check(failed > 1);
+    check(kept > 1);
     check(lost > 1);
 }
 
