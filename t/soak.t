@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/lib";
 
 use IO::Handle;
 use POSIX ();
+use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -31,8 +32,8 @@ sub noise {
 
 sub samples {
     my ($of) = @_;
-    my %rest = map { $_ => 1000 } qw(master worker pss processes descriptors
-                                     database wal log cpu waiting);
+    my %rest = map { $_ => 1000 } qw(master worker pss processes files
+                                     sockets database wal log cpu waiting);
     return map { { %rest, trouble => 0, %{$of->($_)} } } 1 .. $TIME;
 }
 
@@ -65,9 +66,10 @@ subtest 'rises' => sub {
     is(rises(samples(sub { { master => 9e6 + 400_000 * int($_[0] / 10)
                                        + noise(20_000) } })), 'master',
        'a leak with each trouble');
-    is(rises(samples(sub { { descriptors => 50 + int($_[0] / 5)
-                                            + noise(2) } })), 'descriptors',
-       'descriptors');
+    is(rises(samples(sub { { files => 50 + int($_[0] / 10) } })),
+       'files', 'a descriptor with each trouble');
+    is(rises(samples(sub { { sockets => 10 + $_[0] + noise(9) } })),
+       'sockets', 'connections');
     is(rises(samples(sub { { cpu => 1.5 + 0.05 * $_[0] + noise(0.5) } })),
        'cpu', 'more work for the same webhooks');
     is(rises(samples(sub { { processes => 3 + int($_[0] / 8) } })),
@@ -91,7 +93,8 @@ subtest 'what is measured' => sub {
     is($both{processes}, 2, 'processes');
     cmp_ok($both{worker}, '>=', 20 * $mib, 'memory of the worker');
     cmp_ok($both{pss}, '>=', 20 * $mib, 'memory together');
-    cmp_ok($both{descriptors} - $before{descriptors}, '>=', 7, 'descriptors');
+    cmp_ok($both{files} - $before{files}, '>=', 7, 'descriptors');
+    cmp_ok($both{sockets} - $before{sockets}, '>=', 2, 'sockets');
     cmp_ok($both{cpu} - $before{cpu}, '>=', 0.25, 'CPU time');
 
     my $ended = IlertSoak::ended_cpu($$);
@@ -112,6 +115,8 @@ sub use_up {
     if ($pid == 0) {
         my $text = 'x' x $memory;
         my @files = map { open my $file, '<', '/dev/null'; $file } 1 .. $files;
+        socketpair my $one, my $other, AF_UNIX, SOCK_STREAM, PF_UNSPEC
+            or POSIX::_exit(1);
         1 while (times)[0] < $cpu;
         syswrite $say, 'x';
         sleep 1 while @files && length $text;
