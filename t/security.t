@@ -33,8 +33,8 @@ my $q = IlertStatus->new(
     files => { 'keys/dba.key' => "$FILE_KEY\n" },
     server => <<'CONF',
         location = /page { ilert_status html; }
-        location = /api/events { ilert_events ops; }
         location = /try { ilert_kapacitor ops; ilert_dry_run on; }
+        location = /api/events { ilert_events key; }
         location = /locked {
             auth_basic kapacitor;
             auth_basic_user_file users;
@@ -109,9 +109,11 @@ my @PLAIN = ('Content-Type' => 'text/plain', 'User-Agent' => 'Mozilla/5.0');
 sub as_page {
     my ($uri, $id, %opt) = @_;
     my @headers = @{delete $opt{headers}};
+    my $body = $uri =~ /events/
+        ? qq({"integrationKey":"$KEY","eventType":"ALERT","summary":"$id"})
+        : IlertQueue::webhook($id, 1, 'CRITICAL');
 
-    return $t->post($uri, IlertQueue::webhook($id, 1, 'CRITICAL'),
-                    headers => [ @PLAIN, @headers ], %opt);
+    return $t->post($uri, $body, headers => [ @PLAIN, @headers ], %opt);
 }
 
 subtest 'webhooks from pages of other sites' => sub {
@@ -147,11 +149,13 @@ subtest 'webhooks from pages of other sites' => sub {
 
     is($q->status->{refused}{rejected}, $n + 1, 'each is counted');
     is_deeply($q->status->{refused}{kept}, [], 'no body is kept');
-    is(scalar(() = $t->grep_log(qr/(?:webhook|event) refused: 403/, $mark)), 3,
+    is(scalar(() = $t->grep_log(qr/ refused: 403/, $mark)), 3,
        'a line for each location');
 
     # what is not of another site
 
+    is(as_page('/api/events', 'event 1', headers => [])->{status}, 202,
+       'an event of a program');
     is(as_page('/ops', 'own', headers => [
         Origin => 'http://127.0.0.1:' . $t->port ])->{status}, 202,
        'a page of our own');
@@ -162,7 +166,7 @@ subtest 'webhooks from pages of other sites' => sub {
     is(as_page('/ops', 'no browser', headers => [])->{status}, 202,
        'a program that says nothing of it');
     ok($q->drained, 'these are sent');
-    is($fake->counts->{events}, $before + 3, 'and nothing else');
+    is($fake->counts->{events}, $before + 4, 'and nothing else');
 };
 
 subtest 'a dry run of a page' => sub {
