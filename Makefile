@@ -143,6 +143,7 @@ endif
 bench:
 	@tools/setup $(BUILD) run bench
 	@tools/build $(if $(NGINX_SRC),nginx,module)
+	@t/bench/peers
 	@t/bench/run
 
 matrix:
