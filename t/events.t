@@ -135,7 +135,7 @@ subtest 'an event goes on as it came' => sub {
        . '"labels":{"a":"b"},'
        . '"customDetails":{"n":12345678901234567890, '
        . '"integrationKey":"inner", "o":null},'
-       . '"logs":[ {"timestamp":"x", "level":"e","body":"b"} ],"x":1.50e+3}',
+       . '"logs": [ {"timestamp":"x", "level":"e","body":"b"} ],"x": 1.50e+3}',
        'values are not touched');
 
     my $all = {
@@ -265,6 +265,17 @@ subtest 'what can be mended' => sub {
          'bytes that are no UTF-8, and no characters');
     is(scalar $t->grep_log(qr/event is odd, and taken: body: /), 1,
        'a line a minute');
+};
+
+
+# what the fuzzer has found, and where it begins
+
+subtest 'odd events' => sub {
+    for my $file (sort glob "$FindBin::Bin/fuzz/posted/*") {
+        my $json = post(IlertTest::slurp($file), '/dry')->{json};
+        like($json->{answer} // '', qr/^(?:202|400|413)$/,
+             $file =~ s/.*\///r);
+    }
 };
 
 
@@ -542,6 +553,9 @@ CONF
         [ 'location = /e { ilert_events ops; ilert_summary x;
                            ilert_alert_key y; }',
           qr/"ilert_alert_key", "ilert_summary" have no .* as they came/ ],
+        [ 'location = /e { ilert_events key; }',
+          qr/"ilert_events key" in .* does not mean the source "key"/,
+          "ilert_source key { integration_key $TWO; }\n" ],
         [ 'location /e/ { ilert_events ops; }',
           qr{"ilert_events" in .* "/e/", which does not take events to "/e"} ],
         [ 'location = /e { return 204; ilert_events key; }',
@@ -550,9 +564,9 @@ CONF
         [ 'location = /e { ilert_events key; if ($arg_x) { set $y 1; } }',
           undef ],
     ) {
-        my ($conf, $like) = @$case;
+        my ($conf, $like, $more) = @$case;
         my @lines = grep { /\[(?:emerg|warn)\]/ && !/"endpoint_|resolver/ }
-                    $t->conf_lines($server->($conf));
+                    $t->conf_lines(($more // '') . $server->($conf));
         $like ? like("@lines", $like, $conf) : is("@lines", '', $conf);
     }
 };

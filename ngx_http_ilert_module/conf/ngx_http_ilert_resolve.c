@@ -350,6 +350,14 @@ ngx_http_ilert_resolve_location(ngx_conf_t *cf,
         && ngx_strncmp(name->data, "key", 3) == 0)
     {
         ilcf->by_key = 1;
+
+        if (ngx_http_ilert_find_source(imcf, name)) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"ilert_events key\" in %s:%ui does not mean the "
+                          "source \"key\", but those that have the keys of "
+                          "events", ilcf->file_name, ilcf->line);
+        }
+
         return NGX_OK;
     }
 

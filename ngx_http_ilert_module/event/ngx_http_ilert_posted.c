@@ -129,10 +129,15 @@ ngx_http_ilert_posted_text(ngx_http_ilert_posted_t *posted, ngx_str_t *body,
     }
 
     if (rc == NGX_OK && r.unclean) {
-        posted->odd = "bytes that are no UTF-8, or half a surrogate pair";
 
         if (ngx_http_ilert_json_mend(&text, &mended, pool) != NGX_OK) {
             return NGX_ERROR;
+        }
+
+        /* it may have been an escape of U+FFFD */
+
+        if (!ngx_http_ilert_text_same(&mended, &text)) {
+            posted->odd = "bytes that are no UTF-8, or half a surrogate pair";
         }
 
         rc = ngx_http_ilert_posted_read(posted, &mended, &r, pool);
@@ -166,7 +171,7 @@ ngx_http_ilert_posted_read(ngx_http_ilert_posted_t *posted, ngx_str_t *text,
     ngx_memzero(posted->values, sizeof(posted->values));
 
     if (ngx_array_init(&posted->others, pool, 4,
-                       sizeof(ngx_http_ilert_posted_member_t))
+                       sizeof(ngx_str_t))
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -211,9 +216,8 @@ static ngx_int_t
 ngx_http_ilert_posted_member(ngx_http_ilert_posted_t *posted, ngx_str_t *token,
     ngx_str_t *value, ngx_pool_t *pool)
 {
-    ngx_str_t                        name;
-    ngx_uint_t                       i;
-    ngx_http_ilert_posted_member_t  *member;
+    ngx_str_t    name, *other;
+    ngx_uint_t   i;
 
     if (ngx_http_ilert_json_decode(token, &name, pool) != NGX_OK) {
         return NGX_ERROR;
@@ -236,13 +240,13 @@ ngx_http_ilert_posted_member(ngx_http_ilert_posted_t *posted, ngx_str_t *token,
         return NGX_OK;
     }
 
-    member = ngx_array_push(&posted->others);
-    if (member == NULL) {
+    other = ngx_array_push(&posted->others);
+    if (other == NULL) {
         return NGX_ERROR;
     }
 
-    member->name = *token;
-    member->value = *value;
+    other->data = token->data;
+    other->len = value->data + value->len - token->data;
 
     return NGX_OK;
 }
@@ -423,10 +427,10 @@ ngx_http_ilert_posted_body(ngx_http_ilert_posted_t *posted,
     ngx_http_ilert_event_t *ev, size_t max_size, ngx_str_t *error,
     ngx_pool_t *pool)
 {
-    size_t                           size, key;
-    ngx_uint_t                       i;
-    ngx_http_ilert_json_writer_t     w;
-    ngx_http_ilert_posted_member_t  *member;
+    size_t                         size, key;
+    ngx_str_t                     *other;
+    ngx_uint_t                     i;
+    ngx_http_ilert_json_writer_t   w;
 
     key = ev->alert_key.len
           + ngx_escape_json(NULL, ev->alert_key.data, ev->alert_key.len);
@@ -446,10 +450,10 @@ ngx_http_ilert_posted_body(ngx_http_ilert_posted_t *posted,
         size += ngx_http_ilert_posted_names[i].len + posted->values[i].len + 4;
     }
 
-    member = posted->others.elts;
+    other = posted->others.elts;
 
     for (i = 0; i < posted->others.nelts; i++) {
-        size += member[i].name.len + member[i].value.len + 2;
+        size += other[i].len + 1;
     }
 
     w.pos = ngx_pnalloc(pool, size);
@@ -481,9 +485,8 @@ static void
 ngx_http_ilert_posted_write(ngx_http_ilert_posted_t *posted,
     ngx_http_ilert_event_t *ev, ngx_http_ilert_json_writer_t *w)
 {
-    ngx_str_t                       *value;
-    ngx_uint_t                       i;
-    ngx_http_ilert_posted_member_t  *member;
+    ngx_str_t   *value, *other;
+    ngx_uint_t   i;
 
     ngx_http_ilert_json_literal(w, "{\"eventType\":");
     ngx_http_ilert_json_string(w, &ngx_http_ilert_types[posted->type]);
@@ -505,13 +508,11 @@ ngx_http_ilert_posted_write(ngx_http_ilert_posted_t *posted,
         }
     }
 
-    member = posted->others.elts;
+    other = posted->others.elts;
 
     for (i = 0; i < posted->others.nelts; i++) {
         ngx_http_ilert_json_literal(w, ",");
-        ngx_http_ilert_json_raw(w, member[i].name.data, member[i].name.len);
-        ngx_http_ilert_json_literal(w, ":");
-        ngx_http_ilert_json_raw(w, member[i].value.data, member[i].value.len);
+        ngx_http_ilert_json_raw(w, other[i].data, other[i].len);
     }
 
     ngx_http_ilert_json_literal(w, "}");

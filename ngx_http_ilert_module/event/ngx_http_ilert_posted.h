@@ -51,14 +51,6 @@ typedef enum {
 } ngx_http_ilert_posted_e;
 
 
-/* both are as in the text; the name has its quotes */
-
-typedef struct {
-    ngx_str_t                   name;
-    ngx_str_t                   value;
-} ngx_http_ilert_posted_member_t;
-
-
 /* All that is in it lives as long as the text and the pool. */
 
 typedef struct {
@@ -78,7 +70,7 @@ typedef struct {
 
     /* the members; of one that is not there, or is null, the length is 0 */
     ngx_str_t                   values[NGX_HTTP_ILERT_POSTED_N];
-    ngx_array_t                 others;     /* posted_member_t */
+    ngx_array_t                 others;     /* ngx_str_t, with their names */
 } ngx_http_ilert_posted_t;
 
 
