@@ -378,7 +378,7 @@ subtest 'the database' => sub {
     is($q->post('known', 'CRITICAL')->{status}, 202, 'it is there');
     ok($q->drained, 'and empty');
     is($q->value('pragma journal_mode'), 'wal');
-    is($q->value('pragma user_version'), 9, 'version of the schema');
+    is($q->value('pragma user_version'), 10, 'version of the schema');
     is($q->value('pragma application_id'), 0x696c7274, 'it is ours');
     is($q->value('pragma integrity_check'), 'ok');
 
