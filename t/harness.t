@@ -747,6 +747,7 @@ CONF
     $n->set_conf('nonsense;');
     like(($n->reload(fail => 1))[0], qr/unknown directive "nonsense"/);
     is($n->get('/')->{body}, 'two', 'still the old one');
+    $n->expect_log(qr/unknown directive "nonsense"/);
     ok(!eval { $n->reload; 1 }, 'reload dies');
     like($@, qr/nonsense/);
 
