@@ -40,9 +40,9 @@ V =
 
 SLOW_TESTS = t/store.t t/page.t t/chaos.t t/queue_crash.t
 TESTS = $(SLOW_TESTS) $(filter-out $(SLOW_TESTS),$(sort $(wildcard t/*.t)))
-# tests wait most of the time, so there is one more than there are processors
+# tests wait most of the time, so there are two more than there are processors
 
-PROVE = prove -It/lib -j$(shell expr $(JOBS) + 1)
+PROVE = prove -It/lib -j$(shell expr $(JOBS) + 2)
 FUZZ_TIME = 600
 SOAK_TIME ?= 3600
 CHAOS_SEED ?=
