@@ -114,7 +114,10 @@ subtest 'the version of a build' => sub {
     my $release = qr/^$NAME \(\Q$version\E-\d+(?:~\w[\w.]*)?\) /m;
     my $before = qr/^$NAME \(\Q$version\E~git(\d+\.\d+)-\d+(?:~\S+)?\) /m;
 
-    like(built($tree, 'an archive'), $release, 'is a release');
+    my $archive = built($tree, 'an archive');
+    my ($date) = text('debian/changelog') =~ /^ -- .*  (.*)$/m;
+    like($archive, $release, 'is a release');
+    unlike($archive, qr/^ -- .*  \Q$date\E$/m, 'has a date of its own');
 
     system("$commit init -q && $commit add README debian tools "
            . "&& $commit commit -q -m a") == 0 or die 'no commit';
