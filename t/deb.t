@@ -242,17 +242,29 @@ subtest 'an upgrade' => sub {
     run('postinst', 'abort-upgrade', '1.0-1');
     is(calls(), '', 'an upgrade that came to nothing');
 
+    like(run('postinst', 'configure', '1.0-1'),
+         qr/^$NAME: nginx goes on with .* until it is restarted$/m,
+         'it may not be exchanged');
+
+    # an upgrade, or a restart, ends that process
+
+    my $ended = "rm '$root/run/nginx.pid'";
+    stand_in('invoke-rc.d', "$called; $ended");
+
     for ('1.0-1', "''") {
-        run('postinst', 'configure', $_);
+        write_file("$root/run/nginx.pid", "$pid\n");
+        is(run('postinst', 'configure', $_), '', 'nothing is said');
         is(calls(), 'nginx -t -q;invoke-rc.d nginx upgrade;',
            "nginx has another version, from $_ or by hand");
     }
 
-    stand_in('invoke-rc.d', "$called; [ \$2 != upgrade ]");
+    write_file("$root/run/nginx.pid", "$pid\n");
+    stand_in('invoke-rc.d', "$called; [ \$2 != upgrade ] && $ended");
     is(run('postinst', 'configure', '1.0-1'), '', 'nothing is said');
     is(calls(), 'nginx -t -q;invoke-rc.d nginx upgrade;'
                 . 'invoke-rc.d nginx restart;', 'one that must be restarted');
 
+    write_file("$root/run/nginx.pid", "$pid\n");
     stand_in('invoke-rc.d', "$called; false");
     like(run('postinst', 'configure', '1.0-1'),
          qr/^$NAME: nginx could not be restarted /, 'and cannot be');
