@@ -20,7 +20,8 @@
 # make bench            t/bench/run
 # make matrix           t/*.t, the package, and the quick start, in trees of
 #                       several Debians (tools/matrix), as root; takes hours,
-#                       MATRIX="sid-gcc trixie-deb" runs these parts only
+#                       MATRIX="sid-gcc trixie-deb" runs these parts only;
+#                       NGINX_GIT=DIR is a copy of nginx's repository
 # make install          into DESTDIR and MODULESDIR
 # make deb              the Debian package, in build/deb/ (tools/deb)
 # make clean
@@ -51,6 +52,7 @@ CHAOS_TIME ?= 120
 CHAOS_FAULTS ?=
 CHAOS_WITHOUT ?=
 MATRIX ?=
+NGINX_GIT ?=
 
 export NGINX_SRC CC CFLAGS LDFLAGS JOBS V FUZZ_TIME MAKE
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -147,7 +149,7 @@ bench:
 	@t/bench/run
 
 matrix:
-	@tools/matrix $(MATRIX)
+	@NGINX_GIT="$(NGINX_GIT)" tools/matrix $(MATRIX)
 
 install: module
 	$(if $(MODULESDIR),,$(error which MODULESDIR?))
