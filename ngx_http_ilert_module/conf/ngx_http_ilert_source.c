@@ -681,6 +681,13 @@ ngx_http_ilert_source_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *msp = ngx_parse_time(&value[1], 0);
 
+    /* An ngx_int_t of 32 bits has room for the ms of 24 days only. */
+
+    if (*msp == NGX_ERROR && sizeof(ngx_int_t) < sizeof(int64_t)) {
+        *msp = ngx_parse_time(&value[1], 1);
+        *msp *= (*msp == NGX_ERROR) ? 1 : 1000;
+    }
+
     if (*msp == NGX_ERROR
         || (*msp == 0 && cmd->conf != NGX_HTTP_ILERT_TIME_0))
     {
