@@ -499,6 +499,31 @@ subtest 'what was refused is counted and kept' => sub {
     like($line, qr/summary: missing or blank, .*, id "kept"/, 'a line');
     unlike($t->log_since($mark), qr/$UUID|$TWO/, 'in no log');
 
+    # careless senders
+
+    my $none = '01234567-a720-458e-a7fd-6b001042a4f4';
+    my $twice = $JSON->encode($JSON->encode({ integrationKey => $none,
+                                              x => $TWO }));
+    my @bodies = (
+        "{'integrationKey': '$none', 'x': '$TWO'}", $twice,
+        "integrationKey=$none&apikey=$none&key=$TWO",
+        "{integrationKey : \"$none\", x: $TWO}", "integrationKey => '$none'",
+        qq({"integrationkey":"$none"}), qq({"\\u0061piKey":"$UUID"}),
+        qq({"x":"integrationKey" "integrationKey":"$none"}),
+        qq({"integrationKey:"$none"}), qq({"integrationKey":["$none"]}),
+        qq({"integrationKey":["x","$TWO"]}), qq({"integrationKey":$UUID}),
+    );
+
+    my $n = $status->{refused}{kept_total};
+    is(post($_)->{status}, 400, $_) for @bodies;
+    $status = $q->becomes(sub { $_->{refused}{kept_total} == $n + @bodies },
+                          'kept');
+
+    for my $kept (@{$status->{refused}{kept}}[0 .. $#bodies]) {
+        my $body = $q->get("/status?refused=$kept->{id}")->{body};
+        unlike($body, qr/$none|$UUID|$TWO/, 'a body without keys');
+    }
+
     my $m = IlertMetrics->read($q->metrics->{body});
     is_deeply([ $m->faults ], [], 'the metrics');
     ok((grep { $_->{labels}{source} eq 'uuid' && $_->{value} >= 1 }

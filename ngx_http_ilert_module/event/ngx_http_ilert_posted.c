@@ -40,6 +40,9 @@ static void ngx_http_ilert_posted_write(ngx_http_ilert_posted_t *posted,
 static void ngx_http_ilert_posted_write_summary(
     ngx_http_ilert_posted_t *posted, ngx_http_ilert_event_t *ev,
     ngx_http_ilert_json_writer_t *w);
+static u_char *ngx_http_ilert_posted_hide_value(u_char *p, u_char *last);
+static u_char *ngx_http_ilert_posted_hide_word(u_char *p, u_char *last);
+static u_char *ngx_http_ilert_posted_hide_space(u_char *p, u_char *last);
 
 
 /* what the summary of an event without one says of its alert */
@@ -551,8 +554,9 @@ ngx_http_ilert_posted_write_summary(ngx_http_ilert_posted_t *posted,
 
 
 /*
- * Finds the names wherever they are, since what could not be read has no
- * members.  The values end at a quote, or with the text.
+ * Finds the names wherever they are, in any case, since what could not be read
+ * has no members: it may be a form, or JSON that was encoded twice.  What is
+ * JSON stays so.
  */
 
 void
@@ -567,40 +571,123 @@ ngx_http_ilert_posted_hide(ngx_str_t *text)
     for (i = 0; i <= NGX_HTTP_ILERT_POSTED_OLD_KEY; i++) {
 
         name = &ngx_http_ilert_posted_names[i];
+        p = text->data;
 
-        for (p = text->data; p < last; p++) {
+        while ((size_t) (last - p) >= name->len) {
 
-            p = ngx_strlchr(p, last, '"');
+            p = ngx_strlcasestrn(p, last, name->data, name->len - 1);
 
             if (p == NULL) {
                 break;
             }
 
-            if ((size_t) (last - p) < name->len + 2
-                || ngx_memcmp(p + 1, name->data, name->len) != 0
-                || p[name->len + 1] != '"')
+            if (p > text->data && p[-1] == '"'
+                && (size_t) (last - p) > name->len && p[name->len] == '"')
             {
-                continue;
-            }
+                p = ngx_http_ilert_posted_hide_value(p + name->len + 1, last);
 
-            p += name->len + 2;
-
-            while (p < last && *p != '"' && *p != ',' && *p != '}') {
-                p++;
-            }
-
-            if (p == last || *p != '"') {
-                continue;
-            }
-
-            for (p++; p < last && *p != '"'; p++) {
-
-                if (*p == '\\' && p + 1 < last) {
-                    *p++ = '*';
-                }
-
-                *p = '*';
+            } else {
+                p = ngx_http_ilert_posted_hide_word(p + name->len, last);
             }
         }
     }
+}
+
+
+/*
+ * Overwrites the string that follows a name, up to its quote, or the end of
+ * the text.  Returns the place from which to go on.
+ */
+
+static u_char *
+ngx_http_ilert_posted_hide_value(u_char *p, u_char *last)
+{
+    u_char  *start;
+
+    p = ngx_http_ilert_posted_hide_space(p, last);
+
+    if (p == last || *p != ':') {
+        return p;
+    }
+
+    start = p;
+
+    while (p < last && *p != '"' && *p != ',' && *p != '}') {
+        p++;
+    }
+
+    if (p == last || *p != '"') {
+        return ngx_http_ilert_posted_hide_word(start, last);
+    }
+
+    for (p++; p < last && *p != '"'; p++) {
+
+        if (*p == '\\' && p + 1 < last) {
+            *p++ = '*';
+        }
+
+        *p = '*';
+    }
+
+    return p;
+}
+
+
+/*
+ * Overwrites the word that a name is set to, which is in quotes of any kind,
+ * escaped or not, or behind "=".  Other words may be numbers, or null.
+ */
+
+static u_char *
+ngx_http_ilert_posted_hide_word(u_char *p, u_char *last)
+{
+    u_char      *quote;
+    ngx_uint_t   word;
+
+    while (p < last && (*p == '\\' || *p == '"' || *p == '\'')) {
+        p++;
+    }
+
+    p = ngx_http_ilert_posted_hide_space(p, last);
+
+    if (p == last || (*p != ':' && *p != '=')) {
+        return p;
+    }
+
+    word = (*p++ == '=');
+
+    if (word && p < last && *p == '>') {
+        p++;
+    }
+
+    p = ngx_http_ilert_posted_hide_space(p, last);
+
+    for (quote = p; quote < last && *quote == '\\'; quote++) {
+        /* void */
+    }
+
+    if (quote < last && (*quote == '"' || *quote == '\'')) {
+        p = quote + 1;
+        word = 1;
+    }
+
+    while (word && p < last
+           && ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z')
+               || (*p >= 'A' && *p <= 'Z') || *p == '-' || *p == '_'))
+    {
+        *p++ = '*';
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_ilert_posted_hide_space(u_char *p, u_char *last)
+{
+    while (p < last && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) {
+        p++;
+    }
+
+    return p;
 }

@@ -30,6 +30,10 @@
 #define NGX_HTTP_ILERT_REFUSE_ID       128
 #define NGX_HTTP_ILERT_REFUSE_BODY     100
 
+/* bytes: a key of less may be any word, and is shown where no key belongs */
+
+#define NGX_HTTP_ILERT_REFUSE_KEY      8
+
 /* bytes of an error that are kept */
 
 #define NGX_HTTP_ILERT_REFUSE_ERROR    512
@@ -44,6 +48,8 @@
 
 static void ngx_http_ilert_refuse_find(ngx_http_request_t *r,
     ngx_http_ilert_refusal_t *refusal);
+static void ngx_http_ilert_refuse_hide(ngx_http_request_t *r,
+    ngx_str_t *body);
 static void ngx_http_ilert_refuse_look(ngx_http_request_t *r,
     ngx_http_ilert_refusal_t *refusal);
 static void ngx_http_ilert_refuse_value(ngx_str_t *token, ngx_str_t *value,
@@ -151,7 +157,7 @@ static void
 ngx_http_ilert_refuse_find(ngx_http_request_t *r,
     ngx_http_ilert_refusal_t *refusal)
 {
-    ngx_str_t              error, shown;
+    ngx_str_t              error;
     ngx_http_ilert_ctx_t  *ctx;
 
     if (refusal->ilcf == NULL) {
@@ -190,12 +196,57 @@ ngx_http_ilert_refuse_find(ngx_http_request_t *r,
         ngx_http_ilert_refuse_look(r, refusal);
     }
 
-    /* The body is shown to people, so it must not have a key of ilert's. */
+    ngx_http_ilert_refuse_hide(r, &ctx->body);
+}
 
-    shown = ctx->body;
+
+/*
+ * The body is shown to people, so it must not have a key of ilert's: neither
+ * what stands where a key is expected, nor one of ours, wherever it stands.
+ */
+
+static void
+ngx_http_ilert_refuse_hide(ngx_http_request_t *r, ngx_str_t *body)
+{
+    u_char                       *p, *last;
+    ngx_str_t                     shown, *key;
+    ngx_uint_t                    i;
+    ngx_http_ilert_source_t     **sources;
+    ngx_http_ilert_main_conf_t   *imcf;
+
+    shown = *body;
     shown.len = ngx_min(shown.len, NGX_HTTP_ILERT_REFUSED_BODY);
 
+    if (shown.len == 0) {
+        return;
+    }
+
     ngx_http_ilert_posted_hide(&shown);
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_ilert_module);
+
+    sources = imcf->sources.elts;
+    last = shown.data + shown.len;
+
+    for (i = 0; i < imcf->sources.nelts; i++) {
+
+        key = &sources[i]->key;
+
+        if (key->len < NGX_HTTP_ILERT_REFUSE_KEY) {
+            continue;
+        }
+
+        for (p = shown.data; /* void */ ; p += key->len) {
+
+            p = memmem(p, last - p, key->data, key->len);
+
+            if (p == NULL) {
+                break;
+            }
+
+            ngx_memset(p, '*', key->len);
+        }
+    }
 }
 
 
