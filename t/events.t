@@ -156,6 +156,12 @@ subtest 'an event goes on as it came' => sub {
        '{"eventType":"ALERT","summary":"s","alertKey":"Old"}',
        'old names, an alert key that is trimmed, and null');
 
+    is(leaves('{"eventType":"ALERT","summary":"s","alertKey":" ",'
+              . '"incidentKey":"Blank","integrationKey":"","apiKey":"' . $TWO
+              . '"}', '/key', $TWO),
+       '{"eventType":"ALERT","summary":"s","alertKey":"Blank"}',
+       'old names, beside new ones that are blank');
+
     is(leaves('{"eventType":"COMMENT","eventType":"ALERT","summary":"s",'
               . '"\\u0061lertKey":"esc","\\u0061piKey":"' . $KEY . '"}'),
        '{"eventType":"ALERT","summary":"s","alertKey":"esc"}',

@@ -285,7 +285,10 @@ ngx_http_ilert_posted_unread(ngx_str_t *text, ngx_str_t *body,
 }
 
 
-/* Decodes member i, or the one that has its old name, if that is not there. */
+/*
+ * Decodes member i, or the one that has its old name, if that is not there, or
+ * blank.  What is blank stays so if there is no other.
+ */
 
 static ngx_int_t
 ngx_http_ilert_posted_decode(ngx_http_ilert_posted_t *posted, ngx_uint_t i,
@@ -293,10 +296,21 @@ ngx_http_ilert_posted_decode(ngx_http_ilert_posted_t *posted, ngx_uint_t i,
 {
     ngx_str_t  *token;
 
-    token = &posted->values[posted->values[i].len ? i : old];
+    token = &posted->values[i];
 
-    return token->len ? ngx_http_ilert_json_decode(token, value, pool)
-                      : NGX_OK;
+    if (token->len
+        && ngx_http_ilert_json_decode(token, value, pool) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    token = &posted->values[old];
+
+    if (old == i || token->len == 0 || !ngx_http_ilert_text_blank(value)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_ilert_json_decode(token, value, pool);
 }
 
 
