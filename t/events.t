@@ -22,6 +22,7 @@ IlertQueue::need();
 
 my $KEY = $IlertQueue::KEY;
 my $TWO = 'il1api5ec4e7a02';
+my $STORM = 'il1api5ec4e7a03';
 my $UUID = 'edf0235f-a720-458e-a7fd-6b001042a4f4';
 my $KAP = $IlertQueue::KAP;
 
@@ -31,10 +32,13 @@ my $RESULT = 'add_header X-Result "$ilert_result $ilert_source '
 my $q = IlertStatus->new(
     workers => 2, fake => { bodies => 1 },
     keys => { $KEY => 'api', $TWO => 'api', $UUID => 'api',
+              $STORM => 'api',
               $KAP => 'kapacitor' },
     sources => {
         ops => 'coalesce latest; retry 50ms 200ms;',
         two => "integration_key $TWO; coalesce latest;",
+        storm => "integration_key $STORM; coalesce latest; "
+                 . 'digest 1 members=none;',
         uuid => "integration_key $UUID; coalesce off;",
         again => "integration_key $TWO; coalesce latest;",
         native => "webhook_url https://api.ilert.com/api/v1/events/kapacitor/"
@@ -447,6 +451,24 @@ subtest 'an ALERT without an alert key' => sub {
     my $id = post({ eventType => 'ALERT', summary => 'Once' })->{json}{event};
     becomes("ilert-event:$id", 'ALERT ALERT');
     is(alert("ilert-event:$id")->{opened}, 1, 'one alert');
+};
+
+
+subtest 'without an alert key, in a storm' => sub {
+    my %alert = (eventType => 'ALERT', summary => 's',
+                 integrationKey => $STORM);
+
+    is(post({ %alert, alertKey => $_ }, '/key')->{status}, 202, $_)
+        for qw(first listed);
+    becomes('ilert-digest:storm', 'ALERT', $STORM);
+
+    my $id = post(\%alert, '/key')->{json}{event};
+    becomes("ilert-event:$id", 'ALERT', $STORM);
+    is_deeply(alert('listed', $STORM), {}, 'others are still listed');
+
+    post({ %alert, eventType => 'RESOLVE', alertKey => $_ }, '/key')
+        for 'first', 'listed', "ilert-event:$id";
+    $q->becomes(sub { !$_->{sources}{storm}{pending} }, 'and end');
 };
 
 

@@ -71,8 +71,6 @@ static ngx_int_t ngx_http_ilert_alert_follow(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_store_alert_t *alert, ngx_http_ilert_said_t *said);
-static ngx_uint_t ngx_http_ilert_alert_is_single(
-    ngx_http_ilert_store_alert_t *alert);
 static ngx_int_t ngx_http_ilert_alert_again(
     ngx_http_ilert_store_work_t *work, ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *first, ngx_http_ilert_store_event_t *ev);
@@ -261,9 +259,7 @@ ngx_http_ilert_alert_told(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* Returns 1 if no other event can be of the alert, and nobody resolves it. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_ilert_alert_is_single(ngx_http_ilert_store_alert_t *alert)
 {
     ngx_str_t  *key;

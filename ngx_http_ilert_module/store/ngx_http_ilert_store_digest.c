@@ -288,7 +288,7 @@ ngx_http_ilert_digest_opens(ngx_http_ilert_store_work_t *work,
     ngx_http_ilert_digest_fate_e *fate)
 {
     ngx_str_t                        summary;
-    ngx_uint_t                       level, named, urgency, bits;
+    ngx_uint_t                       level, named, urgency, bits, listed;
     ngx_http_ilert_store_digest_t   *digest;
     ngx_http_ilert_digest_policy_t  *policy;
 
@@ -324,7 +324,12 @@ ngx_http_ilert_digest_opens(ngx_http_ilert_store_work_t *work,
     *fate = (policy->members == NGX_HTTP_ILERT_MEMBERS_LOW)
             ? NGX_HTTP_ILERT_DIGEST_LOWER : NGX_HTTP_ILERT_DIGEST_LATER;
 
-    if (digest->state.opened && policy->members != NGX_HTTP_ILERT_MEMBERS_NONE
+    /* what only the digest shows has to end, or the digest would not */
+
+    listed = policy->members == NGX_HTTP_ILERT_MEMBERS_NONE
+             && !ngx_http_ilert_alert_is_single(alert);
+
+    if (digest->state.opened && !listed
         && ev->urgency >= ngx_http_ilert_digest_lesser(urgency))
     {
         return NGX_OK;
@@ -360,7 +365,7 @@ ngx_http_ilert_digest_opens(ngx_http_ilert_store_work_t *work,
 
     ngx_http_ilert_digest_keep(take);
 
-    if (policy->members == NGX_HTTP_ILERT_MEMBERS_NONE) {
+    if (listed) {
         *fate = NGX_HTTP_ILERT_DIGEST_LISTED;
         return NGX_OK;
     }

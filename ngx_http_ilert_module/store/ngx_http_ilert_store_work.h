@@ -358,6 +358,13 @@ ngx_int_t ngx_http_ilert_alert_set_source(ngx_http_ilert_store_work_t *work,
 int64_t ngx_http_ilert_alert_source_of(ngx_http_ilert_store_alert_t *alert,
     ngx_http_ilert_store_waiting_t *ev);
 
+/*
+ * Returns 1 if the alert is of an ALERT that came without an alert key: most
+ * likely no other event is of it, and nobody resolves it.
+ */
+ngx_uint_t ngx_http_ilert_alert_is_single(
+    ngx_http_ilert_store_alert_t *alert);
+
 
 /* store_turn.c */
 
