@@ -370,6 +370,7 @@ static ngx_int_t
 ngx_http_ilert_variable_time_local(ngx_http_request_t *r,
     ngx_http_ilert_ctx_t *ctx, size_t offset, ngx_str_t *value)
 {
+    time_t                            sec;
     u_char                           *p;
     struct tm                         tm;
     ngx_http_ilert_kapacitor_time_t   time;
@@ -381,12 +382,20 @@ ngx_http_ilert_variable_time_local(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    /* A time_t of 32 bits has the years from 1901 to 2038 only. */
+
+    sec = (time_t) time.sec;
+
+    if (sec != time.sec) {
+        return NGX_OK;
+    }
+
     value->data = ngx_pnalloc(r->pool, NGX_HTTP_ILERT_VARIABLE_TIME_LEN);
     if (value->data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_libc_localtime((time_t) time.sec, &tm);
+    ngx_libc_localtime(sec, &tm);
 
     p = ngx_sprintf(value->data, "%04d-%02d-%02d %02d:%02d:%02d ",
                     tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
