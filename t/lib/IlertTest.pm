@@ -663,7 +663,12 @@ sub _ready {
     return $self->workers >= ($n || 1);
 }
 
-sub workers { $_[0]->_children(qr/^nginx: worker process$/) }
+# The title of a process that qemu emulates is not to be seen: all children of
+# the master are taken for workers then.
+
+sub workers {
+    $_[0]->_children(qr/^nginx: worker process$|^\S*-binfmt-P \S*nginx /);
+}
 
 sub old_workers {
     $_[0]->_children(qr/^nginx: worker process is shutting down/);
