@@ -123,6 +123,9 @@ $k{two}->topic($TOPIC);
 $k{two}->set($TOPIC, 'its own', 'OK');
 
 $loop->polled(3, @OTHERS);
+ok(wait_until(sub {
+    !grep { $loop->status($_)->{state} ne $FAULT{$_}[1] } keys %FAULT
+}), 'each fault is found');
 
 subtest $_ => sub {
     my $name = $_;

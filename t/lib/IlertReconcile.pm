@@ -73,7 +73,7 @@ sub new {
 
         $server .= "location /$name-api/ { internal;\n"
             . "ilert_reconcile $target $arguments;\n"
-            . "proxy_read_timeout 1s;\n"
+            . "proxy_read_timeout 3s;\n"      # longer than time is moved
             . "proxy_set_header Accept-Encoding gzip;\n"
             . 'proxy_pass http://' . $k->address . "/kapacitor/v1/; }\n";
     }

@@ -32,7 +32,7 @@ test_new(void)
     check(st.st_blocks * 512 >= 4 * 1024 * 1024);
 
     check_str(sql(&t, "PRAGMA application_id"), "1768714868");
-    check_str(sql(&t, "PRAGMA user_version"), "9");
+    check_str(sql(&t, "PRAGMA user_version"), "10");
     check_str(sql(&t, "PRAGMA journal_mode"), "wal");
     check_str(sql(&t, "PRAGMA integrity_check"), "ok");
 
