@@ -377,17 +377,30 @@ subtest 'what Kapacitor is asked' => sub {
     is_deeply([ grep { $_->{status} != 200 } @asked ], []);
 };
 
-subtest 'a topic that is read while its webhook is on its way' => sub {
-    my $topics = $loop->status('mixed')->{topics};
+# For two more polls a topic is read that does not move.  If the machine is so
+# slow that they are over before the webhook comes, another topic is tried.
 
-    $loop->topic('mixed', 'main:late:alert2');
-    $k{mixed}->hold('main:late:alert2');
-    $k{mixed}->set('main:late:alert2', 'late', 'CRITICAL');
-    $loop->polled(1, 'mixed');
-    is($loop->status('mixed')->{topics}, $topics, 'it is not known whether '
-       . 'a topic takes part');
-    $k{mixed}->release('main:late:alert2');
-    ok(wait_until(sub { $loop->status('mixed')->{topics} == $topics + 1 }, 6),
+subtest 'a topic that is read while its webhook is on its way' => sub {
+    my $topics;
+
+    for my $id (map { "late$_" } 1 .. 20) {
+        my $topic = "main:$id:alert2";
+        $topics = $loop->status('mixed')->{topics};
+        my $polls = $k{mixed}->lists;
+
+        $loop->topic('mixed', $topic);
+        $k{mixed}->hold($topic);
+        $k{mixed}->set($topic, $id, 'CRITICAL');
+        $loop->polled(1, 'mixed');
+        is($loop->status('mixed')->{topics}, $topics,
+           'it is not known whether a topic takes part');
+        $k{mixed}->release($topic);
+        $k{mixed}->idle;
+        last if $k{mixed}->lists <= $polls + 1;
+        $loop->polled(2, 'mixed');
+    }
+
+    ok(wait_until(sub { $loop->status('mixed')->{topics} == $topics + 1 }),
        'until its webhook has come');
 };
 
