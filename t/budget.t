@@ -181,7 +181,8 @@ subtest 'reloads and crashes' => sub {
     cmp_ok($q->fake->counts->{requests}, '<=',
            20 * (1 + int((time() - $begun) / 60)),
            'never too many, with ' . $q->repeats . ' sent again');
-    ok(wait_until(sub { $q->pass(61); !$q->waiting }), 'all is delivered');
+    ok(wait_until(sub { $q->pass(61); $q->settled; !$q->waiting }),
+       'all is delivered');
     is_deeply([ $q->faults(parallel => 0) ], []);
 };
 
