@@ -23,6 +23,7 @@ IlertQueue::need();
 
 my $PATH = 'sources/ops/resume';
 my $CONTROL = 'location /control/ { ilert_control; }';
+my $HTTP2 = IlertTest::has_http2() ? 'http2' : '';
 my $NAME = qr/the host in the URL is no "server_name" of this server/;
 
 my $q = IlertStatus->new(http => <<"EOC");
@@ -55,7 +56,7 @@ my $q = IlertStatus->new(http => <<"EOC");
     }
 
     server {
-        listen 127.0.0.1:%%PORT_4%% http2;
+        listen 127.0.0.1:%%PORT_4%% $HTTP2;
         server_name nginx.example;
         $CONTROL
     }
@@ -188,6 +189,8 @@ subtest 'a host in the request line' => sub {
 };
 
 subtest 'HTTP/2' => sub {
+    plan(skip_all => 'an nginx without HTTP/2') unless $HTTP2;
+
     for my $host ('nginx.example', 'nginx.example:8081', '127.0.0.1') {
         like(http2($host), qr/"status":"ok"/, $host);
     }

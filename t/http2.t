@@ -14,6 +14,8 @@ use IlertFake;
 use IlertHttp2;
 use IlertTest;
 
+plan(skip_all => 'an nginx without HTTP/2') unless IlertTest::has_http2();
+
 my $fake = IlertFake->start(keys => { il1api5ec4e7c01 => 'api' });
 
 my $t = IlertTest->new(fake => $fake, workers => 1, conf => <<'EOC');

@@ -114,6 +114,9 @@ subtest 'a slow disk' => sub {
 # Over HTTP/2 a client that goes away is noticed at once.
 
 subtest 'a slow disk and HTTP/2' => sub {
+    plan(skip_all => 'an nginx without HTTP/2')
+        unless IlertTest::has_http2();
+
     my $shim = IlertShim->new;
     my $q = queue($shim, workers => 1,
         http => 'server { listen 127.0.0.1:%%PORT_1%% http2; '

@@ -508,6 +508,7 @@ sub nginx_version {
 }
 
 sub has_threads { _version_text() =~ /--with-threads/ }
+sub has_http2 { _version_text() =~ /--with-http_v2_module/ }
 
 # True if nginx has the option -e.
 
