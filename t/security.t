@@ -86,8 +86,8 @@ subtest 'each claim has its test' => sub {
             push @missing, $name if !defined $file;
 
             for ($subtests =~ /"([^"]+)"/g) {
-                push @missing, "$name: $_"
-                    if ($file // '') !~ /^\s*subtest ['"]\Q$_\E['"]/m;
+                my $begins = qr/^\s*(?:subtest|budgets) ['"]\Q$_\E['"]/m;
+                push @missing, "$name: $_" if ($file // '') !~ $begins;
             }
         }
     }
