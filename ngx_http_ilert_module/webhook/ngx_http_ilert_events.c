@@ -17,9 +17,9 @@
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
 #include "ngx_http_ilert_relay.h"
+#include "ngx_http_ilert_receive.h"
 #include "ngx_http_ilert_respond.h"
 #include "ngx_http_ilert_route.h"
-#include "ngx_http_ilert_site.h"
 
 
 static void ngx_http_ilert_events_has_body(ngx_http_request_t *r);
@@ -38,42 +38,12 @@ static void ngx_http_ilert_events_done(ngx_http_ilert_answer_t *answer,
 ngx_int_t
 ngx_http_ilert_events_handler(ngx_http_request_t *r)
 {
-    ngx_int_t              rc;
-    const char            *foreign;
-    ngx_http_ilert_ctx_t  *ctx;
-
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "ilert events handler");
 
     r->connection->log->action = "reading ilert event";
-    r->keepalive = 0;
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_ctx_t));
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_set_ctx(r, ctx, ngx_http_ilert_module);
-
-    if (r->method != NGX_HTTP_POST) {
-        return ngx_http_ilert_respond_not_allowed(r);
-    }
-
-    foreign = ngx_http_ilert_site_foreign(r);
-
-    if (foreign) {
-        return ngx_http_ilert_respond_forbidden(r, foreign);
-    }
-
-    r->request_body_in_single_buf = 1;
-
-    rc = ngx_http_read_client_request_body(r, ngx_http_ilert_events_has_body);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
-    }
-
-    return NGX_DONE;
+    return ngx_http_ilert_receive(r, ngx_http_ilert_events_has_body);
 }
 
 
@@ -90,26 +60,12 @@ static void
 ngx_http_ilert_events_parsed(ngx_http_request_t *r,
     ngx_http_ilert_body_t *body)
 {
-    ngx_int_t              rc;
     ngx_http_ilert_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
 
-    rc = ngx_http_ilert_events_process(r, ctx, body);
-
-    if (rc == NGX_AGAIN) {
-
-        /*
-         * The event is in the request's pool, so the request must stay until
-         * the event's outcome is known, even if the client goes away.
-         */
-
-        r->connection->log->action = "waiting for event to be safe";
-        r->main->blocked++;
-        return;
-    }
-
-    ngx_http_finalize_request(r, rc);
+    ngx_http_ilert_receive_end(r,
+                          ngx_http_ilert_events_process(r, ctx, body));
 }
 
 
@@ -252,31 +208,13 @@ ngx_http_ilert_events_done(ngx_http_ilert_answer_t *answer, void *data)
 {
     ngx_http_request_t  *r = data;
 
-    ngx_int_t              rc;
-    ngx_connection_t      *c;
     ngx_http_ilert_ctx_t  *ctx;
 
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    r->main->blocked--;
+    ngx_http_ilert_receive_wake(r);
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
     ctx->result = answer->result;
 
-    if (answer->status == NGX_HTTP_ACCEPTED) {
-        ngx_http_ilert_counters_accepted(ctx->event->source->counters);
-
-        rc = ngx_http_ilert_respond(r, NGX_HTTP_ACCEPTED, "accepted", "event",
-                                    &ctx->event->id);
-
-    } else {
-        rc = ngx_http_ilert_respond_rejected(r, answer->status,
-                                             &answer->error);
-    }
-
-    ngx_http_finalize_request(r, rc);
-
-    ngx_http_run_posted_requests(c);
+    ngx_http_ilert_receive_finalize(r,
+                               ngx_http_ilert_respond_outcome(r, answer));
 }

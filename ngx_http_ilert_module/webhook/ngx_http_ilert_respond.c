@@ -127,37 +127,22 @@ ngx_http_ilert_respond_rejected(ngx_http_request_t *r, ngx_uint_t status,
 
 
 ngx_int_t
-ngx_http_ilert_respond_not_allowed(ngx_http_request_t *r)
+ngx_http_ilert_respond_outcome(ngx_http_request_t *r,
+    ngx_http_ilert_answer_t *answer)
 {
-    ngx_str_t         error;
-    ngx_table_elt_t  *h;
+    ngx_http_ilert_ctx_t  *ctx;
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (answer->status != NGX_HTTP_ACCEPTED) {
+        return ngx_http_ilert_respond_rejected(r, answer->status,
+                                               &answer->error);
     }
 
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
+    ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
 
-    h->hash = 1;
-    ngx_str_set(&h->key, "Allow");
-    ngx_str_set(&h->value, "POST");
+    ngx_http_ilert_counters_accepted(ctx->event->source->counters);
 
-    ngx_str_set(&error, "method: expected POST");
-
-    return ngx_http_ilert_respond_rejected(r, NGX_HTTP_NOT_ALLOWED, &error);
-}
-
-
-ngx_int_t
-ngx_http_ilert_respond_forbidden(ngx_http_request_t *r, const char *reason)
-{
-    ngx_str_t  error;
-
-    error.data = (u_char *) reason;
-    error.len = ngx_strlen(reason);
-
-    return ngx_http_ilert_respond_rejected(r, NGX_HTTP_FORBIDDEN, &error);
+    return ngx_http_ilert_respond(r, NGX_HTTP_ACCEPTED, "accepted", "event",
+                                  &ctx->event->id);
 }
 
 

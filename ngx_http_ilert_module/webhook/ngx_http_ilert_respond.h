@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_ilert_conf.h"
+#include "ngx_http_ilert_relay.h"
 
 
 /*
@@ -41,15 +42,12 @@ ngx_int_t ngx_http_ilert_respond(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_ilert_respond_rejected(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *error);
 
-/* Refuses a request whose method is not POST. */
-ngx_int_t ngx_http_ilert_respond_not_allowed(ngx_http_request_t *r);
-
 /*
- * Refuses a request that the page of another site may have made; "reason" is
- * what ngx_http_ilert_site_foreign() has returned.
+ * Answers a request that has waited for the outcome of its event, and counts
+ * the event if it was accepted.
  */
-ngx_int_t ngx_http_ilert_respond_forbidden(ngx_http_request_t *r,
-    const char *reason);
+ngx_int_t ngx_http_ilert_respond_outcome(ngx_http_request_t *r,
+    ngx_http_ilert_answer_t *answer);
 
 /*
  * Refuses a body that could not be read, and of which "error" says why.  If

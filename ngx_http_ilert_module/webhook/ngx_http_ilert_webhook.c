@@ -16,11 +16,11 @@
 #include "ngx_http_ilert_heard.h"
 #include "ngx_http_ilert_mapping.h"
 #include "ngx_http_ilert_queue.h"
+#include "ngx_http_ilert_receive.h"
 #include "ngx_http_ilert_relay.h"
 #include "ngx_http_ilert_repair.h"
 #include "ngx_http_ilert_respond.h"
 #include "ngx_http_ilert_route.h"
-#include "ngx_http_ilert_site.h"
 #include "ngx_http_ilert_test.h"
 #include "ngx_http_ilert_webhook.h"
 
@@ -59,43 +59,12 @@ static void ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer,
 ngx_int_t
 ngx_http_ilert_webhook_handler(ngx_http_request_t *r)
 {
-    ngx_int_t              rc;
-    const char            *foreign;
-    ngx_http_ilert_ctx_t  *ctx;
-
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "ilert kapacitor handler");
 
     r->connection->log->action = "reading kapacitor webhook";
-    r->keepalive = 0;
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_ilert_ctx_t));
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_set_ctx(r, ctx, ngx_http_ilert_module);
-
-    if (r->method != NGX_HTTP_POST) {
-        return ngx_http_ilert_respond_not_allowed(r);
-    }
-
-    foreign = ngx_http_ilert_site_foreign(r);
-
-    if (foreign) {
-        return ngx_http_ilert_respond_forbidden(r, foreign);
-    }
-
-    r->request_body_in_single_buf = 1;
-
-    rc = ngx_http_read_client_request_body(r,
-                                           ngx_http_ilert_webhook_has_body);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
-    }
-
-    return NGX_DONE;
+    return ngx_http_ilert_receive(r, ngx_http_ilert_webhook_has_body);
 }
 
 
@@ -112,26 +81,12 @@ static void
 ngx_http_ilert_webhook_parsed(ngx_http_request_t *r,
     ngx_http_ilert_body_t *body)
 {
-    ngx_int_t              rc;
     ngx_http_ilert_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
 
-    rc = ngx_http_ilert_webhook_process(r, ctx, body);
-
-    if (rc == NGX_AGAIN) {
-
-        /*
-         * The event is in the request's pool, so the request must stay until
-         * the event's outcome is known, even if the client goes away.
-         */
-
-        r->connection->log->action = "waiting for event to be safe";
-        r->main->blocked++;
-        return;
-    }
-
-    ngx_http_finalize_request(r, rc);
+    ngx_http_ilert_receive_end(r,
+                          ngx_http_ilert_webhook_process(r, ctx, body));
 }
 
 
@@ -608,15 +563,10 @@ ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
     ngx_http_request_t  *r = data;
 
     ngx_int_t                 rc;
-    ngx_connection_t         *c;
     ngx_http_ilert_ctx_t     *ctx;
     ngx_http_ilert_repair_t  *repair;
 
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    r->main->blocked--;
+    ngx_http_ilert_receive_wake(r);
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ilert_module);
     ctx->result = answer->result;
@@ -637,18 +587,9 @@ ngx_http_ilert_webhook_done(ngx_http_ilert_answer_t *answer, void *data)
         rc = ngx_http_ilert_respond(r, NGX_HTTP_ACCEPTED, "ignored", "event",
                                     &ctx->event->id);
 
-    } else if (answer->status == NGX_HTTP_ACCEPTED) {
-        ngx_http_ilert_counters_accepted(ctx->event->source->counters);
-
-        rc = ngx_http_ilert_respond(r, NGX_HTTP_ACCEPTED, "accepted", "event",
-                                    &ctx->event->id);
-
     } else {
-        rc = ngx_http_ilert_respond_rejected(r, answer->status,
-                                             &answer->error);
+        rc = ngx_http_ilert_respond_outcome(r, answer);
     }
 
-    ngx_http_finalize_request(r, rc);
-
-    ngx_http_run_posted_requests(c);
+    ngx_http_ilert_receive_finalize(r, rc);
 }
