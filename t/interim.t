@@ -107,7 +107,10 @@ relayed('a status that is none', { raw => "HTTP/1.1 199 Own\r\nA: b\r\n\r\n"
 relayed('another protocol', { raw => "HTTP/1.1 101 Switching\r\n\r\n"
         . "HTTP/1.1 202 Accepted\r\n\r\n" }, 502,
         'ilert answered 101: HTTP/1.1 202 Accepted');
-relayed('no end of them', { interim => [ (103) x 100 ] }, 502,
+
+# newer releases of nginx skip 103, and only that, before we see it
+
+relayed('no end of them', { interim => [ (102) x 100 ] }, 502,
         'what answered does not speak HTTP: upstream sent too many interim '
         . 'answers');
 
