@@ -207,12 +207,17 @@ ngx_http_ilert_term_away(ngx_http_ilert_store_work_t *work,
 }
 
 
-/* "resumed" becomes the time when a courier came after a time without any. */
+/*
+ * "resumed" becomes the time when a courier came after a time without any, or
+ * when the clock was set back by so much.  A little before "seen" is no such
+ * case: a job has the time at which its worker asked for it, and a courier's
+ * first job may have been asked for before the last one's of another courier.
+ */
 
 void
 ngx_http_ilert_term_seen(ngx_http_ilert_store_work_t *work)
 {
-    if (work->now < work->total.seen
+    if (work->now < work->total.seen - NGX_HTTP_ILERT_STORE_ABSENCE
         || work->now > work->total.seen + NGX_HTTP_ILERT_STORE_ABSENCE)
     {
         work->total.resumed = work->now;

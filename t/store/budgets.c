@@ -1068,6 +1068,34 @@ test_resolve_after_absence(void)
 }
 
 
+/* a new courier's first job may be a little older than the last one's last */
+
+static void
+test_resolve_after_overtaken(void)
+{
+    test_t  t;
+
+    setup(&t, "resolve_overtaken");
+    t.policy.resolve_after = 2 * HOUR;
+
+    t.job.begin = 1;
+    accept_one(&t, "ops", "k", ALERT, "1");
+    drain(&t, "ops");
+
+    t.now = NOW + MINUTE;
+    t.job.clean = 1;
+    take_stale(&t, 10, 1);
+
+    t.now -= SECOND;
+    t.job.begin = 1;
+    take_stale(&t, 10, 1);
+    check_int(outcome.resolved, 0);
+    check_int(outcome.due, NOW + 2 * HOUR);
+
+    teardown(&t);
+}
+
+
 test_case_t  budget_cases[] = {
     { "urgency", test_urgency },
     { "nothing starves", test_ageing },
@@ -1088,5 +1116,7 @@ test_case_t  budget_cases[] = {
     { "resolve_after, a late event", test_resolve_after_late },
     { "resolve_after, many", test_resolve_after_many },
     { "resolve_after, after an absence", test_resolve_after_absence },
+    { "resolve_after, a courier that is behind",
+      test_resolve_after_overtaken },
     { NULL, NULL }
 };
