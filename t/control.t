@@ -435,7 +435,7 @@ subtest 'all of a source' => sub {
     is(log_of('dead/replay of source "two"', 4, $mark), 1,
        'a line of the log');
     is_deeply([ sort { $a <=> $b } map { $_->{id} } letters('two') ],
-              [ $ids[3], $older ], 'the others stay');
+              [ sort { $a <=> $b } $ids[3], $older ], 'the others stay');
     $q->refused('dead/replay?source=two', 409, qr/\S/);
 
     $q->does('dead/discard?source=two', 2);

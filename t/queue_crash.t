@@ -78,6 +78,7 @@ my %NGINX = (
 sub kill_some {
     my ($n) = @_;
     my @workers = ($t->workers, $t->old_workers);
+    return if !@workers;
     kill 'KILL', pick(@workers) for 1 .. $n;
 }
 

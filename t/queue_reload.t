@@ -298,9 +298,12 @@ subtest 'a source vanishes and returns' => sub {
                      \ "two"\ wait,\ but\ it\ is\ not\ configured/x;
 
     for my $how ('reload', 'start') {
+        # while all workers end, one more may have become the courier
+
+        $q->stop if $how eq 'start';
         my $mark = $t->mark;
         $q->change(sources => { %OPS });
-        $how eq 'reload' ? $t->reload : $q->stop->start;
+        $how eq 'reload' ? $t->reload : $q->start;
         $fake->clear_rules;
 
         ok($t->wait_log($warning, 3, $mark), "$how: a line");

@@ -278,12 +278,15 @@ sub post_to {
 
 # all of its threads
 
-sub is_stopped {
-    my ($pid) = @_;
+sub is_stopped { _all_are('T', @_) }
+sub is_waiting { _all_are('S', @_) && _all_are('S', @_) }
+
+sub _all_are {
+    my ($state, $pid) = @_;
 
     for my $path (glob "/proc/$pid/task/*/stat") {
         open my $file, '<', $path or next;
-        return 0 if (<$file> // '') !~ /\) T /;
+        return 0 if (<$file> // '') !~ /\) $state /;
     }
 
     return 1;
@@ -377,6 +380,10 @@ slow('a worker that stands still' => sub {
     $shim->stuck($two);
     my $first = post_to($q, $one, 'x', 'CRITICAL');
     my $second = post_to($q, $two, 'k', 'CRITICAL');
+
+    # it must not have a lock that the other one needs
+
+    wait_until(sub { is_waiting($one) }, 10, 'a worker that waits');
     kill 'STOP', $one;
     $shim->pass(31);
     $shim->stuck(0);

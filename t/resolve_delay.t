@@ -66,10 +66,12 @@ sub held {
 
 sub flap {
     my ($id, $n, $source) = @_;
+    my $every = ($source // '') eq 'every';
 
     for (1 .. $n) {
         $q->post($id, 'CRITICAL', source => $source);
-        becomes($id, 'A', $source) if $_ == 1;
+        becomes($id, $every ? 'A' x $_ : 'A', $source)
+            if $every || $_ == 1;
         $q->post($id, 'OK', source => $source);
         $q->pass(2);
     }

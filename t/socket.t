@@ -116,6 +116,8 @@ subtest 'the units' => sub {
 subtest 'systemd-analyze' => sub {
     plan(skip_all => 'there is none')
         if system('command -v systemd-analyze >/dev/null');
+    plan(skip_all => 'it cannot make /run/systemd')
+        if !-d '/run/systemd' && !-w '/run';
 
     my $dir = tempdir(CLEANUP => 1);
     make_path("$dir/nginx.service.d");
