@@ -548,7 +548,10 @@ sub start {
 
     my @command = (@{$self->{opt}{command} || []},
                    $self->_arguments('nginx.conf'));
-    my $mark = $self->mark;
+
+    # one that was killed has left its file
+
+    unlink $self->path('nginx.pid');
 
     STDOUT->flush();
     STDERR->flush();
