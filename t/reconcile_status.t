@@ -49,7 +49,7 @@ CONF
 }
 
 my $q = IlertStatus->new(
-    shim => $shim, workers => 2, log_level => 'notice',
+    shim => $shim, workers => 2, log_level => 'notice', timeout => '2s',
     keys => { $KEY => 'api', $BEAT => 'heartbeat' },
     files => { 'beat.key' => "$BEAT\n" },
     http => 'ilert_heartbeat %%DIR%%/beat.key interval=12s kapacitor=on;',

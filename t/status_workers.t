@@ -34,7 +34,6 @@ my %SOURCES = (
 my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 my $q = IlertStatus->new(
     all => 1, workers => 4, shim => $shim, log_level => 'notice',
-    timeout => '1h',                    # a request sees how time is moved
     sources => \%SOURCES, files => { 'two.key' => "$TWO\n" },
     keys => { map { $_ => 'api' } $KEY, $TWO, $NEW });
 my ($t, $fake) = ($q->test, $q->fake);

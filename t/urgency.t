@@ -26,7 +26,6 @@ my $retry = 'retry 50ms 200ms;';
 my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 my $q = IlertQueue->new(
     workers => 2, log_level => 'notice', shim => $shim,
-    timeout => '1h',                    # a request sees how time is moved
     keys => { $KEY => 'api', $TWO => 'api' },
     sources => { ops => "$retry raise update;" });
 my $fake = $q->fake;

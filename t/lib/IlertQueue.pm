@@ -20,7 +20,8 @@ package IlertQueue;
 #     rate => '700r/m'    of the endpoint (default 'off')
 #     defaults => 1       no rates, unless "rate" is given, and no "coalesce",
 #                         are written
-#     timeout => '2s'     proxy_read_timeout and proxy_connect_timeout
+#     timeout => '2s'     proxy_read_timeout and proxy_connect_timeout; '3h'
+#                         with a shim, as a request sees how time is moved
 #     http, server, endpoint => more directives there
 #     now => 1            webhooks are of the time when they are sent
 #     keys => { .. }      of the fake, default { $IlertQueue::KEY => 'api' }
@@ -156,7 +157,8 @@ sub new {
     my ($class, %opt) = @_;
 
     my $self = bless {
-        queue => 'queue', timeout => '2s', http => '', server => '',
+        queue => 'queue', timeout => $opt{shim} ? '3h' : '2s', http => '',
+        server => '',
         rate => $opt{defaults} ? '' : 'off', defaults => 0,
         endpoint => '', now => 0, sources => { ops => 'retry 50ms 400ms;' },
         n => {}, ledger => [],
