@@ -94,6 +94,12 @@ sub adapted {
 
 sub taken {
     my ($what, $conf) = @_;
+
+    if ($conf =~ /\bilert_queue\b/ && !IlertTest::has_threads()) {
+        pass("$what is for an nginx with threads");
+        return;
+    }
+
     my ($code, $output) = $t->test_conf($conf, full => 1);
 
     my $said = join '', grep { !/^nginx: (?:the )?configuration file / }

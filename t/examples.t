@@ -25,6 +25,7 @@ use IlertShim;
 use IlertTest qw(done wait_until webhook_request);
 
 plan(skip_all => 'no IO::Socket::SSL') unless IlertFake::have_tls;
+plan(skip_all => 'an nginx without threads') unless IlertTest::has_threads();
 
 my %KEY = (
     ops => 'il1api5ec4e7d001',

@@ -230,7 +230,14 @@ subtest 'a dead letter' => sub {
 };
 
 subtest 'a spent budget' => sub {
-    $q->say({ source => 'slow' }, map { "s$_ CRITICAL" } 1 .. 3);
+    $q->say({ source => 'slow' }, 's1 CRITICAL');
+    $q->pass(30);
+    $q->say({ source => 'slow' }, 's2 CRITICAL', 's3 CRITICAL');
+
+    # s2 has the next minute, in which s3 is told of
+
+    $q->pass(31);
+    $q->becomes(sub { $_->{sources}{slow}{pending} == 1 }, 'one waits');
     my $text = told_within(90, 'a spent budget');
     like($text, qr/slow: s3, for \d+ s: the "rate" of requests is spent/,
          'the text');

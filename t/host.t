@@ -138,6 +138,8 @@ CONF
 # answer, so nobody would see a wrong Host.
 
 subtest 'a queue, and the heartbeat' => sub {
+    plan(skip_all => 'needs threads') unless IlertTest::has_threads();
+
     my $q = IlertQueue->new(workers => 1, keys => \%KEYS,
         sources => { ops => "integration_key $KEY;" },
         files => { 'beat.key' => "$BEAT\n",

@@ -274,6 +274,8 @@ for my $name (@names) {
 # With a queue the reason is that of the state.
 
 subtest 'a source that retries' => sub {
+    plan(skip_all => 'needs threads') unless IlertTest::has_threads();
+
     my $q = IlertStatus->new(workers => 2, log_level => 'notice',
         sources => { ops => 'retry 50ms 200ms;',
                      lost => 'retry 50ms 200ms; endpoint lost;' },

@@ -17,6 +17,8 @@ use IlertTest;
 plan(skip_all => 'the sandbox loads a module, and this nginx has it inside')
     if defined $ENV{ILERT_MODULE} && $ENV{ILERT_MODULE} eq '';
 
+plan(skip_all => 'an nginx without threads') unless IlertTest::has_threads();
+
 # prove has our modules found wherever they are looked for
 
 delete $ENV{PERL5LIB};

@@ -436,6 +436,8 @@ subtest 'the owner of files' => sub {
 # A file that was named by mistake is left alone.
 
 subtest 'a queue that others may write to' => sub {
+    plan(skip_all => 'needs threads') unless IlertTest::has_threads();
+
     my $q = IlertStatus->new;
     my $text = '"%s" of "ilert_queue" can be written to by other users than '
                . 'that of worker processes, use "chmod go-w %1$s"';

@@ -129,6 +129,8 @@ sub use_up {
 }
 
 subtest 'a short run' => sub {
+    plan(skip_all => 'needs threads') unless IlertTest::has_threads();
+
     local @ENV{qw(SOAK_TIME SOAK_PERIOD SOAK_TROUBLE SOAK_ALERTS SOAK_DIR)}
         = (3, 1, 2, 10, "soak-$$");
     my $text = `'$^X' t/soak/run 2>&1`;

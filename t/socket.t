@@ -26,6 +26,8 @@ use Time::HiRes qw(sleep);
 use IlertFake;
 use IlertTest;
 
+plan(skip_all => 'an nginx without threads') unless IlertTest::has_threads();
+
 my $KEY = 'il1api5ec4e7e01';
 my $UNITS = IlertTest::top() . '/docs/examples/systemd';
 
