@@ -20,6 +20,7 @@ IlertQueue::need();
 
 my $shim = IlertShim->new or plan(skip_all => 'no compiler');
 my $q = IlertStatus->new(shim => $shim, workers => 2, log_level => 'info',
+                         timeout => '2s',
                          sources => { ops => 'retry 50ms 200ms;' });
 my ($t, $fake) = ($q->test, $q->fake);
 my $WHY = 'a worker has died three times while it was handled';
