@@ -871,6 +871,15 @@ subtest 'faults in logs' => sub {
 
 # A test script of its own: exit status and output.
 
+# One that has ended, and that nobody has waited for, does not run.
+
+sub running {
+    my ($pid) = @_;
+    my $stat = IlertTest::slurp("/proc/$pid/stat") // '';
+
+    return $stat =~ /\) [^ZX] /;
+}
+
 sub script {
     my ($text, $sub) = @_;
 
@@ -910,10 +919,13 @@ SCRIPT
     close $out;
     my $status = $?;
 
+    my @left;
     my $gone = wait_until(sub {
-        !grep { my $cwd = readlink "/proc/$_/cwd"; kill 0, $_ } @pids
+        @left = grep { running($_) } @pids;
+        return !@left;
     }, 10, 'the end of all processes');
-    ok($gone, 'no process is left');
+    ok($gone, 'no process is left')
+        or diag(map { IlertTest::slurp("/proc/$_/stat") } @left);
     File::Path::remove_tree($dir);
     return ($status, join('', @rest), $dir);
 }

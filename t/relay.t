@@ -404,6 +404,8 @@ subtest 'correlation-id' => sub {
 
 subtest 'access log' => sub {
     $fake->reset;
+    $t->get('/begin');
+    wait_until(sub { $t->access_log =~ m{"GET /begin } });
     my $before = length $t->access_log;
 
     my $one = $t->post('/kapacitor', $CRITICAL)->{json}{event};
