@@ -153,8 +153,9 @@ subtest 'no courier' => sub {
 
     # the one that had the lock is the last one that sees it
 
-    ok(wait_until(sub { 6 == grep { ($q->ready)[0] == 503 } 1 .. 6 }, 30),
-       'it is not ready');
+    ok($t->wait_log(qr/this worker does not deliver any longer/, 30, $mark),
+       'the courier ends');
+    ok(wait_until(sub { ($q->ready)[0] == 503 }, 30), 'it is not ready');
     ok(wait_until(sub { ($q->status->{queue}{error} // '') eq $error }, 30),
        'the state says why');
     is($q->status->{queue}{state}, 'error', 'it is an error');
