@@ -173,6 +173,8 @@ subtest 'a restart' => sub {
 my $other = 'main:other:alert2';
 $loop->topic('wiped', $other);
 $k{wiped}->set($other, 'wiped-5', 'CRITICAL');
+wait_until(sub { open_at_ilert('wiped-5') eq 'wiped-5' }, 20,
+           'a webhook of a topic that is new');
 $q->pass(61);
 $loop->polled(2, @OTHERS);
 

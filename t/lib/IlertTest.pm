@@ -169,6 +169,7 @@ use warnings;
 use strict;
 
 use Carp qw(croak);
+use Config ();
 use Cwd qw(abs_path);
 use Errno qw(EAGAIN EINTR EINPROGRESS EWOULDBLOCK);
 use Exporter qw(import);
@@ -613,8 +614,13 @@ sub _become {
 }
 
 sub _die_with_parent {
-    my %prctl = (x86_64 => 157, aarch64 => 167);
-    my $number = $prctl{(POSIX::uname())[4]};
+    my %prctl = (x86_64 => 157, aarch64 => 167, i386 => 172, i686 => 172,
+                 s390x => 172);
+
+    # that of perl: a kernel of 64 bits may run one of 32
+
+    my ($arch) = $Config::Config{archname} =~ /^(\w+)/;
+    my $number = $prctl{$arch};
 
     # prctl(PR_SET_PDEATHSIG, SIGTERM)
     syscall($number, 1, POSIX::SIGTERM(), 0, 0, 0)
