@@ -209,9 +209,10 @@ ngx_http_ilert_term_away(ngx_http_ilert_store_work_t *work,
 
 /*
  * "resumed" becomes the time when a courier came after a time without any, or
- * when the clock was set back by so much.  A little before "seen" is no such
- * case: a job has the time at which its worker asked for it, and a courier's
- * first job may have been asked for before the last one's of another courier.
+ * when the clock was set back by so much.  A job has the time at which its
+ * worker asked for it, and the first job of a courier may have been asked for
+ * before the last job of the courier before it.  So "now" may be a little
+ * before "seen", which means nothing.
  */
 
 void
