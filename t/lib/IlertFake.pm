@@ -81,10 +81,11 @@ package IlertFake;
 #       received), folded, event { summary, details, .., level and time of
 #       Kapacitor, if they are known }, status (answered; 0: none), message (of
 #       an error), fault (what is wrong with it, whatever was answered), taken,
-#       limited (by the rate), page (a front end has answered), time (when it
-#       was read), connection (number), sni, rule (number), inflight (requests
-#       in work, this one included), parallel (those of the same key and folded
-#       alert key, likewise) }
+#       limited (by the rate), window (its number, if the rate was asked), page
+#       (a front end has answered), time (when it was read), connection
+#       (number), sni, rule (number), inflight (requests in work, this one
+#       included), parallel (those of the same key and folded alert key,
+#       likewise) }
 #     What a rule cut at 'accept' or 'before' is not in the list.
 # request($n)               the record n (from 0; negative: from the end)
 # events                    those that were taken

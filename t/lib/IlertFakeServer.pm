@@ -539,7 +539,7 @@ sub begin_work {
     my $good = $status == 202;
 
     if ($good && !($rule && defined $rule->{status})
-        && defined $r->{type} && $self->over_rate($r->{key}))
+        && defined $r->{type} && $self->over_rate($r))
     {
         $good = 0;
         $r->{limited} = 1;
@@ -741,10 +741,13 @@ sub name_alert {
 }
 
 sub over_rate {
-    my ($self, $key) = @_;
+    my ($self, $r) = @_;
 
     my $limit = $self->{limit};
     my $used = $self->window();
+    my $key = $r->{key};
+    $r->{window} = $used->{number};
+
     my $rate = $limit->{rate};
     $rate = $rate->{$key} if ref $rate;
 
