@@ -105,6 +105,8 @@ package IlertTest;
 #
 # Logs.
 #     error_log, access_log         text
+#     access_mark                   the access log's length, when the line of
+#                                   each request that was answered is there
 #     mark                          a place in the error log
 #     log_since($mark)              text after it
 #     grep_log(qr//[, $mark])       lines of the error log that match
@@ -177,6 +179,7 @@ use File::Basename qw(basename dirname);
 use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
 use IO::Handle;
+use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Scalar::Util qw(refaddr weaken);
 use Test::More ();
@@ -896,6 +899,22 @@ sub access_log {
     my ($self) = @_;
     my $text = slurp($self->path('access.log'));
     return defined $text ? $text : '';
+}
+
+# Returns the length of the access log when all requests that were answered
+# have their lines there: a line is written after the answer, but before the
+# connection is closed.  Of several workers only one is asked.
+
+sub access_mark {
+    my ($self) = @_;
+
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1', PeerPort => $self->port,
+        Timeout => patience()) or die "cannot connect: $!";
+    print $socket "OPTIONS /access-mark HTTP/1.0\r\n\r\n";
+    1 while sysread $socket, my $answer, 4096;
+
+    return length $self->access_log;
 }
 
 sub mark { -s $_[0]->path('error.log') || 0 }
